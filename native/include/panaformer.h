@@ -1,0 +1,266 @@
+/*
+ * Panaformer: fused transformer kernels for CPUs behind a C ABI.
+ *
+ * Conventions
+ *
+ *   tokens     rows over the whole batch. A batch is its sequences laid end to end; there is no padding.
+ *   cu_seqlens [sequences + 1] cumulative lengths: sequence s owns rows cu_seqlens[s] .. cu_seqlens[s + 1] - 1.
+ *   n, k       output and input features of a linear layer.
+ *   hidden, intermediate, heads, kv_heads, head_dim    as in the literature.
+ *
+ *   Tensors are float32, row-major and contiguous unless strides are given. Sizes and strides count elements
+ *   (int64_t), ids and lengths are int32_t, and only raw memory is counted in bytes.
+ *
+ *   All memory is the caller's: the library allocates in pf_engine_create and nowhere else. Packed weights and
+ *   workspaces are plain bytes aligned to PF_ALIGNMENT; float tensors need the alignment of a float. Pointers are
+ *   borrowed for the length of the call.
+ *
+ *   Every function that can fail returns a pf_status and, unless it says otherwise, checks its arguments before it
+ *   writes anything. Nothing prints, aborts or exits.
+ *
+ *   All functions may be called from any number of threads on one engine, as long as outputs and workspaces of
+ *   calls in flight do not overlap. A call takes the engine's threads if they are free and otherwise runs on the
+ *   caller's thread. The result is the same to the last bit: it depends on neither the number of threads nor, for a
+ *   sequence, on the other sequences of its batch.
+ */
+#ifndef PANAFORMER_H
+#define PANAFORMER_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(_WIN32)
+#define PF_API __declspec(dllexport)
+#else
+#define PF_API __attribute__((visibility("default")))
+#endif
+
+/* Raised whenever a signature, a struct or the meaning of an argument changes. */
+#define PF_ABI_VERSION 1
+/* Bytes to which packed weights and workspaces are aligned. */
+#define PF_ALIGNMENT 64
+/* Upper bounds, so that products of sizes stay far from overflow. */
+#define PF_MAX_THREADS 256
+#define PF_MAX_HEAD_DIM 256
+#define PF_MAX_DIMENSION 2147483647
+
+typedef enum pf_status {
+  PF_OK = 0,
+  PF_ERROR_ARGUMENT = 1,        /* NULL where a tensor is needed, a size out of range, an unknown enum value */
+  PF_ERROR_INDEX = 2,           /* an id, position or cumulative length points outside its tensor */
+  PF_ERROR_PACKED_WEIGHTS = 3,  /* not packed by this library version, for this ISA, or of another shape */
+  PF_ERROR_WORKSPACE = 4,       /* the workspace is smaller than its _workspace_size says, or misaligned */
+  PF_ERROR_ISA_UNKNOWN = 5,     /* PANAFORMER_ISA names no instruction set */
+  PF_ERROR_ISA_UNAVAILABLE = 6, /* the instruction set asked for is not in this build, CPU or OS */
+  PF_ERROR_OUT_OF_MEMORY = 7,
+  PF_ERROR_THREAD = 8 /* a worker thread could not be started */
+} pf_status;
+
+typedef enum pf_isa {
+  PF_ISA_AUTO = 0, /* the value of PANAFORMER_ISA if set, else the best that CPU and OS support */
+  PF_ISA_PORTABLE = 1,
+  PF_ISA_AVX2 = 2,   /* with FMA */
+  PF_ISA_AVX512 = 3, /* F, BW, DQ, VL */
+  PF_ISA_NEON = 4
+} pf_isa;
+
+typedef enum pf_activation {
+  PF_ACTIVATION_NONE = 0,
+  PF_ACTIVATION_RELU = 1,
+  PF_ACTIVATION_GELU_ERF = 2,   /* x/2 (1 + erf(x/sqrt 2)). Hendrycks, Gimpel 2016 */
+  PF_ACTIVATION_GELU_TANH = 3,  /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
+  PF_ACTIVATION_GELU_QUICK = 4, /* x sigmoid(1.702 x) */
+  PF_ACTIVATION_SILU = 5,       /* x sigmoid(x) */
+  PF_ACTIVATION_TANH = 6
+} pf_activation;
+
+typedef enum pf_pooling {
+  PF_POOLING_CLS = 0,  /* first token */
+  PF_POOLING_MEAN = 1, /* mean over the tokens */
+  PF_POOLING_MAX = 2,  /* maximum over the tokens, feature by feature */
+  PF_POOLING_LAST = 3  /* last token */
+} pf_pooling;
+
+/* ---- Engine ------------------------------------------------------------------------------------------------- */
+
+/* An engine is a thread pool and the table of kernels for one instruction set. */
+typedef struct pf_engine pf_engine;
+
+/* PF_ABI_VERSION of the library that was loaded. Never fails. */
+PF_API int32_t pf_abi_version(void);
+
+/*
+ * Creates an engine that computes on `threads` threads, the caller's among them: 1 starts no thread at all.
+ * Workers spin briefly after a job and then sleep. On failure *engine is NULL.
+ */
+PF_API pf_status pf_engine_create(pf_isa isa, int32_t threads, pf_engine **engine);
+
+/* Joins the workers and frees the engine. No call on it may be in flight. NULL is allowed. */
+PF_API void pf_engine_destroy(pf_engine *engine);
+
+/* The instruction set that this engine's kernels were compiled for, never PF_ISA_AUTO. */
+PF_API pf_isa pf_engine_isa(const pf_engine *engine);
+
+/* The number of threads, the caller's included. */
+PF_API int32_t pf_engine_threads(const pf_engine *engine);
+
+/* ---- Embedding ---------------------------------------------------------------------------------------------- */
+
+typedef struct pf_embedding_params {
+  const float *word_table;       /* [vocab, hidden] */
+  const float *position_table;   /* [positions, hidden], or NULL for none */
+  const float *token_type_table; /* [token_types, hidden], or NULL for none */
+  const float *weight;           /* [hidden], LayerNorm */
+  const float *bias;             /* [hidden], LayerNorm */
+  const int32_t *ids;            /* [tokens], each in [0, vocab) */
+  const int32_t *position_ids;   /* [tokens], each in [0, positions); unused without a position table */
+  const int32_t *token_type_ids; /* [tokens], each in [0, token_types), or NULL for all 0 */
+  float *y;                      /* [tokens, hidden] */
+  int64_t tokens;
+  int64_t hidden;
+  int64_t vocab;
+  int64_t positions;
+  int64_t token_types;
+  float eps;
+} pf_embedding_params;
+
+/*
+ * y = LayerNorm(word[id] + token_type[type] + position[pos]) * weight + bias: BERT's input layer (Devlin et al.
+ * 2018). Ids are checked before anything is written: PF_ERROR_INDEX.
+ */
+PF_API pf_status pf_embedding(pf_engine *engine, const pf_embedding_params *params);
+
+/* ---- Linear ------------------------------------------------------------------------------------------------- */
+
+/* Bytes that pf_linear_pack writes for a weight [n, k] on this engine's instruction set. */
+PF_API pf_status pf_linear_packed_size(const pf_engine *engine, int64_t n, int64_t k, int64_t *bytes);
+
+/*
+ * Packs a weight for pf_linear and pf_ffn. The layout is a 64-byte header and then panels of adjacent output
+ * features, interleaved by input feature; it belongs to the engine's instruction set.
+ */
+PF_API pf_status pf_linear_pack(pf_engine *engine,
+                                const float *weight, /* [n, k] */
+                                void *packed,        /* pf_linear_packed_size bytes, aligned */
+                                int64_t n, int64_t k);
+
+/*
+ * y = activation(x W^T + bias) + residual. Each y[i, j] is one chain of additions over k in ascending order.
+ * y may alias residual; it must not overlap x.
+ */
+PF_API pf_status pf_linear(pf_engine *engine,
+                           const float *x,        /* [tokens, k] */
+                           const void *packed,    /* pf_linear_pack of W [n, k] */
+                           const float *bias,     /* [n] or NULL */
+                           const float *residual, /* [tokens, n] or NULL */
+                           float *y,              /* [tokens, n] */
+                           int64_t tokens, int64_t n, int64_t k, pf_activation activation);
+
+/* ---- Feed-forward ------------------------------------------------------------------------------------------- */
+
+typedef struct pf_ffn_params {
+  const float *x;         /* [tokens, hidden] */
+  const void *up;         /* pf_linear_pack of [intermediate, hidden] */
+  const float *up_bias;   /* [intermediate] or NULL */
+  const void *down;       /* pf_linear_pack of [hidden, intermediate] */
+  const float *down_bias; /* [hidden] or NULL */
+  const float *residual;  /* [tokens, hidden] or NULL; may be x */
+  float *y;               /* [tokens, hidden]; must not overlap x, may alias a residual that is not x */
+  int64_t tokens;
+  int64_t hidden;
+  int64_t intermediate;
+  pf_activation activation;
+  void *workspace; /* pf_ffn_workspace_size bytes, aligned */
+  int64_t workspace_bytes;
+} pf_ffn_params;
+
+/* Bytes of workspace for pf_ffn at this many tokens; bounded, however many tokens there are. */
+PF_API pf_status pf_ffn_workspace_size(const pf_engine *engine, int64_t tokens, int64_t intermediate, int64_t *bytes);
+
+/* y = (activation(x up^T + up_bias)) down^T + down_bias + residual (Vaswani et al. 2017, section 3.3). */
+PF_API pf_status pf_ffn(pf_engine *engine, const pf_ffn_params *params);
+
+/* ---- Attention ---------------------------------------------------------------------------------------------- */
+
+typedef struct pf_attention_params {
+  const float *q;               /* q[t * q_token_stride + h * q_head_stride + d] */
+  const float *k;               /* k[t * kv_token_stride + h * kv_head_stride + d] */
+  const float *v;               /* strides of k */
+  float *y;                     /* y[t * y_token_stride + h * y_head_stride + d]; overlaps no input */
+  const int32_t *cu_seqlens_q;  /* [sequences + 1] */
+  const int32_t *cu_seqlens_kv; /* [sequences + 1]; may be cu_seqlens_q */
+  const float *bias;            /* NULL, or added to the scaled scores of query i and key j of sequence s as
+                                   bias[s * bias_sequence_stride + h * bias_head_stride + i * bias_query_stride + j] */
+  int64_t q_token_stride, q_head_stride;
+  int64_t kv_token_stride, kv_head_stride;
+  int64_t y_token_stride, y_head_stride;
+  int64_t bias_sequence_stride, bias_head_stride, bias_query_stride;
+  int64_t q_tokens, kv_tokens; /* rows of q and of k and v: what the cumulative lengths must end on */
+  int64_t sequences;
+  int64_t heads;    /* of q and y */
+  int64_t kv_heads; /* divides heads; query head h reads key head h / (heads / kv_heads) */
+  int64_t head_dim; /* at most PF_MAX_HEAD_DIM */
+  float scale;      /* applied to q k^T, usually 1/sqrt(head_dim) */
+  int32_t causal;   /* non-zero: query i sees keys j <= i + kv_length - q_length */
+  void *workspace;  /* pf_attention_workspace_size bytes, aligned */
+  int64_t workspace_bytes;
+} pf_attention_params;
+
+/* Bytes of workspace for pf_attention on this engine. Depends on no length. */
+PF_API pf_status pf_attention_workspace_size(const pf_engine *engine, int64_t head_dim, int64_t *bytes);
+
+/*
+ * y = softmax(scale q k^T + bias) v for every sequence and head, tiled over the keys with an online softmax
+ * (Milakov, Gimelshein 2018; Dao et al. 2022), so that scores never leave the cache. A query that sees no key gets
+ * zeros. q, k and v may lie in one packed buffer [tokens, (heads + 2 kv_heads) * head_dim].
+ */
+PF_API pf_status pf_attention(pf_engine *engine, const pf_attention_params *params);
+
+/* ---- Normalisation, softmax, activation --------------------------------------------------------------------- */
+
+/* y = (z - mean(z)) / sqrt(var(z) + eps) * weight + bias with z = x + residual, row by row (Ba et al. 2016).
+ * y may alias x or residual. */
+PF_API pf_status pf_layer_norm(pf_engine *engine,
+                               const float *x,        /* [tokens, hidden] */
+                               const float *residual, /* [tokens, hidden] or NULL */
+                               const float *weight,   /* [hidden] */
+                               const float *bias,     /* [hidden] or NULL */
+                               float *y,              /* [tokens, hidden] */
+                               int64_t tokens, int64_t hidden, float eps);
+
+/* y = z / sqrt(mean(z^2) + eps) * weight with z = x + residual, row by row (Zhang, Sennrich 2019).
+ * y may alias x or residual. */
+PF_API pf_status pf_rms_norm(pf_engine *engine,
+                             const float *x,        /* [tokens, hidden] */
+                             const float *residual, /* [tokens, hidden] or NULL */
+                             const float *weight,   /* [hidden] */
+                             float *y,              /* [tokens, hidden] */
+                             int64_t tokens, int64_t hidden, float eps);
+
+/* y = exp(x - max x) / sum, row by row. A row of only -inf gives zeros. y may alias x. */
+PF_API pf_status pf_softmax(pf_engine *engine,
+                            const float *x, /* [rows, columns] */
+                            float *y,       /* [rows, columns] */
+                            int64_t rows, int64_t columns);
+
+/* y[i] = activation(x[i]). y may alias x. */
+PF_API pf_status pf_activate(pf_engine *engine, const float *x, float *y, int64_t count, pf_activation activation);
+
+/* ---- Pooling ------------------------------------------------------------------------------------------------ */
+
+/* One vector a sequence; every sequence must have a token. With normalize != 0 it is divided by
+ * max(its L2 norm, 1e-12). */
+PF_API pf_status pf_pool(pf_engine *engine,
+                         const float *x,            /* [tokens, hidden] */
+                         const int32_t *cu_seqlens, /* [sequences + 1] */
+                         float *y,                  /* [sequences, hidden] */
+                         int64_t tokens, int64_t sequences, int64_t hidden, pf_pooling pooling, int32_t normalize);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
