@@ -1,0 +1,23 @@
+/* The engine as the kernels see it: a table and a way to run tasks in parallel. */
+#ifndef PF_ENGINE_H
+#define PF_ENGINE_H
+
+#include "kernels.h"
+
+/*
+ * One unit of work. `thread` is in [0, pf_engine_threads) and differs between tasks that run at the same time in one
+ * pf_parallel_for, so that it can index per-thread slices of a workspace.
+ */
+typedef void (*pf_task)(const void *context, int64_t task, int32_t thread);
+
+/*
+ * Runs task(context, 0 .. tasks - 1) and returns when all are done. Tasks are handed out one by one, in order, to the
+ * caller's thread and those workers that are awake in time; a worker that is late is not waited for. If the pool
+ * serves another call, or there is but one task, everything runs on the caller's thread.
+ */
+void pf_parallel_for(pf_engine *engine, int64_t tasks, pf_task task, const void *context);
+
+/* The engine's table (engine.c). */
+const pf_kernels *pf_engine_kernels(const pf_engine *engine);
+
+#endif

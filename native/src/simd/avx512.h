@@ -1,0 +1,41 @@
+/* The vector vocabulary (simd.h) on AVX-512 F. */
+#include <immintrin.h>
+
+#define VF_WIDTH 16
+#define VF_REGISTERS 32
+
+typedef __m512 vf;
+
+static inline vf vf_zero(void) { return _mm512_setzero_ps(); }
+static inline vf vf_set1(float x) { return _mm512_set1_ps(x); }
+static inline vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline void vf_store(float *p, vf x) { _mm512_storeu_ps(p, x); }
+
+static inline __mmask16 vf_first(int64_t n) { return (__mmask16)((1u << n) - 1u); }
+static inline vf vf_load_first(const float *p, int64_t n) { return _mm512_maskz_loadu_ps(vf_first(n), p); }
+static inline void vf_store_first(float *p, vf x, int64_t n) { _mm512_mask_storeu_ps(p, vf_first(n), x); }
+
+static inline vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
+static inline vf vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+static inline vf vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+static inline vf vf_div(vf a, vf b) { return _mm512_div_ps(a, b); }
+static inline vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+static inline vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
+static inline vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+
+static inline vf vf_round(vf x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static inline vf vf_scale2(vf x, vf n) { return _mm512_scalef_ps(x, n); }
+static inline vf vf_copysign(vf magnitude, vf sign) {
+  const __m512i bit = _mm512_set1_epi32((int)0x80000000u);
+  /* 0xCA: bit ? sign : magnitude */
+  return _mm512_castsi512_ps(
+      _mm512_ternarylogic_epi32(bit, _mm512_castps_si512(sign), _mm512_castps_si512(magnitude), 0xCA));
+}
+static inline vf vf_abs(vf x) { return _mm512_abs_ps(x); }
+static inline vf vf_select_less(vf a, vf b, vf then, vf otherwise) {
+  return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), otherwise, then);
+}
+
+/* Lanes are added pairwise, halves first: the order does not depend on the data. */
+static inline float vf_reduce_add(vf x) { return _mm512_reduce_add_ps(x); }
+static inline float vf_reduce_max(vf x) { return _mm512_reduce_max_ps(x); }

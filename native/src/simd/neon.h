@@ -1,0 +1,57 @@
+/* The vector vocabulary (simd.h) on AArch64 Advanced SIMD. */
+#include <arm_neon.h>
+
+#define VF_WIDTH 4
+#define VF_REGISTERS 32
+
+typedef float32x4_t vf;
+
+static inline vf vf_zero(void) { return vdupq_n_f32(0.0f); }
+static inline vf vf_set1(float x) { return vdupq_n_f32(x); }
+static inline vf vf_load(const float *p) { return vld1q_f32(p); }
+static inline void vf_store(float *p, vf x) { vst1q_f32(p, x); }
+
+static inline vf vf_load_first(const float *p, int64_t n) {
+  float lane[VF_WIDTH] = {0};
+  for (int64_t i = 0; i < VF_WIDTH && i < n; i++) lane[i] = p[i];
+  return vld1q_f32(lane);
+}
+static inline void vf_store_first(float *p, vf x, int64_t n) {
+  float lane[VF_WIDTH];
+  vst1q_f32(lane, x);
+  for (int64_t i = 0; i < VF_WIDTH && i < n; i++) p[i] = lane[i];
+}
+
+static inline vf vf_add(vf a, vf b) { return vaddq_f32(a, b); }
+static inline vf vf_sub(vf a, vf b) { return vsubq_f32(a, b); }
+static inline vf vf_mul(vf a, vf b) { return vmulq_f32(a, b); }
+static inline vf vf_div(vf a, vf b) { return vdivq_f32(a, b); }
+static inline vf vf_max(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+static inline vf vf_min(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+static inline vf vf_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
+
+static inline vf vf_round(vf x) { return vrndnq_f32(x); }
+/* x 2^n in two halves, so that results down to the denormals and up to the largest float are right. */
+static inline vf vf_scale2(vf x, vf n) {
+  const int32x4_t exponent = vcvtnq_s32_f32(n);
+  const int32x4_t half = vshrq_n_s32(exponent, 1);
+  const int32x4_t rest = vsubq_s32(exponent, half);
+  const int32x4_t one = vdupq_n_s32(127);
+  const vf a = vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(half, one), 23));
+  const vf b = vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(rest, one), 23));
+  return vmulq_f32(vmulq_f32(x, a), b);
+}
+static inline vf vf_copysign(vf magnitude, vf sign) {
+  return vbslq_f32(vdupq_n_u32(0x80000000u), sign, magnitude);
+}
+static inline vf vf_abs(vf x) { return vabsq_f32(x); }
+static inline vf vf_select_less(vf a, vf b, vf then, vf otherwise) {
+  return vbslq_f32(vcltq_f32(a, b), then, otherwise);
+}
+
+/* Lanes are added pairwise, halves first: the order does not depend on the data. */
+static inline float vf_reduce_add(vf x) {
+  const float32x2_t s = vadd_f32(vget_low_f32(x), vget_high_f32(x));
+  return vget_lane_f32(s, 0) + vget_lane_f32(s, 1);
+}
+static inline float vf_reduce_max(vf x) { return vmaxvq_f32(x); }

@@ -1,0 +1,53 @@
+/*
+ * The vector vocabulary (simd.h) in plain C: four floats in a struct, which compilers turn into whatever the
+ * baseline offers. Products and sums are rounded apart, since fmaf() without the instruction is a library call.
+ */
+#include <math.h>
+#include <string.h>
+
+#define VF_WIDTH 4
+#define VF_REGISTERS 16
+
+typedef struct {
+  float lane[VF_WIDTH];
+} vf;
+
+#define VF_EACH(expression)                                                                                           \
+  vf r;                                                                                                               \
+  for (int i = 0; i < VF_WIDTH; i++) r.lane[i] = (expression);                                                        \
+  return r
+
+static inline vf vf_set1(float x) { VF_EACH(x); }
+static inline vf vf_zero(void) { return vf_set1(0.0f); }
+static inline vf vf_load(const float *p) { VF_EACH(p[i]); }
+static inline void vf_store(float *p, vf x) { memcpy(p, x.lane, sizeof x.lane); }
+
+static inline vf vf_load_first(const float *p, int64_t n) { VF_EACH(i < n ? p[i] : 0.0f); }
+static inline void vf_store_first(float *p, vf x, int64_t n) {
+  for (int64_t i = 0; i < VF_WIDTH && i < n; i++) p[i] = x.lane[i];
+}
+
+static inline vf vf_add(vf a, vf b) { VF_EACH(a.lane[i] + b.lane[i]); }
+static inline vf vf_sub(vf a, vf b) { VF_EACH(a.lane[i] - b.lane[i]); }
+static inline vf vf_mul(vf a, vf b) { VF_EACH(a.lane[i] * b.lane[i]); }
+static inline vf vf_div(vf a, vf b) { VF_EACH(a.lane[i] / b.lane[i]); }
+static inline vf vf_max(vf a, vf b) { VF_EACH(a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]); }
+static inline vf vf_min(vf a, vf b) { VF_EACH(a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i]); }
+static inline vf vf_fma(vf a, vf b, vf c) { VF_EACH(a.lane[i] * b.lane[i] + c.lane[i]); }
+
+static inline vf vf_round(vf x) { VF_EACH(rintf(x.lane[i])); }
+static inline vf vf_scale2(vf x, vf n) { VF_EACH(ldexpf(x.lane[i], (int)n.lane[i])); }
+static inline vf vf_copysign(vf magnitude, vf sign) { VF_EACH(copysignf(magnitude.lane[i], sign.lane[i])); }
+static inline vf vf_abs(vf x) { VF_EACH(fabsf(x.lane[i])); }
+static inline vf vf_select_less(vf a, vf b, vf then, vf otherwise) {
+  VF_EACH(a.lane[i] < b.lane[i] ? then.lane[i] : otherwise.lane[i]);
+}
+
+static inline float vf_reduce_add(vf x) { return (x.lane[0] + x.lane[2]) + (x.lane[1] + x.lane[3]); }
+static inline float vf_reduce_max(vf x) {
+  const float a = x.lane[0] > x.lane[2] ? x.lane[0] : x.lane[2];
+  const float b = x.lane[1] > x.lane[3] ? x.lane[1] : x.lane[3];
+  return a > b ? a : b;
+}
+
+#undef VF_EACH
