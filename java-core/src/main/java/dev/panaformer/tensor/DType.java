@@ -1,0 +1,21 @@
+package dev.panaformer.tensor;
+
+/** The element types that checkpoints hold. Names are those of the safetensors format. */
+public enum DType {
+  F32(4),
+  F16(2),
+  BF16(2),
+  I64(8),
+  I32(4);
+
+  private final int bytes;
+
+  DType(int bytes) {
+    this.bytes = bytes;
+  }
+
+  /** Bytes of one element. */
+  public int bytes() {
+    return bytes;
+  }
+}
