@@ -142,7 +142,7 @@ PF_API pf_status pf_linear_packed_size(const pf_engine *engine, int64_t n, int64
  * Packs a weight for pf_linear and pf_ffn. The layout is a 64-byte header and then panels of adjacent output
  * features, interleaved by input feature; it belongs to the engine's instruction set.
  */
-PF_API pf_status pf_linear_pack(pf_engine *engine,
+PF_API pf_status pf_linear_pack(pf_engine *engine,   //
                                 const float *weight, /* [n, k] */
                                 void *packed,        /* pf_linear_packed_size bytes, aligned */
                                 int64_t n, int64_t k);
@@ -151,7 +151,7 @@ PF_API pf_status pf_linear_pack(pf_engine *engine,
  * y = activation(x W^T + bias) + residual. Each y[i, j] is one chain of additions over k in ascending order.
  * y may alias residual; it must not overlap x.
  */
-PF_API pf_status pf_linear(pf_engine *engine,
+PF_API pf_status pf_linear(pf_engine *engine,     //
                            const float *x,        /* [tokens, k] */
                            const void *packed,    /* pf_linear_pack of W [n, k] */
                            const float *bias,     /* [n] or NULL */
@@ -223,7 +223,7 @@ PF_API pf_status pf_attention(pf_engine *engine, const pf_attention_params *para
 
 /* y = (z - mean(z)) / sqrt(var(z) + eps) * weight + bias with z = x + residual, row by row (Ba et al. 2016).
  * y may alias x or residual. */
-PF_API pf_status pf_layer_norm(pf_engine *engine,
+PF_API pf_status pf_layer_norm(pf_engine *engine,     //
                                const float *x,        /* [tokens, hidden] */
                                const float *residual, /* [tokens, hidden] or NULL */
                                const float *weight,   /* [hidden] */
@@ -233,7 +233,7 @@ PF_API pf_status pf_layer_norm(pf_engine *engine,
 
 /* y = z / sqrt(mean(z^2) + eps) * weight with z = x + residual, row by row (Zhang, Sennrich 2019).
  * y may alias x or residual. */
-PF_API pf_status pf_rms_norm(pf_engine *engine,
+PF_API pf_status pf_rms_norm(pf_engine *engine,     //
                              const float *x,        /* [tokens, hidden] */
                              const float *residual, /* [tokens, hidden] or NULL */
                              const float *weight,   /* [hidden] */
@@ -241,9 +241,9 @@ PF_API pf_status pf_rms_norm(pf_engine *engine,
                              int64_t tokens, int64_t hidden, float eps);
 
 /* y = exp(x - max x) / sum, row by row. A row of only -inf gives zeros. y may alias x. */
-PF_API pf_status pf_softmax(pf_engine *engine,
-                            const float *x, /* [rows, columns] */
-                            float *y,       /* [rows, columns] */
+PF_API pf_status pf_softmax(pf_engine *engine, //
+                            const float *x,    /* [rows, columns] */
+                            float *y,          /* [rows, columns] */
                             int64_t rows, int64_t columns);
 
 /* y[i] = activation(x[i]). y may alias x. */
@@ -253,7 +253,7 @@ PF_API pf_status pf_activate(pf_engine *engine, const float *x, float *y, int64_
 
 /* One vector a sequence; every sequence must have a token. With normalize != 0 it is divided by
  * max(its L2 norm, 1e-12). */
-PF_API pf_status pf_pool(pf_engine *engine,
+PF_API pf_status pf_pool(pf_engine *engine,         //
                          const float *x,            /* [tokens, hidden] */
                          const int32_t *cu_seqlens, /* [sequences + 1] */
                          float *y,                  /* [sequences, hidden] */
