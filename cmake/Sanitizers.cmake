@@ -1,0 +1,17 @@
+# PF_SANITIZE=address|undefined|thread instruments everything that links to `target`; a finding ends the test.
+set(PF_SANITIZE "" CACHE STRING "address (with leaks), undefined, thread, or empty")
+set_property(CACHE PF_SANITIZE PROPERTY STRINGS "" address undefined thread)
+
+function(pf_add_sanitizer target)
+  if(NOT PF_SANITIZE)
+    return()
+  endif()
+  set(flags -fsanitize=${PF_SANITIZE} -fno-omit-frame-pointer -g)
+  if(PF_SANITIZE STREQUAL "undefined")
+    # Converting a float that is out of range is undefined too, but not part of the group.
+    list(APPEND flags -fsanitize=float-cast-overflow -fno-sanitize-recover=all)
+  endif()
+  target_compile_options(${target} INTERFACE ${flags})
+  target_compile_definitions(${target} INTERFACE PF_SANITIZED)
+  target_link_options(${target} INTERFACE ${flags})
+endfunction()

@@ -1,0 +1,76 @@
+/* The public functions: what all of them check, and the way into the engine's table. */
+#include "engine.h"
+
+#define CHECK(condition)                                                                                               \
+  if (!(condition)) return PF_ERROR_ARGUMENT
+
+int32_t pf_abi_version(void) { return PF_ABI_VERSION; }
+
+pf_status pf_embedding(pf_engine *engine, const pf_embedding_params *params) {
+  CHECK(engine && params);
+  return pf_engine_kernels(engine)->embedding(engine, params);
+}
+
+pf_status pf_linear_packed_size(const pf_engine *engine, int64_t n, int64_t k, int64_t *bytes) {
+  CHECK(engine && bytes);
+  return pf_engine_kernels(engine)->linear_packed_size(n, k, bytes);
+}
+
+pf_status pf_linear_pack(pf_engine *engine, const float *weight, void *packed, int64_t n, int64_t k) {
+  CHECK(engine);
+  return pf_engine_kernels(engine)->linear_pack(engine, weight, packed, n, k);
+}
+
+pf_status pf_linear(pf_engine *engine, const float *x, const void *packed, const float *bias, const float *residual,
+                    float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation) {
+  CHECK(engine);
+  return pf_engine_kernels(engine)->linear(engine, x, packed, bias, residual, y, tokens, n, k, activation);
+}
+
+pf_status pf_ffn_workspace_size(const pf_engine *engine, int64_t tokens, int64_t intermediate, int64_t *bytes) {
+  CHECK(engine && bytes);
+  return pf_engine_kernels(engine)->ffn_workspace_size(tokens, intermediate, bytes);
+}
+
+pf_status pf_ffn(pf_engine *engine, const pf_ffn_params *params) {
+  CHECK(engine && params);
+  return pf_engine_kernels(engine)->ffn(engine, params);
+}
+
+pf_status pf_attention_workspace_size(const pf_engine *engine, int64_t head_dim, int64_t *bytes) {
+  CHECK(engine && bytes);
+  return pf_engine_kernels(engine)->attention_workspace_size(pf_engine_threads(engine), head_dim, bytes);
+}
+
+pf_status pf_attention(pf_engine *engine, const pf_attention_params *params) {
+  CHECK(engine && params);
+  return pf_engine_kernels(engine)->attention(engine, params);
+}
+
+pf_status pf_layer_norm(pf_engine *engine, const float *x, const float *residual, const float *weight,
+                        const float *bias, float *y, int64_t tokens, int64_t hidden, float eps) {
+  CHECK(engine);
+  return pf_engine_kernels(engine)->layer_norm(engine, x, residual, weight, bias, y, tokens, hidden, eps);
+}
+
+pf_status pf_rms_norm(pf_engine *engine, const float *x, const float *residual, const float *weight, float *y,
+                      int64_t tokens, int64_t hidden, float eps) {
+  CHECK(engine);
+  return pf_engine_kernels(engine)->rms_norm(engine, x, residual, weight, y, tokens, hidden, eps);
+}
+
+pf_status pf_softmax(pf_engine *engine, const float *x, float *y, int64_t rows, int64_t columns) {
+  CHECK(engine);
+  return pf_engine_kernels(engine)->softmax(engine, x, y, rows, columns);
+}
+
+pf_status pf_activate(pf_engine *engine, const float *x, float *y, int64_t count, pf_activation activation) {
+  CHECK(engine);
+  return pf_engine_kernels(engine)->activate(engine, x, y, count, activation);
+}
+
+pf_status pf_pool(pf_engine *engine, const float *x, const int32_t *cu_seqlens, float *y, int64_t tokens,
+                  int64_t sequences, int64_t hidden, pf_pooling pooling, int32_t normalize) {
+  CHECK(engine);
+  return pf_engine_kernels(engine)->pool(engine, x, cu_seqlens, y, tokens, sequences, hidden, pooling, normalize);
+}

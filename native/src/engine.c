@@ -1,0 +1,98 @@
+#include "engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu.h"
+#include "threadpool.h"
+
+struct pf_engine {
+  const pf_kernels *kernels;
+  pf_threadpool *pool; /* NULL with one thread */
+  int32_t threads;
+};
+
+/* NULL if this build has no kernels for `isa`. */
+static const pf_kernels *table_of(pf_isa isa) {
+  switch (isa) {
+  case PF_ISA_PORTABLE:
+    return &pf_kernels_portable;
+#if defined(PF_BUILT_AVX2)
+  case PF_ISA_AVX2:
+    return &pf_kernels_avx2;
+#endif
+#if defined(PF_BUILT_AVX512)
+  case PF_ISA_AVX512:
+    return &pf_kernels_avx512;
+#endif
+#if defined(PF_BUILT_NEON)
+  case PF_ISA_NEON:
+    return &pf_kernels_neon;
+#endif
+  default:
+    return NULL;
+  }
+}
+
+/* What PANAFORMER_ISA asks for; unset or empty, the best there is. */
+static pf_status isa_from_environment(pf_isa *isa) {
+  static const struct {
+    const char *name;
+    pf_isa isa;
+  } names[] = {
+      {"portable", PF_ISA_PORTABLE}, {"avx2", PF_ISA_AVX2}, {"avx512", PF_ISA_AVX512}, {"neon", PF_ISA_NEON}};
+  const char *value = getenv("PANAFORMER_ISA");
+  if (!value || !*value) {
+    *isa = pf_cpu_best_isa();
+    return PF_OK;
+  }
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    if (strcmp(value, names[i].name) == 0) {
+      *isa = names[i].isa;
+      return PF_OK;
+    }
+  }
+  return PF_ERROR_ISA_UNKNOWN;
+}
+
+pf_status pf_engine_create(pf_isa isa, int32_t threads, pf_engine **engine) {
+  if (!engine) return PF_ERROR_ARGUMENT;
+  *engine = NULL;
+  if (isa < PF_ISA_AUTO || isa > PF_ISA_NEON || threads < 1 || threads > PF_MAX_THREADS) return PF_ERROR_ARGUMENT;
+  if (isa == PF_ISA_AUTO) {
+    const pf_status status = isa_from_environment(&isa);
+    if (status != PF_OK) return status;
+  }
+  const pf_kernels *kernels = table_of(isa);
+  if (!kernels || !pf_cpu_supports(isa)) return PF_ERROR_ISA_UNAVAILABLE;
+
+  pf_engine *created = malloc(sizeof *created);
+  if (!created) return PF_ERROR_OUT_OF_MEMORY;
+  *created = (pf_engine){.kernels = kernels, .threads = threads};
+  if (threads > 1) {
+    const pf_status status = pf_threadpool_create(threads, &created->pool);
+    if (status != PF_OK) {
+      free(created);
+      return status;
+    }
+  }
+  *engine = created;
+  return PF_OK;
+}
+
+void pf_engine_destroy(pf_engine *engine) {
+  if (!engine) return;
+  if (engine->pool) pf_threadpool_destroy(engine->pool);
+  free(engine);
+}
+
+pf_isa pf_engine_isa(const pf_engine *engine) { return engine ? engine->kernels->isa : PF_ISA_AUTO; }
+
+int32_t pf_engine_threads(const pf_engine *engine) { return engine ? engine->threads : 0; }
+
+const pf_kernels *pf_engine_kernels(const pf_engine *engine) { return engine->kernels; }
+
+void pf_parallel_for(pf_engine *engine, int64_t tasks, pf_task task, const void *context) {
+  if (tasks > 1 && engine->pool && pf_threadpool_run(engine->pool, tasks, task, context)) return;
+  for (int64_t i = 0; i < tasks; i++) task(context, i, 0);
+}

@@ -1,0 +1,69 @@
+/*
+ * BERT's input layer: y = LayerNorm(word[id] + token_type[type] + position[pos]) * weight + bias (Devlin et al. 2018).
+ *
+ * 10 FLOPs and 16 bytes an element: bound by memory, the rows of the word table coming from anywhere in it. The sum is
+ * written to y and normalised in place while it is in L1.
+ */
+#include "layer_norm.h"
+
+static void embed_row(const pf_embedding_params *p, int64_t token) {
+  const int64_t hidden = p->hidden;
+  const float *word = p->word_table + p->ids[token] * hidden;
+  const float *type = NULL, *position = NULL;
+  if (p->token_type_table) {
+    type = p->token_type_table + (p->token_type_ids ? p->token_type_ids[token] : 0) * hidden;
+  }
+  if (p->position_table) position = p->position_table + p->position_ids[token] * hidden;
+  float *y = p->y + token * hidden;
+
+  int64_t j = 0;
+  for (; j + VF_WIDTH <= hidden; j += VF_WIDTH) {
+    vf z = vf_load(word + j);
+    if (type) z = vf_add(z, vf_load(type + j));
+    if (position) z = vf_add(z, vf_load(position + j));
+    vf_store(y + j, z);
+  }
+  if (j < hidden) {
+    const int64_t n = hidden - j;
+    vf z = vf_load_first(word + j, n);
+    if (type) z = vf_add(z, vf_load_first(type + j, n));
+    if (position) z = vf_add(z, vf_load_first(position + j, n));
+    vf_store_first(y + j, z, n);
+  }
+  PF_KERNEL(normalize_row)(y, p->weight, p->bias, y, hidden, p->eps);
+}
+
+static void embed_rows(const void *context, int64_t task, int32_t thread) {
+  (void)thread;
+  const pf_embedding_params *p = context;
+  const int64_t rows = rows_per_task(p->hidden);
+  const int64_t first = task * rows;
+  const int64_t end = first + rows < p->tokens ? first + rows : p->tokens;
+  for (int64_t token = first; token < end; token++) embed_row(p, token);
+}
+
+static int are_within(const int32_t *ids, int64_t count, int64_t rows) {
+  for (int64_t i = 0; i < count; i++) {
+    if (ids[i] < 0 || ids[i] >= rows) return 0;
+  }
+  return 1;
+}
+
+pf_status PF_KERNEL(embedding)(pf_engine *engine, const pf_embedding_params *p) {
+  if (!is_count(p->tokens) || !is_extent(p->hidden) || !(p->eps >= 0.0f)) return PF_ERROR_ARGUMENT;
+  if (!p->word_table || !is_extent(p->vocab)) return PF_ERROR_ARGUMENT;
+  if (p->position_table && !is_extent(p->positions)) return PF_ERROR_ARGUMENT;
+  if (p->token_type_table && !is_extent(p->token_types)) return PF_ERROR_ARGUMENT;
+  if (p->tokens == 0) return PF_OK;
+  if (!p->weight || !p->bias || !p->ids || !p->y) return PF_ERROR_ARGUMENT;
+  if (p->position_table && !p->position_ids) return PF_ERROR_ARGUMENT;
+
+  if (!are_within(p->ids, p->tokens, p->vocab)) return PF_ERROR_INDEX;
+  if (p->position_table && !are_within(p->position_ids, p->tokens, p->positions)) return PF_ERROR_INDEX;
+  if (p->token_type_table && p->token_type_ids && !are_within(p->token_type_ids, p->tokens, p->token_types)) {
+    return PF_ERROR_INDEX;
+  }
+  const int64_t rows = rows_per_task(p->hidden);
+  pf_parallel_for(engine, (p->tokens + rows - 1) / rows, embed_rows, p);
+  return PF_OK;
+}

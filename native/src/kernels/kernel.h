@@ -1,0 +1,38 @@
+/* What the kernel files share: the vocabulary, their declarations for this instruction set, argument checks. */
+#ifndef PF_KERNEL_H
+#define PF_KERNEL_H
+
+#include "engine.h"
+#include "simd/vmath.h"
+
+/* Declared with the types of the table, so that a definition cannot differ from its row. */
+#define PF_DECLARE_KERNEL(name) __typeof__(*((pf_kernels *)0)->name) PF_KERNEL(name)
+PF_DECLARE_KERNEL(embedding);
+PF_DECLARE_KERNEL(linear_packed_size);
+PF_DECLARE_KERNEL(linear_pack);
+PF_DECLARE_KERNEL(linear);
+PF_DECLARE_KERNEL(ffn_workspace_size);
+PF_DECLARE_KERNEL(ffn);
+PF_DECLARE_KERNEL(attention_workspace_size);
+PF_DECLARE_KERNEL(attention);
+PF_DECLARE_KERNEL(layer_norm);
+PF_DECLARE_KERNEL(rms_norm);
+PF_DECLARE_KERNEL(softmax);
+PF_DECLARE_KERNEL(activate);
+PF_DECLARE_KERNEL(pool);
+#undef PF_DECLARE_KERNEL
+
+/* A count that may be zero, and an extent that may not. Two of them multiply without overflow. */
+static inline int is_count(int64_t n) { return n >= 0 && n <= PF_MAX_DIMENSION; }
+static inline int is_extent(int64_t n) { return n >= 1 && n <= PF_MAX_DIMENSION; }
+
+/*
+ * Row-wise kernels hand out blocks of rows: about 16 K floats, two to five microseconds, so that drawing a task costs
+ * nothing beside it and a small call stays on the caller's thread.
+ */
+#define ROW_BLOCK_FLOATS 16384
+static inline int64_t rows_per_task(int64_t columns) {
+  return columns < ROW_BLOCK_FLOATS ? ROW_BLOCK_FLOATS / columns : 1;
+}
+
+#endif
