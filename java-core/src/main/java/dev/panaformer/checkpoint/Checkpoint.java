@@ -6,8 +6,8 @@ import java.nio.file.Path;
 import java.util.Set;
 
 /**
- * Named tensors in a file, under the names that Hugging Face gives them. What the file claims has been checked against
- * its real extent when an instance exists.
+ * Named tensors in a file, under the names that Hugging Face gives them. What the file claims has
+ * been checked against its real extent when an instance exists.
  *
  * <p>Safe for use by several threads until it is closed.
  */
@@ -20,9 +20,10 @@ public interface Checkpoint extends AutoCloseable {
   Set<String> names();
 
   /**
-   * The tensor as the file stores it, of whatever dtype, over memory that lives as long as {@code arena}: a read-only map
-   * of just its bytes where the format allows. Mapped memory is for Java to read, never for native code: a file that
-   * shrinks under a map is an {@link InternalError} in Java and the end of the process in C.
+   * The tensor as the file stores it, of whatever dtype, over memory that lives as long as {@code
+   * arena}: a read-only map of just its bytes where the format allows. Mapped memory is for Java to
+   * read, never for native code: a file that shrinks under a map is an {@link InternalError} in
+   * Java and the end of the process in C.
    *
    * @throws CheckpointException if there is no such tensor
    */

@@ -1,5 +1,8 @@
 package dev.panaformer.tensor;
 
+import java.util.Arrays;
+import java.util.Optional;
+
 /** The element types that checkpoints hold. Names are those of the safetensors format. */
 public enum DType {
   F32(4),
@@ -17,5 +20,10 @@ public enum DType {
   /** Bytes of one element. */
   public int bytes() {
     return bytes;
+  }
+
+  /** The type of this name, if it is one of ours. */
+  public static Optional<DType> find(String name) {
+    return Arrays.stream(values()).filter(dtype -> dtype.name().equals(name)).findFirst();
   }
 }

@@ -1,0 +1,89 @@
+package dev.panaformer.checkpoint;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/** An open file of which ranges are read or mapped; its failures name it. */
+final class CheckpointFile implements AutoCloseable {
+  private final Path path;
+  private final FileChannel channel;
+  private final long size;
+
+  private CheckpointFile(Path path, FileChannel channel, long size) {
+    this.path = path;
+    this.channel = channel;
+    this.size = size;
+  }
+
+  static CheckpointFile open(Path path) {
+    FileChannel channel = null;
+    try {
+      channel = FileChannel.open(path, StandardOpenOption.READ);
+      return new CheckpointFile(path, channel, channel.size());
+    } catch (IOException e) {
+      closeQuietly(channel);
+      throw unreadable(path, e);
+    }
+  }
+
+  Path path() {
+    return path;
+  }
+
+  /** The size when it was opened. */
+  long size() {
+    return size;
+  }
+
+  /** Copies bytes that the caller knows to lie within the file. */
+  ByteBuffer read(long offset, int count) {
+    ByteBuffer bytes = ByteBuffer.allocate(count).order(ByteOrder.LITTLE_ENDIAN);
+    try {
+      while (bytes.hasRemaining()) {
+        if (channel.read(bytes, offset + bytes.position()) < 0) {
+          throw new CheckpointException(path + ": became shorter while it was read");
+        }
+      }
+    } catch (IOException e) {
+      throw unreadable(path, e);
+    }
+    return bytes.flip();
+  }
+
+  /** Maps bytes that the caller knows to lie within the file, read-only. */
+  MemorySegment map(long offset, long count, Arena arena) {
+    try {
+      return channel.map(FileChannel.MapMode.READ_ONLY, offset, count, arena);
+    } catch (ClosedChannelException e) {
+      throw new IllegalStateException(path + " is closed", e);
+    } catch (IOException e) {
+      throw unreadable(path, e);
+    }
+  }
+
+  private static CheckpointException unreadable(Path path, IOException e) {
+    return new CheckpointException(path + ": cannot be read: " + e, e);
+  }
+
+  @Override
+  public void close() {
+    closeQuietly(channel);
+  }
+
+  private static void closeQuietly(FileChannel channel) {
+    try {
+      if (channel != null) {
+        channel.close();
+      }
+    } catch (IOException e) {
+      // Closing a file that was only read loses nothing.
+    }
+  }
+}

@@ -1,0 +1,150 @@
+package dev.panaformer.checkpoint;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonNull;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
+import com.google.gson.Strictness;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonToken;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.Reader;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * JSON as RFC 8259 has it, and nothing that readers disagree on: strict UTF-8, no repeated names,
+ * bounded depth, nothing after the end.
+ */
+public final class StrictJson {
+  /** More than any tokenizer.json or safetensors header, and little enough to hold in memory. */
+  public static final long MAX_BYTES = 100_000_000;
+
+  private static final int MAX_DEPTH = 64;
+
+  private StrictJson() {}
+
+  /**
+   * Reads a file that holds one JSON object.
+   *
+   * @throws CheckpointException if it cannot be read, naming the file
+   */
+  public static JsonObject readObject(Path file) {
+    JsonElement json = read(file);
+    if (!json.isJsonObject()) {
+      throw new CheckpointException(file + ": expected a JSON object, found " + kind(json));
+    }
+    return json.getAsJsonObject();
+  }
+
+  /**
+   * Reads a file that holds one JSON value.
+   *
+   * @throws CheckpointException if it cannot be read, naming the file
+   */
+  public static JsonElement read(Path file) {
+    try {
+      long size = Files.size(file);
+      if (size > MAX_BYTES) {
+        throw new CheckpointException(
+            String.format("%s: %d bytes of JSON, expected at most %d", file, size, MAX_BYTES));
+      }
+      return parse(file.toString(), Files.readAllBytes(file));
+    } catch (IOException e) {
+      throw new CheckpointException(file + ": cannot be read: " + e, e);
+    }
+  }
+
+  /**
+   * Parses one JSON value.
+   *
+   * @param name for messages
+   * @throws CheckpointException if the bytes are something else
+   */
+  public static JsonElement parse(String name, byte[] utf8) {
+    try (JsonReader json = new JsonReader(reader(utf8))) {
+      json.setStrictness(Strictness.STRICT);
+      json.setNestingLimit(MAX_DEPTH);
+      JsonElement value = value(name, json);
+      if (json.peek() != JsonToken.END_DOCUMENT) {
+        throw new CheckpointException(name + ": text after the end of the JSON");
+      }
+      return value;
+    } catch (CharacterCodingException e) {
+      throw new CheckpointException(name + ": not UTF-8", e);
+    } catch (IOException | IllegalStateException | NumberFormatException e) {
+      throw new CheckpointException(name + ": not valid JSON: " + e.getMessage(), e);
+    }
+  }
+
+  private static Reader reader(byte[] utf8) {
+    // A decoder made by hand reports malformed input, where the usual constructors replace it.
+    return new InputStreamReader(
+        new ByteArrayInputStream(utf8), StandardCharsets.UTF_8.newDecoder());
+  }
+
+  private static JsonElement value(String name, JsonReader json) throws IOException {
+    switch (json.peek()) {
+      case BEGIN_OBJECT:
+        JsonObject object = new JsonObject();
+        json.beginObject();
+        while (json.hasNext()) {
+          String field = json.nextName();
+          if (object.has(field)) {
+            throw new CheckpointException(name + ": " + json.getPath() + " appears twice");
+          }
+          object.add(field, value(name, json));
+        }
+        json.endObject();
+        return object;
+      case BEGIN_ARRAY:
+        JsonArray array = new JsonArray();
+        json.beginArray();
+        while (json.hasNext()) {
+          array.add(value(name, json));
+        }
+        json.endArray();
+        return array;
+      case STRING:
+        return new JsonPrimitive(json.nextString());
+      case NUMBER:
+        return new JsonPrimitive(number(json.nextString()));
+      case BOOLEAN:
+        return new JsonPrimitive(json.nextBoolean());
+      case NULL:
+        json.nextNull();
+        return JsonNull.INSTANCE;
+      default:
+        throw new IOException("expected a value at " + json.getPath());
+    }
+  }
+
+  /** Whole numbers stay exact; what exceeds 63 bits is a double, as in every other reader. */
+  private static Number number(String digits) {
+    try {
+      return Long.valueOf(digits);
+    } catch (NumberFormatException e) {
+      return Double.valueOf(digits);
+    }
+  }
+
+  /** What a value is, for messages: numbers and short strings themselves. */
+  static String kind(JsonElement json) {
+    if (json == null) {
+      return "nothing";
+    }
+    if (json.isJsonObject()) {
+      return "an object";
+    }
+    if (json.isJsonArray()) {
+      return "an array";
+    }
+    String text = json.toString();
+    return text.length() <= 80 ? text : text.substring(0, 80) + "…";
+  }
+}
