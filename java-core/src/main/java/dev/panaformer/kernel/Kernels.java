@@ -4,15 +4,17 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 
 /**
- * The arithmetic under the models: one method per fused kernel, the same contract for native code and plain Java.
+ * The arithmetic under the models: one method per fused kernel, the same contract for native code
+ * and plain Java.
  *
- * <p>Tensors are contiguous float32 in native byte order unless strides are given; sizes count elements. An absent
- * tensor is {@link MemorySegment#NULL}. Segments may be longer than a call needs. Every implementation checks shapes
- * before it computes and throws {@link IllegalArgumentException} naming the argument, the expected and the received
- * size; ids outside their table are {@link IndexOutOfBoundsException}. Nothing is allocated per call.
+ * <p>Tensors are contiguous float32 in native byte order unless strides are given; sizes count
+ * elements. An absent tensor is {@link MemorySegment#NULL}. Segments may be longer than a call
+ * needs. Every implementation checks shapes before it computes and throws {@link
+ * IllegalArgumentException} naming the argument, the expected and the received size; ids outside
+ * their table are {@link IndexOutOfBoundsException}. Nothing is allocated per call.
  *
- * <p>All methods may be called by any number of threads at once, with distinct outputs and workspaces. Results do not
- * depend on the number of threads, nor, for a sequence, on its batch.
+ * <p>All methods may be called by any number of threads at once, with distinct outputs and
+ * workspaces. Results do not depend on the number of threads, nor, for a sequence, on its batch.
  */
 public sealed interface Kernels extends AutoCloseable permits NativeKernels, JavaKernels {
 
@@ -26,12 +28,16 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
    * @param weight {@code [out, in]} float32
    * @param allocator gives the memory of the result and so decides how long it lives
    */
-  PackedWeight pack(String name, MemorySegment weight, long out, long in, SegmentAllocator allocator);
+  PackedWeight pack(
+      String name, MemorySegment weight, long out, long in, SegmentAllocator allocator);
 
   /** {@code y = LayerNorm(word[id] + position[p] + tokenType[t])}; see {@link EmbeddingTables}. */
   void embedding(EmbeddingTables tables, TokenBatch batch, MemorySegment y, Workspace workspace);
 
-  /** {@code y = activation(x Wᵀ + bias) + residual}, x {@code [tokens, in]}, y {@code [tokens, out]}. */
+  /**
+   * {@code y = activation(x Wᵀ + bias) + residual}, x {@code [tokens, in]}, y {@code [tokens,
+   * out]}.
+   */
   void linear(
       MemorySegment x,
       PackedWeight weight,
@@ -68,7 +74,10 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
       long hidden,
       float eps);
 
-  /** {@code y = z / sqrt(mean(z²) + eps) weight} with {@code z = x + residual}, over rows of {@code hidden}. */
+  /**
+   * {@code y = z / sqrt(mean(z²) + eps) weight} with {@code z = x + residual}, over rows of {@code
+   * hidden}.
+   */
   void rmsNorm(
       MemorySegment x,
       MemorySegment residual,
@@ -86,7 +95,12 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
 
   /** One vector a sequence: x {@code [tokens, hidden]}, y {@code [sequences, hidden]}. */
   void pool(
-      MemorySegment x, TokenBatch batch, MemorySegment y, long hidden, Pooling pooling, boolean normalize);
+      MemorySegment x,
+      TokenBatch batch,
+      MemorySegment y,
+      long hidden,
+      Pooling pooling,
+      boolean normalize);
 
   /** Frees the threads. No call may be in flight. */
   @Override

@@ -1,0 +1,355 @@
+package dev.panaformer.kernel;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * What every implementation of {@link Kernels} asks of its arguments, so that none computes outside
+ * of its segments and all complain alike. Messages are composed only when there is something to
+ * say.
+ */
+final class Arguments {
+  static final long MAX_HEAD_DIM = 256;
+  private static final long MAX_DIMENSION = Integer.MAX_VALUE;
+
+  private Arguments() {}
+
+  static void linear(
+      MemorySegment x,
+      PackedWeight weight,
+      MemorySegment bias,
+      MemorySegment residual,
+      MemorySegment y,
+      long tokens) {
+    requireSize("linear", "tokens", tokens, 0);
+    requireFloats("linear", "x", x, tokens, weight.in());
+    requireFloatsOrAbsent("linear", "bias", bias, 1, weight.out());
+    requireFloatsOrAbsent("linear", "residual", residual, tokens, weight.out());
+    requireFloats("linear", "y", y, tokens, weight.out());
+    requireDisjoint("linear", y, tokens * weight.out(), "x", x, tokens * weight.in());
+  }
+
+  static void feedForward(
+      MemorySegment x,
+      PackedWeight up,
+      MemorySegment upBias,
+      PackedWeight down,
+      MemorySegment downBias,
+      MemorySegment residual,
+      MemorySegment y,
+      long tokens) {
+    long hidden = up.in();
+    long intermediate = up.out();
+    if (down.in() != intermediate || down.out() != hidden) {
+      throw new IllegalArgumentException(
+          "feedForward: down is ["
+              + down.out()
+              + ", "
+              + down.in()
+              + "], but must be ["
+              + hidden
+              + ", "
+              + intermediate
+              + "] after an up of ["
+              + intermediate
+              + ", "
+              + hidden
+              + "]");
+    }
+    requireSize("feedForward", "tokens", tokens, 0);
+    requireFloats("feedForward", "x", x, tokens, hidden);
+    requireFloatsOrAbsent("feedForward", "upBias", upBias, 1, intermediate);
+    requireFloatsOrAbsent("feedForward", "downBias", downBias, 1, hidden);
+    requireFloatsOrAbsent("feedForward", "residual", residual, tokens, hidden);
+    requireFloats("feedForward", "y", y, tokens, hidden);
+    requireDisjoint("feedForward", y, tokens * hidden, "x", x, tokens * hidden);
+  }
+
+  static void embedding(EmbeddingTables tables, TokenBatch batch, MemorySegment y) {
+    requireSize("embedding", "hidden", tables.hidden(), 1);
+    requireSize("embedding", "vocab", tables.vocab(), 1);
+    requireSize("embedding", "positions", tables.positions(), 0);
+    requireSize("embedding", "tokenTypes", tables.tokenTypes(), 0);
+    requireFloats("embedding", "word", tables.word(), tables.vocab(), tables.hidden());
+    if (tables.positions() > 0) {
+      requireFloats(
+          "embedding", "position", tables.position(), tables.positions(), tables.hidden());
+    }
+    if (tables.tokenTypes() > 0) {
+      requireFloats(
+          "embedding", "tokenType", tables.tokenType(), tables.tokenTypes(), tables.hidden());
+    }
+    requireFloats("embedding", "weight", tables.weight(), 1, tables.hidden());
+    requireFloats("embedding", "bias", tables.bias(), 1, tables.hidden());
+    requireComplete("embedding", batch);
+    requireFloats("embedding", "y", y, batch.tokens(), tables.hidden());
+  }
+
+  static void attention(Attention a) {
+    requireSize("attention", "heads", a.heads, 1);
+    requireSize("attention", "kvHeads", a.kvHeads, 1);
+    if (a.heads % a.kvHeads != 0) {
+      throw new IllegalArgumentException(
+          "attention: " + a.kvHeads + " kvHeads do not divide " + a.heads + " heads");
+    }
+    if (a.headDim < 1 || a.headDim > MAX_HEAD_DIM) {
+      throw new IllegalArgumentException(
+          "attention: headDim is " + a.headDim + ", not in 1 to " + MAX_HEAD_DIM);
+    }
+    requireSize("attention", "sequences", a.sequences, 0);
+    requireCumulative("cuSeqlensQ", a.cuSeqlensQ, a.sequences, a.qTokens);
+    requireCumulative("cuSeqlensKv", a.cuSeqlensKv, a.sequences, a.kvTokens);
+    requireStrided(
+        "q", a.q, a.qOffset, a.qTokens, a.qTokenStride, a.heads, a.qHeadStride, a.headDim);
+    requireStrided(
+        "k", a.k, a.kOffset, a.kvTokens, a.kvTokenStride, a.kvHeads, a.kvHeadStride, a.headDim);
+    requireStrided(
+        "v", a.v, a.vOffset, a.kvTokens, a.kvTokenStride, a.kvHeads, a.kvHeadStride, a.headDim);
+    long yFloats =
+        requireStrided("y", a.y, 0, a.qTokens, a.yTokenStride, a.heads, a.yHeadStride, a.headDim);
+    requireDisjoint("attention", a.y, yFloats, "q", a.q, floats(a.q));
+    requireDisjoint("attention", a.y, yFloats, "k", a.k, floats(a.k));
+    requireDisjoint("attention", a.y, yFloats, "v", a.v, floats(a.v));
+    if (!isAbsent(a.bias)) {
+      requireBias(a);
+    }
+  }
+
+  static void layerNorm(
+      MemorySegment x,
+      MemorySegment residual,
+      MemorySegment weight,
+      MemorySegment bias,
+      MemorySegment y,
+      long tokens,
+      long hidden) {
+    rowNorm("layerNorm", x, residual, weight, y, tokens, hidden);
+    requireFloatsOrAbsent("layerNorm", "bias", bias, 1, hidden);
+  }
+
+  static void rmsNorm(
+      MemorySegment x,
+      MemorySegment residual,
+      MemorySegment weight,
+      MemorySegment y,
+      long tokens,
+      long hidden) {
+    rowNorm("rmsNorm", x, residual, weight, y, tokens, hidden);
+  }
+
+  private static void rowNorm(
+      String kernel,
+      MemorySegment x,
+      MemorySegment residual,
+      MemorySegment weight,
+      MemorySegment y,
+      long tokens,
+      long hidden) {
+    requireSize(kernel, "tokens", tokens, 0);
+    requireSize(kernel, "hidden", hidden, 1);
+    requireFloats(kernel, "x", x, tokens, hidden);
+    requireFloatsOrAbsent(kernel, "residual", residual, tokens, hidden);
+    requireFloats(kernel, "weight", weight, 1, hidden);
+    requireFloats(kernel, "y", y, tokens, hidden);
+  }
+
+  static void softmax(MemorySegment x, MemorySegment y, long rows, long columns) {
+    requireSize("softmax", "rows", rows, 0);
+    requireSize("softmax", "columns", columns, 1);
+    requireFloats("softmax", "x", x, rows, columns);
+    requireFloats("softmax", "y", y, rows, columns);
+  }
+
+  static void activate(MemorySegment x, MemorySegment y, long count) {
+    if (count < 0) {
+      throw new IllegalArgumentException("activate: count is " + count);
+    }
+    requireFloats("activate", "x", x, 1, count);
+    requireFloats("activate", "y", y, 1, count);
+  }
+
+  static void pool(MemorySegment x, TokenBatch batch, MemorySegment y, long hidden) {
+    requireSize("pool", "hidden", hidden, 1);
+    requireComplete("pool", batch);
+    for (int s = 0; s < batch.sequences(); s++) {
+      if (batch.length(s) == 0) {
+        throw new IllegalArgumentException("pool: sequence " + s + " has no token");
+      }
+    }
+    requireFloats("pool", "x", x, batch.tokens(), hidden);
+    requireFloats("pool", "y", y, batch.sequences(), hidden);
+    requireDisjoint("pool", y, batch.sequences() * hidden, "x", x, batch.tokens() * hidden);
+  }
+
+  static void pack(String name, MemorySegment weight, long out, long in) {
+    requireSize(name, "out", out, 1);
+    requireSize(name, "in", in, 1);
+    requireFloats(name, "weight", weight, out, in);
+  }
+
+  static boolean isAbsent(MemorySegment segment) {
+    return segment.address() == 0 && segment.byteSize() == 0;
+  }
+
+  private static void requireSize(String kernel, String name, long size, long min) {
+    if (size < min || size > MAX_DIMENSION) {
+      throw new IllegalArgumentException(
+          kernel + ": " + name + " is " + size + ", not in " + min + " to " + MAX_DIMENSION);
+    }
+  }
+
+  private static void requireFloatsOrAbsent(
+      String kernel, String name, MemorySegment segment, long rows, long columns) {
+    if (!isAbsent(segment)) {
+      requireFloats(kernel, name, segment, rows, columns);
+    }
+  }
+
+  private static void requireFloats(
+      String kernel, String name, MemorySegment segment, long rows, long columns) {
+    // Both factors are below 2^31, or one of them is 1.
+    if (floats(segment) < rows * columns || !segment.isNative()) {
+      throw new IllegalArgumentException(
+          kernel
+              + ": "
+              + name
+              + " "
+              + received(segment)
+              + ", but ["
+              + rows
+              + ", "
+              + columns
+              + "] float32 needs "
+              + rows * columns);
+    }
+  }
+
+  private static String received(MemorySegment segment) {
+    return segment.isNative() ? "has " + floats(segment) + " floats" : "is on the heap";
+  }
+
+  private static long floats(MemorySegment segment) {
+    return segment.byteSize() / Float.BYTES;
+  }
+
+  private static void requireDisjoint(
+      String kernel,
+      MemorySegment y,
+      long yFloats,
+      String name,
+      MemorySegment input,
+      long inputFloats) {
+    long yEnd = y.address() + yFloats * Float.BYTES;
+    long inputEnd = input.address() + inputFloats * Float.BYTES;
+    if (y.address() < inputEnd && input.address() < yEnd) {
+      throw new IllegalArgumentException(kernel + ": y overlaps " + name);
+    }
+  }
+
+  private static void requireComplete(String kernel, TokenBatch batch) {
+    if (batch.start(batch.sequences()) != batch.tokens()) {
+      throw new IllegalArgumentException(
+          kernel
+              + ": the last "
+              + (batch.tokens() - batch.start(batch.sequences()))
+              + " tokens of the batch belong to no sequence");
+    }
+  }
+
+  private static void requireCumulative(
+      String name, MemorySegment lengths, long sequences, long tokens) {
+    requireSize("attention", "tokens", tokens, 0);
+    if (lengths.byteSize() / Integer.BYTES < sequences + 1 || !lengths.isNative()) {
+      throw new IllegalArgumentException(
+          "attention: " + name + " needs " + (sequences + 1) + " int32");
+    }
+    int previous = lengths.get(JAVA_INT, 0);
+    boolean ascending = previous == 0;
+    for (long s = 1; s <= sequences; s++) {
+      int next = lengths.getAtIndex(JAVA_INT, s);
+      ascending &= next >= previous;
+      previous = next;
+    }
+    if (!ascending || previous != tokens) {
+      throw new IndexOutOfBoundsException(
+          "attention: " + name + " does not ascend from 0 to " + tokens);
+    }
+  }
+
+  /** Returns the floats from the start of the segment to the end of the last element. */
+  private static long requireStrided(
+      String name,
+      MemorySegment segment,
+      long offset,
+      long tokens,
+      long tokenStride,
+      long heads,
+      long headStride,
+      long headDim) {
+    if (tokens == 0) {
+      return 0;
+    }
+    if (offset < 0
+        || tokenStride < 0
+        || headStride < 0
+        || tokenStride > MAX_DIMENSION
+        || headStride > MAX_DIMENSION) {
+      throw new IllegalArgumentException(
+          "attention: "
+              + name
+              + " has offset "
+              + offset
+              + ", token stride "
+              + tokenStride
+              + ", head stride "
+              + headStride);
+    }
+    long end = Math.addExact(offset, (tokens - 1) * tokenStride);
+    end = Math.addExact(end, (heads - 1) * headStride + headDim);
+    if (floats(segment) < end || !segment.isNative()) {
+      throw new IllegalArgumentException(
+          "attention: "
+              + name
+              + " "
+              + received(segment)
+              + ", but "
+              + tokens
+              + " tokens (stride "
+              + tokenStride
+              + "), "
+              + heads
+              + " heads (stride "
+              + headStride
+              + ") of "
+              + headDim
+              + " from "
+              + offset
+              + " need "
+              + end);
+    }
+    return end;
+  }
+
+  private static void requireBias(Attention a) {
+    if (a.biasSequenceStride < 0 || a.biasHeadStride < 0 || a.biasQueryStride < 0) {
+      throw new IllegalArgumentException("attention: negative stride of bias");
+    }
+    for (long s = 0; s < a.sequences; s++) {
+      long queries =
+          a.cuSeqlensQ.getAtIndex(JAVA_INT, s + 1) - a.cuSeqlensQ.getAtIndex(JAVA_INT, s);
+      long keys = a.cuSeqlensKv.getAtIndex(JAVA_INT, s + 1) - a.cuSeqlensKv.getAtIndex(JAVA_INT, s);
+      if (queries == 0 || keys == 0) {
+        continue;
+      }
+      long end = Math.multiplyExact(s, a.biasSequenceStride);
+      end = Math.addExact(end, Math.multiplyExact(a.heads - 1, a.biasHeadStride));
+      end = Math.addExact(end, Math.multiplyExact(queries - 1, a.biasQueryStride));
+      end = Math.addExact(end, keys);
+      if (floats(a.bias) < end || !a.bias.isNative()) {
+        throw new IllegalArgumentException(
+            "attention: bias " + received(a.bias) + ", but sequence " + s + " needs " + end);
+      }
+    }
+  }
+}

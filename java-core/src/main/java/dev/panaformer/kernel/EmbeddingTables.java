@@ -1,0 +1,66 @@
+package dev.panaformer.kernel;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The input layer of BERT: {@code LayerNorm(word[id] + position[p] + tokenType[t])}.
+ *
+ * @param word {@code [vocab, hidden]}
+ * @param position {@code [positions, hidden]}, or {@link MemorySegment#NULL} with {@code positions}
+ *     0
+ * @param tokenType {@code [tokenTypes, hidden]}, or {@link MemorySegment#NULL} with {@code
+ *     tokenTypes} 0
+ * @param weight {@code [hidden]}, of the LayerNorm
+ * @param bias {@code [hidden]}, of the LayerNorm
+ */
+public record EmbeddingTables(
+    MemorySegment word,
+    MemorySegment position,
+    MemorySegment tokenType,
+    MemorySegment weight,
+    MemorySegment bias,
+    long vocab,
+    long positions,
+    long tokenTypes,
+    long hidden,
+    float eps) {
+
+  /**
+   * Throws an {@link IndexOutOfBoundsException} naming the first token whose id, position or type
+   * has no row.
+   */
+  void requireRows(TokenBatch batch) {
+    for (int s = 0; s < batch.sequences(); s++) {
+      for (int t = batch.start(s); t < batch.start(s + 1); t++) {
+        requireRow(batch.ids(), s, t, batch.start(s), "id", vocab);
+        if (positions > 0) {
+          requireRow(batch.positionIds(), s, t, batch.start(s), "position", positions);
+        }
+        if (tokenTypes > 0) {
+          requireRow(batch.tokenTypeIds(), s, t, batch.start(s), "token type", tokenTypes);
+        }
+      }
+    }
+  }
+
+  private static void requireRow(
+      MemorySegment indices, int s, int t, int start, String what, long rows) {
+    int index = indices.getAtIndex(JAVA_INT, t);
+    if (index < 0 || index >= rows) {
+      throw new IndexOutOfBoundsException(
+          "token "
+              + (t - start)
+              + " of sequence "
+              + s
+              + " has "
+              + what
+              + " "
+              + index
+              + ", its table has "
+              + rows
+              + " rows");
+    }
+  }
+}

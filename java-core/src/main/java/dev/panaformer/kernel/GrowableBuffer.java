@@ -1,0 +1,60 @@
+package dev.panaformer.kernel;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A buffer that grows to the largest size it was ever asked for, so that repeated use allocates
+ * nothing.
+ */
+final class GrowableBuffer implements AutoCloseable {
+  // Spares small buffers, which fill element by element, their first dozen reallocations.
+  private static final long MIN_BYTES = 4096;
+
+  private NativeMemory memory;
+  private MemorySegment segment = MemorySegment.NULL;
+
+  /**
+   * At least {@code bytes} bytes with whatever they hold: the old contents, unless they had to
+   * grow.
+   */
+  MemorySegment ensure(long bytes) {
+    return bytes <= segment.byteSize() ? segment : grow(bytes, 0);
+  }
+
+  /** At least {@code bytes} bytes that begin with the first {@code kept} of before. */
+  MemorySegment ensure(long bytes, long kept) {
+    return bytes <= segment.byteSize() ? segment : grow(bytes, kept);
+  }
+
+  MemorySegment segment() {
+    return segment;
+  }
+
+  private MemorySegment grow(long bytes, long kept) {
+    // By half at least: a workload of slowly growing batches reallocates a few times, not each
+    // time.
+    long size = Math.max(Math.max(bytes, MIN_BYTES), segment.byteSize() + segment.byteSize() / 2);
+    NativeMemory grown = new NativeMemory();
+    MemorySegment target;
+    try {
+      target = grown.allocate(size);
+    } catch (Throwable e) {
+      grown.close();
+      throw e;
+    }
+    MemorySegment.copy(segment, 0, target, 0, kept);
+    close();
+    memory = grown;
+    segment = target;
+    return segment;
+  }
+
+  @Override
+  public void close() {
+    if (memory != null) {
+      segment = MemorySegment.NULL;
+      memory.close();
+      memory = null;
+    }
+  }
+}

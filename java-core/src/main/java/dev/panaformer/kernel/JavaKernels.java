@@ -1,0 +1,375 @@
+package dev.panaformer.kernel;
+
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
+
+/**
+ * The kernels as plain loops on the caller's thread: what the native ones are tested and measured
+ * against, and what runs where there are none. Sums are taken in double.
+ */
+public final class JavaKernels implements Kernels {
+
+  @Override
+  public String description() {
+    return "java, 1 thread";
+  }
+
+  /** Keeps the layout {@code [out, in]}, whose rows are what {@link #dot} wants. */
+  @Override
+  public PackedWeight pack(
+      String name, MemorySegment weight, long out, long in, SegmentAllocator allocator) {
+    Arguments.pack(name, weight, out, in);
+    long bytes = out * in * Float.BYTES;
+    MemorySegment packed = allocator.allocate(bytes, NativeMemory.ALIGNMENT);
+    MemorySegment.copy(weight, 0, packed, 0, bytes);
+    return new PackedWeight(name, packed, out, in);
+  }
+
+  @Override
+  public void embedding(
+      EmbeddingTables tables, TokenBatch batch, MemorySegment y, Workspace workspace) {
+    Arguments.embedding(tables, batch, y);
+    tables.requireRows(batch);
+    long hidden = tables.hidden();
+    for (long t = 0; t < batch.tokens(); t++) {
+      long word = batch.ids().getAtIndex(JAVA_INT, t) * hidden;
+      long position = batch.positionIds().getAtIndex(JAVA_INT, t) * hidden;
+      long tokenType = batch.tokenTypeIds().getAtIndex(JAVA_INT, t) * hidden;
+      for (long i = 0; i < hidden; i++) {
+        double sum = get(tables.word(), word + i);
+        if (tables.positions() > 0) {
+          sum += get(tables.position(), position + i);
+        }
+        if (tables.tokenTypes() > 0) {
+          sum += get(tables.tokenType(), tokenType + i);
+        }
+        set(y, t * hidden + i, sum);
+      }
+    }
+    layerNorm(
+        y,
+        MemorySegment.NULL,
+        tables.weight(),
+        tables.bias(),
+        y,
+        batch.tokens(),
+        hidden,
+        tables.eps());
+  }
+
+  @Override
+  public void linear(
+      MemorySegment x,
+      PackedWeight weight,
+      MemorySegment bias,
+      MemorySegment residual,
+      MemorySegment y,
+      long tokens,
+      Activation activation) {
+    Arguments.linear(x, weight, bias, residual, y, tokens);
+    for (long t = 0; t < tokens; t++) {
+      linearRow(x, t * weight.in(), weight, bias, residual, y, t * weight.out(), activation);
+    }
+  }
+
+  @Override
+  public void feedForward(
+      MemorySegment x,
+      PackedWeight up,
+      MemorySegment upBias,
+      PackedWeight down,
+      MemorySegment downBias,
+      Activation activation,
+      MemorySegment residual,
+      MemorySegment y,
+      long tokens,
+      Workspace workspace) {
+    Arguments.feedForward(x, up, upBias, down, downBias, residual, y, tokens);
+    MemorySegment intermediate = workspace.scratch(up.out() * Float.BYTES);
+    for (long t = 0; t < tokens; t++) {
+      long row = t * up.in();
+      linearRow(x, row, up, upBias, MemorySegment.NULL, intermediate, 0, activation);
+      linearRow(intermediate, 0, down, downBias, residual, y, row, Activation.NONE);
+    }
+  }
+
+  private static void linearRow(
+      MemorySegment x,
+      long xStart,
+      PackedWeight weight,
+      MemorySegment bias,
+      MemorySegment residual,
+      MemorySegment y,
+      long yStart,
+      Activation activation) {
+    for (long j = 0; j < weight.out(); j++) {
+      double sum = dot(x, xStart, weight.segment(), j * weight.in(), weight.in());
+      sum = activate(sum + getOrZero(bias, j), activation);
+      set(y, yStart + j, sum + getOrZero(residual, yStart + j));
+    }
+  }
+
+  @Override
+  public void attention(Attention a, Workspace workspace) {
+    Arguments.attention(a);
+    for (long s = 0; s < a.sequences; s++) {
+      long firstQuery = a.cuSeqlensQ.getAtIndex(JAVA_INT, s);
+      long firstKey = a.cuSeqlensKv.getAtIndex(JAVA_INT, s);
+      long queries = a.cuSeqlensQ.getAtIndex(JAVA_INT, s + 1) - firstQuery;
+      long keys = a.cuSeqlensKv.getAtIndex(JAVA_INT, s + 1) - firstKey;
+      MemorySegment scores = workspace.scratch(keys * Double.BYTES);
+      for (long h = 0; h < a.heads; h++) {
+        long kvHead = h / (a.heads / a.kvHeads) * a.kvHeadStride;
+        long k = a.kOffset + firstKey * a.kvTokenStride + kvHead;
+        long v = a.vOffset + firstKey * a.kvTokenStride + kvHead;
+        for (long i = 0; i < queries; i++) {
+          long q = a.qOffset + (firstQuery + i) * a.qTokenStride + h * a.qHeadStride;
+          long y = (firstQuery + i) * a.yTokenStride + h * a.yHeadStride;
+          long bias = s * a.biasSequenceStride + h * a.biasHeadStride + i * a.biasQueryStride;
+          long visible = a.causal ? Math.max(0, Math.min(keys, i + keys - queries + 1)) : keys;
+          attend(a, q, k, v, y, bias, visible, scores);
+        }
+      }
+    }
+  }
+
+  /** One query over the first {@code keys} keys. */
+  private static void attend(
+      Attention a, long q, long k, long v, long y, long bias, long keys, MemorySegment scores) {
+    double max = Double.NEGATIVE_INFINITY;
+    for (long j = 0; j < keys; j++) {
+      double score =
+          a.scale * dot(a.q, q, a.k, k + j * a.kvTokenStride, a.headDim)
+              + getOrZero(a.bias, bias + j);
+      scores.setAtIndex(JAVA_DOUBLE, j, score);
+      max = Math.max(max, score);
+    }
+    double sum = 0;
+    for (long j = 0; j < keys; j++) {
+      double weight =
+          max == Double.NEGATIVE_INFINITY ? 0 : Math.exp(scores.getAtIndex(JAVA_DOUBLE, j) - max);
+      scores.setAtIndex(JAVA_DOUBLE, j, weight);
+      sum += weight;
+    }
+    for (long d = 0; d < a.headDim; d++) {
+      double mixed = 0;
+      for (long j = 0; j < keys; j++) {
+        mixed += scores.getAtIndex(JAVA_DOUBLE, j) * get(a.v, v + j * a.kvTokenStride + d);
+      }
+      set(a.y, y + d, sum == 0 ? 0 : mixed / sum);
+    }
+  }
+
+  @Override
+  public void layerNorm(
+      MemorySegment x,
+      MemorySegment residual,
+      MemorySegment weight,
+      MemorySegment bias,
+      MemorySegment y,
+      long tokens,
+      long hidden,
+      float eps) {
+    Arguments.layerNorm(x, residual, weight, bias, y, tokens, hidden);
+    for (long row = 0; row < tokens * hidden; row += hidden) {
+      double sum = 0;
+      for (long i = row; i < row + hidden; i++) {
+        sum += get(x, i) + getOrZero(residual, i);
+      }
+      double mean = sum / hidden;
+      double squares = 0;
+      for (long i = row; i < row + hidden; i++) {
+        double centred = get(x, i) + getOrZero(residual, i) - mean;
+        squares += centred * centred;
+      }
+      double scale = 1 / Math.sqrt(squares / hidden + eps);
+      for (long i = 0; i < hidden; i++) {
+        double centred = get(x, row + i) + getOrZero(residual, row + i) - mean;
+        set(y, row + i, centred * scale * get(weight, i) + getOrZero(bias, i));
+      }
+    }
+  }
+
+  @Override
+  public void rmsNorm(
+      MemorySegment x,
+      MemorySegment residual,
+      MemorySegment weight,
+      MemorySegment y,
+      long tokens,
+      long hidden,
+      float eps) {
+    Arguments.rmsNorm(x, residual, weight, y, tokens, hidden);
+    for (long row = 0; row < tokens * hidden; row += hidden) {
+      double squares = 0;
+      for (long i = row; i < row + hidden; i++) {
+        double z = get(x, i) + getOrZero(residual, i);
+        squares += z * z;
+      }
+      double scale = 1 / Math.sqrt(squares / hidden + eps);
+      for (long i = 0; i < hidden; i++) {
+        double z = get(x, row + i) + getOrZero(residual, row + i);
+        set(y, row + i, z * scale * get(weight, i));
+      }
+    }
+  }
+
+  @Override
+  public void softmax(MemorySegment x, MemorySegment y, long rows, long columns) {
+    Arguments.softmax(x, y, rows, columns);
+    for (long row = 0; row < rows * columns; row += columns) {
+      double max = Double.NEGATIVE_INFINITY;
+      for (long i = row; i < row + columns; i++) {
+        max = Math.max(max, get(x, i));
+      }
+      if (max == Double.NEGATIVE_INFINITY) {
+        y.asSlice(row * Float.BYTES, columns * Float.BYTES).fill((byte) 0);
+        continue;
+      }
+      double sum = 0;
+      for (long i = row; i < row + columns; i++) {
+        sum += Math.exp(get(x, i) - max);
+      }
+      for (long i = row; i < row + columns; i++) {
+        set(y, i, Math.exp(get(x, i) - max) / sum);
+      }
+    }
+  }
+
+  @Override
+  public void activate(MemorySegment x, MemorySegment y, long count, Activation activation) {
+    Arguments.activate(x, y, count);
+    for (long i = 0; i < count; i++) {
+      set(y, i, activate(get(x, i), activation));
+    }
+  }
+
+  @Override
+  public void pool(
+      MemorySegment x,
+      TokenBatch batch,
+      MemorySegment y,
+      long hidden,
+      Pooling pooling,
+      boolean normalize) {
+    Arguments.pool(x, batch, y, hidden);
+    for (int s = 0; s < batch.sequences(); s++) {
+      double squares = 0;
+      for (long i = 0; i < hidden; i++) {
+        double pooled = pool(x, batch.start(s), batch.start(s + 1), hidden, i, pooling);
+        set(y, s * hidden + i, pooled);
+        squares += pooled * pooled;
+      }
+      if (normalize) {
+        double norm = Math.max(Math.sqrt(squares), 1e-12);
+        for (long i = s * hidden; i < (s + 1) * hidden; i++) {
+          set(y, i, get(y, i) / norm);
+        }
+      }
+    }
+  }
+
+  private static double pool(
+      MemorySegment x, long start, long end, long hidden, long feature, Pooling pooling) {
+    return switch (pooling) {
+      case CLS -> get(x, start * hidden + feature);
+      case LAST -> get(x, (end - 1) * hidden + feature);
+      case MEAN -> {
+        double sum = 0;
+        for (long t = start; t < end; t++) {
+          sum += get(x, t * hidden + feature);
+        }
+        yield sum / (end - start);
+      }
+      case MAX -> {
+        double max = Double.NEGATIVE_INFINITY;
+        for (long t = start; t < end; t++) {
+          max = Math.max(max, get(x, t * hidden + feature));
+        }
+        yield max;
+      }
+    };
+  }
+
+  @Override
+  public void close() {}
+
+  private static double get(MemorySegment segment, long index) {
+    return segment.getAtIndex(JAVA_FLOAT, index);
+  }
+
+  private static double getOrZero(MemorySegment segment, long index) {
+    return Arguments.isAbsent(segment) ? 0 : get(segment, index);
+  }
+
+  private static void set(MemorySegment segment, long index, double value) {
+    segment.setAtIndex(JAVA_FLOAT, index, (float) value);
+  }
+
+  /** Four chains of additions, since one would wait for itself. */
+  private static double dot(
+      MemorySegment a, long aStart, MemorySegment b, long bStart, long count) {
+    double sum0 = 0;
+    double sum1 = 0;
+    double sum2 = 0;
+    double sum3 = 0;
+    long i = 0;
+    for (; i + 3 < count; i += 4) {
+      sum0 += get(a, aStart + i) * get(b, bStart + i);
+      sum1 += get(a, aStart + i + 1) * get(b, bStart + i + 1);
+      sum2 += get(a, aStart + i + 2) * get(b, bStart + i + 2);
+      sum3 += get(a, aStart + i + 3) * get(b, bStart + i + 3);
+    }
+    for (; i < count; i++) {
+      sum0 += get(a, aStart + i) * get(b, bStart + i);
+    }
+    return sum0 + sum1 + (sum2 + sum3);
+  }
+
+  private static double activate(double x, Activation activation) {
+    return switch (activation) {
+      case NONE -> x;
+      case RELU -> Math.max(x, 0);
+      // x/2 (1 + erf z) = x/2 erfc(-z), which keeps its digits where erf is close to -1.
+      case GELU_ERF -> 0.5 * x * erfc(-x / Math.sqrt(2));
+      case GELU_TANH ->
+          0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
+      case GELU_QUICK -> x / (1 + Math.exp(-1.702 * x));
+      case SILU -> x / (1 + Math.exp(-x));
+      case TANH -> Math.tanh(x);
+    };
+  }
+
+  /**
+   * The complementary error function to nearly double precision. Abramowitz, Stegun 1964, 7.1.6 and
+   * 7.1.14.
+   */
+  static double erfc(double z) {
+    if (Double.isNaN(z)) {
+      return z;
+    }
+    double magnitude = Math.abs(z);
+    double gaussian = Math.exp(-z * z) / Math.sqrt(Math.PI);
+    if (magnitude < 2.5) {
+      double term = magnitude;
+      double series = term;
+      for (int n = 1; term > series * 1e-17; n++) {
+        term *= 2 * z * z / (2 * n + 1);
+        series += term;
+      }
+      return 1 - Math.copySign(2 * gaussian * series, z);
+    }
+    // z + (1/2)/(z + 1/(z + (3/2)/(z + …))), evaluated from the inside; 40 levels suffice from 2.5
+    // on.
+    double fraction = magnitude;
+    for (int n = 40; n > 0; n--) {
+      fraction = magnitude + 0.5 * n / fraction;
+    }
+    double tail = gaussian / fraction;
+    return z > 0 ? tail : 2 - tail;
+  }
+}

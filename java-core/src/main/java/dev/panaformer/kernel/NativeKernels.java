@@ -1,0 +1,339 @@
+package dev.panaformer.kernel;
+
+import static dev.panaformer.bindings.panaformer_h.*;
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import dev.panaformer.bindings.NativeLibrary;
+import dev.panaformer.bindings.pf_attention_params;
+import dev.panaformer.bindings.pf_embedding_params;
+import dev.panaformer.bindings.pf_ffn_params;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
+import java.util.Locale;
+
+/**
+ * The kernels in C, on an engine of their own: a thread pool and the code for one instruction set.
+ * The only class that calls the bindings; every argument has been checked against its segment when
+ * it does.
+ */
+public final class NativeKernels implements Kernels {
+  private final MemorySegment engine;
+  private final Isa isa;
+  private final int threads;
+  private volatile boolean closed;
+
+  private NativeKernels(MemorySegment engine) {
+    this.engine = engine;
+    this.isa = Isa.values()[pf_engine_isa(engine)];
+    this.threads = pf_engine_threads(engine);
+  }
+
+  /**
+   * Loads the native library, if need be, and starts an engine.
+   *
+   * @param isa what to run on; {@link Isa#AUTO} respects PANAFORMER_ISA
+   * @param threads how many threads compute, the caller's among them: 1 starts none
+   * @throws dev.panaformer.bindings.NativeLibraryException if there is no library for this machine,
+   *     or it is damaged or of another version
+   * @throws IllegalArgumentException if {@code threads} is out of range or PANAFORMER_ISA names no
+   *     instruction set
+   * @throws UnsupportedOperationException if the build, the CPU or the operating system lacks the
+   *     instruction set
+   */
+  public static NativeKernels create(Isa isa, int threads) {
+    if (threads < 1 || threads > PF_MAX_THREADS()) {
+      throw new IllegalArgumentException(
+          "threads is " + threads + ", not in 1 to " + PF_MAX_THREADS());
+    }
+    NativeLibrary.load();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment engine = arena.allocate(ADDRESS);
+      int status = pf_engine_create(isa.ordinal(), threads, engine);
+      if (status != PF_OK()) {
+        throw creationFailure(status, isa, threads);
+      }
+      return new NativeKernels(engine.get(ADDRESS, 0));
+    }
+  }
+
+  private static RuntimeException creationFailure(int status, Isa isa, int threads) {
+    String wanted =
+        isa == Isa.AUTO ? "PANAFORMER_ISA=" + System.getenv("PANAFORMER_ISA") : isa.toString();
+    if (status == PF_ERROR_ISA_UNKNOWN()) {
+      return new IllegalArgumentException(
+          wanted + " names no instruction set; known are portable, avx2, avx512, neon");
+    }
+    if (status == PF_ERROR_ISA_UNAVAILABLE()) {
+      return new UnsupportedOperationException(
+          wanted
+              + ": the native library, the CPU or the operating system does not have this"
+              + " instruction set");
+    }
+    return new IllegalStateException(
+        "no engine of " + threads + " threads could be started (status " + status + ")");
+  }
+
+  /** The instruction set in use, never {@link Isa#AUTO}. */
+  public Isa isa() {
+    return isa;
+  }
+
+  public int threads() {
+    return threads;
+  }
+
+  @Override
+  public String description() {
+    return "native "
+        + isa.name().toLowerCase(Locale.ROOT)
+        + ", "
+        + threads
+        + (threads == 1 ? " thread" : " threads");
+  }
+
+  @Override
+  public PackedWeight pack(
+      String name, MemorySegment weight, long out, long in, SegmentAllocator allocator) {
+    Arguments.pack(name, weight, out, in);
+    MemorySegment packed;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment bytes = arena.allocate(JAVA_LONG);
+      check("pack", pf_linear_packed_size(engine(), out, in, bytes));
+      packed = allocator.allocate(bytes.get(JAVA_LONG, 0), PF_ALIGNMENT());
+    }
+    check("pack", pf_linear_pack(engine(), weight, packed, out, in));
+    return new PackedWeight(name, packed, out, in);
+  }
+
+  @Override
+  public void embedding(
+      EmbeddingTables tables, TokenBatch batch, MemorySegment y, Workspace workspace) {
+    Arguments.embedding(tables, batch, y);
+    MemorySegment params = workspace.parameters();
+    pf_embedding_params.word_table(params, tables.word());
+    pf_embedding_params.position_table(
+        params, tables.positions() > 0 ? tables.position() : MemorySegment.NULL);
+    pf_embedding_params.token_type_table(
+        params, tables.tokenTypes() > 0 ? tables.tokenType() : MemorySegment.NULL);
+    pf_embedding_params.weight(params, tables.weight());
+    pf_embedding_params.bias(params, tables.bias());
+    pf_embedding_params.ids(params, batch.ids());
+    pf_embedding_params.position_ids(params, batch.positionIds());
+    pf_embedding_params.token_type_ids(params, batch.tokenTypeIds());
+    pf_embedding_params.y(params, y);
+    pf_embedding_params.tokens(params, batch.tokens());
+    pf_embedding_params.hidden(params, tables.hidden());
+    pf_embedding_params.vocab(params, tables.vocab());
+    pf_embedding_params.positions(params, tables.positions());
+    pf_embedding_params.token_types(params, tables.tokenTypes());
+    pf_embedding_params.eps(params, tables.eps());
+    int status = pf_embedding(engine(), params);
+    if (status == PF_ERROR_INDEX()) {
+      tables.requireRows(batch);
+    }
+    check("embedding", status);
+  }
+
+  @Override
+  public void linear(
+      MemorySegment x,
+      PackedWeight weight,
+      MemorySegment bias,
+      MemorySegment residual,
+      MemorySegment y,
+      long tokens,
+      Activation activation) {
+    Arguments.linear(x, weight, bias, residual, y, tokens);
+    int status =
+        pf_linear(
+            engine(),
+            x,
+            weight.segment(),
+            bias,
+            residual,
+            y,
+            tokens,
+            weight.out(),
+            weight.in(),
+            activation.ordinal());
+    check("linear", status, weight);
+  }
+
+  @Override
+  public void feedForward(
+      MemorySegment x,
+      PackedWeight up,
+      MemorySegment upBias,
+      PackedWeight down,
+      MemorySegment downBias,
+      Activation activation,
+      MemorySegment residual,
+      MemorySegment y,
+      long tokens,
+      Workspace workspace) {
+    Arguments.feedForward(x, up, upBias, down, downBias, residual, y, tokens);
+    MemorySegment params = workspace.parameters();
+    check("feedForward", pf_ffn_workspace_size(engine(), tokens, up.out(), params));
+    long scratchBytes = params.get(JAVA_LONG, 0);
+    MemorySegment scratch = workspace.scratch(scratchBytes);
+    pf_ffn_params.x(params, x);
+    pf_ffn_params.up(params, up.segment());
+    pf_ffn_params.up_bias(params, upBias);
+    pf_ffn_params.down(params, down.segment());
+    pf_ffn_params.down_bias(params, downBias);
+    pf_ffn_params.residual(params, residual);
+    pf_ffn_params.y(params, y);
+    pf_ffn_params.tokens(params, tokens);
+    pf_ffn_params.hidden(params, up.in());
+    pf_ffn_params.intermediate(params, up.out());
+    pf_ffn_params.activation(params, activation.ordinal());
+    pf_ffn_params.workspace(params, scratch);
+    pf_ffn_params.workspace_bytes(params, scratch.byteSize());
+    check("feedForward", pf_ffn(engine(), params), up);
+  }
+
+  @Override
+  public void attention(Attention a, Workspace workspace) {
+    Arguments.attention(a);
+    MemorySegment params = workspace.parameters();
+    check("attention", pf_attention_workspace_size(engine(), a.headDim, params));
+    MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
+    pointer(params, pf_attention_params.q$offset(), a.q, a.qOffset);
+    pointer(params, pf_attention_params.k$offset(), a.k, a.kOffset);
+    pointer(params, pf_attention_params.v$offset(), a.v, a.vOffset);
+    pf_attention_params.y(params, a.y);
+    pf_attention_params.cu_seqlens_q(params, a.cuSeqlensQ);
+    pf_attention_params.cu_seqlens_kv(params, a.cuSeqlensKv);
+    pf_attention_params.bias(params, a.bias);
+    pf_attention_params.q_token_stride(params, a.qTokenStride);
+    pf_attention_params.q_head_stride(params, a.qHeadStride);
+    pf_attention_params.kv_token_stride(params, a.kvTokenStride);
+    pf_attention_params.kv_head_stride(params, a.kvHeadStride);
+    pf_attention_params.y_token_stride(params, a.yTokenStride);
+    pf_attention_params.y_head_stride(params, a.yHeadStride);
+    pf_attention_params.bias_sequence_stride(params, a.biasSequenceStride);
+    pf_attention_params.bias_head_stride(params, a.biasHeadStride);
+    pf_attention_params.bias_query_stride(params, a.biasQueryStride);
+    pf_attention_params.q_tokens(params, a.qTokens);
+    pf_attention_params.kv_tokens(params, a.kvTokens);
+    pf_attention_params.sequences(params, a.sequences);
+    pf_attention_params.heads(params, a.heads);
+    pf_attention_params.kv_heads(params, a.kvHeads);
+    pf_attention_params.head_dim(params, a.headDim);
+    pf_attention_params.scale(params, a.scale);
+    pf_attention_params.causal(params, a.causal ? 1 : 0);
+    pf_attention_params.workspace(params, scratch);
+    pf_attention_params.workspace_bytes(params, scratch.byteSize());
+    check("attention", pf_attention(engine(), params));
+  }
+
+  /**
+   * Stores the address of a float within a segment, which a slice would have to be allocated for.
+   */
+  private static void pointer(
+      MemorySegment params, long field, MemorySegment segment, long offset) {
+    params.set(JAVA_LONG, field, segment.address() + offset * Float.BYTES);
+  }
+
+  @Override
+  public void layerNorm(
+      MemorySegment x,
+      MemorySegment residual,
+      MemorySegment weight,
+      MemorySegment bias,
+      MemorySegment y,
+      long tokens,
+      long hidden,
+      float eps) {
+    Arguments.layerNorm(x, residual, weight, bias, y, tokens, hidden);
+    check("layerNorm", pf_layer_norm(engine(), x, residual, weight, bias, y, tokens, hidden, eps));
+  }
+
+  @Override
+  public void rmsNorm(
+      MemorySegment x,
+      MemorySegment residual,
+      MemorySegment weight,
+      MemorySegment y,
+      long tokens,
+      long hidden,
+      float eps) {
+    Arguments.rmsNorm(x, residual, weight, y, tokens, hidden);
+    check("rmsNorm", pf_rms_norm(engine(), x, residual, weight, y, tokens, hidden, eps));
+  }
+
+  @Override
+  public void softmax(MemorySegment x, MemorySegment y, long rows, long columns) {
+    Arguments.softmax(x, y, rows, columns);
+    check("softmax", pf_softmax(engine(), x, y, rows, columns));
+  }
+
+  @Override
+  public void activate(MemorySegment x, MemorySegment y, long count, Activation activation) {
+    Arguments.activate(x, y, count);
+    check("activate", pf_activate(engine(), x, y, count, activation.ordinal()));
+  }
+
+  @Override
+  public void pool(
+      MemorySegment x,
+      TokenBatch batch,
+      MemorySegment y,
+      long hidden,
+      Pooling pooling,
+      boolean normalize) {
+    Arguments.pool(x, batch, y, hidden);
+    int status =
+        pf_pool(
+            engine(),
+            x,
+            batch.cuSeqlens(),
+            y,
+            batch.tokens(),
+            batch.sequences(),
+            hidden,
+            pooling.ordinal(),
+            normalize ? 1 : 0);
+    check("pool", status);
+  }
+
+  @Override
+  public synchronized void close() {
+    if (!closed) {
+      closed = true;
+      pf_engine_destroy(engine);
+    }
+  }
+
+  private MemorySegment engine() {
+    if (closed) {
+      throw new IllegalStateException("these kernels are closed");
+    }
+    return engine;
+  }
+
+  private static void check(String kernel, int status, PackedWeight weight) {
+    if (status == PF_ERROR_PACKED_WEIGHTS()) {
+      throw new IllegalArgumentException(
+          kernel
+              + ": "
+              + weight.name()
+              + " ["
+              + weight.out()
+              + ", "
+              + weight.in()
+              + "] was packed for another instruction set or by another version");
+    }
+    check(kernel, status);
+  }
+
+  /** What {@link Arguments} lets pass and the library refuses is a mistake in one of the two. */
+  private static void check(String kernel, int status) {
+    if (status != PF_OK()) {
+      throw new IllegalStateException(
+          kernel + ": the native library answers with status " + status);
+    }
+  }
+}

@@ -1,0 +1,100 @@
+package dev.panaformer.kernel;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * All that one forward pass writes: its batch, its activations, the scratch of its kernels. Weights
+ * are immutable, so that a workspace per pass is all it takes to run passes in parallel.
+ *
+ * <p>Buffers grow to the largest pass and stay; a warm workspace allocates nothing. Not
+ * thread-safe: one pass at a time. Closing a leased workspace returns it to its {@link
+ * WorkspacePool}, closing any other frees it.
+ */
+public final class Workspace implements AutoCloseable {
+  /** The activations that a pass keeps, by what they hold. */
+  public enum Buffer {
+    /** Hidden states. */
+    HIDDEN,
+    /** Queries, keys and values. */
+    QKV,
+    /** What attention, and after it the feed-forward network, puts out. */
+    CONTEXT,
+    /** Rows picked out of the hidden states: one a sequence, or one a mask. */
+    POOLED,
+    /** The hidden layer of a head. */
+    HEAD,
+    /** What a head puts out. */
+    LOGITS
+  }
+
+  // The largest parameter struct has 30 fields of 8 bytes.
+  private static final long PARAMETER_BYTES = 512;
+
+  private final NativeMemory memory = new NativeMemory();
+  private final MemorySegment parameters = memory.allocate(PARAMETER_BYTES);
+  private final GrowableBuffer[] buffers = new GrowableBuffer[Buffer.values().length];
+  private final GrowableBuffer scratch = new GrowableBuffer();
+  private final TokenBatch batch = new TokenBatch();
+  private final Attention attention = new Attention();
+  private final WorkspacePool pool;
+
+  public Workspace() {
+    this(null);
+  }
+
+  Workspace(WorkspacePool pool) {
+    this.pool = pool;
+    for (int i = 0; i < buffers.length; i++) {
+      buffers[i] = new GrowableBuffer();
+    }
+  }
+
+  /** The batch of this pass. */
+  public TokenBatch batch() {
+    return batch;
+  }
+
+  /** The arguments of the next attention call. */
+  public Attention attention() {
+    return attention;
+  }
+
+  /**
+   * Room for at least {@code count} floats. The contents stay as they were unless the buffer grows,
+   * in which case earlier segments of the same name are dead.
+   */
+  public MemorySegment floats(Buffer name, long count) {
+    return buffers[name.ordinal()].ensure(Math.multiplyExact(count, (long) Float.BYTES));
+  }
+
+  /**
+   * At least {@code bytes} bytes, aligned to {@link NativeMemory#ALIGNMENT}, for the length of one
+   * kernel.
+   */
+  MemorySegment scratch(long bytes) {
+    return scratch.ensure(bytes);
+  }
+
+  /** Room for the parameter struct or the results of one downcall. */
+  MemorySegment parameters() {
+    return parameters;
+  }
+
+  @Override
+  public void close() {
+    if (pool != null) {
+      pool.release(this);
+    } else {
+      free();
+    }
+  }
+
+  void free() {
+    for (GrowableBuffer buffer : buffers) {
+      buffer.close();
+    }
+    scratch.close();
+    batch.close();
+    memory.close();
+  }
+}

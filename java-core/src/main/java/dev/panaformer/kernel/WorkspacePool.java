@@ -1,0 +1,98 @@
+package dev.panaformer.kernel;
+
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+
+/**
+ * The workspaces of one model: at most {@code capacity} passes run at once, more wait. A lease is
+ * also what keeps the model's memory alive: {@link #close} refuses new leases and returns when the
+ * last one has ended.
+ *
+ * <p>Thread-safe for platform and virtual threads; waiting does not pin a carrier. Passes that need
+ * not wait share no lock. Once {@code capacity} workspaces exist, a lease allocates nothing.
+ */
+public final class WorkspacePool implements AutoCloseable {
+  private final String owner;
+  private final int capacity;
+  private final Semaphore permits;
+  private final AtomicReferenceArray<Workspace> free;
+  private final AtomicBoolean closed = new AtomicBoolean();
+
+  /**
+   * @param owner whose workspaces these are, for messages
+   * @param capacity how many leases there may be at once
+   */
+  public WorkspacePool(String owner, int capacity) {
+    if (capacity < 1) {
+      throw new IllegalArgumentException("capacity must be at least 1, not " + capacity);
+    }
+    this.owner = owner;
+    this.capacity = capacity;
+    this.permits = new Semaphore(capacity);
+    this.free = new AtomicReferenceArray<>(capacity);
+  }
+
+  /**
+   * Waits for a workspace, whose {@link Workspace#close} gives it back. Interrupts are kept for the
+   * caller to see.
+   *
+   * @throws IllegalStateException if the pool is closed
+   */
+  public Workspace lease() {
+    requireOpen();
+    permits.acquireUninterruptibly();
+    try {
+      requireOpen();
+      for (int i = 0; i < capacity; i++) {
+        Workspace workspace = free.get(i);
+        if (workspace != null && free.compareAndSet(i, workspace, null)) {
+          return workspace;
+        }
+      }
+      return new Workspace(this);
+    } catch (Throwable e) {
+      permits.release();
+      throw e;
+    }
+  }
+
+  void release(Workspace workspace) {
+    try {
+      for (int i = 0; i < capacity; i++) {
+        if (free.compareAndSet(i, null, workspace)) {
+          return;
+        }
+      }
+      // A lease that looked past a slot just before it was filled has made one workspace too many.
+      workspace.free();
+    } finally {
+      permits.release();
+    }
+  }
+
+  /**
+   * Refuses new leases, waits for those that exist and frees all workspaces. Must not be called by
+   * a thread that holds a lease. Closing again does nothing.
+   */
+  @Override
+  public void close() {
+    if (!closed.compareAndSet(false, true)) {
+      return;
+    }
+    permits.acquireUninterruptibly(capacity);
+    for (int i = 0; i < capacity; i++) {
+      Workspace workspace = free.getAndSet(i, null);
+      if (workspace != null) {
+        workspace.free();
+      }
+    }
+    permits.release(capacity); // those that still wait wake up and are refused
+  }
+
+  private void requireOpen() {
+    if (closed.get()) {
+      throw new IllegalStateException(owner + " is closed");
+    }
+  }
+}
