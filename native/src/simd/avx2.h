@@ -56,3 +56,22 @@ static inline float vf_reduce_max(vf x) {
   s = _mm_max_ps(s, _mm_movehl_ps(s, s));
   return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
+
+static inline void vf_transpose(vf r[VF_WIDTH]) {
+  vf t[VF_WIDTH];
+  /* 4 x 4 within each 128-bit half, then the halves. */
+  for (int i = 0; i < 8; i += 4) {
+    const __m256d a = _mm256_castps_pd(_mm256_unpacklo_ps(r[i], r[i + 1]));
+    const __m256d b = _mm256_castps_pd(_mm256_unpackhi_ps(r[i], r[i + 1]));
+    const __m256d c = _mm256_castps_pd(_mm256_unpacklo_ps(r[i + 2], r[i + 3]));
+    const __m256d d = _mm256_castps_pd(_mm256_unpackhi_ps(r[i + 2], r[i + 3]));
+    t[i] = _mm256_castpd_ps(_mm256_unpacklo_pd(a, c));
+    t[i + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(a, c));
+    t[i + 2] = _mm256_castpd_ps(_mm256_unpacklo_pd(b, d));
+    t[i + 3] = _mm256_castpd_ps(_mm256_unpackhi_pd(b, d));
+  }
+  for (int i = 0; i < 4; i++) {
+    r[i] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x20);
+    r[i + 4] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x31);
+  }
+}

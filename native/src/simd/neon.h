@@ -55,3 +55,11 @@ static inline float vf_reduce_add(vf x) {
   return vget_lane_f32(s, 0) + vget_lane_f32(s, 1);
 }
 static inline float vf_reduce_max(vf x) { return vmaxvq_f32(x); }
+
+static inline void vf_transpose(vf r[VF_WIDTH]) {
+  const float32x4x2_t a = vtrnq_f32(r[0], r[1]), b = vtrnq_f32(r[2], r[3]);
+  r[0] = vcombine_f32(vget_low_f32(a.val[0]), vget_low_f32(b.val[0]));
+  r[1] = vcombine_f32(vget_low_f32(a.val[1]), vget_low_f32(b.val[1]));
+  r[2] = vcombine_f32(vget_high_f32(a.val[0]), vget_high_f32(b.val[0]));
+  r[3] = vcombine_f32(vget_high_f32(a.val[1]), vget_high_f32(b.val[1]));
+}

@@ -36,7 +36,17 @@ static inline vf vf_min(vf a, vf b) { VF_EACH(a.lane[i] < b.lane[i] ? a.lane[i] 
 static inline vf vf_fma(vf a, vf b, vf c) { VF_EACH(a.lane[i] * b.lane[i] + c.lane[i]); }
 
 static inline vf vf_round(vf x) { VF_EACH(rintf(x.lane[i])); }
-static inline vf vf_scale2(vf x, vf n) { VF_EACH(ldexpf(x.lane[i], (int)n.lane[i])); }
+/* 2^n for n in [-126, 127]. */
+static inline float vf_power2(int32_t n) {
+  const uint32_t bits = (uint32_t)(n + 127) << 23;
+  float power;
+  memcpy(&power, &bits, sizeof power);
+  return power;
+}
+/* x 2^n in two halves, so that results down to the denormals and up to the largest float are right. */
+static inline vf vf_scale2(vf x, vf n) {
+  VF_EACH(x.lane[i] * vf_power2((int32_t)n.lane[i] / 2) * vf_power2((int32_t)n.lane[i] - (int32_t)n.lane[i] / 2));
+}
 static inline vf vf_copysign(vf magnitude, vf sign) { VF_EACH(copysignf(magnitude.lane[i], sign.lane[i])); }
 static inline vf vf_abs(vf x) { VF_EACH(fabsf(x.lane[i])); }
 static inline vf vf_select_less(vf a, vf b, vf then, vf otherwise) {
@@ -48,6 +58,15 @@ static inline float vf_reduce_max(vf x) {
   const float a = x.lane[0] > x.lane[2] ? x.lane[0] : x.lane[2];
   const float b = x.lane[1] > x.lane[3] ? x.lane[1] : x.lane[3];
   return a > b ? a : b;
+}
+
+static inline void vf_transpose(vf r[VF_WIDTH]) {
+  float t[VF_WIDTH][VF_WIDTH];
+  for (int i = 0; i < VF_WIDTH; i++) vf_store(t[i], r[i]);
+  for (int i = 0; i < VF_WIDTH; i++) {
+    const float column[VF_WIDTH] = {t[0][i], t[1][i], t[2][i], t[3][i]};
+    r[i] = vf_load(column);
+  }
 }
 
 #undef VF_EACH

@@ -10,6 +10,7 @@
  *   vf_scale2(x, n)         x 2^n for integral n in [-252, 254]
  *   vf_select_less(a, b, x, y)   x where a < b, else y
  *   vf_reduce_add, _max     over the lanes, in a fixed order
+ *   vf_transpose(r)         the VF_WIDTH x VF_WIDTH matrix whose rows are r, in place
  */
 #ifndef PF_SIMD_H
 #define PF_SIMD_H
