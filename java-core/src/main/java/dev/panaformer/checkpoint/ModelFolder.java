@@ -1,33 +1,168 @@
 package dev.panaformer.checkpoint;
 
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
 import dev.panaformer.kernel.Pooling;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * A model's folder as Hugging Face lays it out: {@code config.json}, weights, tokenizer, and for
- * sentence embeddings {@code modules.json}. Only names are resolved here; nothing stays open.
+ * A model's folder as Hugging Face lays it out: {@code config.json}, weights, a tokenizer, and for
+ * sentence embeddings {@code modules.json}. Nothing stays open.
  */
-public record ModelFolder(Path path) {
+public final class ModelFolder {
+  private static final List<String> FOREIGN_WEIGHTS =
+      List.of("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5");
+
+  /** The fields of {@code 1_Pooling/config.json} that ask for a pooling of ours. */
+  private static final Map<String, Pooling> POOLING_FIELDS =
+      Map.of(
+          "pooling_mode_cls_token", Pooling.CLS,
+          "pooling_mode_mean_tokens", Pooling.MEAN,
+          "pooling_mode_max_tokens", Pooling.MAX,
+          "pooling_mode_lasttoken", Pooling.LAST);
 
   /** How sentence-transformers makes one vector of a text. */
   public record SentenceModules(Pooling pooling, boolean normalize) {}
 
-  /**
-   * @throws CheckpointException if there is no such folder
-   */
-  public static ModelFolder open(Path path) {
-    throw new UnsupportedOperationException();
+  private final Path path;
+  private final Path transformer;
+  private final Optional<SentenceModules> sentenceModules;
+
+  private ModelFolder(Path path, Path transformer, Optional<SentenceModules> sentenceModules) {
+    this.path = path;
+    this.transformer = transformer;
+    this.sentenceModules = sentenceModules;
   }
 
   /**
-   * {@code config.json} or, where only an ONNX file is there, what that tells.
+   * Reads {@code modules.json}, where there is one, and what it names.
+   *
+   * @throws CheckpointException if there is no such folder, or its modules are not ours to run
+   */
+  public static ModelFolder open(Path path) {
+    if (!Files.isDirectory(path)) {
+      throw new CheckpointException(path + ": no such folder");
+    }
+    Path modules = path.resolve("modules.json");
+    return Files.exists(modules)
+        ? withModules(path, modules)
+        : new ModelFolder(path, path, Optional.empty());
+  }
+
+  private static ModelFolder withModules(Path path, Path file) {
+    JsonElement json = StrictJson.read(file);
+    if (!json.isJsonArray()) {
+      throw new CheckpointException(
+          file + ": expected an array of modules, found " + StrictJson.kind(json));
+    }
+    Path transformer = path;
+    Pooling pooling = null;
+    boolean normalize = false;
+    JsonArray modules = json.getAsJsonArray();
+    for (JsonElement element : modules) {
+      if (!element.isJsonObject()) {
+        throw new CheckpointException(
+            file + ": expected an object for each module, found " + StrictJson.kind(element));
+      }
+      ConfigJson module = ConfigJson.of(file, element.getAsJsonObject());
+      String type = module.requireString("type");
+      Path folder = inside(file, module.optionalString("path", ""));
+      switch (type.substring(type.lastIndexOf('.') + 1)) {
+        case "Transformer" -> transformer = folder;
+        case "Pooling" -> pooling = pooling(ConfigJson.read(folder.resolve("config.json")));
+        case "Normalize" -> normalize = true;
+        default -> throw module.wrong("type", "Transformer, Pooling or Normalize");
+      }
+    }
+    if (pooling == null) {
+      throw new CheckpointException(file + ": no module of type Pooling");
+    }
+    return new ModelFolder(path, transformer, Optional.of(new SentenceModules(pooling, normalize)));
+  }
+
+  private static Pooling pooling(ConfigJson config) {
+    List<String> asked = new ArrayList<>();
+    for (String field : config.json().keySet()) {
+      if (field.startsWith("pooling_mode_") && config.optionalBoolean(field, false)) {
+        asked.add(field);
+      }
+    }
+    if (asked.size() != 1 || !POOLING_FIELDS.containsKey(asked.get(0))) {
+      throw new CheckpointException(
+          String.format(
+              "%s: asks for the poolings %s, expected one of %s",
+              config.source(), asked, POOLING_FIELDS.keySet()));
+    }
+    return POOLING_FIELDS.get(asked.get(0));
+  }
+
+  /**
+   * The path that a file of the folder gives to another one.
+   *
+   * @throws CheckpointException if it leads out of the folder
+   */
+  static Path inside(Path file, String relative) {
+    Path folder = file.toAbsolutePath().normalize().getParent();
+    try {
+      Path path = folder.resolve(relative).normalize();
+      if (path.startsWith(folder) && !Path.of(relative).isAbsolute()) {
+        return file.resolveSibling(relative);
+      }
+    } catch (InvalidPathException e) {
+      // Refused like every other path that is none within the folder.
+    }
+    throw new CheckpointException(
+        String.format("%s: refers to \"%s\", expected a path within its folder", file, relative));
+  }
+
+  /** The folder itself. */
+  public Path path() {
+    return path;
+  }
+
+  /** Where config.json, weights and tokenizer lie: the folder, or one in it of older models. */
+  public Path transformer() {
+    return transformer;
+  }
+
+  /** What {@code modules.json} and the files it names say; empty without that file. */
+  public Optional<SentenceModules> sentenceModules() {
+    return sentenceModules;
+  }
+
+  /** {@code max_seq_length} of {@code sentence_bert_config.json}. */
+  public OptionalInt maxSequenceLength() {
+    Path file = transformer.resolve("sentence_bert_config.json");
+    if (!Files.exists(file)) {
+      return OptionalInt.empty();
+    }
+    ConfigJson config = ConfigJson.read(file);
+    return config.has("max_seq_length")
+        ? OptionalInt.of(config.requireInt("max_seq_length", 1, Integer.MAX_VALUE))
+        : OptionalInt.empty();
+  }
+
+  /**
+   * {@code config.json} or, where only an ONNX file is there, what that tells of the architecture.
    *
    * @throws CheckpointException if there is neither, naming the folder
    */
   public ConfigJson config() {
-    throw new UnsupportedOperationException();
+    Path config = transformer.resolve("config.json");
+    Optional<Path> onnx = onnx();
+    if (Files.exists(config) || onnx.isEmpty()) {
+      return ConfigJson.read(config);
+    }
+    try (OnnxCheckpoint checkpoint = OnnxCheckpoint.open(onnx.get())) {
+      return checkpoint.config();
+    }
   }
 
   /**
@@ -37,16 +172,42 @@ public record ModelFolder(Path path) {
    * @throws CheckpointException if there are none, or they cannot be used
    */
   public Checkpoint openWeights() {
-    throw new UnsupportedOperationException();
+    Path single = transformer.resolve("model.safetensors");
+    if (Files.exists(single)) {
+      return SafetensorsCheckpoint.open(single);
+    }
+    Path index = transformer.resolve("model.safetensors.index.json");
+    if (Files.exists(index)) {
+      return ShardedCheckpoint.open(index);
+    }
+    Optional<Path> onnx = onnx();
+    if (onnx.isPresent()) {
+      return OnnxCheckpoint.open(onnx.get());
+    }
+    for (String foreign : FOREIGN_WEIGHTS) {
+      if (Files.exists(transformer.resolve(foreign))) {
+        throw new CheckpointException(
+            String.format(
+                "%s: holds %s, expected model.safetensors; save_pretrained of the transformers"
+                    + " library writes one",
+                transformer, foreign));
+      }
+    }
+    throw new CheckpointException(
+        transformer
+            + ": no weights, expected model.safetensors, model.safetensors.index.json, model.onnx"
+            + " or onnx/model.onnx");
   }
 
-  /** What {@code modules.json} and the files it names say; empty without that file. */
-  public Optional<SentenceModules> sentenceModules() {
-    throw new UnsupportedOperationException();
+  private Optional<Path> onnx() {
+    return List.of("model.onnx", "onnx/model.onnx").stream()
+        .map(transformer::resolve)
+        .filter(Files::exists)
+        .findFirst();
   }
 
-  /** {@code max_seq_length} of {@code sentence_bert_config.json}. */
-  public OptionalInt maxSequenceLength() {
-    throw new UnsupportedOperationException();
+  @Override
+  public String toString() {
+    return path.toString();
   }
 }

@@ -29,6 +29,8 @@ public record Tensor(DType dtype, long[] shape, long[] strides, MemorySegment da
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+  private static final ValueLayout.OfFloat NATIVE_FLOAT = ValueLayout.JAVA_FLOAT;
+
   /** Wide enough for any vector register and for a cache line. */
   private static final long FLOAT32_ALIGNMENT = 64;
 
@@ -189,69 +191,94 @@ public record Tensor(DType dtype, long[] shape, long[] strides, MemorySegment da
    * @throws IllegalArgumentException if the elements are integers, or the target is too small
    */
   public void copyFloat32To(MemorySegment target) {
-    if (dtype == DType.I64 || dtype == DType.I32) {
-      throw new IllegalArgumentException(dtype + " where floats are expected");
+    checkRoom(target, 4);
+    switch (dtype) {
+      case F32 -> {
+        if (isContiguous()) {
+          MemorySegment.copy(data, FLOAT, 0, target, NATIVE_FLOAT, 0, elements());
+        } else {
+          forEach((from, to) -> target.setAtIndex(NATIVE_FLOAT, to, data.get(FLOAT, from * 4)));
+        }
+      }
+      case F16 ->
+          forEach(
+              (from, to) ->
+                  target.setAtIndex(
+                      NATIVE_FLOAT, to, Float.float16ToFloat(data.get(SHORT, from * 2))));
+      case BF16 ->
+          forEach(
+              (from, to) ->
+                  target.setAtIndex(
+                      NATIVE_FLOAT, to, Float.intBitsToFloat(data.get(SHORT, from * 2) << 16)));
+      case I64, I32 -> throw new IllegalArgumentException(dtype + " where floats are expected");
     }
-    long elements = elements();
-    if (target.byteSize() < Math.multiplyExact(elements, 4L)) {
-      throw new IllegalArgumentException(
-          shapeString() + " as F32 does not fit into " + target.byteSize() + " bytes");
-    }
-    if (elements == 0) {
+  }
+
+  /**
+   * Writes the elements contiguously, as they are.
+   *
+   * @param target at least {@link #byteSize} bytes
+   * @throws IllegalArgumentException if the target is too small
+   */
+  public void copyTo(MemorySegment target) {
+    checkRoom(target, dtype.bytes());
+    if (isContiguous()) {
+      MemorySegment.copy(data, 0, target, 0, byteSize());
       return;
     }
-    if (isContiguous()) {
-      copyRun(0, target, 0, elements);
-    } else if (rank() == 2) {
-      copyTiled(target);
-    } else {
-      copyStrided(0, 0, target, 0);
+    switch (dtype.bytes()) {
+      case 2 -> forEach((from, to) -> target.set(SHORT, to * 2, data.get(SHORT, from * 2)));
+      case 4 -> forEach((from, to) -> target.set(INT, to * 4, data.get(INT, from * 4)));
+      default -> forEach((from, to) -> target.set(LONG, to * 8, data.get(LONG, from * 8)));
     }
   }
 
-  private void copyRun(long from, MemorySegment target, long to, long count) {
-    if (dtype == DType.F32) {
-      MemorySegment.copy(data, FLOAT, from * 4, target, ValueLayout.JAVA_FLOAT, to * 4, count);
-    } else {
-      for (long i = 0; i < count; i++) {
-        target.setAtIndex(ValueLayout.JAVA_FLOAT, to + i, float32(from + i));
-      }
+  private void checkRoom(MemorySegment target, int bytes) {
+    long needed = Math.multiplyExact(elements(), (long) bytes);
+    if (target.byteSize() < needed) {
+      throw new IllegalArgumentException(
+          String.format(
+              "%s needs %d bytes, the target has %d", shapeString(), needed, target.byteSize()));
     }
   }
 
-  private void copyTiled(MemorySegment target) {
+  private interface Move {
+    void element(long from, long to);
+  }
+
+  /** Visits every element with its place here and its place in row-major order. */
+  private void forEach(Move move) {
+    if (rank() == 2) {
+      forEachTiled(move);
+    } else if (elements() > 0) {
+      forEach(0, 0, 0, move);
+    }
+  }
+
+  private void forEachTiled(Move move) {
     for (long row = 0; row < shape[0]; row += TILE) {
       long rowEnd = Math.min(row + TILE, shape[0]);
       for (long column = 0; column < shape[1]; column += TILE) {
         long columnEnd = Math.min(column + TILE, shape[1]);
         for (long r = row; r < rowEnd; r++) {
           for (long c = column; c < columnEnd; c++) {
-            target.setAtIndex(
-                ValueLayout.JAVA_FLOAT, r * shape[1] + c, float32(r * strides[0] + c * strides[1]));
+            move.element(r * strides[0] + c * strides[1], r * shape[1] + c);
           }
         }
       }
     }
   }
 
-  private long copyStrided(int dimension, long from, MemorySegment target, long to) {
+  private long forEach(int dimension, long from, long to, Move move) {
     if (dimension == rank()) {
-      target.setAtIndex(ValueLayout.JAVA_FLOAT, to, float32(from));
+      move.element(from, to);
       return to + 1;
     }
+    long next = to;
     for (long i = 0; i < shape[dimension]; i++) {
-      to = copyStrided(dimension + 1, from + i * strides[dimension], target, to);
+      next = forEach(dimension + 1, from + i * strides[dimension], next, move);
     }
-    return to;
-  }
-
-  private float float32(long index) {
-    return switch (dtype) {
-      case F32 -> data.get(FLOAT, index * 4);
-      case F16 -> Float.float16ToFloat(data.get(SHORT, index * 2));
-      case BF16 -> Float.intBitsToFloat(data.get(SHORT, index * 2) << 16);
-      case I64, I32 -> throw new IllegalStateException("integers are refused by the caller");
-    };
+    return next;
   }
 
   /**

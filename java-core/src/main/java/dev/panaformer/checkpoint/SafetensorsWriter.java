@@ -1,0 +1,120 @@
+package dev.panaformer.checkpoint;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import dev.panaformer.tensor.Tensor;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+
+/** Writes safetensors files. */
+public final class SafetensorsWriter {
+  private static final Gson GSON = new GsonBuilder().disableHtmlEscaping().create();
+
+  /** A ByteBuffer cannot span more than 2 GiB. */
+  private static final long CHUNK_BYTES = 1 << 26;
+
+  private SafetensorsWriter() {}
+
+  /**
+   * Writes all tensors, contiguously and each in its own dtype, one at a time. The file appears
+   * under its name when it is complete, replacing one that is there.
+   *
+   * @param metadata strings to leave beside the tensors; may be empty
+   * @throws IOException if it cannot be written; nothing is left behind
+   */
+  public static void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata)
+      throws IOException {
+    // The widest types first, so that every tensor is aligned.
+    List<Map.Entry<String, Tensor>> order =
+        tensors.entrySet().stream()
+            .sorted(Comparator.comparing(entry -> -entry.getValue().dtype().bytes()))
+            .toList();
+    Path target = file.toAbsolutePath();
+    Path partial = Files.createTempFile(target.getParent(), target.getFileName() + ".", ".part");
+    try {
+      try (FileChannel channel = FileChannel.open(partial, StandardOpenOption.WRITE)) {
+        writeFully(channel, header(order, metadata));
+        for (Map.Entry<String, Tensor> entry : order) {
+          writeTensor(channel, entry.getValue());
+        }
+        channel.force(true);
+      }
+      Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
+    } finally {
+      Files.deleteIfExists(partial);
+    }
+  }
+
+  private static ByteBuffer header(
+      List<Map.Entry<String, Tensor>> tensors, Map<String, String> metadata) {
+    JsonObject json = new JsonObject();
+    if (!metadata.isEmpty()) {
+      json.add("__metadata__", GSON.toJsonTree(metadata));
+    }
+    long offset = 0;
+    for (Map.Entry<String, Tensor> entry : tensors) {
+      Tensor tensor = entry.getValue();
+      JsonObject fields = new JsonObject();
+      fields.addProperty("dtype", tensor.dtype().name());
+      fields.add("shape", array(tensor.shape()));
+      fields.add("data_offsets", array(offset, offset + tensor.byteSize()));
+      json.add(entry.getKey(), fields);
+      offset += tensor.byteSize();
+    }
+    byte[] text = GSON.toJson(json).getBytes(StandardCharsets.UTF_8);
+    int length = (text.length + 7) / 8 * 8;
+    ByteBuffer header = ByteBuffer.allocate(8 + length).order(ByteOrder.LITTLE_ENDIAN);
+    header.putLong(length).put(text);
+    while (header.hasRemaining()) {
+      header.put((byte) ' ');
+    }
+    return header.flip();
+  }
+
+  private static JsonArray array(long... values) {
+    JsonArray array = new JsonArray();
+    for (long value : values) {
+      array.add(value);
+    }
+    return array;
+  }
+
+  private static void writeTensor(FileChannel channel, Tensor tensor) throws IOException {
+    if (tensor.isContiguous()) {
+      writeFully(channel, tensor.data().asSlice(0, tensor.byteSize()));
+      return;
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment contiguous = arena.allocate(tensor.byteSize());
+      tensor.copyTo(contiguous);
+      writeFully(channel, contiguous);
+    }
+  }
+
+  private static void writeFully(FileChannel channel, MemorySegment bytes) throws IOException {
+    for (long from = 0; from < bytes.byteSize(); from += CHUNK_BYTES) {
+      long count = Math.min(CHUNK_BYTES, bytes.byteSize() - from);
+      writeFully(channel, bytes.asSlice(from, count).asByteBuffer());
+    }
+  }
+
+  private static void writeFully(FileChannel channel, ByteBuffer bytes) throws IOException {
+    while (bytes.hasRemaining()) {
+      channel.write(bytes);
+    }
+  }
+}
