@@ -11,8 +11,8 @@
 typedef void (*pf_task)(const void *context, int64_t task, int32_t thread);
 
 /*
- * Runs task(context, 0 .. tasks - 1) and returns when all are done. Tasks are handed out one by one, in order, to the
- * caller's thread and those workers that are awake in time; a worker that is late is not waited for. If the pool
+ * Runs task(context, 0 .. tasks - 1) and returns when all are done. Each thread has an equal, contiguous range of tasks
+ * and helps with the others' when it is through; a worker that is not awake in time is not waited for. If the pool
  * serves another call, or there is but one task, everything runs on the caller's thread.
  */
 void pf_parallel_for(pf_engine *engine, int64_t tasks, pf_task task, const void *context);

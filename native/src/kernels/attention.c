@@ -22,7 +22,9 @@
 /* Queries of a block: two vectors, one if that is enough. */
 #define BLOCK (2 * VF_WIDTH)
 /* Blocks that a task computes while its keys and values are in cache. */
-#define TASK_QUERIES 128
+#ifndef TASK_QUERIES
+#define TASK_QUERIES 64
+#endif
 /* Keys of a tile: their scores for a block fill a third of the first-level cache. */
 #define TILE_KEYS 128
 
@@ -197,6 +199,17 @@ static void mask_future(const query_block *b, int64_t first, int64_t keys) {
   }
 }
 
+/* The maximum over the keys, in four chains, since one would wait for itself. */
+static inline vf column_max(const float *pt, int64_t keys) {
+  vf max[4];
+  for (int c = 0; c < 4; c++) max[c] = vf_set1(-FLT_MAX);
+  int64_t key = 0;
+  for (; key + 4 <= keys; key += 4)
+    for (int c = 0; c < 4; c++) max[c] = vf_max(max[c], vf_load(pt + (key + c) * BLOCK));
+  for (; key < keys; key++) max[0] = vf_max(max[0], vf_load(pt + key * BLOCK));
+  return vf_max(vf_max(max[0], max[1]), vf_max(max[2], max[3]));
+}
+
 /* One tile of keys: scores, their exponentials, and what they add to the sums and to yt. */
 static inline __attribute__((always_inline)) void attend(query_block *b, int64_t first, int64_t keys,
                                                          const int vectors) {
@@ -210,8 +223,7 @@ static inline __attribute__((always_inline)) void attend(query_block *b, int64_t
 #pragma GCC unroll 2
   for (int j = 0; j < vectors; j++) {
     float *pt = b->pt + j * VF_WIDTH;
-    vf max = b->max[j];
-    for (int64_t key = 0; key < keys; key++) max = vf_max(max, vf_load(pt + key * BLOCK));
+    const vf max = vf_max(b->max[j], column_max(pt, keys));
     decay[j] = vf_exp(vf_sub(b->max[j], max));
     vf sum = vf_mul(b->sum[j], decay[j]);
     for (int64_t key = 0; key < keys; key++) {
@@ -261,6 +273,7 @@ static int64_t thread_bytes(int64_t head_dim) {
 static void run_task(const void *context, int64_t task, int32_t thread) {
   const attention_call *c = context;
   const pf_attention_params *a = c->params;
+  /* Heads vary fastest: a thread keeps to its rows, as in the linears before and after. */
   const int64_t head = task % a->heads, block = task / a->heads % c->blocks, s = task / a->heads / c->blocks;
   const int64_t q_begin = a->cu_seqlens_q[s], q_length = a->cu_seqlens_q[s + 1] - q_begin;
   const int64_t kv_begin = a->cu_seqlens_kv[s], kv_length = a->cu_seqlens_kv[s + 1] - kv_begin;

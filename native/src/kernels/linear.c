@@ -30,6 +30,11 @@
 /* x is cut so that its rows stay in the second-level cache while the panels pass by. */
 #define BLOCK_BYTES (384 * 1024)
 
+/* Rows that a thread needs for itself to be better off with them than with panels. */
+#ifndef SPLIT_ROWS
+#define SPLIT_ROWS 28
+#endif
+
 /* Floats of a cache line, and input features between two looks at what to fetch. */
 #define LINE 16
 #define FETCH_STEPS 16
@@ -184,7 +189,6 @@ typedef struct {
   const float *x, *residual;
   float *y;
   int64_t rows, blocks; /* of rows */
-  int32_t threads;
 } linear_call;
 
 /* One panel for one block of rows; panels vary fastest, so that neighbouring tasks share rows of x. */
@@ -209,7 +213,7 @@ static void run_task(const void *context, int64_t task, int32_t thread) {
     tile.residual = c->residual ? c->residual + at : NULL;
     tile.y = c->y + at;
     tile.rows = next - row;
-    tile.ahead = tile.panel + c->threads * panel_floats + panel_floats * t / tiles;
+    tile.ahead = tile.panel + panel_floats + panel_floats * t / tiles;
     multiply(l, &tile);
   }
 }
@@ -219,8 +223,13 @@ void PF_KERNEL(linear_run)(pf_engine *engine, const linear_layer *layer, const f
   if (rows == 0) return;
   int64_t block = BLOCK_BYTES / (int64_t)sizeof(float) / layer->k;
   if (block < TILE_ROWS) block = TILE_ROWS;
-  const linear_call call = {layer, x, residual, y, rows, (rows + block - 1) / block, pf_engine_threads(engine)};
-  pf_parallel_for(engine, call.blocks * panel_count(layer->n), run_task, &call);
+  int64_t blocks = (rows + block - 1) / block;
+  /* With rows enough every thread keeps to its own, which it then finds in its cache in the next layer; with few rows
+   * the weights are what takes time, and every thread keeps to its own panels. */
+  const int32_t threads = pf_engine_threads(engine);
+  if (rows >= SPLIT_ROWS * threads) blocks = (blocks + threads - 1) / threads * threads;
+  const linear_call call = {layer, x, residual, y, rows, blocks};
+  pf_parallel_for(engine, blocks * panel_count(layer->n), run_task, &call);
 }
 
 pf_status PF_KERNEL(linear_open)(const void *packed, const float *bias, int64_t n, int64_t k, pf_activation activation,

@@ -1,0 +1,345 @@
+/*
+ * The machine's peaks and the share of them that the kernels reach: FMA rate and read bandwidth from a probe, then
+ * packed linears, attention and a MiniLM-shaped encoder. Every figure is the median of interleaved rounds, each
+ * measured between two runs of the FMA probe, so that a machine whose clock drifts does not tilt the ratio.
+ *
+ *   kernels_bench [threads]
+ */
+#define _GNU_SOURCE
+#include <immintrin.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine.h"
+
+#define ROUNDS 21
+
+static double seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int compare(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static double median(double *values, int count) {
+  qsort(values, (size_t)count, sizeof *values, compare);
+  return values[count / 2];
+}
+
+static float *tensor(int64_t count) {
+  float *x = aligned_alloc(PF_ALIGNMENT, (size_t)(count * 4 + 63) / 64 * 64);
+  if (!x) abort();
+  for (int64_t i = 0; i < count; i++) x[i] = (float)(rand() % 2001 - 1000) * 1e-3f;
+  return x;
+}
+
+/* ---- The probe: independent chains of FMAs, as wide as the CPU has them ---------------------------------------- */
+
+#define CHAINS 16
+#define PROBE_STEPS 200000
+
+#define PROBE(name, isa, type, set1, fma, first)                                                                      \
+  __attribute__((target(isa))) static double name(void) {                                                             \
+    type sum[CHAINS];                                                                                                 \
+    for (int i = 0; i < CHAINS; i++) sum[i] = set1((float)i);                                                         \
+    const type a = set1(0.999f), b = set1(0.001f);                                                                    \
+    for (int step = 0; step < PROBE_STEPS; step++) {                                                                  \
+      _Pragma("GCC unroll 16") for (int i = 0; i < CHAINS; i++) sum[i] = fma(sum[i], a, b);                           \
+    }                                                                                                                 \
+    float total = 0;                                                                                                  \
+    for (int i = 0; i < CHAINS; i++) total += first(sum[i]);                                                          \
+    return total == 12345.0f ? 0 : 2.0 * PROBE_STEPS * CHAINS * (double)(sizeof(type) / sizeof(float));               \
+  }
+PROBE(probe_avx512, "avx512f", __m512, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_cvtss_f32)
+PROBE(probe_avx2, "avx2,fma", __m256, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_cvtss_f32)
+
+static double probe_flops(void) { return __builtin_cpu_supports("avx512f") ? probe_avx512() : probe_avx2(); }
+
+typedef struct {
+  double rate;
+  pthread_barrier_t *start;
+} probe_thread;
+
+static void *probe_work(void *argument) {
+  probe_thread *p = argument;
+  pthread_barrier_wait(p->start);
+  const double begin = seconds();
+  const double flops = probe_flops();
+  p->rate = flops / (seconds() - begin);
+  return NULL;
+}
+
+/* FLOP/s over all threads. */
+static double fma_peak(int threads) {
+  if (threads == 1) {
+    const double begin = seconds();
+    return probe_flops() / (seconds() - begin);
+  }
+  pthread_t handles[PF_MAX_THREADS];
+  probe_thread probes[PF_MAX_THREADS];
+  pthread_barrier_t start;
+  pthread_barrier_init(&start, NULL, (unsigned)threads);
+  for (int i = 0; i < threads; i++) {
+    probes[i].start = &start;
+    if (pthread_create(&handles[i], NULL, probe_work, &probes[i]) != 0) abort();
+  }
+  double sum = 0;
+  for (int i = 0; i < threads; i++) {
+    pthread_join(handles[i], NULL);
+    sum += probes[i].rate;
+  }
+  pthread_barrier_destroy(&start);
+  return sum;
+}
+
+typedef struct {
+  const float *data;
+  int64_t chunk;
+  volatile float *sums;
+} read_call;
+
+static void read_chunk(const void *context, int64_t task, int32_t thread) {
+  const read_call *c = context;
+  const float *p = c->data + task * c->chunk;
+  __m128 s[8] = {{0}};
+  for (int64_t i = 0; i < c->chunk; i += 32)
+    for (int j = 0; j < 8; j++) s[j] = _mm_add_ps(s[j], _mm_load_ps(p + i + 4 * j));
+  for (int j = 1; j < 8; j++) s[0] = _mm_add_ps(s[0], s[j]);
+  c->sums[thread % 64] = _mm_cvtss_f32(s[0]);
+}
+
+static double read_bandwidth(pf_engine *engine, int64_t bytes) {
+  float sums[64];
+  read_call call = {.data = tensor(bytes / 4), .chunk = 16384, .sums = sums};
+  double rates[ROUNDS];
+  for (int r = 0; r < ROUNDS; r++) {
+    const double begin = seconds();
+    pf_parallel_for(engine, bytes / 4 / call.chunk, read_chunk, &call);
+    rates[r] = (double)bytes / (seconds() - begin);
+  }
+  free((void *)call.data);
+  return median(rates, ROUNDS);
+}
+
+/* ---- Kernels --------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  pf_engine *engine;
+  int threads;
+} bench;
+
+/* Runs `call` often enough for a steady figure and returns the median share of the FMA peak. */
+static double share_of_peak(const bench *b, double flops, void (*call)(void *, int64_t), void *context, double *gflops) {
+  double shares[ROUNDS], rates[ROUNDS];
+  const int64_t repeats = (int64_t)(1.5e8 * b->threads / flops) + 1;
+  int64_t count = 0;
+  for (int r = 0; r < ROUNDS; r++) {
+    const double before = fma_peak(b->threads);
+    const double begin = seconds();
+    for (int64_t i = 0; i < repeats; i++) call(context, count++);
+    const double elapsed = seconds() - begin;
+    const double peak = (before + fma_peak(b->threads)) / 2;
+    rates[r] = flops * (double)repeats / elapsed;
+    shares[r] = rates[r] / peak;
+  }
+  *gflops = median(rates, ROUNDS) * 1e-9;
+  return median(shares, ROUNDS);
+}
+
+typedef struct {
+  pf_engine *engine;
+  float *x, *y;
+  char *packed;
+  int64_t stride, copies, m, n, k;
+} linear_bench;
+
+static void run_linear(void *context, int64_t i) {
+  linear_bench *l = context;
+  pf_linear(l->engine, l->x, l->packed + i % l->copies * l->stride, NULL, NULL, l->y, l->m, l->n, l->k,
+            PF_ACTIVATION_NONE);
+}
+
+/* As in a model, no weight is used twice in a row: copies of it add up to 32 MB. */
+static void bench_linear(const bench *b, int64_t m, int64_t n, int64_t k) {
+  linear_bench l = {.engine = b->engine, .m = m, .n = n, .k = k};
+  pf_linear_packed_size(b->engine, n, k, &l.stride);
+  l.stride = (l.stride + 63) / 64 * 64;
+  l.copies = (int64_t)32e6 / l.stride + 1;
+  l.packed = (char *)tensor(l.stride * l.copies / 4);
+  l.x = tensor(m * k);
+  l.y = tensor(m * n);
+  float *weight = tensor(n * k);
+  for (int64_t i = 0; i < l.copies; i++) pf_linear_pack(b->engine, weight, l.packed + i * l.stride, n, k);
+  double gflops;
+  const double share = share_of_peak(b, 2.0 * (double)m * (double)n * (double)k, run_linear, &l, &gflops);
+  printf("linear     M %4ld  N %4ld  K %4ld   %6.1f GFLOP/s  %5.1f %% of peak\n", (long)m, (long)n, (long)k, gflops,
+         share * 100);
+  free(weight);
+  free(l.packed);
+  free(l.x);
+  free(l.y);
+}
+
+typedef struct {
+  pf_engine *engine;
+  pf_attention_params params;
+} attention_bench;
+
+static void run_attention(void *context, int64_t i) {
+  (void)i;
+  attention_bench *a = context;
+  pf_attention(a->engine, &a->params);
+}
+
+static void bench_attention(const bench *b, int32_t tokens, int64_t heads, int64_t head_dim) {
+  const int64_t width = heads * head_dim;
+  const int32_t lengths[] = {0, tokens};
+  float *qkv = tensor(tokens * 3 * width), *y = tensor(tokens * width);
+  attention_bench a = {.engine = b->engine};
+  a.params = (pf_attention_params){.q = qkv, .k = qkv + width, .v = qkv + 2 * width, .y = y, .cu_seqlens_q = lengths,
+                                   .cu_seqlens_kv = lengths, .q_token_stride = 3 * width, .q_head_stride = head_dim,
+                                   .kv_token_stride = 3 * width, .kv_head_stride = head_dim, .y_token_stride = width,
+                                   .y_head_stride = head_dim, .q_tokens = tokens, .kv_tokens = tokens, .sequences = 1,
+                                   .heads = heads, .kv_heads = heads, .head_dim = head_dim,
+                                   .scale = 1.0f / sqrtf((float)head_dim)};
+  pf_attention_workspace_size(b->engine, head_dim, &a.params.workspace_bytes);
+  a.params.workspace = tensor(a.params.workspace_bytes / 4);
+  double gflops;
+  const double share =
+      share_of_peak(b, 4.0 * tokens * tokens * (double)width, run_attention, &a, &gflops);
+  printf("attention  tokens %4d  heads %2ld  head_dim %3ld   %6.1f GFLOP/s  %5.1f %% of peak\n", tokens, (long)heads,
+         (long)head_dim, gflops, share * 100);
+  free(qkv);
+  free(y);
+  free(a.params.workspace);
+}
+
+/* Six layers of MiniLM: what a forward pass is made of, without Java above it. */
+#define LAYERS 6
+#define HIDDEN 384
+#define INTERMEDIATE 1536
+#define HEADS 12
+
+typedef struct {
+  pf_engine *engine;
+  void *qkv[LAYERS], *out[LAYERS], *up[LAYERS], *down[LAYERS];
+  float *vector; /* a bias or LayerNorm weight of any layer */
+  float *x, *qkv_values, *context, *z;
+  pf_attention_params attention;
+  pf_ffn_params ffn;
+  int64_t tokens;
+} encoder_bench;
+
+static void *packed_weight(pf_engine *engine, int64_t n, int64_t k) {
+  int64_t bytes;
+  pf_linear_packed_size(engine, n, k, &bytes);
+  float *weight = tensor(n * k);
+  for (int64_t i = 0; i < n * k; i++) weight[i] *= 0.05f;
+  void *packed = tensor(bytes / 4);
+  pf_linear_pack(engine, weight, packed, n, k);
+  free(weight);
+  return packed;
+}
+
+static void run_encoder(void *context, int64_t i) {
+  (void)i;
+  encoder_bench *e = context;
+  for (int l = 0; l < LAYERS; l++) {
+    pf_linear(e->engine, e->x, e->qkv[l], e->vector, NULL, e->qkv_values, e->tokens, 3 * HIDDEN, HIDDEN,
+              PF_ACTIVATION_NONE);
+    pf_attention(e->engine, &e->attention);
+    pf_linear(e->engine, e->context, e->out[l], e->vector, e->x, e->z, e->tokens, HIDDEN, HIDDEN, PF_ACTIVATION_NONE);
+    pf_layer_norm(e->engine, e->z, NULL, e->vector, e->vector, e->x, e->tokens, HIDDEN, 1e-12f);
+    e->ffn.up = e->up[l];
+    e->ffn.down = e->down[l];
+    pf_ffn(e->engine, &e->ffn);
+    pf_layer_norm(e->engine, e->z, NULL, e->vector, e->vector, e->x, e->tokens, HIDDEN, 1e-12f);
+  }
+}
+
+static void bench_encoder(const bench *b, const int32_t *tokens, int count) {
+  encoder_bench e = {.engine = b->engine, .vector = tensor(INTERMEDIATE)};
+  for (int l = 0; l < LAYERS; l++) {
+    e.qkv[l] = packed_weight(b->engine, 3 * HIDDEN, HIDDEN);
+    e.out[l] = packed_weight(b->engine, HIDDEN, HIDDEN);
+    e.up[l] = packed_weight(b->engine, INTERMEDIATE, HIDDEN);
+    e.down[l] = packed_weight(b->engine, HIDDEN, INTERMEDIATE);
+  }
+  for (int i = 0; i < count; i++) {
+    const int64_t t = tokens[i], width = HIDDEN;
+    const int32_t lengths[] = {0, tokens[i]};
+    e.tokens = t;
+    e.x = tensor(t * HIDDEN);
+    e.z = tensor(t * HIDDEN);
+    e.context = tensor(t * HIDDEN);
+    e.qkv_values = tensor(t * 3 * HIDDEN);
+    e.attention = (pf_attention_params){.q = e.qkv_values, .k = e.qkv_values + width, .v = e.qkv_values + 2 * width,
+                                        .y = e.context, .cu_seqlens_q = lengths, .cu_seqlens_kv = lengths,
+                                        .q_token_stride = 3 * width, .q_head_stride = HIDDEN / HEADS,
+                                        .kv_token_stride = 3 * width, .kv_head_stride = HIDDEN / HEADS,
+                                        .y_token_stride = width, .y_head_stride = HIDDEN / HEADS, .q_tokens = t,
+                                        .kv_tokens = t, .sequences = 1, .heads = HEADS, .kv_heads = HEADS,
+                                        .head_dim = HIDDEN / HEADS, .scale = 0.17677669f};
+    pf_attention_workspace_size(b->engine, HIDDEN / HEADS, &e.attention.workspace_bytes);
+    e.attention.workspace = tensor(e.attention.workspace_bytes / 4);
+    e.ffn = (pf_ffn_params){.x = e.x, .up_bias = e.vector, .down_bias = e.vector, .residual = e.x, .y = e.z,
+                            .tokens = t, .hidden = HIDDEN, .intermediate = INTERMEDIATE,
+                            .activation = PF_ACTIVATION_GELU_ERF};
+    pf_ffn_workspace_size(b->engine, t, INTERMEDIATE, &e.ffn.workspace_bytes);
+    e.ffn.workspace = tensor(e.ffn.workspace_bytes / 4);
+    const double flops = LAYERS * (double)t * (2.0 * (4.0 * HIDDEN * HIDDEN + 2.0 * HIDDEN * INTERMEDIATE) +
+                                               4.0 * (double)t * HIDDEN);
+    double gflops;
+    const double share = share_of_peak(b, flops, run_encoder, &e, &gflops);
+    printf("encoder    MiniLM  tokens %4ld   %6.1f GFLOP/s  %5.1f %% of peak  %7.3f ms\n", (long)t, gflops, share * 100,
+           flops / gflops * 1e-6);
+    free(e.x);
+    free(e.z);
+    free(e.context);
+    free(e.qkv_values);
+    free(e.attention.workspace);
+    free(e.ffn.workspace);
+  }
+  for (int l = 0; l < LAYERS; l++) {
+    free(e.qkv[l]);
+    free(e.out[l]);
+    free(e.up[l]);
+    free(e.down[l]);
+  }
+  free(e.vector);
+}
+
+int main(int argc, char **argv) {
+  const int threads = argc > 1 ? atoi(argv[1]) : 1;
+  pf_engine *engine;
+  const pf_status status = pf_engine_create(PF_ISA_AUTO, threads, &engine);
+  if (status != PF_OK) {
+    fprintf(stderr, "kernels_bench: no engine with %d threads (status %d)\n", threads, status);
+    return 1;
+  }
+  const bench b = {engine, threads};
+  double peaks[ROUNDS];
+  for (int r = 0; r < ROUNDS; r++) peaks[r] = fma_peak(threads);
+  printf("%d threads, ISA %d: FMA peak %.1f GFLOP/s, reads %.1f GB/s from 32 MB, %.1f GB/s from 512 MB\n", threads,
+         pf_engine_isa(engine), median(peaks, ROUNDS) * 1e-9, read_bandwidth(engine, 32 << 20) * 1e-9,
+         read_bandwidth(engine, 512 << 20) * 1e-9);
+  const int64_t linears[][3] = {{1, 768, 768},    {8, 768, 768},    {32, 768, 768},   {128, 768, 768}, {128, 3072, 768},
+                                {128, 768, 3072}, {128, 1152, 384}, {128, 384, 384},  {128, 1536, 384}, {128, 384, 1536},
+                                {32, 1536, 384},  {32, 384, 1536}};
+  for (size_t i = 0; i < sizeof linears / sizeof *linears; i++)
+    bench_linear(&b, linears[i][0], linears[i][1], linears[i][2]);
+  const int32_t lengths[] = {8, 16, 32, 64, 128, 256, 512};
+  for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) bench_attention(&b, lengths[i], 12, 32);
+  bench_attention(&b, 128, 12, 64);
+  bench_encoder(&b, lengths, 6);
+  pf_engine_destroy(engine);
+  return 0;
+}
