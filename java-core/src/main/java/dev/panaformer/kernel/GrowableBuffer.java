@@ -4,9 +4,9 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * A buffer that grows to the largest size it was ever asked for, so that repeated use allocates
- * nothing.
+ * nothing. Segments of before the last growth are dead. Not thread-safe.
  */
-final class GrowableBuffer implements AutoCloseable {
+public final class GrowableBuffer implements AutoCloseable {
   // Spares small buffers, which fill element by element, their first dozen reallocations.
   private static final long MIN_BYTES = 4096;
 
@@ -17,16 +17,17 @@ final class GrowableBuffer implements AutoCloseable {
    * At least {@code bytes} bytes with whatever they hold: the old contents, unless they had to
    * grow.
    */
-  MemorySegment ensure(long bytes) {
+  public MemorySegment ensure(long bytes) {
     return bytes <= segment.byteSize() ? segment : grow(bytes, 0);
   }
 
   /** At least {@code bytes} bytes that begin with the first {@code kept} of before. */
-  MemorySegment ensure(long bytes, long kept) {
+  public MemorySegment ensure(long bytes, long kept) {
     return bytes <= segment.byteSize() ? segment : grow(bytes, kept);
   }
 
-  MemorySegment segment() {
+  /** All of it. */
+  public MemorySegment segment() {
     return segment;
   }
 

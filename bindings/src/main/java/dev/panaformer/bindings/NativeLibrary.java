@@ -1,0 +1,240 @@
+package dev.panaformer.bindings;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
+import static java.nio.file.StandardCopyOption.REPLACE_EXISTING;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.Locale;
+import java.util.Optional;
+
+/**
+ * Finds, verifies and loads the native library; {@link #load} comes before any call of the generated bindings.
+ *
+ * <p>The library is the file (or lies in the folder) that the system property {@value #PATH_PROPERTY} names. Without
+ * the property it comes from the class path or module path, as the jar {@code panaformer-native} carries it, and is
+ * extracted once for each version and content into {@code $XDG_CACHE_HOME/panaformer} (by default {@code
+ * ~/.cache/panaformer}; the system property {@value #CACHE_PROPERTY} names another folder), or into a temporary folder
+ * of this process where that cannot be written. Its SHA-256 is checked before every load, so that a damaged copy is
+ * replaced instead of run.
+ *
+ * <p>Thread-safe, and safe for any number of processes that share a cache.
+ */
+public final class NativeLibrary {
+  /** System property: the library file, or the folder that holds it. */
+  public static final String PATH_PROPERTY = "panaformer.library.path";
+
+  /** System property: the folder under which the library is cached. */
+  public static final String CACHE_PROPERTY = "panaformer.cache";
+
+  private static final String FILE_NAME = System.mapLibraryName("panaformer");
+
+  private static boolean loaded;
+
+  private NativeLibrary() {}
+
+  /**
+   * Loads the library, unless it is loaded.
+   *
+   * @throws NativeLibraryException naming the file and what is wrong with it; nothing stays loaded then, and a later
+   *     call tries again
+   */
+  public static synchronized void load() {
+    if (!loaded) {
+      loadFile(locate());
+      loaded = true;
+    }
+  }
+
+  /** Loads the library as {@link #load} does, but returns what it would throw; empty once it is loaded. */
+  public static Optional<NativeLibraryException> tryLoad() {
+    try {
+      load();
+      return Optional.empty();
+    } catch (NativeLibraryException e) {
+      return Optional.of(e);
+    }
+  }
+
+  /** The library file to load: the one that the user named, or else a verified copy of the packaged one. */
+  static Path locate() {
+    String named = System.getProperty(PATH_PROPERTY);
+    return named == null ? extract(cacheFolder()) : findNamed(Path.of(named));
+  }
+
+  private static Path findNamed(Path named) {
+    Path file = Files.isDirectory(named) ? named.resolve(FILE_NAME) : named;
+    if (!Files.isRegularFile(file)) {
+      throw new NativeLibraryException(
+          "No native library at " + file.toAbsolutePath() + ", where -D" + PATH_PROPERTY + "=" + named + " looks for it");
+    }
+    return file;
+  }
+
+  private static Path cacheFolder() {
+    String folder = System.getProperty(CACHE_PROPERTY);
+    if (folder != null) {
+      return Path.of(folder);
+    }
+    String xdg = System.getenv("XDG_CACHE_HOME");
+    Path caches =
+        xdg == null || xdg.isEmpty() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(xdg);
+    return caches.resolve("panaformer");
+  }
+
+  /** Returns a copy of the packaged library whose content is verified, under {@code cache} if that can be written. */
+  static Path extract(Path cache) {
+    String resource = "META-INF/native/" + platform() + "/" + FILE_NAME;
+    String sha256 = packagedChecksum(resource);
+    Path folder = cache.resolve("native").resolve(version() + "-" + sha256.substring(0, 16));
+    Path file = folder.resolve(FILE_NAME);
+    try {
+      if (!Files.isRegularFile(file) || !sha256(file).equals(sha256)) {
+        Files.createDirectories(folder);
+        copy(resource, sha256, file);
+      }
+      return file;
+    } catch (IOException cacheUnusable) {
+      return extractTemporarily(resource, sha256, cacheUnusable);
+    }
+  }
+
+  private static Path extractTemporarily(String resource, String sha256, IOException cacheUnusable) {
+    try {
+      Path folder = Files.createTempDirectory("panaformer-");
+      Path file = folder.resolve(FILE_NAME);
+      folder.toFile().deleteOnExit();
+      file.toFile().deleteOnExit();
+      copy(resource, sha256, file);
+      return file;
+    } catch (IOException e) {
+      e.addSuppressed(cacheUnusable);
+      throw new NativeLibraryException(
+          "Cannot extract the native library, neither into the cache (" + cacheUnusable
+              + ") nor into a temporary folder (" + e + "); -D" + CACHE_PROPERTY + "=FOLDER names another cache",
+          e);
+    }
+  }
+
+  /** Copies the packaged library to {@code file} in one step, so that no other process sees half of it. */
+  private static void copy(String resource, String sha256, Path file) throws IOException {
+    Path part = Files.createTempFile(file.getParent(), FILE_NAME, ".part");
+    try {
+      try (InputStream in = resource(resource)) {
+        Files.copy(in, part, REPLACE_EXISTING);
+      }
+      String copied = sha256(part);
+      if (!copied.equals(sha256)) {
+        throw new NativeLibraryException(
+            "The packaged native library " + resource + " has the SHA-256 " + copied + " instead of " + sha256
+                + ": its jar is damaged");
+      }
+      Files.move(part, file, ATOMIC_MOVE, REPLACE_EXISTING);
+    } finally {
+      Files.deleteIfExists(part);
+    }
+  }
+
+  private static String packagedChecksum(String resource) {
+    try (InputStream in = resource(resource + ".sha256")) {
+      if (in == null) {
+        throw new NativeLibraryException(
+            "No native library for " + platform() + ": neither is " + resource
+                + " on the class path or module path (dependency dev.panaformer:panaformer-native:" + version() + ":"
+                + platform() + "), nor does -D" + PATH_PROPERTY + "=FILE name one");
+      }
+      return new String(in.readAllBytes(), UTF_8).strip();
+    } catch (IOException e) {
+      throw new NativeLibraryException("Cannot read " + resource + ".sha256: " + e, e);
+    }
+  }
+
+  /** Loads {@code file} once it has said that its ABI is the one these bindings were generated for. */
+  static void loadFile(Path file) {
+    String absolute = file.toAbsolutePath().toString();
+    try {
+      checkAbiVersion(file);
+      System.load(absolute);
+    } catch (UnsatisfiedLinkError e) {
+      throw new NativeLibraryException("Cannot load the native library " + absolute + ": " + e.getMessage(), e);
+    } catch (IllegalCallerException e) {
+      throw new NativeLibraryException(
+          "Native access is denied, so " + absolute + " cannot be loaded: start java with --enable-native-access="
+              + (NativeLibrary.class.getModule().isNamed() ? "dev.panaformer.bindings,dev.panaformer" : "ALL-UNNAMED"),
+          e);
+    }
+  }
+
+  /** Asks the library in a lookup that is closed again, since what System.load loads stays for good. */
+  private static void checkAbiVersion(Path file) {
+    int found;
+    try (Arena probe = Arena.ofConfined()) {
+      MemorySegment abiVersion =
+          SymbolLookup.libraryLookup(file.toAbsolutePath(), probe)
+              .find("pf_abi_version")
+              .orElseThrow(
+                  () -> new NativeLibraryException(file.toAbsolutePath() + " is not a Panaformer library: it has no pf_abi_version"));
+      found =
+          (int) Linker.nativeLinker().downcallHandle(abiVersion, FunctionDescriptor.of(ValueLayout.JAVA_INT)).invokeExact();
+    } catch (IllegalArgumentException cannotOpen) {
+      // The lookup does not say why, the loader does.
+      System.load(file.toAbsolutePath().toString());
+      throw cannotOpen;
+    } catch (RuntimeException e) {
+      throw e;
+    } catch (Throwable e) {
+      throw new AssertionError(e);
+    }
+    int expected = panaformer_h.PF_ABI_VERSION();
+    if (found != expected) {
+      throw new NativeLibraryException(
+          "The native library " + file.toAbsolutePath() + " has the ABI version " + found + ", these Java classes need "
+              + expected + ": they belong to different versions of Panaformer");
+    }
+  }
+
+  private static String platform() {
+    String os = System.getProperty("os.name").toLowerCase(Locale.ROOT);
+    String arch = System.getProperty("os.arch");
+    return (os.startsWith("mac") ? "macos" : os.startsWith("windows") ? "windows" : os)
+        + "-"
+        + (arch.equals("amd64") ? "x86_64" : arch);
+  }
+
+  private static String version() {
+    try (InputStream in = NativeLibrary.class.getResourceAsStream("version.txt")) {
+      return new String(in.readAllBytes(), UTF_8).strip();
+    } catch (IOException e) {
+      throw new NativeLibraryException("Cannot read the version of the bindings: " + e, e);
+    }
+  }
+
+  /** The class loader's view: the library's jar is another module than this one. */
+  private static InputStream resource(String name) {
+    return NativeLibrary.class.getClassLoader().getResourceAsStream(name);
+  }
+
+  private static String sha256(Path file) throws IOException {
+    try (InputStream in = Files.newInputStream(file)) {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      in.transferTo(new DigestOutputStream(OutputStream.nullOutputStream(), digest));
+      return HexFormat.of().formatHex(digest.digest());
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every JDK has SHA-256", e);
+    }
+  }
+}

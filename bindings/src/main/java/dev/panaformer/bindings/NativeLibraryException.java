@@ -1,0 +1,14 @@
+package dev.panaformer.bindings;
+
+/** The native library could not be found, verified or loaded, or is of another version. */
+public final class NativeLibraryException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  NativeLibraryException(String message) {
+    super(message);
+  }
+
+  NativeLibraryException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

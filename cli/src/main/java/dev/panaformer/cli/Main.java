@@ -1,0 +1,84 @@
+package dev.panaformer.cli;
+
+import dev.panaformer.cli.verify.VerifyCommand;
+import java.io.BufferedOutputStream;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.OutputStream;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/** The command line. Exit status: 0 done, 1 failed (one sentence on stderr says why), 2 wrong usage. */
+@Command(
+    name = "panaformer",
+    mixinStandardHelpOptions = true,
+    versionProvider = Version.class,
+    description = "Transformer encoders on the JVM over fused native kernels.",
+    scope = ScopeType.INHERIT,
+    subcommands = {
+      EmbedCommand.class,
+      ClassifyCommand.class,
+      FillMaskCommand.class,
+      AnswerCommand.class,
+      VerifyCommand.class,
+      ConvertCommand.class,
+      InfoCommand.class
+    })
+public final class Main implements Runnable {
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--verbose",
+      scope = ScopeType.INHERIT,
+      description = "Log what is chosen and loaded; print a stack trace with an error.")
+  private boolean verbose;
+
+  private Main() {}
+
+  /** Runs one command and exits with its status. */
+  public static void main(String[] args) {
+    // Whatever the locale says: what is read and written here is UTF-8.
+    OutputStream stdout = new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), 1 << 16);
+    OutputStream stderr = new FileOutputStream(FileDescriptor.err);
+    PrintWriter out = new PrintWriter(new PipeWriter(stdout), false);
+    PrintWriter err = new PrintWriter(stderr, true, StandardCharsets.UTF_8);
+    System.exit(run(out, err, args));
+  }
+
+  /** Runs one command with these streams in place of the process's own and returns the exit status. */
+  static int run(PrintWriter out, PrintWriter err, String... args) {
+    Main main = new Main();
+    Failure failure = new Failure(err);
+    CommandLine commandLine =
+        new CommandLine(main)
+            .setOut(out)
+            .setErr(err)
+            .setCaseInsensitiveEnumValuesAllowed(true)
+            .setExecutionStrategy(
+                parsed -> {
+                  failure.setVerbose(main.verbose);
+                  Logging.configure(main.verbose);
+                  return new CommandLine.RunLast().execute(parsed);
+                })
+            .setExecutionExceptionHandler((e, command, parsed) -> failure.report(e));
+    try {
+      int status = commandLine.execute(args);
+      out.flush();
+      return status;
+    } catch (RuntimeException | Error e) {
+      return failure.report(e);
+    }
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "Missing command");
+  }
+}

@@ -1,0 +1,168 @@
+package dev.panaformer.cli.verify;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import dev.panaformer.checkpoint.CheckpointException;
+import dev.panaformer.checkpoint.SafetensorsCheckpoint;
+import dev.panaformer.kernel.Activation;
+import dev.panaformer.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * The tensors and attributes of one operator call. What nobody asked for by the end was not
+ * understood, and the result would be that of another operator.
+ */
+final class Operands {
+  private final SafetensorsCheckpoint file;
+  private final Arena arena;
+  private final String operator;
+  private final JsonObject attributes;
+  private final Set<String> unread;
+
+  Operands(SafetensorsCheckpoint file, Arena arena) {
+    this.file = file;
+    this.arena = arena;
+    Map<String, String> metadata = file.metadata();
+    this.operator = metadata.get("op");
+    if (operator == null) {
+      throw new CheckpointException(file.source() + ": no \"op\" in the metadata, so no case");
+    }
+    this.attributes = parse(metadata.getOrDefault("attributes", "{}"));
+    this.unread = new LinkedHashSet<>(file.names());
+    unread.removeIf(Operands::isOutput);
+  }
+
+  /** Outputs are called {@code y} or {@code y_…}. */
+  static boolean isOutput(String name) {
+    return name.equals("y") || name.startsWith("y_");
+  }
+
+  String operator() {
+    return operator;
+  }
+
+  /** The names of the reference's outputs. */
+  Set<String> outputs() {
+    Set<String> outputs = new TreeSet<>(file.names());
+    outputs.removeIf(name -> !isOutput(name));
+    return outputs;
+  }
+
+  float[] output(String name) {
+    return file.tensor(name, arena).toFloats();
+  }
+
+  boolean has(String name) {
+    return file.names().contains(name);
+  }
+
+  long[] shape(String name) {
+    return file.tensor(name, arena).shape();
+  }
+
+  /** The tensor's size along a dimension; from the end where negative. */
+  long size(String name, int dimension) {
+    long[] shape = shape(name);
+    int index = dimension < 0 ? shape.length + dimension : dimension;
+    if (index < 0 || index >= shape.length) {
+      throw new CheckpointException(
+          String.format("%s: %s is %s", file.source(), name, Tensor.format(shape)));
+    }
+    return shape[index];
+  }
+
+  /** The tensor's elements as float32, after a check of its shape. */
+  MemorySegment floats(String name, long... shape) {
+    unread.remove(name);
+    Tensor tensor = file.tensor(name, arena);
+    if (!Arrays.equals(tensor.shape(), shape)) {
+      throw new CheckpointException(
+          String.format(
+              "%s: %s is %s, expected %s",
+              file.source(), name, tensor.shapeString(), Tensor.format(shape)));
+    }
+    return tensor.toFloat32(arena);
+  }
+
+  /** As {@link #floats}, or {@link MemorySegment#NULL} if there is no such tensor. */
+  MemorySegment optionalFloats(String name, long... shape) {
+    return has(name) ? floats(name, shape) : MemorySegment.NULL;
+  }
+
+  long[] longs(String name) {
+    unread.remove(name);
+    return file.tensor(name, arena).toLongs();
+  }
+
+  MemorySegment allocateFloats(long count) {
+    return arena.allocate(Math.multiplyExact(count, 4L), 64);
+  }
+
+  /** The named attribute as a number, removed from those not understood. */
+  double number(String name) {
+    if (!attributes.has(name)) {
+      throw new CheckpointException(file.source() + ": no attribute " + name);
+    }
+    return attributes.remove(name).getAsDouble();
+  }
+
+  boolean flag(String name) {
+    return attributes.has(name) && attributes.remove(name).getAsBoolean();
+  }
+
+  /** Refuses the case if the attribute is there with another value than the one we implement. */
+  void expect(String name, String implemented) {
+    if (attributes.has(name)) {
+      String value = attributes.remove(name).getAsString();
+      if (!value.equals(implemented)) {
+        throw new UnsupportedCaseException(name + " " + value);
+      }
+    }
+  }
+
+  /** The attribute {@code activation}; none if there is no such attribute. */
+  Activation activation() {
+    return attributes.has("activation")
+        ? activation(attributes.remove("activation").getAsString())
+        : Activation.NONE;
+  }
+
+  static Activation activation(String name) {
+    return switch (name) {
+      case "none", "identity" -> Activation.NONE;
+      case "relu" -> Activation.RELU;
+      case "gelu" -> Activation.GELU_ERF;
+      case "gelu_tanh" -> Activation.GELU_TANH;
+      case "quick_gelu" -> Activation.GELU_QUICK;
+      case "silu" -> Activation.SILU;
+      case "tanh" -> Activation.TANH;
+      default -> throw new UnsupportedCaseException("activation " + name);
+    };
+  }
+
+  /** To be called before computing: refuses tensors and attributes that nobody read. */
+  void requireAllRead() {
+    if (!unread.isEmpty()) {
+      throw new UnsupportedCaseException(operator + " with " + String.join(", ", unread));
+    }
+    if (attributes.size() > 0) {
+      throw new UnsupportedCaseException(
+          operator + " with " + String.join(", ", attributes.keySet()));
+    }
+  }
+
+  private JsonObject parse(String json) {
+    try {
+      return JsonParser.parseString(json).getAsJsonObject();
+    } catch (JsonParseException | IllegalStateException e) {
+      throw new CheckpointException(file.source() + ": attributes are no JSON object", e);
+    }
+  }
+}

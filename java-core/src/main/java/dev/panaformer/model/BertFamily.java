@@ -1,0 +1,129 @@
+package dev.panaformer.model;
+
+import dev.panaformer.kernel.Activation;
+import dev.panaformer.nn.WeightNames;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** What sets the members of the family apart: how their files spell things, and little else. */
+public enum BertFamily {
+  /** Devlin et al. 2018. */
+  BERT(
+      List.of("bert"),
+      Map.of(),
+      WeightNames.SAME
+          .renamed("classifier.dense", "pooler.dense")
+          .renamed("classifier.out_proj", "classifier")
+          .orPrefixed("bert.")
+          // As written by the first releases, converted from TensorFlow.
+          .orRenamed("LayerNorm.weight", "LayerNorm.gamma")
+          .orRenamed("LayerNorm.bias", "LayerNorm.beta"),
+      true,
+      false,
+      Activation.TANH),
+
+  /** Liu et al. 2019, and its descendants of the same layout. */
+  ROBERTA(
+      List.of("roberta", "xlm-roberta", "camembert"),
+      Map.of(),
+      WeightNames.SAME
+          .renamed("cls.predictions.transform.dense", "lm_head.dense")
+          .renamed("cls.predictions.transform.LayerNorm", "lm_head.layer_norm")
+          .renamed("cls.predictions.decoder", "lm_head.decoder")
+          .renamed("cls.predictions.bias", "lm_head.bias")
+          .orPrefixed("roberta."),
+      true,
+      true,
+      Activation.TANH),
+
+  /** Sanh et al. 2019. */
+  DISTILBERT(
+      List.of("distilbert"),
+      Map.of(
+          "hidden_size", "dim",
+          "num_hidden_layers", "n_layers",
+          "num_attention_heads", "n_heads",
+          "intermediate_size", "hidden_dim",
+          "hidden_act", "activation"),
+      WeightNames.SAME
+          .renamed("encoder.layer", "transformer.layer")
+          .renamed("attention.self.query", "attention.q_lin")
+          .renamed("attention.self.key", "attention.k_lin")
+          .renamed("attention.self.value", "attention.v_lin")
+          .renamed("attention.output.dense", "attention.out_lin")
+          .renamed("attention.output.LayerNorm", "sa_layer_norm")
+          .renamed("intermediate.dense", "ffn.lin1")
+          .renamed("output.dense", "ffn.lin2")
+          .renamed("output.LayerNorm", "output_layer_norm")
+          .renamed("cls.predictions.transform.dense", "vocab_transform")
+          .renamed("cls.predictions.transform.LayerNorm", "vocab_layer_norm")
+          .renamed("cls.predictions.decoder", "vocab_projector")
+          .renamed("cls.predictions.bias", "vocab_projector.bias")
+          .renamed("classifier.dense", "pre_classifier")
+          .renamed("classifier.out_proj", "classifier")
+          .orPrefixed("distilbert."),
+      false,
+      false,
+      Activation.RELU);
+
+  private final List<String> modelTypes;
+  private final Map<String, String> fieldNames;
+  private final WeightNames weightNames;
+  private final boolean hasTokenTypes;
+  private final boolean positionsFollowPadding;
+  private final Activation classifierActivation;
+
+  BertFamily(
+      List<String> modelTypes,
+      Map<String, String> fieldNames,
+      WeightNames weightNames,
+      boolean hasTokenTypes,
+      boolean positionsFollowPadding,
+      Activation classifierActivation) {
+    this.modelTypes = modelTypes;
+    this.fieldNames = fieldNames;
+    this.weightNames = weightNames;
+    this.hasTokenTypes = hasTokenTypes;
+    this.positionsFollowPadding = positionsFollowPadding;
+    this.classifierActivation = classifierActivation;
+  }
+
+  /** The family of a {@code model_type} of config.json. */
+  static Optional<BertFamily> of(String modelType) {
+    return Arrays.stream(values()).filter(f -> f.modelTypes.contains(modelType)).findFirst();
+  }
+
+  /** Every {@code model_type} that is known. */
+  static List<String> allModelTypes() {
+    return Arrays.stream(values()).flatMap(f -> f.modelTypes.stream()).toList();
+  }
+
+  /** How config.json spells a field of BERT's. */
+  String field(String name) {
+    return fieldNames.getOrDefault(name, name);
+  }
+
+  /** How weights are spelled that BERT's base model calls {@code encoder.layer.0.…}. */
+  public WeightNames weightNames() {
+    return weightNames;
+  }
+
+  boolean hasTokenTypes() {
+    return hasTokenTypes;
+  }
+
+  /**
+   * Whether the padding token keeps its id as its position and all others count on from there,
+   * instead of counting from 0 whatever the token.
+   */
+  boolean positionsFollowPadding() {
+    return positionsFollowPadding;
+  }
+
+  /** What follows the first of the two layers of a sequence classifier. */
+  Activation classifierActivation() {
+    return classifierActivation;
+  }
+}

@@ -1,0 +1,68 @@
+package dev.panaformer.model;
+
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.TokenBatch;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.nn.LayerNorm;
+import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.Weights;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The encoder with the head that it was pre-trained with: for each token a score for each word of
+ * the vocabulary.
+ *
+ * @param decoder {@code [vocab, hidden]}; the word embeddings, unless config.json unties them
+ */
+public record BertForMaskedLM(BertModel bert, Linear transform, LayerNorm norm, Linear decoder)
+    implements BertTask {
+
+  /**
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
+   *     shape that the configuration says
+   */
+  public static BertForMaskedLM load(Weights weights, BertConfig config) {
+    int hidden = config.hiddenSize();
+    int vocab = config.vocabSize();
+    BertModel bert = BertModel.load(weights, config);
+    Weights head = weights.at("cls.predictions");
+    MemorySegment words =
+        config.tieWordEmbeddings()
+            ? bert.embeddings().word()
+            : head.tensor("decoder.weight", vocab, hidden);
+    return new BertForMaskedLM(
+        bert,
+        head.at("transform").linear("dense", hidden, hidden),
+        head.at("transform").layerNorm("LayerNorm", hidden, config.layerNormEps()),
+        new Linear(head.pack("decoder", words, vocab, hidden), head.tensor("bias", vocab)));
+  }
+
+  /**
+   * @return logits {@code [tokens, vocab]}
+   */
+  @Override
+  public MemorySegment forward(TokenBatch batch, Workspace workspace, Trace trace) {
+    MemorySegment logits = logits(bert.forward(batch, workspace, trace), batch.tokens(), workspace);
+    if (trace != null) {
+      trace.accept("logits", logits, batch.tokens(), decoder.out());
+    }
+    return logits;
+  }
+
+  /**
+   * The head alone, for some of the hidden states.
+   *
+   * @param x {@code [rows, hidden]}
+   * @return logits {@code [rows, vocab]}
+   */
+  public MemorySegment logits(MemorySegment x, int rows, Workspace workspace) {
+    Kernels kernels = bert.kernels();
+    MemorySegment y = workspace.floats(Buffer.HEAD, rows * transform.out());
+    MemorySegment logits = workspace.floats(Buffer.LOGITS, rows * decoder.out());
+    transform.forward(kernels, x, y, rows, bert.config().hiddenAct());
+    norm.forward(kernels, y, y, rows);
+    decoder.forward(kernels, y, logits, rows);
+    return logits;
+  }
+}

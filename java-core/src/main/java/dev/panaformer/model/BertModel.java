@@ -1,0 +1,200 @@
+package dev.panaformer.model;
+
+import dev.panaformer.kernel.Activation;
+import dev.panaformer.kernel.EmbeddingTables;
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.Pooling;
+import dev.panaformer.kernel.TokenBatch;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.nn.EncoderLayer;
+import dev.panaformer.nn.FeedForward;
+import dev.panaformer.nn.LayerNorm;
+import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.SelfAttention;
+import dev.panaformer.nn.Weights;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The encoder of BERT (Devlin et al. 2018) and its family: embeddings, then layers that normalise
+ * after each residual connection.
+ *
+ * @param pooler what Hugging Face's {@code pooler_output} comes from; many checkpoints have none
+ */
+public record BertModel(
+    BertConfig config,
+    Kernels kernels,
+    EmbeddingTables embeddings,
+    List<EncoderLayer> layers,
+    Optional<Linear> pooler)
+    implements BertTask {
+
+  /**
+   * Loads the encoder, with or without a head in the same checkpoint.
+   *
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
+   *     shape that the configuration says
+   */
+  public static BertModel load(Weights weights, BertConfig config) {
+    int hidden = config.hiddenSize();
+    EmbeddingTables embeddings = embeddings(weights.at("embeddings"), config);
+    List<EncoderLayer> layers = new ArrayList<>();
+    for (int i = 0; i < config.numHiddenLayers(); i++) {
+      Weights layer = weights.at("encoder.layer." + i);
+      layers.add(
+          new EncoderLayer(
+              selfAttention(layer.at("attention"), config), feedForward(layer, config)));
+    }
+    Optional<Linear> pooler =
+        weights.has("pooler.dense.weight")
+            ? Optional.of(weights.linear("pooler.dense", hidden, hidden))
+            : Optional.empty();
+    return new BertModel(config, weights.kernels(), embeddings, List.copyOf(layers), pooler);
+  }
+
+  private static EmbeddingTables embeddings(Weights w, BertConfig c) {
+    int hidden = c.hiddenSize();
+    int types = c.typeVocabSize();
+    LayerNorm norm = w.layerNorm("LayerNorm", hidden, c.layerNormEps());
+    return new EmbeddingTables(
+        w.tensor("word_embeddings.weight", c.vocabSize(), hidden),
+        w.tensor("position_embeddings.weight", c.maxPositionEmbeddings(), hidden),
+        types > 0 ? w.tensor("token_type_embeddings.weight", types, hidden) : MemorySegment.NULL,
+        norm.weight(),
+        norm.bias(),
+        c.vocabSize(),
+        c.maxPositionEmbeddings(),
+        types,
+        hidden,
+        norm.eps());
+  }
+
+  private static SelfAttention selfAttention(Weights w, BertConfig c) {
+    int hidden = c.hiddenSize();
+    return new SelfAttention(
+        w.at("self").concatenated(hidden, hidden, "query", "key", "value"),
+        w.at("output").linear("dense", hidden, hidden),
+        w.at("output").layerNorm("LayerNorm", hidden, c.layerNormEps()),
+        c.numAttentionHeads(),
+        c.headDim());
+  }
+
+  private static FeedForward feedForward(Weights w, BertConfig c) {
+    int hidden = c.hiddenSize();
+    return new FeedForward(
+        w.at("intermediate").linear("dense", c.intermediateSize(), hidden),
+        w.at("output").linear("dense", hidden, c.intermediateSize()),
+        w.at("output").layerNorm("LayerNorm", hidden, c.layerNormEps()),
+        c.hiddenAct());
+  }
+
+  @Override
+  public BertModel bert() {
+    return this;
+  }
+
+  /** Adds a sequence, of token type 0 throughout, to a batch. */
+  public void append(TokenBatch batch, int[] ids) {
+    append(batch, ids, null, null);
+  }
+
+  /**
+   * Adds a sequence to a batch, with the positions that the reference gives its tokens. Tokens that
+   * are masked out keep their place among the positions, but are not computed.
+   *
+   * @param ids of the vocabulary
+   * @param typeIds one for each token, or null for 0
+   * @param attentionMask 0 for tokens to leave out, wherever they are; or null for none
+   * @throws IllegalArgumentException if no token is left, or more than the model has positions
+   */
+  public void append(TokenBatch batch, int[] ids, int[] typeIds, int[] attentionMask) {
+    requireLength("typeIds", typeIds, ids.length);
+    requireLength("attentionMask", attentionMask, ids.length);
+    int end = ids.length;
+    while (end > 0 && attentionMask != null && attentionMask[end - 1] == 0) {
+      end--;
+    }
+    if (end == 0) {
+      throw new IllegalArgumentException("a sequence without tokens");
+    }
+    if (end > config.maxTokens()) {
+      throw new IllegalArgumentException(
+          "a sequence of " + end + " tokens; the model has positions for " + config.maxTokens());
+    }
+    boolean followPadding = config.family().positionsFollowPadding();
+    int padding = config.padTokenId();
+    int next = followPadding ? padding + 1 : 0;
+    for (int i = 0; i < end; i++) {
+      int position = followPadding && ids[i] == padding ? padding : next++;
+      if (attentionMask == null || attentionMask[i] != 0) {
+        batch.add(ids[i], position, typeIds == null ? 0 : typeIds[i]);
+      }
+    }
+    batch.endSequence();
+  }
+
+  private static void requireLength(String name, int[] values, int expected) {
+    if (values != null && values.length != expected) {
+      throw new IllegalArgumentException(values.length + " " + name + " for " + expected + " ids");
+    }
+  }
+
+  /** {@link #forward(TokenBatch, Workspace, Trace)} without a trace. */
+  public MemorySegment forward(TokenBatch batch, Workspace workspace) {
+    return forward(batch, workspace, null);
+  }
+
+  /**
+   * Runs a batch.
+   *
+   * @param trace told {@code hidden_states.N}, {@code last_hidden_state} and, where there is a
+   *     pooler, {@code pooler_output}; or null
+   * @return the last hidden states {@code [tokens, hidden]}, in the workspace until its next pass
+   * @throws IndexOutOfBoundsException if an id, position or token type is outside its table, naming
+   *     the token
+   */
+  @Override
+  public MemorySegment forward(TokenBatch batch, Workspace workspace, Trace trace) {
+    int tokens = batch.tokens();
+    int hidden = config.hiddenSize();
+    MemorySegment x = workspace.floats(Buffer.HIDDEN, (long) tokens * hidden);
+    kernels.embedding(embeddings, batch, x, workspace);
+    trace(trace, 0, x, tokens);
+    for (int i = 0; i < layers.size(); i++) {
+      layers.get(i).forward(kernels, x, batch, workspace);
+      trace(trace, i + 1, x, tokens);
+    }
+    if (trace != null) {
+      trace.accept("last_hidden_state", x, tokens, hidden);
+      tracePooler(trace, x, batch, workspace);
+    }
+    return x;
+  }
+
+  private void trace(Trace trace, int layer, MemorySegment x, int tokens) {
+    if (trace != null) {
+      trace.accept("hidden_states." + layer, x, tokens, config.hiddenSize());
+    }
+  }
+
+  private void tracePooler(Trace trace, MemorySegment x, TokenBatch batch, Workspace workspace) {
+    if (pooler.isPresent()) {
+      MemorySegment first = firstTokens(x, batch, workspace);
+      MemorySegment y =
+          workspace.floats(Buffer.HEAD, (long) batch.sequences() * config.hiddenSize());
+      pooler.get().forward(kernels, first, y, batch.sequences(), Activation.TANH);
+      trace.accept("pooler_output", y, batch.sequences(), config.hiddenSize());
+    }
+  }
+
+  /** The hidden states of each sequence's first token, {@code [sequences, hidden]}. */
+  MemorySegment firstTokens(MemorySegment x, TokenBatch batch, Workspace workspace) {
+    MemorySegment y =
+        workspace.floats(Buffer.POOLED, (long) batch.sequences() * config.hiddenSize());
+    kernels.pool(x, batch, y, config.hiddenSize(), Pooling.CLS, false);
+    return y;
+  }
+}

@@ -1,0 +1,48 @@
+package dev.panaformer.nn;
+
+import dev.panaformer.checkpoint.Checkpoint;
+import dev.panaformer.tensor.DType;
+import dev.panaformer.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A tensor with NaNs or infinities in it, the mark of a training run that diverged or of a damaged
+ * file.
+ *
+ * @param tensor its name in the checkpoint
+ * @param count how many of its elements are not finite
+ * @param elements how many it has
+ */
+public record NonFiniteWeights(String tensor, long count, long elements) {
+
+  /** Reads all of a checkpoint and returns the tensors that hold NaNs or infinities. */
+  public static List<NonFiniteWeights> find(Checkpoint checkpoint) {
+    List<NonFiniteWeights> found = new ArrayList<>();
+    for (String name : checkpoint.names()) {
+      try (Arena arena = Arena.ofConfined()) {
+        Tensor tensor = checkpoint.tensor(name, arena);
+        if (tensor.dtype() != DType.I64 && tensor.dtype() != DType.I32) {
+          long count = countNonFinite(tensor.toFloat32(arena), tensor.elements());
+          if (count > 0) {
+            found.add(new NonFiniteWeights(name, count, tensor.elements()));
+          }
+        }
+      }
+    }
+    return found;
+  }
+
+  private static long countNonFinite(MemorySegment floats, long elements) {
+    long count = 0;
+    for (long i = 0; i < elements; i++) {
+      if (!Float.isFinite(floats.getAtIndex(ValueLayout.JAVA_FLOAT, i))) {
+        count++;
+      }
+    }
+    return count;
+  }
+}

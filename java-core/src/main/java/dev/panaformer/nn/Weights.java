@@ -1,0 +1,152 @@
+package dev.panaformer.nn;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.checkpoint.Checkpoint;
+import dev.panaformer.checkpoint.CheckpointException;
+import dev.panaformer.kernel.GrowableBuffer;
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.kernel.PackedWeight;
+import dev.panaformer.tensor.DType;
+import dev.panaformer.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Turns the tensors of a checkpoint into layers. Loading is validation: a name and the shape that
+ * is expected of it in one expression, and a {@link CheckpointException} naming file, tensor and
+ * both shapes where they do not agree.
+ *
+ * <p>The layers lie in the memory given here and run on the kernels given here. Tensors are mapped
+ * while they are read and become float32; matrices pass through a staging buffer that {@link
+ * #close} frees. Not thread-safe.
+ */
+public final class Weights implements AutoCloseable {
+  private final Checkpoint checkpoint;
+  private final Kernels kernels;
+  private final NativeMemory memory;
+  private final WeightNames names;
+  private final GrowableBuffer staging;
+  private final String prefix;
+
+  /**
+   * @param kernels for which matrices are packed
+   * @param memory where layers live; it outlives this instance
+   * @param names how the checkpoint spells names
+   */
+  public Weights(Checkpoint checkpoint, Kernels kernels, NativeMemory memory, WeightNames names) {
+    this(checkpoint, kernels, memory, names, new GrowableBuffer(), "");
+  }
+
+  private Weights(
+      Checkpoint checkpoint,
+      Kernels kernels,
+      NativeMemory memory,
+      WeightNames names,
+      GrowableBuffer staging,
+      String prefix) {
+    this.checkpoint = checkpoint;
+    this.kernels = kernels;
+    this.memory = memory;
+    this.names = names;
+    this.staging = staging;
+    this.prefix = prefix;
+  }
+
+  /** The same checkpoint, all names below {@code child}. */
+  public Weights at(String child) {
+    return new Weights(checkpoint, kernels, memory, names, staging, prefix + child + ".");
+  }
+
+  /** The kernels for which matrices are packed. */
+  public Kernels kernels() {
+    return kernels;
+  }
+
+  public boolean has(String name) {
+    return names.of(prefix + name).stream().anyMatch(checkpoint.names()::contains);
+  }
+
+  /** A tensor as float32, row by row. */
+  public MemorySegment tensor(String name, long... shape) {
+    try (Arena mapped = Arena.ofConfined()) {
+      return require(name, mapped, shape).toFloat32(memory);
+    }
+  }
+
+  /** {@code name.weight} {@code [out, in]} and {@code name.bias} {@code [out]}. */
+  public Linear linear(String name, long out, long in) {
+    return concatenated(out, in, name);
+  }
+
+  /** Layers of the same shape and the same input as one: {@code [names * out, in]}. */
+  public Linear concatenated(long out, long in, String... layers) {
+    try (Arena mapped = Arena.ofConfined()) {
+      // All shapes are checked before memory is asked for: a lying config.json must not exhaust it.
+      List<Tensor> weights = new ArrayList<>();
+      List<Tensor> biases = new ArrayList<>();
+      for (String layer : layers) {
+        weights.add(require(layer + ".weight", mapped, out, in));
+        biases.add(require(layer + ".bias", mapped, out));
+      }
+      MemorySegment weight = staging.ensure(layers.length * out * in * Float.BYTES);
+      copyInOrder(weights, weight);
+      MemorySegment bias = memory.allocate(JAVA_FLOAT, layers.length * out);
+      copyInOrder(biases, bias);
+      return new Linear(pack(layers[0], weight, layers.length * out, in), bias);
+    }
+  }
+
+  private static void copyInOrder(List<Tensor> tensors, MemorySegment target) {
+    long offset = 0;
+    for (Tensor tensor : tensors) {
+      tensor.copyFloat32To(target.asSlice(offset));
+      offset += tensor.elements() * Float.BYTES;
+    }
+  }
+
+  /** A weight that is in memory already. */
+  public PackedWeight pack(String name, MemorySegment weight, long out, long in) {
+    return kernels.pack(prefix + name, weight, out, in, memory);
+  }
+
+  /** {@code name.weight} and {@code name.bias}, both {@code [hidden]}. */
+  public LayerNorm layerNorm(String name, long hidden, float eps) {
+    return new LayerNorm(
+        tensor(name + ".weight", hidden), tensor(name + ".bias", hidden), hidden, eps);
+  }
+
+  private Tensor require(String name, Arena mapped, long... shape) {
+    List<String> spellings = names.of(prefix + name);
+    String found =
+        spellings.stream()
+            .filter(checkpoint.names()::contains)
+            .findFirst()
+            .orElseThrow(() -> missing(spellings, shape));
+    Tensor tensor = checkpoint.tensor(found, mapped);
+    boolean floats = tensor.dtype() != DType.I64 && tensor.dtype() != DType.I32;
+    if (!floats || !Arrays.equals(tensor.shape(), shape)) {
+      throw new CheckpointException(
+          String.format(
+              "%s: tensor %s is %s, expected floats %s",
+              checkpoint.source(), found, tensor, Tensor.format(shape)));
+    }
+    return tensor;
+  }
+
+  private CheckpointException missing(List<String> spellings, long[] shape) {
+    return new CheckpointException(
+        String.format(
+            "%s: no tensor %s, expected floats %s",
+            checkpoint.source(), String.join(" or ", spellings), Tensor.format(shape)));
+  }
+
+  @Override
+  public void close() {
+    staging.close();
+  }
+}

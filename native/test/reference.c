@@ -1,0 +1,318 @@
+#include "reference.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+static double larger(double a, double b) { return a > b ? a : b; }
+
+/* Longest partial sum of a row kernel: four chains of the narrowest vector, four floats, and their reduction. */
+static double chain_length(int64_t n) { return (double)n / 16 + 8; }
+
+double reference_activation(double x, pf_activation activation) {
+  switch (activation) {
+  case PF_ACTIVATION_RELU:
+    return x < 0 ? 0 : x;
+  case PF_ACTIVATION_GELU_ERF:
+    return 0.5 * x * erfc(-x / sqrt(2.0));
+  case PF_ACTIVATION_GELU_TANH:
+    return x / (1 + exp(-2 * sqrt(2 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
+  case PF_ACTIVATION_GELU_QUICK:
+    return x / (1 + exp(-1.702 * x));
+  case PF_ACTIVATION_SILU:
+    return x / (1 + exp(-x));
+  case PF_ACTIVATION_TANH:
+    return tanh(x);
+  case PF_ACTIVATION_NONE:
+    break;
+  }
+  return x;
+}
+
+double activation_bound(double x, double error, pf_activation activation) {
+  if (activation == PF_ACTIVATION_NONE || activation == PF_ACTIVATION_RELU) return error;
+  /* No derivative exceeds 1.13, that of GELU at sqrt 2. */
+  return 1.13 * error + ACTIVATION_ERROR * larger(1, fabs(x));
+}
+
+/* One linear over inputs that are themselves off by x_error (NULL for exact). */
+static void linear(const double *x, const double *x_error, const float *weight, const float *bias,
+                   const float *residual, double *y, double *bound, int64_t tokens, int64_t n, int64_t k,
+                   pf_activation activation) {
+  for (int64_t i = 0; i < tokens; i++) {
+    for (int64_t j = 0; j < n; j++) {
+      double sum = 0, magnitude = 0, error = 0;
+      for (int64_t p = 0; p < k; p++) {
+        const double product = x[i * k + p] * weight[j * k + p];
+        sum += product;
+        magnitude += fabs(product);
+        if (x_error) error += x_error[i * k + p] * fabs((double)weight[j * k + p]);
+      }
+      if (bias) {
+        sum += bias[j];
+        magnitude += fabs((double)bias[j]);
+      }
+      error += (double)(k + 2) * UNIT * (magnitude + error);
+      double result = reference_activation(sum, activation);
+      error = activation_bound(sum, error, activation);
+      if (residual) {
+        result += residual[i * n + j];
+        error += UNIT * (fabs(result) + error);
+      }
+      y[i * n + j] = result;
+      bound[i * n + j] = error;
+    }
+  }
+}
+
+static double *to_doubles(const float *x, int64_t count) {
+  double *d = malloc((size_t)count * sizeof *d);
+  if (!d) abort();
+  for (int64_t i = 0; i < count; i++) d[i] = x[i];
+  return d;
+}
+
+void reference_linear(const float *x, const float *weight, const float *bias, const float *residual, double *y,
+                      double *bound, int64_t tokens, int64_t n, int64_t k, pf_activation activation) {
+  double *exact = to_doubles(x, tokens * k);
+  linear(exact, NULL, weight, bias, residual, y, bound, tokens, n, k, activation);
+  free(exact);
+}
+
+void reference_ffn(const float *x, const float *up, const float *up_bias, const float *down, const float *down_bias,
+                   const float *residual, double *y, double *bound, int64_t tokens, int64_t hidden,
+                   int64_t intermediate, pf_activation activation) {
+  double *exact = to_doubles(x, tokens * hidden);
+  double *middle = malloc((size_t)(2 * tokens * intermediate) * sizeof *middle);
+  if (!middle) abort();
+  double *middle_error = middle + tokens * intermediate;
+  linear(exact, NULL, up, up_bias, NULL, middle, middle_error, tokens, intermediate, hidden, activation);
+  linear(middle, middle_error, down, down_bias, residual, y, bound, tokens, hidden, intermediate, PF_ACTIVATION_NONE);
+  free(middle);
+  free(exact);
+}
+
+/*
+ * One query of one head. The weights are p_j = exp(s_j - max); a score off by e is a weight off by the factor exp(e),
+ * and so is the sum, so that the result is off by at most (exp(2 e) - 1) sum p_j |v_j|.
+ */
+static void attend(const pf_attention_params *a, int64_t sequence, int64_t head, int64_t i, double *scores, double *y,
+                   double *bound) {
+  const int64_t q_begin = a->cu_seqlens_q[sequence], q_length = a->cu_seqlens_q[sequence + 1] - q_begin;
+  const int64_t kv_begin = a->cu_seqlens_kv[sequence], kv_length = a->cu_seqlens_kv[sequence + 1] - kv_begin;
+  const int64_t kv_head = head / (a->heads / a->kv_heads);
+  const float *q = a->q + (q_begin + i) * a->q_token_stride + head * a->q_head_stride;
+  const float *k = a->k + kv_begin * a->kv_token_stride + kv_head * a->kv_head_stride;
+  const float *v = a->v + kv_begin * a->kv_token_stride + kv_head * a->kv_head_stride;
+  const float *bias = NULL;
+  if (a->bias) {
+    bias = a->bias + sequence * a->bias_sequence_stride + head * a->bias_head_stride + i * a->bias_query_stride;
+  }
+  int64_t keys = kv_length;
+  if (a->causal && i + kv_length - q_length + 1 < keys) keys = i + kv_length - q_length + 1;
+
+  double max = -INFINITY, score_error = 0, widest = 0;
+  for (int64_t j = 0; j < keys; j++) {
+    double s = 0, magnitude = 0;
+    for (int64_t d = 0; d < a->head_dim; d++) {
+      const double product = (double)a->scale * q[d] * k[j * a->kv_token_stride + d];
+      s += product;
+      magnitude += fabs(product);
+    }
+    if (bias) {
+      s += bias[j];
+      if (!isinf(bias[j])) magnitude += fabs((double)bias[j]);
+    }
+    scores[j] = s;
+    max = s > max || isnan(s) ? s : max;
+    score_error = larger(score_error, (double)(a->head_dim + 3) * UNIT * magnitude);
+  }
+  double sum = 0;
+  for (int64_t j = 0; j < keys; j++) {
+    if (scores[j] > -INFINITY) widest = larger(widest, max - scores[j]);
+    scores[j] = max == -INFINITY ? 0 : exp(scores[j] - max);
+    sum += scores[j];
+  }
+  /* Weights below e^-110 vanish in a float; beyond that a larger difference is no larger error. */
+  if (widest > 110) widest = 110;
+  /* The running maximum changes at most once a tile, of at least 16 keys; each time everything is scaled again. */
+  const double rescalings = (double)(keys / 16 + 1);
+  const double relative =
+      2 * score_error + (rescalings + 2) * (EXP_ERROR + UNIT * widest) + (2 * (double)keys + 8) * UNIT;
+  for (int64_t d = 0; d < a->head_dim; d++) {
+    double result = 0, magnitude = 0;
+    for (int64_t j = 0; j < keys; j++) {
+      const double value = v[j * a->kv_token_stride + d];
+      result += scores[j] * value;
+      magnitude += scores[j] * fabs(value);
+    }
+    y[d] = sum == 0 ? 0 : result / sum;
+    bound[d] = sum == 0 ? 0 : expm1(relative) * magnitude / sum;
+  }
+}
+
+void reference_attention(const pf_attention_params *a, double *y, double *bound) {
+  double *scores = malloc((size_t)(a->kv_tokens + 1) * sizeof *scores);
+  if (!scores) abort();
+  for (int64_t s = 0; s < a->sequences; s++) {
+    for (int64_t head = 0; head < a->heads; head++) {
+      for (int64_t i = 0; i < a->cu_seqlens_q[s + 1] - a->cu_seqlens_q[s]; i++) {
+        const int64_t at = (a->cu_seqlens_q[s] + i) * a->y_token_stride + head * a->y_head_stride;
+        attend(a, s, head, i, scores, y + at, bound + at);
+      }
+    }
+  }
+  free(scores);
+}
+
+/* LayerNorm of z, each element of which is off by at most z_error. */
+static void layer_norm_row(const double *z, double z_error, const float *weight, const float *bias, double *y,
+                           double *bound, int64_t hidden, float eps) {
+  double mean = 0, variance = 0, deviation = 0, largest = 0;
+  for (int64_t j = 0; j < hidden; j++) {
+    mean += z[j];
+    largest = larger(largest, fabs(z[j]));
+  }
+  mean /= (double)hidden;
+  for (int64_t j = 0; j < hidden; j++) {
+    variance += (z[j] - mean) * (z[j] - mean);
+    deviation += fabs(z[j] - mean);
+  }
+  variance /= (double)hidden;
+  deviation /= (double)hidden;
+  const double sigma = sqrt(variance + eps);
+  const double length = chain_length(hidden);
+  /* The first mean, a float, is off by this; the sum of the differences from it takes the error away again. */
+  const double first = (length + 1) * UNIT * largest;
+  const double mean_error = z_error + (length + 2) * UNIT * (deviation + first);
+  const double variance_error = 2 * deviation * (z_error + mean_error) + (z_error + mean_error) * (z_error + mean_error) +
+                                (length + 4) * UNIT * (variance + first * first);
+  /* sigma' >= sigma / 2 as long as variance_error is below that; otherwise everything is possible up to eps. */
+  const double least = sqrt(larger(variance - variance_error, 0) + eps);
+  for (int64_t j = 0; j < hidden; j++) {
+    const double d = z[j] - mean, w = weight[j], b = bias ? bias[j] : 0;
+    const double d_error = z_error + mean_error + UNIT * (fabs(d) + 2 * first);
+    y[j] = d / sigma * w + b;
+    const double scale_error = fabs(1 / least - 1 / sigma) + 3 * UNIT / least;
+    bound[j] = fabs(w) * (d_error / least + fabs(d) * scale_error + 3 * UNIT * (fabs(d) + first) / least) +
+               2 * UNIT * fabs(y[j]) + UNIT * fabs(b);
+  }
+}
+
+void reference_layer_norm(const float *x, const float *residual, const float *weight, const float *bias, double *y,
+                          double *bound, int64_t tokens, int64_t hidden, float eps) {
+  double *z = malloc((size_t)hidden * sizeof *z);
+  if (!z) abort();
+  for (int64_t i = 0; i < tokens; i++) {
+    double z_error = 0;
+    for (int64_t j = 0; j < hidden; j++) {
+      z[j] = x[i * hidden + j];
+      if (!residual) continue;
+      z[j] += residual[i * hidden + j];
+      z_error = larger(z_error, UNIT * fabs(z[j]));
+    }
+    layer_norm_row(z, z_error, weight, bias, y + i * hidden, bound + i * hidden, hidden, eps);
+  }
+  free(z);
+}
+
+void reference_embedding(const pf_embedding_params *p, double *y, double *bound) {
+  double *z = malloc((size_t)p->hidden * sizeof *z);
+  if (!z) abort();
+  for (int64_t i = 0; i < p->tokens; i++) {
+    double z_error = 0;
+    for (int64_t j = 0; j < p->hidden; j++) {
+      const double word = p->word_table[p->ids[i] * p->hidden + j];
+      const int64_t type_row = p->token_type_ids ? p->token_type_ids[i] : 0;
+      const double type = p->token_type_table ? p->token_type_table[type_row * p->hidden + j] : 0;
+      const double position = p->position_table ? p->position_table[p->position_ids[i] * p->hidden + j] : 0;
+      z[j] = word + type + position;
+      z_error = larger(z_error, 2 * UNIT * (fabs(word) + fabs(type) + fabs(position)));
+    }
+    layer_norm_row(z, z_error, p->weight, p->bias, y + i * p->hidden, bound + i * p->hidden, p->hidden, p->eps);
+  }
+  free(z);
+}
+
+void reference_rms_norm(const float *x, const float *residual, const float *weight, double *y, double *bound,
+                        int64_t tokens, int64_t hidden, float eps) {
+  for (int64_t i = 0; i < tokens; i++) {
+    const float *xi = x + i * hidden, *ri = residual ? residual + i * hidden : NULL;
+    double squares = 0;
+    for (int64_t j = 0; j < hidden; j++) {
+      const double z = (double)xi[j] + (ri ? ri[j] : 0);
+      squares += z * z;
+    }
+    const double rms = sqrt(squares / (double)hidden + eps);
+    /* z, its square, the chain, and then division, root, reciprocal and two products. */
+    const double relative = (chain_length(hidden) / 2 + 10) * UNIT;
+    for (int64_t j = 0; j < hidden; j++) {
+      y[i * hidden + j] = ((double)xi[j] + (ri ? ri[j] : 0)) / rms * weight[j];
+      bound[i * hidden + j] = relative * fabs(y[i * hidden + j]);
+    }
+  }
+}
+
+void reference_softmax(const float *x, double *y, double *bound, int64_t rows, int64_t columns) {
+  for (int64_t i = 0; i < rows; i++, x += columns, y += columns, bound += columns) {
+    double max = -INFINITY, sum = 0, sum_error = 0;
+    for (int64_t j = 0; j < columns; j++) max = x[j] > max || isnan(x[j]) ? x[j] : max;
+    for (int64_t j = 0; j < columns; j++) {
+      const double below = max - x[j];
+      y[j] = max == -INFINITY ? 0 : exp(-below);
+      /* Of the exponential, and of the difference in its argument; beyond -110 the result is 0 anyhow. */
+      bound[j] = (EXP_ERROR + UNIT * (below < 110 ? below : 110)) * y[j];
+      sum += y[j];
+      sum_error += bound[j];
+    }
+    /* Two chains of the narrowest vector. */
+    sum_error += ((double)columns / 8 + 8) * UNIT * sum;
+    for (int64_t j = 0; j < columns && sum != 0; j++) {
+      y[j] /= sum;
+      bound[j] = bound[j] / sum + y[j] * (sum_error / sum + 4 * UNIT);
+    }
+  }
+}
+
+void reference_pool(const float *x, const int32_t *cu_seqlens, double *y, double *bound, int64_t sequences,
+                    int64_t hidden, pf_pooling pooling, int32_t normalize) {
+  for (int64_t s = 0; s < sequences; s++, y += hidden, bound += hidden) {
+    const int64_t begin = cu_seqlens[s], end = cu_seqlens[s + 1];
+    double squares = 0, square_error = 0;
+    for (int64_t j = 0; j < hidden; j++) {
+      double sum = 0, magnitude = 0, max = -INFINITY;
+      for (int64_t t = begin; t < end; t++) {
+        const double value = x[t * hidden + j];
+        sum += value;
+        magnitude += fabs(value);
+        max = value > max || isnan(value) ? value : max;
+      }
+      bound[j] = 0;
+      switch (pooling) {
+      case PF_POOLING_CLS:
+        y[j] = x[begin * hidden + j];
+        break;
+      case PF_POOLING_LAST:
+        y[j] = x[(end - 1) * hidden + j];
+        break;
+      case PF_POOLING_MEAN:
+        y[j] = sum / (double)(end - begin);
+        bound[j] = UNIT * magnitude + UNIT * fabs(y[j]);
+        break;
+      case PF_POOLING_MAX:
+        y[j] = max;
+        break;
+      }
+      squares += y[j] * y[j];
+      square_error += 2 * fabs(y[j]) * bound[j] + bound[j] * bound[j];
+    }
+    if (!normalize) continue;
+    const double norm = larger(sqrt(squares), 1e-12);
+    /* Two chains of the narrowest vector; half of it is left by the root. */
+    const double norm_error = square_error / (2 * norm) + ((double)hidden / 16 + 8) * UNIT * norm;
+    for (int64_t j = 0; j < hidden; j++) {
+      bound[j] = bound[j] / norm + fabs(y[j]) / norm * (norm_error / norm + 2 * UNIT);
+      y[j] /= norm;
+    }
+  }
+}
