@@ -1,0 +1,34 @@
+package dev.panaformer.bench;
+
+import java.util.Random;
+
+/** Token ids of given lengths: arithmetic does not depend on which. */
+final class Inputs {
+  private static final int CLS = 101;
+  private static final int SEP = 102;
+  private static final int FIRST_WORD = 1996;
+  private static final int WORDS = 20_000;
+
+  private Inputs() {}
+
+  static int[] sequence(int length, Random random) {
+    int[] ids = new int[length];
+    for (int i = 1; i < length - 1; i++) {
+      ids[i] = FIRST_WORD + random.nextInt(WORDS);
+    }
+    ids[0] = CLS;
+    ids[length - 1] = SEP;
+    return ids;
+  }
+
+  /** Lengths like those of sentences: most short, a few long. */
+  static int[][] mixed(int sequences, long seed) {
+    Random random = new Random(seed);
+    int[][] batch = new int[sequences][];
+    for (int s = 0; s < sequences; s++) {
+      double u = random.nextDouble();
+      batch[s] = sequence(6 + (int) (122 * u * u), random);
+    }
+    return batch;
+  }
+}
