@@ -1,6 +1,7 @@
 package dev.panaformer.model;
 
 import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.PackedWeight;
 import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
@@ -27,15 +28,15 @@ public record BertForMaskedLM(BertModel bert, Linear transform, LayerNorm norm, 
     int vocab = config.vocabSize();
     BertModel bert = BertModel.load(weights, config);
     Weights head = weights.at("cls.predictions");
-    MemorySegment words =
+    PackedWeight words =
         config.tieWordEmbeddings()
-            ? bert.embeddings().word()
-            : head.tensor("decoder.weight", vocab, hidden);
+            ? head.pack("decoder.weight", bert.embeddings().word(), vocab, hidden)
+            : head.packed("decoder.weight", vocab, hidden);
     return new BertForMaskedLM(
         bert,
         head.at("transform").linear("dense", hidden, hidden),
         head.at("transform").layerNorm("LayerNorm", hidden, config.layerNormEps()),
-        new Linear(head.pack("decoder", words, vocab, hidden), head.tensor("bias", vocab)));
+        new Linear(words, head.tensor("bias", vocab)));
   }
 
   /**

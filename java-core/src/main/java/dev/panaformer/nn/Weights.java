@@ -109,6 +109,16 @@ public final class Weights implements AutoCloseable {
     }
   }
 
+  /** A matrix {@code [out, in]} as the kernels read it. */
+  public PackedWeight packed(String name, long out, long in) {
+    try (Arena mapped = Arena.ofConfined()) {
+      Tensor tensor = require(name, mapped, out, in);
+      MemorySegment weight = staging.ensure(out * in * Float.BYTES);
+      tensor.copyFloat32To(weight);
+      return pack(name, weight, out, in);
+    }
+  }
+
   /** A weight that is in memory already. */
   public PackedWeight pack(String name, MemorySegment weight, long out, long in) {
     return kernels.pack(prefix + name, weight, out, in, memory);
