@@ -94,7 +94,7 @@ public final class StrictJson {
         JsonObject object = new JsonObject();
         json.beginObject();
         while (json.hasNext()) {
-          String field = json.nextName();
+          String field = text(json.nextName(), json);
           if (object.has(field)) {
             throw new CheckpointException(name + ": " + json.getPath() + " appears twice");
           }
@@ -111,7 +111,7 @@ public final class StrictJson {
         json.endArray();
         return array;
       case STRING:
-        return new JsonPrimitive(json.nextString());
+        return new JsonPrimitive(text(json.nextString(), json));
       case NUMBER:
         return new JsonPrimitive(number(json.nextString()));
       case BOOLEAN:
@@ -124,12 +124,27 @@ public final class StrictJson {
     }
   }
 
+  private static String text(String text, JsonReader json) throws IOException {
+    // Escapes can spell half of a surrogate pair, which is no text.
+    for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
+      if (Character.isSurrogate(text.charAt(i))
+          && !Character.isSupplementaryCodePoint(text.codePointAt(i))) {
+        throw new IOException("a lone surrogate at " + json.getPath());
+      }
+    }
+    return text;
+  }
+
   /** Whole numbers stay exact; what exceeds 63 bits is a double, as in every other reader. */
   private static Number number(String digits) {
     try {
       return Long.valueOf(digits);
     } catch (NumberFormatException e) {
-      return Double.valueOf(digits);
+      double number = Double.parseDouble(digits);
+      if (Double.isInfinite(number)) {
+        throw new NumberFormatException(digits + " is too large");
+      }
+      return number;
     }
   }
 

@@ -22,7 +22,7 @@ public interface Tokenizer extends AutoCloseable {
    * @throws CheckpointException if neither is there, or the one that is cannot be used
    */
   static Tokenizer load(Path folder) {
-    return TokenizerJson.load(folder);
+    return HuggingFaceTokenizer.load(folder);
   }
 
   /** The text between the special tokens that the model expects. */
@@ -40,17 +40,17 @@ public interface Tokenizer extends AutoCloseable {
   /** {@link #encode(String)} of each. */
   List<Encoding> encodeAll(List<String> texts);
 
-  /**
-   * Text that reads like these ids.
-   *
-   * @throws IndexOutOfBoundsException if an id is negative
-   */
+  /** Text that reads like these ids; those that no token has are passed over. */
   String decode(int[] ids, boolean skipSpecialTokens);
 
   /** The place of a token in the vocabulary, as spelled there ({@code [MASK]}, {@code ##ing}). */
   OptionalInt id(String token);
 
-  /** The spelling of the token at this place. */
+  /**
+   * The spelling of the token at this place.
+   *
+   * @throws IndexOutOfBoundsException if there is none
+   */
   String token(int id);
 
   /** One more than the largest id. */
