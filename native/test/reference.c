@@ -307,7 +307,7 @@ void reference_pool(const float *x, const int32_t *cu_seqlens, double *y, double
       square_error += 2 * fabs(y[j]) * bound[j] + bound[j] * bound[j];
     }
     if (!normalize) continue;
-    const double norm = larger(sqrt(squares), 1e-12);
+    const double norm = sqrt(squares) < 1e-12 ? 1e-12 : sqrt(squares);
     /* Two chains of the narrowest vector; half of it is left by the root. */
     const double norm_error = square_error / (2 * norm) + ((double)hidden / 16 + 8) * UNIT * norm;
     for (int64_t j = 0; j < hidden; j++) {

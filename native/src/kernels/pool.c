@@ -120,8 +120,8 @@ pf_status PF_KERNEL(pool)(pf_engine *engine, const float *x, const int32_t *cu_s
                           int64_t sequences, int64_t hidden, pf_pooling pooling, int32_t normalize) {
   if (!is_count(tokens) || !is_count(sequences) || !is_extent(hidden)) return PF_ERROR_ARGUMENT;
   if (pooling < PF_POOLING_CLS || pooling > PF_POOLING_LAST) return PF_ERROR_ARGUMENT;
-  if (!cu_seqlens) return PF_ERROR_ARGUMENT;
-  if (sequences > 0 && (!x || !y)) return PF_ERROR_ARGUMENT;
+  if (sequences == 0) return tokens == 0 ? PF_OK : PF_ERROR_INDEX;
+  if (!x || !cu_seqlens || !y) return PF_ERROR_ARGUMENT;
 
   if (cu_seqlens[0] != 0 || cu_seqlens[sequences] != tokens) return PF_ERROR_INDEX;
   for (int64_t s = 0; s < sequences; s++) {

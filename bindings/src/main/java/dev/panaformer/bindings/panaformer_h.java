@@ -29,7 +29,7 @@ public class panaformer_h {
     }
 
     static MemorySegment findOrThrow(String symbol) {
-        return SYMBOL_LOOKUP.findOrThrow(symbol);
+        return SYMBOL_LOOKUP.find(symbol).orElseThrow();
     }
 
     static MethodHandle upcallHandle(Class<?> fi, String name, FunctionDescriptor fdesc) {

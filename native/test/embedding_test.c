@@ -1,0 +1,157 @@
+#include <math.h>
+#include <string.h>
+
+#include "guard.h"
+#include "reference.h"
+#include "test.h"
+
+#define VOCAB 53
+#define POSITIONS 31
+#define TOKEN_TYPES 2
+
+static int32_t *random_ids(int64_t count, int64_t rows) {
+  const float *uniform = random_floats(count, 1);
+  int32_t *ids = case_memory((size_t)count * sizeof *ids);
+  for (int64_t i = 0; i < count; i++) ids[i] = (int32_t)((uniform[i] + 1) * 0.5f * (float)rows);
+  /* The ends of the table lie against the guards. */
+  if (count > 0) ids[0] = 0;
+  if (count > 1) ids[1] = (int32_t)rows - 1;
+  return ids;
+}
+
+static pf_embedding_params random_case(int64_t tokens, int64_t hidden, int position, int type, int type_ids) {
+  return (pf_embedding_params){.word_table = random_floats(VOCAB * hidden, 1),
+                               .position_table = position ? random_floats(POSITIONS * hidden, 1) : NULL,
+                               .token_type_table = type ? random_floats(TOKEN_TYPES * hidden, 1) : NULL,
+                               .weight = random_floats(hidden, 1),
+                               .bias = random_floats(hidden, 1),
+                               .ids = random_ids(tokens, VOCAB),
+                               .position_ids = position ? random_ids(tokens, POSITIONS) : NULL,
+                               .token_type_ids = type_ids ? random_ids(tokens, TOKEN_TYPES) : NULL,
+                               .tokens = tokens,
+                               .hidden = hidden,
+                               .vocab = VOCAB,
+                               .positions = position ? POSITIONS : 0,
+                               .token_types = type ? TOKEN_TYPES : 0,
+                               .eps = 1e-12f};
+}
+
+static const float *check(const pf_embedding_params *c) {
+  const int64_t hidden = c->hidden, count = c->tokens * hidden;
+  double *expected = case_doubles(count), *bound = case_doubles(count);
+  reference_embedding(c, expected, bound);
+  float *first = case_floats(count);
+  for (int32_t threads = 1; threads <= MOST_THREADS; threads++) {
+    guard_begin(threads % 2 ? EXACT_END : EXACT_START);
+    pf_embedding_params p = *c;
+    p.word_table = guarded_copy(c->word_table, VOCAB * hidden);
+    p.position_table = guarded_copy(c->position_table, POSITIONS * hidden);
+    p.token_type_table = guarded_copy(c->token_type_table, TOKEN_TYPES * hidden);
+    p.weight = guarded_copy(c->weight, hidden);
+    p.bias = guarded_copy(c->bias, hidden);
+    p.ids = guarded_ids(c->ids, c->tokens);
+    p.position_ids = guarded_ids(c->position_ids, c->tokens);
+    p.token_type_ids = guarded_ids(c->token_type_ids, c->tokens);
+    p.y = guarded_output(count);
+    EXPECT_STATUS(PF_OK, pf_embedding(tested_engine(threads), &p));
+    guard_check();
+    if (threads == 1) {
+      expect_close(p.y, expected, bound, count);
+      memcpy(first, p.y, (size_t)count * sizeof *first);
+    } else {
+      expect_same_bits(p.y, first, count);
+    }
+  }
+  return first;
+}
+
+static void matches_reference(void) {
+  static const int64_t tokens[] = {1, 2, 17};
+  for (int h = 0; h < odd_size_count; h++) {
+    for (int t = 0; t < COUNT(tokens); t++) {
+      for (int form = 0; form < 8; form++) {
+        if (!begin_case("tokens=%d hidden=%d form=%d", (int)tokens[t], (int)odd_sizes[h], form)) continue;
+        const pf_embedding_params c = random_case(tokens[t], odd_sizes[h], form & 1, form & 2, form & 4);
+        check(&c);
+      }
+    }
+  }
+}
+
+static void does_not_depend_on_the_batch(void) {
+  begin_case("tokens=307 hidden=384");
+  const pf_embedding_params c = random_case(307, 384, 1, 1, 1);
+  const float *y = check(&c);
+  for (int64_t token = 0; token < 307; token += 34) {
+    pf_embedding_params p = c;
+    p.ids += token;
+    p.position_ids += token;
+    p.token_type_ids += token;
+    p.tokens = 1;
+    p.y = case_floats(384);
+    EXPECT_STATUS(PF_OK, pf_embedding(tested_engine(1), &p));
+    expect_same_bits(p.y, y + token * 384, 384);
+  }
+}
+
+#define REJECT(status, change)                                                                                         \
+  do {                                                                                                                 \
+    pf_embedding_params p = valid;                                                                                     \
+    change;                                                                                                            \
+    EXPECT_STATUS(status, pf_embedding(engine, &p));                                                                   \
+    expect_untouched(y, 300 * 8);                                                                                      \
+  } while (0)
+
+static void refuses_bad_arguments(void) {
+  begin_case("-");
+  pf_engine *engine = tested_engine(2);
+  pf_embedding_params valid = random_case(300, 8, 1, 1, 1);
+  guard_begin(EXACT_END);
+  float *y = valid.y = guarded_output(300 * 8);
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_embedding(NULL, &valid));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_embedding(engine, NULL));
+  REJECT(PF_ERROR_ARGUMENT, p.word_table = NULL);
+  REJECT(PF_ERROR_ARGUMENT, p.weight = NULL);
+  REJECT(PF_ERROR_ARGUMENT, p.bias = NULL);
+  REJECT(PF_ERROR_ARGUMENT, p.ids = NULL);
+  REJECT(PF_ERROR_ARGUMENT, p.position_ids = NULL);
+  REJECT(PF_ERROR_ARGUMENT, p.y = NULL);
+  REJECT(PF_ERROR_ARGUMENT, p.tokens = -1);
+  REJECT(PF_ERROR_ARGUMENT, p.tokens = INT64_MAX);
+  REJECT(PF_ERROR_ARGUMENT, p.hidden = 0);
+  REJECT(PF_ERROR_ARGUMENT, p.hidden = INT64_MAX);
+  REJECT(PF_ERROR_ARGUMENT, p.vocab = 0);
+  REJECT(PF_ERROR_ARGUMENT, p.vocab = INT64_MAX);
+  REJECT(PF_ERROR_ARGUMENT, p.positions = 0);
+  REJECT(PF_ERROR_ARGUMENT, p.token_types = -1);
+  REJECT(PF_ERROR_ARGUMENT, p.eps = -1);
+  REJECT(PF_ERROR_ARGUMENT, p.eps = NAN);
+  REJECT(PF_OK, p.tokens = 0; p.ids = NULL; p.y = NULL);
+
+  /* One bad id, the last: nothing of the rows before it is written either. */
+  int32_t *ids = random_ids(300, TOKEN_TYPES);
+  static const int32_t negative[] = {-1, INT32_MIN};
+  for (int i = 0; i < COUNT(negative); i++) {
+    ids[299] = negative[i];
+    REJECT(PF_ERROR_INDEX, p.ids = ids);
+    REJECT(PF_ERROR_INDEX, p.position_ids = ids);
+    REJECT(PF_ERROR_INDEX, p.token_type_ids = ids);
+  }
+  ids[299] = VOCAB;
+  REJECT(PF_ERROR_INDEX, p.ids = ids);
+  ids[299] = POSITIONS;
+  REJECT(PF_ERROR_INDEX, p.position_ids = ids);
+  ids[299] = TOKEN_TYPES;
+  REJECT(PF_ERROR_INDEX, p.token_type_ids = ids);
+  ids[299] = INT32_MAX;
+  REJECT(PF_ERROR_INDEX, p.ids = ids);
+}
+
+int main(void) {
+  static const test tests[] = {
+      TEST(matches_reference),
+      TEST(does_not_depend_on_the_batch),
+      TEST(refuses_bad_arguments),
+  };
+  return run_tests(tests, COUNT(tests));
+}
