@@ -22,6 +22,7 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
 
   /** Zeroed memory, aligned to {@link #ALIGNMENT} or more. */
   @Override
+  @SuppressWarnings("restricted")
   public MemorySegment allocate(long byteSize, long byteAlignment) {
     MemorySegment segment = arena.allocate(byteSize, Math.max(byteAlignment, ALIGNMENT));
     return MemorySegment.ofAddress(segment.address()).reinterpret(byteSize);

@@ -1,0 +1,36 @@
+package dev.panaformer.kernel;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.Named;
+
+/** The kernels that this machine can run. */
+public final class TestKernels {
+  private TestKernels() {}
+
+  /** Java, and native for each instruction set, each on one thread and the latter on three. */
+  public static List<Named<Supplier<Kernels>>> all() {
+    List<Named<Supplier<Kernels>>> all = new ArrayList<>();
+    all.add(Named.of("java", JavaKernels::new));
+    for (Isa isa : nativeIsas()) {
+      for (int threads : new int[] {1, 3}) {
+        all.add(Named.of(isa + " " + threads, () -> NativeKernels.create(isa, threads)));
+      }
+    }
+    return all;
+  }
+
+  /** The instruction sets of both build and machine, of which there is one at least. */
+  public static List<Isa> nativeIsas() {
+    List<Isa> available = new ArrayList<>();
+    for (Isa isa : List.of(Isa.PORTABLE, Isa.AVX2, Isa.AVX512, Isa.NEON)) {
+      try (NativeKernels kernels = NativeKernels.create(isa, 1)) {
+        available.add(kernels.isa());
+      } catch (UnsupportedOperationException e) {
+        // Not on this machine.
+      }
+    }
+    return available;
+  }
+}
