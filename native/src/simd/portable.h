@@ -43,9 +43,14 @@ static inline float vf_power2(int32_t n) {
   memcpy(&power, &bits, sizeof power);
   return power;
 }
-/* x 2^n in two halves, so that results down to the denormals and up to the largest float are right. */
+/*
+ * x 2^n in two halves, so that results down to the denormals and up to the largest float are right. Where n is NaN so is
+ * x, and any power does.
+ */
 static inline vf vf_scale2(vf x, vf n) {
-  VF_EACH(x.lane[i] * vf_power2((int32_t)n.lane[i] / 2) * vf_power2((int32_t)n.lane[i] - (int32_t)n.lane[i] / 2));
+  int32_t e[VF_WIDTH];
+  for (int i = 0; i < VF_WIDTH; i++) e[i] = n.lane[i] == n.lane[i] ? (int32_t)n.lane[i] : 0;
+  VF_EACH(x.lane[i] * vf_power2(e[i] / 2) * vf_power2(e[i] - e[i] / 2));
 }
 static inline vf vf_copysign(vf magnitude, vf sign) { VF_EACH(copysignf(magnitude.lane[i], sign.lane[i])); }
 static inline vf vf_abs(vf x) { VF_EACH(fabsf(x.lane[i])); }
