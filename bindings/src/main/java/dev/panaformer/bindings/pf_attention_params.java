@@ -98,7 +98,7 @@ public class pf_attention_params {
         return q$LAYOUT;
     }
 
-    private static final long q$OFFSET = $LAYOUT.byteOffset(groupElement("q"));
+    private static final long q$OFFSET = 0;
 
     /**
      * Offset for field:
@@ -142,7 +142,7 @@ public class pf_attention_params {
         return k$LAYOUT;
     }
 
-    private static final long k$OFFSET = $LAYOUT.byteOffset(groupElement("k"));
+    private static final long k$OFFSET = 8;
 
     /**
      * Offset for field:
@@ -186,7 +186,7 @@ public class pf_attention_params {
         return v$LAYOUT;
     }
 
-    private static final long v$OFFSET = $LAYOUT.byteOffset(groupElement("v"));
+    private static final long v$OFFSET = 16;
 
     /**
      * Offset for field:
@@ -230,7 +230,7 @@ public class pf_attention_params {
         return y$LAYOUT;
     }
 
-    private static final long y$OFFSET = $LAYOUT.byteOffset(groupElement("y"));
+    private static final long y$OFFSET = 24;
 
     /**
      * Offset for field:
@@ -274,7 +274,7 @@ public class pf_attention_params {
         return cu_seqlens_q$LAYOUT;
     }
 
-    private static final long cu_seqlens_q$OFFSET = $LAYOUT.byteOffset(groupElement("cu_seqlens_q"));
+    private static final long cu_seqlens_q$OFFSET = 32;
 
     /**
      * Offset for field:
@@ -318,7 +318,7 @@ public class pf_attention_params {
         return cu_seqlens_kv$LAYOUT;
     }
 
-    private static final long cu_seqlens_kv$OFFSET = $LAYOUT.byteOffset(groupElement("cu_seqlens_kv"));
+    private static final long cu_seqlens_kv$OFFSET = 40;
 
     /**
      * Offset for field:
@@ -362,7 +362,7 @@ public class pf_attention_params {
         return bias$LAYOUT;
     }
 
-    private static final long bias$OFFSET = $LAYOUT.byteOffset(groupElement("bias"));
+    private static final long bias$OFFSET = 48;
 
     /**
      * Offset for field:
@@ -406,7 +406,7 @@ public class pf_attention_params {
         return q_token_stride$LAYOUT;
     }
 
-    private static final long q_token_stride$OFFSET = $LAYOUT.byteOffset(groupElement("q_token_stride"));
+    private static final long q_token_stride$OFFSET = 56;
 
     /**
      * Offset for field:
@@ -450,7 +450,7 @@ public class pf_attention_params {
         return q_head_stride$LAYOUT;
     }
 
-    private static final long q_head_stride$OFFSET = $LAYOUT.byteOffset(groupElement("q_head_stride"));
+    private static final long q_head_stride$OFFSET = 64;
 
     /**
      * Offset for field:
@@ -494,7 +494,7 @@ public class pf_attention_params {
         return kv_token_stride$LAYOUT;
     }
 
-    private static final long kv_token_stride$OFFSET = $LAYOUT.byteOffset(groupElement("kv_token_stride"));
+    private static final long kv_token_stride$OFFSET = 72;
 
     /**
      * Offset for field:
@@ -538,7 +538,7 @@ public class pf_attention_params {
         return kv_head_stride$LAYOUT;
     }
 
-    private static final long kv_head_stride$OFFSET = $LAYOUT.byteOffset(groupElement("kv_head_stride"));
+    private static final long kv_head_stride$OFFSET = 80;
 
     /**
      * Offset for field:
@@ -582,7 +582,7 @@ public class pf_attention_params {
         return y_token_stride$LAYOUT;
     }
 
-    private static final long y_token_stride$OFFSET = $LAYOUT.byteOffset(groupElement("y_token_stride"));
+    private static final long y_token_stride$OFFSET = 88;
 
     /**
      * Offset for field:
@@ -626,7 +626,7 @@ public class pf_attention_params {
         return y_head_stride$LAYOUT;
     }
 
-    private static final long y_head_stride$OFFSET = $LAYOUT.byteOffset(groupElement("y_head_stride"));
+    private static final long y_head_stride$OFFSET = 96;
 
     /**
      * Offset for field:
@@ -670,7 +670,7 @@ public class pf_attention_params {
         return bias_sequence_stride$LAYOUT;
     }
 
-    private static final long bias_sequence_stride$OFFSET = $LAYOUT.byteOffset(groupElement("bias_sequence_stride"));
+    private static final long bias_sequence_stride$OFFSET = 104;
 
     /**
      * Offset for field:
@@ -714,7 +714,7 @@ public class pf_attention_params {
         return bias_head_stride$LAYOUT;
     }
 
-    private static final long bias_head_stride$OFFSET = $LAYOUT.byteOffset(groupElement("bias_head_stride"));
+    private static final long bias_head_stride$OFFSET = 112;
 
     /**
      * Offset for field:
@@ -758,7 +758,7 @@ public class pf_attention_params {
         return bias_query_stride$LAYOUT;
     }
 
-    private static final long bias_query_stride$OFFSET = $LAYOUT.byteOffset(groupElement("bias_query_stride"));
+    private static final long bias_query_stride$OFFSET = 120;
 
     /**
      * Offset for field:
@@ -802,7 +802,7 @@ public class pf_attention_params {
         return q_tokens$LAYOUT;
     }
 
-    private static final long q_tokens$OFFSET = $LAYOUT.byteOffset(groupElement("q_tokens"));
+    private static final long q_tokens$OFFSET = 128;
 
     /**
      * Offset for field:
@@ -846,7 +846,7 @@ public class pf_attention_params {
         return kv_tokens$LAYOUT;
     }
 
-    private static final long kv_tokens$OFFSET = $LAYOUT.byteOffset(groupElement("kv_tokens"));
+    private static final long kv_tokens$OFFSET = 136;
 
     /**
      * Offset for field:
@@ -890,7 +890,7 @@ public class pf_attention_params {
         return sequences$LAYOUT;
     }
 
-    private static final long sequences$OFFSET = $LAYOUT.byteOffset(groupElement("sequences"));
+    private static final long sequences$OFFSET = 144;
 
     /**
      * Offset for field:
@@ -934,7 +934,7 @@ public class pf_attention_params {
         return heads$LAYOUT;
     }
 
-    private static final long heads$OFFSET = $LAYOUT.byteOffset(groupElement("heads"));
+    private static final long heads$OFFSET = 152;
 
     /**
      * Offset for field:
@@ -978,7 +978,7 @@ public class pf_attention_params {
         return kv_heads$LAYOUT;
     }
 
-    private static final long kv_heads$OFFSET = $LAYOUT.byteOffset(groupElement("kv_heads"));
+    private static final long kv_heads$OFFSET = 160;
 
     /**
      * Offset for field:
@@ -1022,7 +1022,7 @@ public class pf_attention_params {
         return head_dim$LAYOUT;
     }
 
-    private static final long head_dim$OFFSET = $LAYOUT.byteOffset(groupElement("head_dim"));
+    private static final long head_dim$OFFSET = 168;
 
     /**
      * Offset for field:
@@ -1066,7 +1066,7 @@ public class pf_attention_params {
         return scale$LAYOUT;
     }
 
-    private static final long scale$OFFSET = $LAYOUT.byteOffset(groupElement("scale"));
+    private static final long scale$OFFSET = 176;
 
     /**
      * Offset for field:
@@ -1110,7 +1110,7 @@ public class pf_attention_params {
         return causal$LAYOUT;
     }
 
-    private static final long causal$OFFSET = $LAYOUT.byteOffset(groupElement("causal"));
+    private static final long causal$OFFSET = 180;
 
     /**
      * Offset for field:
@@ -1154,7 +1154,7 @@ public class pf_attention_params {
         return workspace$LAYOUT;
     }
 
-    private static final long workspace$OFFSET = $LAYOUT.byteOffset(groupElement("workspace"));
+    private static final long workspace$OFFSET = 184;
 
     /**
      * Offset for field:
@@ -1198,7 +1198,7 @@ public class pf_attention_params {
         return workspace_bytes$LAYOUT;
     }
 
-    private static final long workspace_bytes$OFFSET = $LAYOUT.byteOffset(groupElement("workspace_bytes"));
+    private static final long workspace_bytes$OFFSET = 192;
 
     /**
      * Offset for field:

@@ -77,7 +77,7 @@ public class pf_embedding_params {
         return word_table$LAYOUT;
     }
 
-    private static final long word_table$OFFSET = $LAYOUT.byteOffset(groupElement("word_table"));
+    private static final long word_table$OFFSET = 0;
 
     /**
      * Offset for field:
@@ -121,7 +121,7 @@ public class pf_embedding_params {
         return position_table$LAYOUT;
     }
 
-    private static final long position_table$OFFSET = $LAYOUT.byteOffset(groupElement("position_table"));
+    private static final long position_table$OFFSET = 8;
 
     /**
      * Offset for field:
@@ -165,7 +165,7 @@ public class pf_embedding_params {
         return token_type_table$LAYOUT;
     }
 
-    private static final long token_type_table$OFFSET = $LAYOUT.byteOffset(groupElement("token_type_table"));
+    private static final long token_type_table$OFFSET = 16;
 
     /**
      * Offset for field:
@@ -209,7 +209,7 @@ public class pf_embedding_params {
         return weight$LAYOUT;
     }
 
-    private static final long weight$OFFSET = $LAYOUT.byteOffset(groupElement("weight"));
+    private static final long weight$OFFSET = 24;
 
     /**
      * Offset for field:
@@ -253,7 +253,7 @@ public class pf_embedding_params {
         return bias$LAYOUT;
     }
 
-    private static final long bias$OFFSET = $LAYOUT.byteOffset(groupElement("bias"));
+    private static final long bias$OFFSET = 32;
 
     /**
      * Offset for field:
@@ -297,7 +297,7 @@ public class pf_embedding_params {
         return ids$LAYOUT;
     }
 
-    private static final long ids$OFFSET = $LAYOUT.byteOffset(groupElement("ids"));
+    private static final long ids$OFFSET = 40;
 
     /**
      * Offset for field:
@@ -341,7 +341,7 @@ public class pf_embedding_params {
         return position_ids$LAYOUT;
     }
 
-    private static final long position_ids$OFFSET = $LAYOUT.byteOffset(groupElement("position_ids"));
+    private static final long position_ids$OFFSET = 48;
 
     /**
      * Offset for field:
@@ -385,7 +385,7 @@ public class pf_embedding_params {
         return token_type_ids$LAYOUT;
     }
 
-    private static final long token_type_ids$OFFSET = $LAYOUT.byteOffset(groupElement("token_type_ids"));
+    private static final long token_type_ids$OFFSET = 56;
 
     /**
      * Offset for field:
@@ -429,7 +429,7 @@ public class pf_embedding_params {
         return y$LAYOUT;
     }
 
-    private static final long y$OFFSET = $LAYOUT.byteOffset(groupElement("y"));
+    private static final long y$OFFSET = 64;
 
     /**
      * Offset for field:
@@ -473,7 +473,7 @@ public class pf_embedding_params {
         return tokens$LAYOUT;
     }
 
-    private static final long tokens$OFFSET = $LAYOUT.byteOffset(groupElement("tokens"));
+    private static final long tokens$OFFSET = 72;
 
     /**
      * Offset for field:
@@ -517,7 +517,7 @@ public class pf_embedding_params {
         return hidden$LAYOUT;
     }
 
-    private static final long hidden$OFFSET = $LAYOUT.byteOffset(groupElement("hidden"));
+    private static final long hidden$OFFSET = 80;
 
     /**
      * Offset for field:
@@ -561,7 +561,7 @@ public class pf_embedding_params {
         return vocab$LAYOUT;
     }
 
-    private static final long vocab$OFFSET = $LAYOUT.byteOffset(groupElement("vocab"));
+    private static final long vocab$OFFSET = 88;
 
     /**
      * Offset for field:
@@ -605,7 +605,7 @@ public class pf_embedding_params {
         return positions$LAYOUT;
     }
 
-    private static final long positions$OFFSET = $LAYOUT.byteOffset(groupElement("positions"));
+    private static final long positions$OFFSET = 96;
 
     /**
      * Offset for field:
@@ -649,7 +649,7 @@ public class pf_embedding_params {
         return token_types$LAYOUT;
     }
 
-    private static final long token_types$OFFSET = $LAYOUT.byteOffset(groupElement("token_types"));
+    private static final long token_types$OFFSET = 104;
 
     /**
      * Offset for field:
@@ -693,7 +693,7 @@ public class pf_embedding_params {
         return eps$LAYOUT;
     }
 
-    private static final long eps$OFFSET = $LAYOUT.byteOffset(groupElement("eps"));
+    private static final long eps$OFFSET = 112;
 
     /**
      * Offset for field:

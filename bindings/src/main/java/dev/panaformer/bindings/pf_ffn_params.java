@@ -73,7 +73,7 @@ public class pf_ffn_params {
         return x$LAYOUT;
     }
 
-    private static final long x$OFFSET = $LAYOUT.byteOffset(groupElement("x"));
+    private static final long x$OFFSET = 0;
 
     /**
      * Offset for field:
@@ -117,7 +117,7 @@ public class pf_ffn_params {
         return up$LAYOUT;
     }
 
-    private static final long up$OFFSET = $LAYOUT.byteOffset(groupElement("up"));
+    private static final long up$OFFSET = 8;
 
     /**
      * Offset for field:
@@ -161,7 +161,7 @@ public class pf_ffn_params {
         return up_bias$LAYOUT;
     }
 
-    private static final long up_bias$OFFSET = $LAYOUT.byteOffset(groupElement("up_bias"));
+    private static final long up_bias$OFFSET = 16;
 
     /**
      * Offset for field:
@@ -205,7 +205,7 @@ public class pf_ffn_params {
         return down$LAYOUT;
     }
 
-    private static final long down$OFFSET = $LAYOUT.byteOffset(groupElement("down"));
+    private static final long down$OFFSET = 24;
 
     /**
      * Offset for field:
@@ -249,7 +249,7 @@ public class pf_ffn_params {
         return down_bias$LAYOUT;
     }
 
-    private static final long down_bias$OFFSET = $LAYOUT.byteOffset(groupElement("down_bias"));
+    private static final long down_bias$OFFSET = 32;
 
     /**
      * Offset for field:
@@ -293,7 +293,7 @@ public class pf_ffn_params {
         return residual$LAYOUT;
     }
 
-    private static final long residual$OFFSET = $LAYOUT.byteOffset(groupElement("residual"));
+    private static final long residual$OFFSET = 40;
 
     /**
      * Offset for field:
@@ -337,7 +337,7 @@ public class pf_ffn_params {
         return y$LAYOUT;
     }
 
-    private static final long y$OFFSET = $LAYOUT.byteOffset(groupElement("y"));
+    private static final long y$OFFSET = 48;
 
     /**
      * Offset for field:
@@ -381,7 +381,7 @@ public class pf_ffn_params {
         return tokens$LAYOUT;
     }
 
-    private static final long tokens$OFFSET = $LAYOUT.byteOffset(groupElement("tokens"));
+    private static final long tokens$OFFSET = 56;
 
     /**
      * Offset for field:
@@ -425,7 +425,7 @@ public class pf_ffn_params {
         return hidden$LAYOUT;
     }
 
-    private static final long hidden$OFFSET = $LAYOUT.byteOffset(groupElement("hidden"));
+    private static final long hidden$OFFSET = 64;
 
     /**
      * Offset for field:
@@ -469,7 +469,7 @@ public class pf_ffn_params {
         return intermediate$LAYOUT;
     }
 
-    private static final long intermediate$OFFSET = $LAYOUT.byteOffset(groupElement("intermediate"));
+    private static final long intermediate$OFFSET = 72;
 
     /**
      * Offset for field:
@@ -513,7 +513,7 @@ public class pf_ffn_params {
         return activation$LAYOUT;
     }
 
-    private static final long activation$OFFSET = $LAYOUT.byteOffset(groupElement("activation"));
+    private static final long activation$OFFSET = 80;
 
     /**
      * Offset for field:
@@ -557,7 +557,7 @@ public class pf_ffn_params {
         return workspace$LAYOUT;
     }
 
-    private static final long workspace$OFFSET = $LAYOUT.byteOffset(groupElement("workspace"));
+    private static final long workspace$OFFSET = 88;
 
     /**
      * Offset for field:
@@ -601,7 +601,7 @@ public class pf_ffn_params {
         return workspace_bytes$LAYOUT;
     }
 
-    private static final long workspace_bytes$OFFSET = $LAYOUT.byteOffset(groupElement("workspace_bytes"));
+    private static final long workspace_bytes$OFFSET = 96;
 
     /**
      * Offset for field:
