@@ -29,8 +29,8 @@ pf_engine *tested_engine(int32_t threads);
 #define MOST_THREADS 4
 
 /*
- * Names the case that follows and frees the memory of the one before. Returns 0 for cases to leave out: builds with
- * sanitizers and emulated ones run one in PF_TEST_STRIDE.
+ * Names the case that follows and frees the memory of the one before. Returns 0 for cases to leave out: slow builds run
+ * one in PF_TEST_STRIDE.
  */
 int begin_case(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Lives until the next case. */

@@ -6,6 +6,8 @@
  * four times as wide as x, never travel to memory. Both layers are packed linears; see linear.c for their order of
  * additions, which no chunk changes.
  */
+#include <stddef.h>
+
 #include "engine.h"
 #include "linear.h"
 

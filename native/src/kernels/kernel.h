@@ -2,6 +2,8 @@
 #ifndef PF_KERNEL_H
 #define PF_KERNEL_H
 
+#include <stddef.h>
+
 #include "engine.h"
 #include "simd/vmath.h"
 
