@@ -1,6 +1,7 @@
 package dev.panaformer.checkpoint;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -51,10 +52,39 @@ final class CheckpointFile implements AutoCloseable {
           throw new CheckpointException(path + ": became shorter while it was read");
         }
       }
+    } catch (ClosedChannelException e) {
+      throw new IllegalStateException(path + " is closed", e);
     } catch (IOException e) {
       throw unreadable(path, e);
     }
     return bytes.flip();
+  }
+
+  /** The whole file from its start; skipping reads nothing. Closing it closes nothing. */
+  InputStream stream() {
+    return new InputStream() {
+      private long position;
+
+      @Override
+      public int read() throws IOException {
+        byte[] one = new byte[1];
+        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xFF;
+      }
+
+      @Override
+      public int read(byte[] target, int offset, int length) throws IOException {
+        int count = channel.read(ByteBuffer.wrap(target, offset, length), position);
+        position += Math.max(count, 0);
+        return count;
+      }
+
+      @Override
+      public long skip(long count) {
+        long skipped = Math.max(0, Math.min(count, size - position));
+        position += skipped;
+        return skipped;
+      }
+    };
   }
 
   /** Maps bytes that the caller knows to lie within the file, read-only. */

@@ -136,10 +136,18 @@ public final class ConfigJson {
 
   /** An exception for a field whose value has the right type and yet cannot be used. */
   public CheckpointException wrong(String field, String expected) {
-    return new CheckpointException(
-        String.format(
-            "%s: %s is %s, expected %s",
-            source, prefix + field, StrictJson.kind(json.get(field)), expected));
+    return new CheckpointException(unexpected(field, expected));
+  }
+
+  /** An exception for a field whose value has a meaning, but asks for what we do not do. */
+  public UnsupportedModelException unsupported(String field, String expected) {
+    return new UnsupportedModelException(unexpected(field, expected));
+  }
+
+  private String unexpected(String field, String expected) {
+    return String.format(
+        "%s: %s is %s, expected %s",
+        source, prefix + field, StrictJson.kind(json.get(field)), expected);
   }
 
   private JsonElement get(String field) {

@@ -3,212 +3,302 @@ package dev.panaformer.checkpoint;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.panaformer.checkpoint.onnx.AttributeProto;
-import dev.panaformer.checkpoint.onnx.GraphProto;
 import dev.panaformer.checkpoint.onnx.NodeProto;
 import dev.panaformer.checkpoint.onnx.TensorProto;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
+import java.util.Optional;
+import java.util.Set;
 
 /**
- * Reads a config.json off the graph of a BERT-family export: extents from the shapes of weights, the
- * rest from the constants and operators in between.
+ * Reads a config.json off the graph of a BERT-family export: extents from the shapes of weights,
+ * the rest from the constants and operators in between.
  */
 final class OnnxArchitecture {
-  private static final int FLOAT = 1;
-  private static final int INT64 = 7;
-  private static final double LARGEST_EPS = 1e-3;
+  /** The default of the operator, where a node gives none. */
+  private static final double DEFAULT_EPSILON = 1e-5;
 
   private final Path source;
-  private final GraphProto graph;
-  private final Function<String, long[]> shapes;
+  private final Map<String, long[]> shapes;
+  private final List<NodeProto> nodes;
+  private final Map<String, NodeProto> producers = new HashMap<>();
+  private final Map<String, TensorProto> constants = new HashMap<>();
 
-  private OnnxArchitecture(Path source, GraphProto graph, Function<String, long[]> shapes) {
+  private OnnxArchitecture(Path source, OnnxGraph graph, Map<String, long[]> shapes) {
     this.source = source;
-    this.graph = graph;
     this.shapes = shapes;
+    nodes = graph.nodes();
+    graph.initializers().forEach((name, tensor) -> constants.put(name, tensor.proto()));
+    for (NodeProto node : nodes) {
+      node.getOutputList().forEach(output -> producers.put(output, node));
+    }
   }
 
   /**
-   * @param shapes the shape of the weight of this name, or null
+   * @param shapes of the parameters, by their Hugging Face names
    * @throws CheckpointException if the graph does not tell, naming what is missing
    */
-  static ConfigJson config(Path source, GraphProto graph, Function<String, long[]> shapes) {
+  static ConfigJson config(Path source, OnnxGraph graph, Map<String, long[]> shapes) {
     return ConfigJson.of(source, new OnnxArchitecture(source, graph, shapes).read());
   }
 
   private JsonObject read() {
-    String base = "";
-    for (String prefix : List.of("", "bert.", "roberta.", "distilbert.")) {
-      if (shapes.apply(prefix + "embeddings.word_embeddings.weight") != null) {
-        base = prefix;
-      }
-    }
-    long[] words = require(base + "embeddings.word_embeddings.weight");
-    long[] positions = require(base + "embeddings.position_embeddings.weight");
-    long[] types = shapes.apply(base + "embeddings.token_type_embeddings.weight");
-    boolean distil = shapes.apply(base + "transformer.layer.0.attention.q_lin.weight") != null;
+    String base =
+        List.of("", "bert.", "roberta.", "distilbert.").stream()
+            .filter(prefix -> shapes.containsKey(prefix + "embeddings.word_embeddings.weight"))
+            .findFirst()
+            .orElse("");
+    long[] words = matrix(base + "embeddings.word_embeddings.weight");
+    long[] positions = matrix(base + "embeddings.position_embeddings.weight");
+    boolean distil = shapes.containsKey(base + "transformer.layer.0.attention.q_lin.weight");
     String layer = base + (distil ? "transformer.layer." : "encoder.layer.");
     String up = distil ? ".ffn.lin1.weight" : ".intermediate.dense.weight";
-    long hidden = words[1];
     int layers = 0;
-    while (shapes.apply(layer + layers + up) != null) {
+    while (shapes.containsKey(layer + layers + up)) {
       layers++;
     }
-    boolean roberta = types != null && types[0] == 1;
-    String type = distil ? "distilbert" : roberta ? "roberta" : "bert";
     JsonObject json = new JsonObject();
-    JsonArray architectures = new JsonArray();
-    architectures.add(distil ? "DistilBertModel" : roberta ? "RobertaModel" : "BertModel");
-    json.add("architectures", architectures);
-    json.addProperty("model_type", type);
     json.addProperty("vocab_size", words[0]);
-    json.addProperty(distil ? "dim" : "hidden_size", hidden);
-    json.addProperty(distil ? "n_layers" : "num_hidden_layers", layers);
-    json.addProperty(distil ? "n_heads" : "num_attention_heads", hidden / headDim(hidden));
-    json.addProperty(distil ? "hidden_dim" : "intermediate_size", require(layer + 0 + up)[0]);
-    json.addProperty(distil ? "activation" : "hidden_act", activation());
     json.addProperty("max_position_embeddings", positions[0]);
-    json.addProperty("pad_token_id", roberta ? 1 : 0);
-    if (types != null) {
-      json.addProperty("type_vocab_size", types[0]);
+    json.addProperty(distil ? "dim" : "hidden_size", words[1]);
+    json.addProperty(distil ? "n_layers" : "num_hidden_layers", layers);
+    json.addProperty(distil ? "n_heads" : "num_attention_heads", words[1] / headDim(words[1]));
+    json.addProperty(distil ? "hidden_dim" : "intermediate_size", matrix(layer + 0 + up)[0]);
+    json.addProperty(distil ? "activation" : "hidden_act", activation(layers));
+    json.addProperty("layer_norm_eps", epsilon());
+    String classes = "DistilBert";
+    if (distil) {
+      json.addProperty("model_type", "distilbert");
+    } else {
+      json.addProperty(
+          "type_vocab_size", matrix(base + "embeddings.token_type_embeddings.weight")[0]);
+      // Positions counted from the padding id, of all the family, need a running sum.
+      boolean roberta = count("CumSum") > 0;
+      json.addProperty("model_type", roberta ? "roberta" : "bert");
+      json.addProperty("pad_token_id", roberta ? paddingId() : 0);
+      classes = roberta ? "Roberta" : "Bert";
     }
-    json.addProperty("layer_norm_eps", eps());
+    addHead(json, classes);
     return json;
   }
 
-  private long[] require(String name) {
-    long[] shape = shapes.apply(name);
-    if (shape == null || shape.length != 2) {
+  private CheckpointException untold(String what) {
+    return new CheckpointException(
+        source + ": the graph does not tell " + what + "; put the model's config.json beside it");
+  }
+
+  private long[] matrix(String name) {
+    long[] shape = shapes.get(name);
+    if (shape == null || shape.length != 2 || shape[0] < 1 || shape[1] < 1) {
+      // An export for one number of tokens has its positions folded into a constant.
       throw new CheckpointException(
-          source + ": no matrix " + name + ", expected the export of a BERT-family model");
+          String.format(
+              "%s: %s is %s, expected a matrix, as in the export of a BERT-family model for any"
+                  + " number of tokens",
+              source, name, shape == null ? "missing" : "of shape " + Arrays.toString(shape)));
     }
     return shape;
   }
 
-  /** Constants of the graph by the name under which nodes take them. */
-  private Map<String, TensorProto> constants() {
-    Map<String, TensorProto> constants = new LinkedHashMap<>();
-    for (TensorProto tensor : graph.getInitializerList()) {
-      constants.put(tensor.getName(), tensor);
+  private void addHead(JsonObject json, String classes) {
+    Set<String> names = shapes.keySet();
+    String task = "Model";
+    if (names.contains("qa_outputs.weight")) {
+      task = "ForQuestionAnswering";
+    } else if (names.contains("cls.predictions.bias")
+        || names.contains("lm_head.bias")
+        || names.contains("vocab_projector.bias")) {
+      task = "ForMaskedLM";
+    } else if (names.contains("classifier.out_proj.weight")) {
+      task = "ForSequenceClassification";
+      addLabels(json, "classifier.out_proj.weight");
+    } else if (names.contains("classifier.weight")) {
+      boolean pooled =
+          names.contains("pre_classifier.weight") || names.contains("bert.pooler.dense.weight");
+      task = pooled ? "ForSequenceClassification" : "ForTokenClassification";
+      addLabels(json, "classifier.weight");
     }
-    for (NodeProto node : graph.getNodeList()) {
-      for (AttributeProto attribute : node.getAttributeList()) {
-        if (node.getOpType().equals("Constant") && attribute.hasT() && node.getOutputCount() == 1) {
-          constants.put(node.getOutput(0), attribute.getT());
-        }
-      }
-    }
-    return constants;
+    JsonArray architectures = new JsonArray();
+    architectures.add(classes + task);
+    json.add("architectures", architectures);
   }
 
-  /**
-   * The last extent of the shape that queries are brought into, or what scores are divided by: two
-   * traces that one layer leaves in any export.
-   */
+  /** The names that Hugging Face gives to labels without a name. */
+  private void addLabels(JsonObject json, String classifier) {
+    JsonObject labels = new JsonObject();
+    for (int i = 0; i < matrix(classifier)[0]; i++) {
+      labels.addProperty(Integer.toString(i), "LABEL_" + i);
+    }
+    json.add("id2label", labels);
+  }
+
+  private long count(String operator) {
+    return nodes.stream().filter(node -> node.getOpType().equals(operator)).count();
+  }
+
+  /** Projections are brought into {@code [batch, tokens, heads, headDim]}. */
   private long headDim(long hidden) {
-    Map<String, TensorProto> constants = constants();
-    for (NodeProto node : graph.getNodeList()) {
-      if (node.getOpType().equals("Div") || node.getOpType().equals("Mul")) {
-        for (String input : node.getInputList()) {
-          double value = scalar(constants.get(input));
-          // Scores divided by sqrt(d), or multiplied by its inverse, or both factors by d^(-1/4).
-          for (double d : new double[] {value * value, 1 / (value * value), Math.pow(value, -4)}) {
-            long rounded = Math.round(d);
-            boolean plausible = rounded >= 8 && rounded <= 256 && hidden % rounded == 0;
-            if (plausible && Math.abs(d - rounded) < 1e-3 * rounded) {
-              return rounded;
+    Set<String> linear = Set.of("Add", "MatMul", "Gemm");
+    for (NodeProto node : nodes) {
+      if (!node.getOpType().equals("Reshape") || node.getInputCount() != 2) {
+        continue;
+      }
+      NodeProto projection = producers.get(node.getInput(0));
+      if (projection == null || !linear.contains(projection.getOpType())) {
+        continue;
+      }
+      long last = lastOfFour(node.getInput(1));
+      if (last > 0 && hidden % last == 0) {
+        return last;
+      }
+    }
+    throw untold("the number of attention heads");
+  }
+
+  /** The last of four extents that are a constant, or joined from several; else -1. */
+  private long lastOfFour(String name) {
+    NodeProto producer = producers.get(name);
+    if (producer != null && producer.getOpType().equals("Concat")) {
+      if (producer.getInputCount() != 4) {
+        return -1;
+      }
+      String last = producer.getInput(3);
+      NodeProto unsqueeze = producers.get(last);
+      if (unsqueeze != null && unsqueeze.getOpType().equals("Unsqueeze")) {
+        last = unsqueeze.getInput(0);
+      }
+      long[] extent = integers(last);
+      return extent.length == 1 ? extent[0] : -1;
+    }
+    long[] extents = integers(name);
+    return extents.length == 4 ? extents[3] : -1;
+  }
+
+  /** A GELU is one operator or has one that tells it apart; the others are operators themselves. */
+  private String activation(int layers) {
+    long inHeads =
+        shapes.keySet().stream()
+            .filter(n -> n.endsWith("pooler.dense.weight") || n.equals("classifier.dense.weight"))
+            .count();
+    for (NodeProto node : nodes) {
+      if (node.getOpType().equals("Gelu")) {
+        boolean tanh =
+            attribute(node, "approximate")
+                .filter(a -> a.getS().toStringUtf8().equals("tanh"))
+                .isPresent();
+        return tanh ? "gelu_new" : "gelu";
+      }
+    }
+    if (count("Erf") >= layers) {
+      return "gelu";
+    }
+    if (count("Tanh") >= layers + inHeads) {
+      return "gelu_new";
+    }
+    if (count("Relu") >= layers) {
+      return "relu";
+    }
+    throw untold("the activation");
+  }
+
+  private double epsilon() {
+    for (NodeProto node : nodes) {
+      if (node.getOpType().equals("LayerNormalization")) {
+        return attribute(node, "epsilon").map(a -> shortest(a.getF())).orElse(DEFAULT_EPSILON);
+      }
+      if (node.getOpType().equals("Sqrt") && node.getInputCount() == 1) {
+        NodeProto sum = producers.get(node.getInput(0));
+        if (sum != null && sum.getOpType().equals("Add") && sum.getInputCount() == 2) {
+          for (String input : sum.getInputList()) {
+            Optional<Float> epsilon = scalar(input);
+            if (epsilon.isPresent()) {
+              return shortest(epsilon.get());
             }
           }
         }
       }
     }
-    List<Long> extents = new ArrayList<>();
-    for (TensorProto tensor : constants.values()) {
-      if (tensor.getDataType() == INT64 && tensor.getDimsCount() <= 1) {
-        for (long value : OnnxCheckpoint.integers(tensor)) {
-          extents.add(value);
-        }
-      }
-    }
-    for (int i = 1; i < extents.size(); i++) {
-      long heads = extents.get(i - 1);
-      long dim = extents.get(i);
-      if (heads > 1 && dim >= 8 && dim <= 256 && heads * dim == hidden) {
-        return dim;
-      }
-    }
-    throw new CheckpointException(
-        source + ": the graph does not tell the number of attention heads; put a config.json beside it");
-  }
-
-  private static double scalar(TensorProto tensor) {
-    if (tensor == null || tensor.getDataType() != FLOAT) {
-      return Double.NaN;
-    }
-    if (tensor.getFloatDataCount() == 1) {
-      return tensor.getFloatData(0);
-    }
-    ByteBuffer raw = tensor.getRawData().asReadOnlyByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
-    return raw.remaining() == Float.BYTES ? raw.getFloat() : Double.NaN;
-  }
-
-  private String activation() {
-    int tanh = 0;
-    for (NodeProto node : graph.getNodeList()) {
-      switch (node.getOpType()) {
-        case "Erf" -> {
-          return "gelu";
-        }
-        case "Gelu" -> {
-          boolean approximate =
-              node.getAttributeList().stream().anyMatch(a -> a.getS().toStringUtf8().equals("tanh"));
-          return approximate ? "gelu_new" : "gelu";
-        }
-        case "Relu" -> {
-          return "relu";
-        }
-        case "Tanh" -> tanh++;
-        default -> {}
-      }
-    }
-    if (tanh > 1) {
-      return "gelu_new";
-    }
-    throw new CheckpointException(
-        source + ": the graph does not tell the activation; put a config.json beside it");
-  }
-
-  private double eps() {
-    Map<String, TensorProto> constants = constants();
-    for (NodeProto node : graph.getNodeList()) {
-      if (node.getOpType().equals("LayerNormalization")) {
-        return node.getAttributeList().stream()
-            .filter(a -> a.getName().equals("epsilon"))
-            .mapToDouble(a -> shortest(a.getF()))
-            .findFirst()
-            .orElse(1e-5);
-      }
-      if (node.getOpType().equals("Add")) {
-        for (String input : node.getInputList()) {
-          double value = scalar(constants.get(input));
-          if (value > 0 && value <= LARGEST_EPS) {
-            return shortest((float) value);
-          }
-        }
-      }
-    }
-    throw new CheckpointException(
-        source + ": the graph does not tell LayerNorm's epsilon; put a config.json beside it");
+    throw untold("the epsilon of LayerNorm");
   }
 
   /** 1e-12 rather than the digits of the float nearest to it. */
   private static double shortest(float value) {
     return Double.parseDouble(Float.toString(value));
+  }
+
+  /** The id that the input ids are compared with. */
+  private long paddingId() {
+    for (NodeProto node : nodes) {
+      if (node.getOpType().equals("Equal")) {
+        for (String input : node.getInputList()) {
+          long[] id = integers(input);
+          if (id.length == 1 && id[0] >= 0) {
+            return id[0];
+          }
+        }
+      }
+    }
+    throw untold("the padding id");
+  }
+
+  private static Optional<AttributeProto> attribute(NodeProto node, String name) {
+    return node.getAttributeList().stream().filter(a -> a.getName().equals(name)).findFirst();
+  }
+
+  private Optional<TensorProto> constant(String name) {
+    NodeProto producer = producers.get(name);
+    return producer != null && producer.getOpType().equals("Constant")
+        ? attribute(producer, "value").map(AttributeProto::getT)
+        : Optional.ofNullable(constants.get(name));
+  }
+
+  /** The int64 elements of a constant; none if it is something else. */
+  private long[] integers(String name) {
+    NodeProto producer = producers.get(name);
+    if (producer != null && producer.getOpType().equals("Constant")) {
+      Optional<AttributeProto> list = attribute(producer, "value_ints");
+      if (list.isPresent()) {
+        return list.get().getIntsList().stream().mapToLong(Long::longValue).toArray();
+      }
+    }
+    Optional<TensorProto> constant =
+        constant(name).filter(tensor -> tensor.getDataType() == OnnxCheckpoint.INT64);
+    if (constant.isEmpty()) {
+      return new long[0];
+    }
+    ByteBuffer raw = littleEndian(constant.get());
+    return raw.hasRemaining()
+        ? raw.remaining() % Long.BYTES == 0 ? toArray(raw) : new long[0]
+        : constant.get().getInt64DataList().stream().mapToLong(Long::longValue).toArray();
+  }
+
+  private static long[] toArray(ByteBuffer raw) {
+    long[] values = new long[raw.remaining() / Long.BYTES];
+    raw.asLongBuffer().get(values);
+    return values;
+  }
+
+  private Optional<Float> scalar(String name) {
+    return constant(name)
+        .filter(tensor -> tensor.getDataType() == OnnxCheckpoint.FLOAT)
+        .flatMap(
+            tensor -> {
+              if (tensor.getFloatDataCount() == 1) {
+                return Optional.of(tensor.getFloatData(0));
+              }
+              ByteBuffer raw = littleEndian(tensor);
+              return raw.remaining() == Float.BYTES
+                  ? Optional.of(raw.getFloat())
+                  : Optional.empty();
+            });
+  }
+
+  private static ByteBuffer littleEndian(TensorProto tensor) {
+    return tensor.getRawData().asReadOnlyByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
   }
 }

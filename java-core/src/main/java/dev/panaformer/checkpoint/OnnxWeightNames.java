@@ -1,0 +1,228 @@
+package dev.panaformer.checkpoint;
+
+import dev.panaformer.checkpoint.onnx.NodeProto;
+import dev.panaformer.checkpoint.onnx.StringStringEntryProto;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Which tensor of an ONNX file is which parameter of the model.
+ *
+ * <p>Exporters keep the names of parameters that they leave alone. They transpose the weight of a
+ * linear layer into one with a name like {@code onnx::MatMul_1312}, and let equal parameters share
+ * a tensor under the name of one of them. So parameters are named by the modules that use them,
+ * which PyTorch leaves in the names of nodes ({@code /encoder/layer.0/output/dense/MatMul}) or in
+ * their metadata; older exports by the bias that follows; and by their own names at last.
+ */
+final class OnnxWeightNames {
+  private static final Set<String> QUANTISED_OPERATORS =
+      Set.of(
+          "ConvInteger",
+          "DequantizeLinear",
+          "DynamicQuantizeLinear",
+          "MatMulInteger",
+          "QLinearMatMul",
+          "QuantizeLinear");
+
+  /** The domain of operators that ONNX Runtime's optimiser fuses others into. */
+  private static final String FUSED_DOMAIN = "com.microsoft";
+
+  /** Where the new exporter notes the modules around a node, outermost first. */
+  private static final String SCOPES = "pkg.torch.onnx.name_scopes";
+
+  private static final String WORD_EMBEDDINGS = "embeddings.word_embeddings.weight";
+
+  /** Names of the base model within models that have a head. */
+  private static final List<String> BASES = List.of("bert.", "roberta.", "distilbert.");
+
+  /** Parameters that Hugging Face's files hold once, under the second name. */
+  private static final Map<String, String> TIED =
+      Map.of(
+          "cls.predictions.decoder.bias", "cls.predictions.bias",
+          "lm_head.decoder.bias", "lm_head.bias");
+
+  /** A tensor of the file, and whether its dimensions are exchanged. */
+  record Use(String initializer, boolean transposed) {}
+
+  /** Under their own names, and those of nodes that only hand them on. */
+  private final Map<String, OnnxGraph.Initializer> initializers;
+
+  private final Map<String, NodeProto> consumers = new HashMap<>();
+  private final Map<String, Use> uses = new LinkedHashMap<>();
+
+  private OnnxWeightNames(OnnxGraph graph) {
+    initializers = new LinkedHashMap<>(graph.initializers());
+    for (NodeProto node : graph.nodes()) {
+      if (node.getOpType().equals("Identity") && rank(node, 0) >= 0) {
+        node.getOutputList()
+            .forEach(alias -> initializers.putIfAbsent(alias, initializers.get(node.getInput(0))));
+      }
+      node.getInputList().forEach(input -> consumers.putIfAbsent(input, node));
+    }
+  }
+
+  /**
+   * The parameters by name.
+   *
+   * @throws CheckpointException if the weights are quantised, or the graph's operators fused
+   */
+  static Map<String, Use> of(Path source, OnnxGraph graph) {
+    OnnxWeightNames names = new OnnxWeightNames(graph);
+    for (NodeProto node : graph.nodes()) {
+      refuseRewritten(source, node);
+      names.addUses(node);
+    }
+    for (String own : names.initializers.keySet()) {
+      names.add(own, own, false);
+    }
+    return names.unwrapped();
+  }
+
+  private static void refuseRewritten(Path source, NodeProto node) {
+    if (QUANTISED_OPERATORS.contains(node.getOpType())) {
+      throw new CheckpointException(
+          String.format(
+              "%s: the model is quantised (node %s is a %s), expected an export in floats",
+              source, node.getName(), node.getOpType()));
+    }
+    if (node.getDomain().equals(FUSED_DOMAIN)) {
+      throw new CheckpointException(
+          String.format(
+              "%s: an optimiser has fused operators (node %s is a %s), expected the export itself",
+              source, node.getName(), node.getOpType()));
+    }
+  }
+
+  private void addUses(NodeProto node) {
+    String module = module(node);
+    switch (node.getOpType()) {
+      case "MatMul" -> addMatrix(node, module, true);
+      case "Gemm" -> {
+        addMatrix(node, module, !isSet(node, "transB"));
+        addVector(module + ".bias", node, 2);
+      }
+      case "Gather" -> {
+        if (rank(node, 0) == 2) {
+          add(module + ".weight", node.getInput(0), false);
+        }
+      }
+      case "LayerNormalization" -> {
+        addVector(module + ".weight", node, 1);
+        addVector(module + ".bias", node, 2);
+      }
+      case "Mul" -> {
+        addVector(module + ".weight", node, 0);
+        addVector(module + ".weight", node, 1);
+      }
+      case "Add" -> {
+        addVector(module + ".bias", node, 0);
+        addVector(module + ".bias", node, 1);
+      }
+      default -> {}
+    }
+  }
+
+  private void addMatrix(NodeProto node, String module, boolean transposed) {
+    if (rank(node, 1) == 2) {
+      String own = node.getInput(1);
+      add(module + ".weight", own, transposed);
+      add(isParameter(own) ? own : biasOf(node).replaceFirst("bias$", "weight"), own, transposed);
+    }
+  }
+
+  private void addVector(String name, NodeProto node, int input) {
+    if (rank(node, input) == 1) {
+      add(name, node.getInput(input), false);
+    }
+  }
+
+  /** The first use of a name stands. */
+  private void add(String name, String initializer, boolean transposed) {
+    if (isParameter(name)) {
+      String stored = initializers.get(initializer).proto().getName();
+      uses.putIfAbsent(name, new Use(stored, transposed));
+    }
+  }
+
+  /** Whether a name ends as those of parameters do, and is more than that end. */
+  private static boolean isParameter(String name) {
+    int dot = name.lastIndexOf('.');
+    return dot > 0 && Set.of("weight", "bias", "gamma", "beta").contains(name.substring(dot + 1));
+  }
+
+  /** The rank of an initializer that a node takes, or -1 if it takes something else. */
+  private int rank(NodeProto node, int input) {
+    OnnxGraph.Initializer tensor =
+        input < node.getInputCount() ? initializers.get(node.getInput(input)) : null;
+    return tensor == null ? -1 : tensor.proto().getDimsCount();
+  }
+
+  /** The module that a node belongs to; empty if nothing tells. */
+  private static String module(NodeProto node) {
+    String name = node.getName();
+    if (name.startsWith("/")) {
+      return name.substring(1, Math.max(1, name.lastIndexOf('/'))).replace('/', '.');
+    }
+    for (StringStringEntryProto property : node.getMetadataPropsList()) {
+      if (property.getKey().equals(SCOPES)) {
+        String[] scopes = property.getValue().replaceAll("[\\[\\]' ]", "").split(",");
+        return scopes.length < 2 ? "" : scopes[scopes.length - 2];
+      }
+    }
+    return "";
+  }
+
+  /** The name of the bias that is added to what a node computes; empty if there is none. */
+  private String biasOf(NodeProto node) {
+    List<String> inputs = new ArrayList<>(node.getInputList());
+    NodeProto next = node.getOutputCount() > 0 ? consumers.get(node.getOutput(0)) : null;
+    if (next != null && next.getOpType().equals("Add")) {
+      inputs.addAll(next.getInputList());
+    }
+    return inputs.stream()
+        .filter(input -> initializers.containsKey(input) && input.endsWith(".bias"))
+        .findFirst()
+        .orElse("");
+  }
+
+  private static boolean isSet(NodeProto node, String attribute) {
+    return node.getAttributeList().stream()
+        .anyMatch(a -> a.getName().equals(attribute) && a.getI() != 0);
+  }
+
+  /** The names without what a wrapper around the model has put before them. */
+  private Map<String, Use> unwrapped() {
+    String wrapper = wrapper();
+    Map<String, Use> unwrapped = new LinkedHashMap<>();
+    uses.forEach(
+        (name, use) ->
+            unwrapped.put(name.startsWith(wrapper) ? name.substring(wrapper.length()) : name, use));
+    TIED.forEach(
+        (name, tied) -> {
+          if (unwrapped.containsKey(name)) {
+            unwrapped.putIfAbsent(tied, unwrapped.get(name));
+          }
+        });
+    return unwrapped;
+  }
+
+  private String wrapper() {
+    for (String name : uses.keySet()) {
+      if (name.endsWith(WORD_EMBEDDINGS)) {
+        String prefix = name.substring(0, name.length() - WORD_EMBEDDINGS.length());
+        for (String base : BASES) {
+          if (prefix.equals(base) || prefix.endsWith("." + base)) {
+            return prefix.substring(0, prefix.length() - base.length());
+          }
+        }
+        return prefix;
+      }
+    }
+    return "";
+  }
+}
