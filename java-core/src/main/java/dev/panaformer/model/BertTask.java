@@ -1,6 +1,7 @@
 package dev.panaformer.model;
 
 import dev.panaformer.checkpoint.CheckpointException;
+import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.nn.Weights;
@@ -47,7 +48,7 @@ public sealed interface BertTask
     } else if (architecture.endsWith("ForQuestionAnswering")) {
       return BertForQuestionAnswering.load(weights, config);
     }
-    throw new CheckpointException(
+    throw new UnsupportedModelException(
         "config.json: architectures is "
             + architecture
             + ", expected one that ends in Model, ForMaskedLM, ForSequenceClassification,"
