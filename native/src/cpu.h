@@ -1,4 +1,5 @@
-/* What the CPU can run and the operating system saves. Compiled without instruction set flags, so that asking is safe. */
+/* What the CPU can run and the operating system saves. Compiled without instruction set flags, so that asking is safe.
+ */
 #ifndef PF_CPU_H
 #define PF_CPU_H
 

@@ -39,8 +39,7 @@ static pf_status isa_from_environment(pf_isa *isa) {
   static const struct {
     const char *name;
     pf_isa isa;
-  } names[] = {
-      {"portable", PF_ISA_PORTABLE}, {"avx2", PF_ISA_AVX2}, {"avx512", PF_ISA_AVX512}, {"neon", PF_ISA_NEON}};
+  } names[] = {{"portable", PF_ISA_PORTABLE}, {"avx2", PF_ISA_AVX2}, {"avx512", PF_ISA_AVX512}, {"neon", PF_ISA_NEON}};
   const char *value = getenv("PANAFORMER_ISA");
   if (!value || !*value) {
     *isa = pf_cpu_best_isa();

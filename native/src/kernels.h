@@ -29,8 +29,8 @@ typedef struct pf_kernels {
                         int64_t tokens, int64_t hidden, float eps);
   pf_status (*softmax)(pf_engine *, const float *x, float *y, int64_t rows, int64_t columns);
   pf_status (*activate)(pf_engine *, const float *x, float *y, int64_t count, pf_activation);
-  pf_status (*pool)(pf_engine *, const float *x, const int32_t *cu_seqlens, float *y, int64_t tokens,
-                    int64_t sequences, int64_t hidden, pf_pooling, int32_t normalize);
+  pf_status (*pool)(pf_engine *, const float *x, const int32_t *cu_seqlens, float *y, int64_t tokens, int64_t sequences,
+                    int64_t hidden, pf_pooling, int32_t normalize);
 } pf_kernels;
 
 extern const pf_kernels pf_kernels_portable;

@@ -1,7 +1,7 @@
 /*
  * Tasks are dealt out in equal, contiguous ranges, one a thread, and a thread that has finished its own takes from the
- * others'. So a thread meets the same rows, or the same weights, in each of the jobs of a forward pass and finds them in
- * its own cache, while no thread waits for a slower one.
+ * others'. So a thread meets the same rows, or the same weights, in each of the jobs of a forward pass and finds them
+ * in its own cache, while no thread waits for a slower one.
  *
  * One job at a time. The caller's thread opens an epoch, works, closes it, and waits for those workers alone that have
  * registered in between: a worker that is parked, or that the scheduler has taken off its core, delays nobody.

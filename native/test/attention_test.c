@@ -364,12 +364,8 @@ static void keeps_nan_where_it_belongs(void) {
   static const int32_t lengths[] = {20, 35, 12};
   for (int form = 0; form < 3; form++) {
     begin_case("form=%d", form);
-    const shape s = {.q_lengths = lengths,
-                     .sequences = 3,
-                     .heads = 2,
-                     .kv_heads = 2,
-                     .head_dim = 16,
-                     .scale = usual_scale(16)};
+    const shape s = {
+        .q_lengths = lengths, .sequences = 3, .heads = 2, .kv_heads = 2, .head_dim = 16, .scale = usual_scale(16)};
     attention_case c = random_case(&s, 1);
     float *changed = case_floats(c.q_floats);
     /* One query; one key, for all queries of its sequence and head; one feature of one value. */

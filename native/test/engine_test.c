@@ -106,8 +106,8 @@ static void packs_with_its_own_vectors(void) {
 }
 
 /*
- * (1 + e)(1 + e) - (1 + 2 e) with e = 2^-12: a fused multiply-add gives e^2, and one that rounds the product first gives
- * 0. So the kernels that multiply show their instructions.
+ * (1 + e)(1 + e) - (1 + 2 e) with e = 2^-12: a fused multiply-add gives e^2, and one that rounds the product first
+ * gives 0. So the kernels that multiply show their instructions.
  */
 static void multiplies_with_its_own_instructions(void) {
   begin_case("-");
@@ -142,9 +142,12 @@ static void refuses_weights_packed_for_another(void) {
 
 int main(void) {
   static const test tests[] = {
-      TEST(reports_what_it_was_created_with), TEST(refuses_bad_arguments),
-      TEST(follows_the_environment),          TEST(packs_with_its_own_vectors),
-      TEST(multiplies_with_its_own_instructions), TEST(refuses_weights_packed_for_another),
+      TEST(reports_what_it_was_created_with),
+      TEST(refuses_bad_arguments),
+      TEST(follows_the_environment),
+      TEST(packs_with_its_own_vectors),
+      TEST(multiplies_with_its_own_instructions),
+      TEST(refuses_weights_packed_for_another),
   };
   return run_tests(tests, COUNT(tests));
 }

@@ -119,8 +119,7 @@ static void does_not_depend_on_the_batch(void) {
   for (int s = 0; s < COUNT(shapes); s++) {
     const int64_t tokens = shapes[s].tokens, hidden = shapes[s].hidden;
     begin_case("tokens=%d hidden=%d", (int)tokens, (int)hidden);
-    const ffn_case c =
-        random_case(tokens, hidden, shapes[s].intermediate, 1, 1, OWN_RESIDUAL, PF_ACTIVATION_GELU_ERF);
+    const ffn_case c = random_case(tokens, hidden, shapes[s].intermediate, 1, 1, OWN_RESIDUAL, PF_ACTIVATION_GELU_ERF);
     const float *y = check(&c);
     for (int64_t begin = 0, rows = 1; begin + rows <= tokens; begin += rows, rows = rows * 3 % 17 + 1) {
       ffn_case part = c;

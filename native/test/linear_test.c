@@ -120,9 +120,8 @@ static void does_not_depend_on_the_batch(void) {
       const void *packed = packed_weight(tested_engine(1), c.weight, n, k);
       for (int64_t begin = 0, rows = 1; begin + rows <= tokens; begin += rows, rows = rows * 3 % 17 + 1) {
         float *part = case_floats(rows * n);
-        EXPECT_STATUS(PF_OK,
-                      pf_linear(tested_engine(1), c.x + begin * k, packed, c.bias,
-                                c.residual ? c.residual + begin * n : NULL, part, rows, n, k, c.activation));
+        EXPECT_STATUS(PF_OK, pf_linear(tested_engine(1), c.x + begin * k, packed, c.bias,
+                                       c.residual ? c.residual + begin * n : NULL, part, rows, n, k, c.activation));
         expect_same_bits(part, y + begin * n, rows * n);
       }
     }
@@ -207,8 +206,7 @@ static void refuses_packed_weights_with_a_damaged_header(void) {
   /* Magic, instruction set, n and k. */
   for (int byte = 0; byte < 24; byte++) {
     packed[byte] ^= 0x10;
-    EXPECT_STATUS(PF_ERROR_PACKED_WEIGHTS,
-                  pf_linear(e, c.x, packed, NULL, NULL, y, 1, n, k, PF_ACTIVATION_NONE));
+    EXPECT_STATUS(PF_ERROR_PACKED_WEIGHTS, pf_linear(e, c.x, packed, NULL, NULL, y, 1, n, k, PF_ACTIVATION_NONE));
     packed[byte] ^= 0x10;
   }
   expect_untouched(y, n);

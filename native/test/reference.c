@@ -185,7 +185,8 @@ static void layer_norm_row(const double *z, double z_error, const float *weight,
   /* The first mean, a float, is off by this; the sum of the differences from it takes the error away again. */
   const double first = (length + 1) * UNIT * largest;
   const double mean_error = z_error + (length + 2) * UNIT * (deviation + first);
-  const double variance_error = 2 * deviation * (z_error + mean_error) + (z_error + mean_error) * (z_error + mean_error) +
+  const double variance_error = 2 * deviation * (z_error + mean_error) +
+                                (z_error + mean_error) * (z_error + mean_error) +
                                 (length + 4) * UNIT * (variance + first * first);
   /* sigma' >= sigma / 2 as long as variance_error is below that; otherwise everything is possible up to eps. */
   const double least = sqrt(larger(variance - variance_error, 0) + eps);

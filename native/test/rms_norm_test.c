@@ -19,9 +19,9 @@ static const float *check(const rms_norm_case *c) {
   for (int32_t threads = 1; threads <= MOST_THREADS; threads++) {
     guard_begin(threads % 2 ? EXACT_END : EXACT_START);
     float *y = guarded_output(count);
-    EXPECT_STATUS(PF_OK, pf_rms_norm(tested_engine(threads), guarded_copy(c->x, count),
-                                     guarded_copy(c->residual, count), guarded_copy(c->weight, c->hidden), y,
-                                     c->tokens, c->hidden, c->eps));
+    EXPECT_STATUS(PF_OK,
+                  pf_rms_norm(tested_engine(threads), guarded_copy(c->x, count), guarded_copy(c->residual, count),
+                              guarded_copy(c->weight, c->hidden), y, c->tokens, c->hidden, c->eps));
     guard_check();
     if (threads == 1) {
       expect_close(y, expected, bound, count);
@@ -135,8 +135,9 @@ static void refuses_bad_arguments(void) {
 
 int main(void) {
   static const test tests[] = {
-      TEST(matches_reference),     TEST(does_not_depend_on_the_batch), TEST(keeps_nan_in_its_row),
-      TEST(handles_rows_of_zeros), TEST(computes_in_place),            TEST(refuses_bad_arguments),
+      TEST(matches_reference),    TEST(does_not_depend_on_the_batch),
+      TEST(keeps_nan_in_its_row), TEST(handles_rows_of_zeros),
+      TEST(computes_in_place),    TEST(refuses_bad_arguments),
   };
   return run_tests(tests, COUNT(tests));
 }

@@ -117,8 +117,12 @@ static void refuses_bad_arguments(void) {
 
 int main(void) {
   static const test tests[] = {
-      TEST(matches_reference),    TEST(does_not_depend_on_the_batch), TEST(treats_masked_columns_as_absent),
-      TEST(keeps_nan_in_its_row), TEST(computes_in_place),            TEST(refuses_bad_arguments),
+      TEST(matches_reference),
+      TEST(does_not_depend_on_the_batch),
+      TEST(treats_masked_columns_as_absent),
+      TEST(keeps_nan_in_its_row),
+      TEST(computes_in_place),
+      TEST(refuses_bad_arguments),
   };
   return run_tests(tests, COUNT(tests));
 }

@@ -77,14 +77,15 @@ static void runs_on_all_threads_at_once(void) {
 
 typedef struct {
   int32_t threads;
-  atomic_int *runs; /* by task */
+  atomic_int *runs;    /* by task */
   atomic_int *running; /* by thread number: 1 while a task of this job runs there */
   atomic_int collisions;
 } tally;
 
 static void count_run(const void *context, int64_t task, int32_t thread) {
   tally *t = (tally *)(uintptr_t)context;
-  if (thread < 0 || thread >= t->threads || atomic_exchange(&t->running[thread], 1)) atomic_fetch_add(&t->collisions, 1);
+  if (thread < 0 || thread >= t->threads || atomic_exchange(&t->running[thread], 1))
+    atomic_fetch_add(&t->collisions, 1);
   atomic_fetch_add(&t->runs[task], 1);
   if (thread >= 0 && thread < t->threads) atomic_store(&t->running[thread], 0);
 }

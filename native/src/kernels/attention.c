@@ -2,8 +2,8 @@
  * Fused attention: y = softmax(scale q k^T + bias) v, tile by tile over the keys with an online softmax (Milakov,
  * Gimelshein 2018; Dao et al. 2022).
  *
- * FLOPs 4 q_len kv_len head_dim a head, half of it if causal; bytes 4 head_dim (2 q_len + 2 kv_len) a head. The FMA units
- * are the floor, with some eight cycles of exponential to every head_dim cycles of products.
+ * FLOPs 4 q_len kv_len head_dim a head, half of it if causal; bytes 4 head_dim (2 q_len + 2 kv_len) a head. The FMA
+ * units are the floor, with some eight cycles of exponential to every head_dim cycles of products.
  *
  * Everything is computed with the queries in the lanes: scores^T = k q^T, then y^T = v^T p^T. So keys and values are
  * only ever broadcast, straight from the caller's rows, and neither is repacked; maximum, exponential and sum run down
@@ -86,9 +86,9 @@ static inline __attribute__((always_inline)) void multiply_rows(const float *x, 
 static inline __attribute__((always_inline)) void multiply_tile(const float *x, int64_t row, int64_t step,
                                                                 const float *panel, int64_t steps, float *out,
                                                                 const vf *beta, int64_t rows, const int vectors) {
-#define ROWS(r)                                                                                                       \
-  case r:                                                                                                             \
-    multiply_rows(x, row, step, panel, steps, out, beta, r, vectors);                                                 \
+#define ROWS(r)                                                                                                        \
+  case r:                                                                                                              \
+    multiply_rows(x, row, step, panel, steps, out, beta, r, vectors);                                                  \
     break;
   switch (rows) {
     ROWS(1)
@@ -292,8 +292,7 @@ static void run_task(const void *context, int64_t task, int32_t thread) {
     b.keys = a->causal ? min64(kv_length, b.first_visible + b.queries) : kv_length;
     b.q = a->q + (q_begin + i) * a->q_token_stride + head * a->q_head_stride;
     b.y = a->y + (q_begin + i) * a->y_token_stride + head * a->y_head_stride;
-    if (a->bias)
-      b.bias = a->bias + s * a->bias_sequence_stride + head * a->bias_head_stride + i * a->bias_query_stride;
+    if (a->bias) b.bias = a->bias + s * a->bias_sequence_stride + head * a->bias_head_stride + i * a->bias_query_stride;
     attend_block(&b);
   }
 }

@@ -2,9 +2,9 @@
  * Feed-forward: y = activation(x up^T + up_bias) down^T + down_bias + residual.
  *
  * FLOPs 4 tokens hidden intermediate; bytes 8 hidden intermediate of weights, once for each chunk of rows, and
- * 8 tokens hidden of activations. Rows go in chunks whose intermediate values fit the second-level cache, so that these,
- * four times as wide as x, never travel to memory. Both layers are packed linears; see linear.c for their order of
- * additions, which no chunk changes.
+ * 8 tokens hidden of activations. Rows go in chunks whose intermediate values fit the second-level cache, so that
+ * these, four times as wide as x, never travel to memory. Both layers are packed linears; see linear.c for their order
+ * of additions, which no chunk changes.
  */
 #include <stddef.h>
 

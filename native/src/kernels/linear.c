@@ -1,8 +1,8 @@
 /*
  * Packed linear: y = activation(x W^T + bias) + residual.
  *
- * FLOPs 2 tokens n k; bytes 4 (n k + tokens (n + k)). From some thirty tokens on the FMA units are the floor, below that
- * the stream of weights.
+ * FLOPs 2 tokens n k; bytes 4 (n k + tokens (n + k)). From some thirty tokens on the FMA units are the floor, below
+ * that the stream of weights.
  *
  * W is packed into panels of PANEL output features, [k][PANEL], so that the inner loop reads it once and in order. A
  * tile of at most TILE_ROWS rows by one panel stays in registers over the whole of k: one chain of FMAs for each
@@ -78,9 +78,9 @@ static inline __attribute__((always_inline)) void finish_with(const linear_layer
 
 static void finish(const linear_layer *layer, const float *tile, const float *bias, const float *residual, float *y,
                    int64_t rows, int64_t columns) {
-#define FINISH(activation)                                                                                            \
-  case activation:                                                                                                    \
-    finish_with(layer, tile, bias, residual, y, rows, columns, activation);                                           \
+#define FINISH(activation)                                                                                             \
+  case activation:                                                                                                     \
+    finish_with(layer, tile, bias, residual, y, rows, columns, activation);                                            \
     break;
   switch (layer->activation) {
     FINISH(PF_ACTIVATION_NONE)
@@ -159,9 +159,9 @@ static inline __attribute__((always_inline)) void multiply_rows(const linear_lay
 }
 
 static void multiply(const linear_layer *layer, const linear_tile *tile) {
-#define ROWS(r)                                                                                                       \
-  case r:                                                                                                             \
-    multiply_rows(layer, tile, r);                                                                                    \
+#define ROWS(r)                                                                                                        \
+  case r:                                                                                                              \
+    multiply_rows(layer, tile, r);                                                                                     \
     break;
   switch (tile->rows) {
     ROWS(1)

@@ -41,9 +41,7 @@ static inline vf vf_scale2(vf x, vf n) {
   const vf b = vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(rest, one), 23));
   return vmulq_f32(vmulq_f32(x, a), b);
 }
-static inline vf vf_copysign(vf magnitude, vf sign) {
-  return vbslq_f32(vdupq_n_u32(0x80000000u), sign, magnitude);
-}
+static inline vf vf_copysign(vf magnitude, vf sign) { return vbslq_f32(vdupq_n_u32(0x80000000u), sign, magnitude); }
 static inline vf vf_abs(vf x) { return vabsq_f32(x); }
 static inline vf vf_select_less(vf a, vf b, vf then, vf otherwise) {
   return vbslq_f32(vcltq_f32(a, b), then, otherwise);

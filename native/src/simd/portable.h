@@ -12,9 +12,9 @@ typedef struct {
   float lane[VF_WIDTH];
 } vf;
 
-#define VF_EACH(expression)                                                                                           \
-  vf r;                                                                                                               \
-  for (int i = 0; i < VF_WIDTH; i++) r.lane[i] = (expression);                                                        \
+#define VF_EACH(expression)                                                                                            \
+  vf r;                                                                                                                \
+  for (int i = 0; i < VF_WIDTH; i++) r.lane[i] = (expression);                                                         \
   return r
 
 static inline vf vf_set1(float x) { VF_EACH(x); }
@@ -44,8 +44,8 @@ static inline float vf_power2(int32_t n) {
   return power;
 }
 /*
- * x 2^n in two halves, so that results down to the denormals and up to the largest float are right. Where n is NaN so is
- * x, and any power does.
+ * x 2^n in two halves, so that results down to the denormals and up to the largest float are right. Where n is NaN so
+ * is x, and any power does.
  */
 static inline vf vf_scale2(vf x, vf n) {
   int32_t e[VF_WIDTH];

@@ -43,9 +43,7 @@ static inline vf vf_tanh(vf x) {
 }
 
 /* x / (1 + e^(-s)): x times the logistic function of s, without cancellation. */
-static inline vf vf_times_sigmoid(vf x, vf s) {
-  return vf_div(x, vf_add(vf_set1(1.0f), vf_exp(vf_sub(vf_zero(), s))));
-}
+static inline vf vf_times_sigmoid(vf x, vf s) { return vf_div(x, vf_add(vf_set1(1.0f), vf_exp(vf_sub(vf_zero(), s)))); }
 
 /*
  * x Phi(x) = x/2 (1 + erf(x / sqrt 2)), absolute error below 1.3e-7 max(1, |x|). Phi(x) - 1/2 = x R(x^2), with R a

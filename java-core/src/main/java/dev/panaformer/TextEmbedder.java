@@ -35,8 +35,8 @@ import java.util.stream.IntStream;
  * <p>Pooling and normalisation are those of a sentence-transformers folder; without its {@code
  * modules.json} the mean over the tokens, divided by its L2 norm.
  *
- * <p>Safe to call from any number of threads, platform or virtual. {@link #close} waits for calls in
- * flight; later ones throw {@link IllegalStateException}.
+ * <p>Safe to call from any number of threads, platform or virtual. {@link #close} waits for calls
+ * in flight; later ones throw {@link IllegalStateException}.
  */
 public final class TextEmbedder implements AutoCloseable {
   private static final SentenceModules MEAN_NORMALIZED = new SentenceModules(Pooling.MEAN, true);
@@ -59,13 +59,11 @@ public final class TextEmbedder implements AutoCloseable {
     this.tokenizer = resources.tokenizer;
     BertConfig config = BertConfig.of(folder.config());
     try (Checkpoint checkpoint = folder.openWeights();
-        Weights weights =
-            new Weights(checkpoint, kernels, memory, config.family().weightNames())) {
+        Weights weights = new Weights(checkpoint, kernels, memory, config.family().weightNames())) {
       model = BertModel.load(weights, config);
     }
     modules = folder.sentenceModules().orElse(MEAN_NORMALIZED);
-    maxTokens =
-        Math.min(config.maxTokens(), folder.maxSequenceLength().orElse(config.maxTokens()));
+    maxTokens = Math.min(config.maxTokens(), folder.maxSequenceLength().orElse(config.maxTokens()));
     workspaces = new WorkspacePool(name, options.maxConcurrency());
   }
 
@@ -77,8 +75,8 @@ public final class TextEmbedder implements AutoCloseable {
   /**
    * Loads config.json, weights and tokenizer of a folder.
    *
-   * @throws dev.panaformer.checkpoint.CheckpointException naming the file and what is wrong with it;
-   *     nothing stays loaded
+   * @throws dev.panaformer.checkpoint.CheckpointException naming the file and what is wrong with
+   *     it; nothing stays loaded
    */
   public static TextEmbedder load(Path folder, ModelOptions options) {
     ModelFolder opened = ModelFolder.open(folder);

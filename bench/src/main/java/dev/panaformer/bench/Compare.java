@@ -44,10 +44,7 @@ public final class Compare {
         logarithms += Math.log(row(length + " tokens", ours, peer, batch));
       }
       System.out.printf(
-          Locale.ROOT,
-          "%-18s %37.2fx%n",
-          "geometric mean",
-          Math.exp(logarithms / LENGTHS.length));
+          Locale.ROOT, "%-18s %37.2fx%n", "geometric mean", Math.exp(logarithms / LENGTHS.length));
       row("8 mixed sentences", ours, peer, Inputs.mixed(8, 8));
       row("32 mixed sentences", ours, peer, Inputs.mixed(32, 32));
       System.out.println();

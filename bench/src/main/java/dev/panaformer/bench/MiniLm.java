@@ -33,8 +33,7 @@ final class MiniLm implements AutoCloseable {
     ModelFolder folder = ModelFolder.open(onnx.getParent());
     BertConfig config = BertConfig.of(folder.config());
     try (Checkpoint checkpoint = folder.openWeights();
-        Weights weights =
-            new Weights(checkpoint, kernels, memory, config.family().weightNames())) {
+        Weights weights = new Weights(checkpoint, kernels, memory, config.family().weightNames())) {
       model = BertModel.load(weights, config);
     }
   }
@@ -61,8 +60,7 @@ final class MiniLm implements AutoCloseable {
     }
     MemorySegment x = model.forward(batch, workspace);
     int hidden = model.config().hiddenSize();
-    MemorySegment y =
-        workspace.floats(Workspace.Buffer.POOLED, (long) sequences.length * hidden);
+    MemorySegment y = workspace.floats(Workspace.Buffer.POOLED, (long) sequences.length * hidden);
     kernels.pool(x, batch, y, hidden, Pooling.MEAN, true);
     return y;
   }

@@ -15,22 +15,16 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 
-/** The command line. Exit status: 0 done, 1 failed (one sentence on stderr says why), 2 wrong usage. */
+/**
+ * The command line. Exit status: 0 done, 1 failed (one sentence on stderr says why), 2 wrong usage.
+ */
 @Command(
     name = "panaformer",
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
     description = "Transformer encoders on the JVM over fused native kernels.",
     scope = ScopeType.INHERIT,
-    subcommands = {
-      EmbedCommand.class,
-      ClassifyCommand.class,
-      FillMaskCommand.class,
-      AnswerCommand.class,
-      VerifyCommand.class,
-      ConvertCommand.class,
-      InfoCommand.class
-    })
+    subcommands = {EmbedCommand.class, VerifyCommand.class, ConvertCommand.class})
 public final class Main implements Runnable {
   @Spec private CommandSpec spec;
 
@@ -45,14 +39,17 @@ public final class Main implements Runnable {
   /** Runs one command and exits with its status. */
   public static void main(String[] args) {
     // Whatever the locale says: what is read and written here is UTF-8.
-    OutputStream stdout = new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), 1 << 16);
+    OutputStream stdout =
+        new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), 1 << 16);
     OutputStream stderr = new FileOutputStream(FileDescriptor.err);
     PrintWriter out = new PrintWriter(new PipeWriter(stdout), false);
     PrintWriter err = new PrintWriter(stderr, true, StandardCharsets.UTF_8);
     System.exit(run(out, err, args));
   }
 
-  /** Runs one command with these streams in place of the process's own and returns the exit status. */
+  /**
+   * Runs one command with these streams in place of the process's own and returns the exit status.
+   */
   static int run(PrintWriter out, PrintWriter err, String... args) {
     Main main = new Main();
     Failure failure = new Failure(err);

@@ -27,8 +27,7 @@ final class Terminal {
     if (isatty.isEmpty()) {
       return false;
     }
-    FunctionDescriptor type =
-        FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT);
+    FunctionDescriptor type = FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT);
     try {
       return (int) linker.downcallHandle(isatty.get(), type).invokeExact(descriptor) != 0;
     } catch (Throwable e) {

@@ -95,7 +95,8 @@ final class TextReader implements Closeable {
         throw new IOException(name + ": " + e.getMessage(), e);
       }
       line++;
-      boolean marked = line == 1 && text != null && !text.isEmpty() && text.charAt(0) == BYTE_ORDER_MARK;
+      boolean marked =
+          line == 1 && text != null && !text.isEmpty() && text.charAt(0) == BYTE_ORDER_MARK;
       return marked ? text.substring(1) : text;
     }
 

@@ -3,6 +3,7 @@ package dev.panaformer.cli.verify;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import dev.panaformer.kernel.Attention;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.Workspace;
 import java.lang.foreign.MemorySegment;
@@ -53,7 +54,10 @@ final class AttentionCall {
     operands.expect("layout", "[batch, heads, length, head_dim]");
     scale = (float) operands.number("scale");
     causal = operands.flag("causal");
-    causalOffset = operands.hasNumber("causal_offset") ? (long) operands.number("causal_offset") : keys - queries;
+    causalOffset =
+        operands.hasNumber("causal_offset")
+            ? (long) operands.number("causal_offset")
+            : keys - queries;
     operands.requireAllRead();
     y = operands.allocateFloats((long) batch * heads * queries * headDim);
   }
@@ -65,5 +69,99 @@ final class AttentionCall {
       return new long[] {batch, heads, queries, keys};
     }
     return shape;
+  }
+
+  /** One for each sequence; all keys where the case has none. */
+  private long[] kvLengths() {
+    long[] lengths = new long[batch];
+    Arrays.fill(lengths, keys);
+    if (operands.has("kv_lengths")) {
+      lengths = operands.longs("kv_lengths");
+      if (lengths.length != batch || Arrays.stream(lengths).anyMatch(n -> n < 0 || n > keys)) {
+        throw new IllegalArgumentException(
+            "kv_lengths are "
+                + Arrays.toString(lengths)
+                + ", expected "
+                + batch
+                + " of at most "
+                + keys);
+      }
+    }
+    return lengths;
+  }
+
+  Map<String, MemorySegment> run() {
+    for (int s = 0; s < batch; s++) {
+      sequence(s);
+    }
+    return Map.of("y", y);
+  }
+
+  private void sequence(int s) {
+    long length = kvLengths[s];
+    long row = (long) headDim;
+    Attention attention =
+        new Attention()
+            .of(heads, kvHeads, headDim, scale)
+            .query(at(q, s, heads, queries), 0, row, queries * row, lengths(queries), queries)
+            .keys(
+                at(k, s, kvHeads, keys),
+                0,
+                at(v, s, kvHeads, keys),
+                0,
+                row,
+                keys * row,
+                lengths(length),
+                length)
+            .output(at(y, s, heads, queries), row, queries * row)
+            .sequences(1);
+    boolean ordinary = causalOffset == length - queries;
+    if (causal && ordinary) {
+      attention.causal();
+    }
+    if (causal && !ordinary) {
+      attention.bias(futureMasked(s), 0, (long) queries * keys, keys);
+    } else if (operands.has("bias")) {
+      long headStride = biasShape[1] == 1 ? 0 : (long) queries * keys;
+      attention.bias(bias.asSlice(biasStart(s) * Float.BYTES), 0, headStride, keys);
+    }
+    kernels.attention(attention, workspace);
+  }
+
+  /** The bias, if any, with -inf where the case's own offset hides a key. */
+  private MemorySegment futureMasked(int s) {
+    MemorySegment masked = operands.allocateFloats((long) heads * queries * keys);
+    for (int h = 0; h < heads; h++) {
+      for (int i = 0; i < queries; i++) {
+        for (int j = 0; j < keys; j++) {
+          long head = biasShape[1] == 1 ? 0 : h;
+          float value =
+              operands.has("bias")
+                  ? bias.getAtIndex(
+                      JAVA_FLOAT, biasStart(s) + (head * queries + i) * (long) keys + j)
+                  : 0;
+          masked.setAtIndex(
+              JAVA_FLOAT,
+              ((long) h * queries + i) * keys + j,
+              j > i + causalOffset ? Float.NEGATIVE_INFINITY : value);
+        }
+      }
+    }
+    return masked;
+  }
+
+  private long biasStart(int s) {
+    return (biasShape[0] == 1 ? 0 : s) * biasShape[1] * queries * keys;
+  }
+
+  private MemorySegment lengths(long tokens) {
+    MemorySegment lengths = operands.allocator().allocate(JAVA_INT, 2);
+    lengths.setAtIndex(JAVA_INT, 1, Math.toIntExact(tokens));
+    return lengths;
+  }
+
+  /** Sequence {@code s} of a tensor {@code [batch, heads, length, headDim]}. */
+  private MemorySegment at(MemorySegment tensor, int s, long heads, long length) {
+    return tensor.asSlice(s * heads * length * headDim * Float.BYTES);
   }
 }

@@ -22,6 +22,41 @@ record Comparison(
     boolean ok,
     String note) {
 
+  /**
+   * Floats against the reference's, where {@code compared} says that an element counts.
+   *
+   * @param tolerance on the relative L2 error
+   */
+  static Comparison of(
+      String output,
+      long[] shape,
+      float[] ours,
+      float[] reference,
+      java.util.function.IntPredicate compared,
+      double tolerance) {
+    double maxAbs = 0;
+    double difference = 0;
+    double norm = 0;
+    for (int i = 0; i < reference.length; i++) {
+      if (compared.test(i)) {
+        double d = (double) ours[i] - reference[i];
+        maxAbs =
+            Double.isNaN(d) || Double.isNaN(maxAbs) ? Double.NaN : Math.max(maxAbs, Math.abs(d));
+        difference += d * d;
+        norm += (double) reference[i] * reference[i];
+      }
+    }
+    double relL2 = norm > 0 ? Math.sqrt(difference / norm) : Math.sqrt(difference);
+    return new Comparison(
+        output,
+        dev.panaformer.tensor.Tensor.format(shape),
+        maxAbs,
+        relL2,
+        String.format(Locale.ROOT, "%.1e", tolerance),
+        relL2 <= tolerance,
+        Double.isFinite(relL2) ? "" : "not finite");
+  }
+
   /** An output that the reference has and we do not. */
   static Comparison missing(String output, String shape, String why) {
     return new Comparison(output, shape, Double.NaN, Double.NaN, "-", false, why);
@@ -39,7 +74,7 @@ record Comparison(
         differing == 0 ? "" : differing + " differ, first " + firstDifference);
   }
 
-  /** {@code case  output  shape  max-abs  rel-L2  tolerance  ok}, in columns. */
+  /** {@code case output shape max-abs rel-L2 tolerance ok}, in columns. */
   String line(String caseName) {
     String verdict = ok ? "ok" : "FAIL";
     return String.format(

@@ -9,6 +9,7 @@ import dev.panaformer.kernel.Activation;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.Map;
@@ -101,6 +102,11 @@ final class Operands {
     return file.tensor(name, arena).toLongs();
   }
 
+  /** Memory that lives as long as the case. */
+  SegmentAllocator allocator() {
+    return arena;
+  }
+
   MemorySegment allocateFloats(long count) {
     return arena.allocate(Math.multiplyExact(count, 4L), 64);
   }
@@ -111,6 +117,10 @@ final class Operands {
       throw new CheckpointException(file.source() + ": no attribute " + name);
     }
     return attributes.remove(name).getAsDouble();
+  }
+
+  boolean hasNumber(String name) {
+    return attributes.has(name);
   }
 
   boolean flag(String name) {

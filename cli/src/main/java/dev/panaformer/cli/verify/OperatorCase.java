@@ -39,7 +39,8 @@ record OperatorCase(String name, Path file) implements GoldenCase {
       return Comparison.missing(output, Tensor.format(shape), "not produced");
     }
     float[] values = ours.toArray(JAVA_FLOAT);
-    return Comparison.of(output, shape, values, operands.output(output), i -> true, TOLERANCE_REL_L2);
+    return Comparison.of(
+        output, shape, values, operands.output(output), i -> true, TOLERANCE_REL_L2);
   }
 
   private static Map<String, MemorySegment> compute(
@@ -104,7 +105,16 @@ record OperatorCase(String name, Path file) implements GoldenCase {
         (name, residual) -> {
           MemorySegment y = operands.allocateFloats(tokens * hidden);
           kernels.feedForward(
-              x, packedUp, upBias, packedDown, downBias, activation, residual, y, tokens, workspace);
+              x,
+              packedUp,
+              upBias,
+              packedDown,
+              downBias,
+              activation,
+              residual,
+              y,
+              tokens,
+              workspace);
           return y;
         });
     return outputs;
