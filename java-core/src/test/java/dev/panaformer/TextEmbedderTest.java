@@ -25,7 +25,11 @@ import org.junit.jupiter.api.io.TempDir;
 /** The real all-MiniLM-L6-v2, read from its ONNX export. */
 class TextEmbedderTest {
   private static final List<String> TEXTS =
-      List.of("I love you", "", "The animal didn't cross the street because it was too tired.", "a b c");
+      List.of(
+          "I love you",
+          "",
+          "The animal didn't cross the street because it was too tired.",
+          "a b c");
 
   @TempDir static Path folder;
   private static TextEmbedder embedder;
@@ -116,8 +120,7 @@ class TextEmbedderTest {
   void truncatesOrRefuses() {
     String text = "word ".repeat(2000);
     assertEquals(embedder.maxTokens(), embedder.tokenize(text).length);
-    ModelOptions refuse =
-        ModelOptions.DEFAULT.withTruncation(ModelOptions.Truncation.REFUSE);
+    ModelOptions refuse = ModelOptions.DEFAULT.withTruncation(ModelOptions.Truncation.REFUSE);
     try (TextEmbedder strict = TextEmbedder.load(folder, refuse)) {
       Exception e = assertThrows(IllegalArgumentException.class, () -> strict.embed(text));
       assertTrue(e.getMessage().contains("2002 tokens"), e.getMessage());
