@@ -23,13 +23,15 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * Finds, verifies and loads the native library; {@link #load} comes before any call of the generated bindings.
+ * Finds, verifies and loads the native library; {@link #load} comes before any call of the
+ * generated bindings.
  *
- * <p>The library is the file (or lies in the folder) that the system property {@value #PATH_PROPERTY} names. Without
- * the property it comes from the class path or module path, as the jar {@code panaformer-native} carries it, and is
- * extracted once for each version and content into {@code $XDG_CACHE_HOME/panaformer} (by default {@code
- * ~/.cache/panaformer}; the system property {@value #CACHE_PROPERTY} names another folder), or into a temporary folder
- * of this process where that cannot be written. Its SHA-256 is checked before every load, so that a damaged copy is
+ * <p>The library is the file (or lies in the folder) that the system property {@value
+ * #PATH_PROPERTY} names. Without the property it comes from the class path or module path, as the
+ * jar {@code panaformer-native} carries it, and is extracted once for each version and content into
+ * {@code $XDG_CACHE_HOME/panaformer} (by default {@code ~/.cache/panaformer}; the system property
+ * {@value #CACHE_PROPERTY} names another folder), or into a temporary folder of this process where
+ * that cannot be written. Its SHA-256 is checked before every load, so that a damaged copy is
  * replaced instead of run.
  *
  * <p>Thread-safe, and safe for any number of processes that share a cache.
@@ -50,8 +52,8 @@ public final class NativeLibrary {
   /**
    * Loads the library, unless it is loaded.
    *
-   * @throws NativeLibraryException naming the file and what is wrong with it; nothing stays loaded then, and a later
-   *     call tries again
+   * @throws NativeLibraryException naming the file and what is wrong with it; nothing stays loaded
+   *     then, and a later call tries again
    */
   public static synchronized void load() {
     if (!loaded) {
@@ -60,7 +62,10 @@ public final class NativeLibrary {
     }
   }
 
-  /** Loads the library as {@link #load} does, but returns what it would throw; empty once it is loaded. */
+  /**
+   * Loads the library as {@link #load} does, but returns what it would throw; empty once it is
+   * loaded.
+   */
   public static Optional<NativeLibraryException> tryLoad() {
     try {
       load();
@@ -70,7 +75,10 @@ public final class NativeLibrary {
     }
   }
 
-  /** The library file to load: the one that the user named, or else a verified copy of the packaged one. */
+  /**
+   * The library file to load: the one that the user named, or else a verified copy of the packaged
+   * one.
+   */
   static Path locate() {
     String named = System.getProperty(PATH_PROPERTY);
     return named == null ? extract(cacheFolder()) : findNamed(Path.of(named));
@@ -80,7 +88,13 @@ public final class NativeLibrary {
     Path file = Files.isDirectory(named) ? named.resolve(FILE_NAME) : named;
     if (!Files.isRegularFile(file)) {
       throw new NativeLibraryException(
-          "No native library at " + file.toAbsolutePath() + ", where -D" + PATH_PROPERTY + "=" + named + " looks for it");
+          "No native library at "
+              + file.toAbsolutePath()
+              + ", where -D"
+              + PATH_PROPERTY
+              + "="
+              + named
+              + " looks for it");
     }
     return file;
   }
@@ -92,11 +106,16 @@ public final class NativeLibrary {
     }
     String xdg = System.getenv("XDG_CACHE_HOME");
     Path caches =
-        xdg == null || xdg.isEmpty() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(xdg);
+        xdg == null || xdg.isEmpty()
+            ? Path.of(System.getProperty("user.home"), ".cache")
+            : Path.of(xdg);
     return caches.resolve("panaformer");
   }
 
-  /** Returns a copy of the packaged library whose content is verified, under {@code cache} if that can be written. */
+  /**
+   * Returns a copy of the packaged library whose content is verified, under {@code cache} if that
+   * can be written.
+   */
   static Path extract(Path cache) {
     String resource = "META-INF/native/" + platform() + "/" + FILE_NAME;
     String sha256 = packagedChecksum(resource);
@@ -113,7 +132,8 @@ public final class NativeLibrary {
     }
   }
 
-  private static Path extractTemporarily(String resource, String sha256, IOException cacheUnusable) {
+  private static Path extractTemporarily(
+      String resource, String sha256, IOException cacheUnusable) {
     try {
       Path folder = Files.createTempDirectory("panaformer-");
       Path file = folder.resolve(FILE_NAME);
@@ -124,13 +144,21 @@ public final class NativeLibrary {
     } catch (IOException e) {
       e.addSuppressed(cacheUnusable);
       throw new NativeLibraryException(
-          "Cannot extract the native library, neither into the cache (" + cacheUnusable
-              + ") nor into a temporary folder (" + e + "); -D" + CACHE_PROPERTY + "=FOLDER names another cache",
+          "Cannot extract the native library, neither into the cache ("
+              + cacheUnusable
+              + ") nor into a temporary folder ("
+              + e
+              + "); -D"
+              + CACHE_PROPERTY
+              + "=FOLDER names another cache",
           e);
     }
   }
 
-  /** Copies the packaged library to {@code file} in one step, so that no other process sees half of it. */
+  /**
+   * Copies the packaged library to {@code file} in one step, so that no other process sees half of
+   * it.
+   */
   private static void copy(String resource, String sha256, Path file) throws IOException {
     Path part = Files.createTempFile(file.getParent(), FILE_NAME, ".part");
     try {
@@ -140,7 +168,12 @@ public final class NativeLibrary {
       String copied = sha256(part);
       if (!copied.equals(sha256)) {
         throw new NativeLibraryException(
-            "The packaged native library " + resource + " has the SHA-256 " + copied + " instead of " + sha256
+            "The packaged native library "
+                + resource
+                + " has the SHA-256 "
+                + copied
+                + " instead of "
+                + sha256
                 + ": its jar is damaged");
       }
       Files.move(part, file, ATOMIC_MOVE, REPLACE_EXISTING);
@@ -153,9 +186,17 @@ public final class NativeLibrary {
     try (InputStream in = resource(resource + ".sha256")) {
       if (in == null) {
         throw new NativeLibraryException(
-            "No native library for " + platform() + ": neither is " + resource
-                + " on the class path or module path (dependency dev.panaformer:panaformer-native:" + version() + ":"
-                + platform() + "), nor does -D" + PATH_PROPERTY + "=FILE name one");
+            "No native library for "
+                + platform()
+                + ": neither is "
+                + resource
+                + " on the class path or module path (dependency dev.panaformer:panaformer-native:"
+                + version()
+                + ":"
+                + platform()
+                + "), nor does -D"
+                + PATH_PROPERTY
+                + "=FILE name one");
       }
       return new String(in.readAllBytes(), UTF_8).strip();
     } catch (IOException e) {
@@ -163,33 +204,47 @@ public final class NativeLibrary {
     }
   }
 
-  /** Loads {@code file} once it has said that its ABI is the one these bindings were generated for. */
+  /**
+   * Loads {@code file} once it has said that its ABI is the one these bindings were generated for.
+   */
   static void loadFile(Path file) {
     String absolute = file.toAbsolutePath().toString();
     try {
       checkAbiVersion(file);
       System.load(absolute);
     } catch (UnsatisfiedLinkError e) {
-      throw new NativeLibraryException("Cannot load the native library " + absolute + ": " + e.getMessage(), e);
+      throw new NativeLibraryException(
+          "Cannot load the native library " + absolute + ": " + e.getMessage(), e);
     } catch (IllegalCallerException e) {
       throw new NativeLibraryException(
-          "Native access is denied, so " + absolute + " cannot be loaded: start java with --enable-native-access="
-              + (NativeLibrary.class.getModule().isNamed() ? "dev.panaformer.bindings,dev.panaformer" : "ALL-UNNAMED"),
+          "Native access is denied, so "
+              + absolute
+              + " cannot be loaded: start java with --enable-native-access="
+              + (NativeLibrary.class.getModule().isNamed()
+                  ? "dev.panaformer.bindings,dev.panaformer"
+                  : "ALL-UNNAMED"),
           e);
     }
   }
 
-  /** Asks the library in a lookup that is closed again, since what System.load loads stays for good. */
+  /**
+   * Asks the library in a lookup that is closed again, since what System.load loads stays for good.
+   */
   private static void checkAbiVersion(Path file) {
     int found;
     try (Arena probe = Arena.ofConfined()) {
       MemorySegment abiVersion =
           SymbolLookup.libraryLookup(file.toAbsolutePath(), probe)
               .find("pf_abi_version")
-              .orElseThrow(
-                  () -> new NativeLibraryException(file.toAbsolutePath() + " is not a Panaformer library: it has no pf_abi_version"));
+              .orElseThrow(() ->
+                  new NativeLibraryException(
+                      file.toAbsolutePath()
+                          + " is not a Panaformer library: it has no pf_abi_version"));
       found =
-          (int) Linker.nativeLinker().downcallHandle(abiVersion, FunctionDescriptor.of(ValueLayout.JAVA_INT)).invokeExact();
+          (int)
+              Linker.nativeLinker()
+                  .downcallHandle(abiVersion, FunctionDescriptor.of(ValueLayout.JAVA_INT))
+                  .invokeExact();
     } catch (IllegalArgumentException cannotOpen) {
       // The lookup does not say why, the loader does.
       System.load(file.toAbsolutePath().toString());
@@ -202,8 +257,13 @@ public final class NativeLibrary {
     int expected = panaformer_h.PF_ABI_VERSION();
     if (found != expected) {
       throw new NativeLibraryException(
-          "The native library " + file.toAbsolutePath() + " has the ABI version " + found + ", these Java classes need "
-              + expected + ": they belong to different versions of Panaformer");
+          "The native library "
+              + file.toAbsolutePath()
+              + " has the ABI version "
+              + found
+              + ", these Java classes need "
+              + expected
+              + ": they belong to different versions of Panaformer");
     }
   }
 

@@ -48,7 +48,9 @@ class NativeLibraryTest {
     Path file = NativeLibrary.extract(folder);
 
     assertTrue(file.startsWith(folder.resolve("native")));
-    assertTrue(file.getParent().getFileName().toString().matches("\\d+\\.\\d+\\.\\d+.*-[0-9a-f]{16}"), file.toString());
+    assertTrue(
+        file.getParent().getFileName().toString().matches("\\d+\\.\\d+\\.\\d+.*-[0-9a-f]{16}"),
+        file.toString());
     try (Stream<Path> files = Files.list(file.getParent())) {
       assertEquals(List.of(file), files.collect(Collectors.toList()));
     }
@@ -134,7 +136,11 @@ class NativeLibraryTest {
   void refusesALibraryOfAnotherVersion() {
     Path other = Path.of(System.getProperty("other.version.library"));
 
-    assertMessage(() -> NativeLibrary.loadFile(other), other.toString(), "ABI version 1000", "need " + panaformer_h.PF_ABI_VERSION());
+    assertMessage(
+        () -> NativeLibrary.loadFile(other),
+        other.toString(),
+        "ABI version 1000",
+        "need " + panaformer_h.PF_ABI_VERSION());
   }
 
   @Test
