@@ -1,66 +1,78 @@
 package dev.panaformer;
 
 import dev.panaformer.kernel.Backend;
+import java.util.Objects;
 
 /**
- * How a model is loaded and run. Immutable; {@link #DEFAULT} and the {@code with} methods make
- * others.
+ * How a model runs. Immutable: {@code ModelOptions.DEFAULT.withThreads(2)}.
  *
  * @param backend what computes
- * @param threads how many threads compute one pass, the caller's among them
- * @param maxConcurrency how many passes may run at once; further callers wait
- * @param maxBatchTokens how many tokens one pass of a large batch holds; a bound on its memory
- * @param truncation what happens to a text of more tokens than the model takes
+ * @param threads on how many threads one call computes, the caller's among them; calls that find
+ *     the others busy run on their own
+ * @param maxConcurrency how many calls run at once; more wait. Each takes memory for its
+ *     activations.
+ * @param maxBatchTokens how many tokens are computed together at most, unless one text alone has
+ *     more: what bounds that memory
+ * @param truncation what becomes of texts that are too long
  */
 public record ModelOptions(
     Backend backend, int threads, int maxConcurrency, int maxBatchTokens, Truncation truncation) {
 
-  /** What happens to a text of more tokens than the model takes. */
+  /** What becomes of a text that has more tokens than the model has positions. */
   public enum Truncation {
-    /** Its end is cut off. */
+    /** Its end is not read. */
     TRUNCATE,
-    /** It is refused with an {@link IllegalArgumentException}. */
+    /** It is an {@link IllegalArgumentException}. */
     REFUSE
   }
 
-  /** Native kernels where they can be loaded, on every processor. */
+  /** Native code where there is some, on all processors; long texts are truncated. */
   public static final ModelOptions DEFAULT =
-      new ModelOptions(
-          Backend.AUTO,
-          Runtime.getRuntime().availableProcessors(),
-          Runtime.getRuntime().availableProcessors(),
-          4096,
-          Truncation.TRUNCATE);
+      new ModelOptions(Backend.AUTO, processors(), processors(), 1024, Truncation.TRUNCATE);
 
+  private static final int MAX_THREADS = 256;
+
+  /**
+   * @throws IllegalArgumentException if a number is below 1, or the threads above 256
+   */
   public ModelOptions {
-    requirePositive("threads", threads);
-    requirePositive("maxConcurrency", maxConcurrency);
-    requirePositive("maxBatchTokens", maxBatchTokens);
-  }
-
-  private static void requirePositive(String name, int value) {
-    if (value < 1) {
-      throw new IllegalArgumentException(name + " must be at least 1, not " + value);
+    Objects.requireNonNull(backend, "backend");
+    Objects.requireNonNull(truncation, "truncation");
+    requireAtLeastOne("threads", threads);
+    requireAtLeastOne("maxConcurrency", maxConcurrency);
+    requireAtLeastOne("maxBatchTokens", maxBatchTokens);
+    if (threads > MAX_THREADS) {
+      throw new IllegalArgumentException("threads is " + threads + ", at most " + MAX_THREADS);
     }
   }
 
-  public ModelOptions withBackend(Backend backend) {
-    return new ModelOptions(backend, threads, maxConcurrency, maxBatchTokens, truncation);
+  private static int processors() {
+    return Math.min(Runtime.getRuntime().availableProcessors(), MAX_THREADS);
   }
 
-  public ModelOptions withThreads(int threads) {
-    return new ModelOptions(backend, threads, maxConcurrency, maxBatchTokens, truncation);
+  private static void requireAtLeastOne(String name, int value) {
+    if (value < 1) {
+      throw new IllegalArgumentException(name + " is " + value + ", at least 1");
+    }
   }
 
-  public ModelOptions withMaxConcurrency(int maxConcurrency) {
-    return new ModelOptions(backend, threads, maxConcurrency, maxBatchTokens, truncation);
+  public ModelOptions withBackend(Backend value) {
+    return new ModelOptions(value, threads, maxConcurrency, maxBatchTokens, truncation);
   }
 
-  public ModelOptions withMaxBatchTokens(int maxBatchTokens) {
-    return new ModelOptions(backend, threads, maxConcurrency, maxBatchTokens, truncation);
+  public ModelOptions withThreads(int value) {
+    return new ModelOptions(backend, value, maxConcurrency, maxBatchTokens, truncation);
   }
 
-  public ModelOptions withTruncation(Truncation truncation) {
-    return new ModelOptions(backend, threads, maxConcurrency, maxBatchTokens, truncation);
+  public ModelOptions withMaxConcurrency(int value) {
+    return new ModelOptions(backend, threads, value, maxBatchTokens, truncation);
+  }
+
+  public ModelOptions withMaxBatchTokens(int value) {
+    return new ModelOptions(backend, threads, maxConcurrency, value, truncation);
+  }
+
+  public ModelOptions withTruncation(Truncation value) {
+    return new ModelOptions(backend, threads, maxConcurrency, maxBatchTokens, value);
   }
 }

@@ -236,11 +236,10 @@ public final class NativeLibrary {
       MemorySegment abiVersion =
           SymbolLookup.libraryLookup(file.toAbsolutePath(), probe)
               .find("pf_abi_version")
-              .orElseThrow(
-                  () ->
-                      new NativeLibraryException(
-                          file.toAbsolutePath()
-                              + " is not a Panaformer library: it has no pf_abi_version"));
+              .orElseThrow(() ->
+                  new NativeLibraryException(
+                      file.toAbsolutePath()
+                          + " is not a Panaformer library: it has no pf_abi_version"));
       found =
           (int)
               Linker.nativeLinker()

@@ -58,12 +58,11 @@ public final class Main implements Runnable {
             .setOut(out)
             .setErr(err)
             .setCaseInsensitiveEnumValuesAllowed(true)
-            .setExecutionStrategy(
-                parsed -> {
-                  failure.setVerbose(main.verbose);
-                  Logging.configure(main.verbose);
-                  return new CommandLine.RunLast().execute(parsed);
-                })
+            .setExecutionStrategy(parsed -> {
+              failure.setVerbose(main.verbose);
+              Logging.configure(main.verbose);
+              return new CommandLine.RunLast().execute(parsed);
+            })
             .setExecutionExceptionHandler((e, command, parsed) -> failure.report(e));
     try {
       int status = commandLine.execute(args);

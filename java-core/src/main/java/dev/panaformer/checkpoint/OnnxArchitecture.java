@@ -286,16 +286,13 @@ final class OnnxArchitecture {
   private Optional<Float> scalar(String name) {
     return constant(name)
         .filter(tensor -> tensor.getDataType() == OnnxCheckpoint.FLOAT)
-        .flatMap(
-            tensor -> {
-              if (tensor.getFloatDataCount() == 1) {
-                return Optional.of(tensor.getFloatData(0));
-              }
-              ByteBuffer raw = littleEndian(tensor);
-              return raw.remaining() == Float.BYTES
-                  ? Optional.of(raw.getFloat())
-                  : Optional.empty();
-            });
+        .flatMap(tensor -> {
+          if (tensor.getFloatDataCount() == 1) {
+            return Optional.of(tensor.getFloatData(0));
+          }
+          ByteBuffer raw = littleEndian(tensor);
+          return raw.remaining() == Float.BYTES ? Optional.of(raw.getFloat()) : Optional.empty();
+        });
   }
 
   private static ByteBuffer littleEndian(TensorProto tensor) {

@@ -199,15 +199,13 @@ final class OnnxWeightNames {
   private Map<String, Use> unwrapped() {
     String wrapper = wrapper();
     Map<String, Use> unwrapped = new LinkedHashMap<>();
-    uses.forEach(
-        (name, use) ->
-            unwrapped.put(name.startsWith(wrapper) ? name.substring(wrapper.length()) : name, use));
-    TIED.forEach(
-        (name, tied) -> {
-          if (unwrapped.containsKey(name)) {
-            unwrapped.putIfAbsent(tied, unwrapped.get(name));
-          }
-        });
+    uses.forEach((name, use) ->
+        unwrapped.put(name.startsWith(wrapper) ? name.substring(wrapper.length()) : name, use));
+    TIED.forEach((name, tied) -> {
+      if (unwrapped.containsKey(name)) {
+        unwrapped.putIfAbsent(tied, unwrapped.get(name));
+      }
+    });
     return unwrapped;
   }
 

@@ -231,12 +231,11 @@ public final class SafetensorsCheckpoint implements Checkpoint {
     }
     DType dtype =
         DType.find(entry.dtype)
-            .orElseThrow(
-                () ->
-                    new CheckpointException(
-                        String.format(
-                            "%s: tensor %s has dtype %s, expected one of %s",
-                            source(), name, entry.dtype, List.of(DType.values()))));
+            .orElseThrow(() ->
+                new CheckpointException(
+                    String.format(
+                        "%s: tensor %s has dtype %s, expected one of %s",
+                        source(), name, entry.dtype, List.of(DType.values()))));
     return Tensor.of(
         dtype, entry.shape, file.map(dataStart + entry.begin, entry.end - entry.begin, arena));
   }

@@ -57,7 +57,8 @@ public record BertConfig(
   public static BertConfig of(ConfigJson json) {
     BertFamily family =
         BertFamily.of(json.requireString("model_type"))
-            .orElseThrow(() -> json.wrong("model_type", "one of " + BertFamily.allModelTypes()));
+            .orElseThrow(
+                () -> json.unsupported("model_type", "one of " + BertFamily.allModelTypes()));
     requireSupported(json);
     int hidden = json.requireInt(family.field("hidden_size"), 1, 1 << 20);
     int heads = json.requireInt(family.field("num_attention_heads"), 1, hidden);
@@ -78,7 +79,6 @@ public record BertConfig(
       throw json.wrong(
           "max_position_embeddings", "more than pad_token_id + 1, which is " + (padding + 1));
     }
-    List<String> labels = labels(json);
     List<String> architectures = json.strings("architectures");
     return new BertConfig(
         family,
@@ -94,17 +94,17 @@ public record BertConfig(
         (float) json.optionalDouble("layer_norm_eps", 1e-12, 0, 1),
         padding,
         json.optionalBoolean("tie_word_embeddings", true),
-        labels,
-        problemType(json, labels.size()));
+        labels(json),
+        problemType(json));
   }
 
   private static void requireSupported(ConfigJson json) {
     if (!json.optionalString("position_embedding_type", "absolute").equals("absolute")) {
-      throw json.wrong("position_embedding_type", "\"absolute\"");
+      throw json.unsupported("position_embedding_type", "\"absolute\"");
     }
     for (String field : List.of("is_decoder", "add_cross_attention")) {
       if (json.optionalBoolean(field, false)) {
-        throw json.wrong(field, "false: only encoders are supported");
+        throw json.unsupported(field, "false: only encoders are supported");
       }
     }
   }
@@ -112,7 +112,7 @@ public record BertConfig(
   private static Activation activation(ConfigJson json, String field) {
     Activation activation = ACTIVATIONS.get(json.optionalString(field, "gelu"));
     if (activation == null) {
-      throw json.wrong(field, "one of " + ACTIVATIONS.keySet().stream().sorted().toList());
+      throw json.unsupported(field, "one of " + ACTIVATIONS.keySet().stream().sorted().toList());
     }
     return activation;
   }
@@ -131,15 +131,8 @@ public record BertConfig(
     return List.copyOf(labels);
   }
 
-  /**
-   * As Hugging Face's pipeline reads it: without the field, one output is a yes or no of its own.
-   */
-  private static ProblemType problemType(ConfigJson json, int labels) {
-    String absent =
-        (labels == 1
-                ? ProblemType.MULTI_LABEL_CLASSIFICATION
-                : ProblemType.SINGLE_LABEL_CLASSIFICATION)
-            .name();
+  private static ProblemType problemType(ConfigJson json) {
+    String absent = ProblemType.SINGLE_LABEL_CLASSIFICATION.name();
     String name = json.optionalString("problem_type", absent).toUpperCase(Locale.ROOT);
     for (ProblemType type : ProblemType.values()) {
       if (type.name().equals(name)) {

@@ -109,8 +109,24 @@ public record BertModel(
    * @param typeIds one for each token, or null for 0
    * @param attentionMask 0 for tokens to leave out, wherever they are; or null for none
    * @throws IllegalArgumentException if no token is left, or more than the model has positions
+   * @throws IndexOutOfBoundsException if an id is outside the vocabulary, or a type unknown
    */
   public void append(TokenBatch batch, int[] ids, int[] typeIds, int[] attentionMask) {
+    int end = requireValid(ids, typeIds, attentionMask);
+    boolean followPadding = config.family().positionsFollowPadding();
+    int padding = config.padTokenId();
+    int next = followPadding ? padding + 1 : 0;
+    for (int i = 0; i < end; i++) {
+      int position = followPadding && ids[i] == padding ? padding : next++;
+      if (attentionMask == null || attentionMask[i] != 0) {
+        batch.add(ids[i], position, typeIds == null ? 0 : typeIds[i]);
+      }
+    }
+    batch.endSequence();
+  }
+
+  /** Checks all before anything is added; returns the end of the last token that is not masked. */
+  private int requireValid(int[] ids, int[] typeIds, int[] attentionMask) {
     requireLength("typeIds", typeIds, ids.length);
     requireLength("attentionMask", attentionMask, ids.length);
     int end = ids.length;
@@ -124,21 +140,25 @@ public record BertModel(
       throw new IllegalArgumentException(
           "a sequence of " + end + " tokens; the model has positions for " + config.maxTokens());
     }
-    boolean followPadding = config.family().positionsFollowPadding();
-    int padding = config.padTokenId();
-    int next = followPadding ? padding + 1 : 0;
     for (int i = 0; i < end; i++) {
-      int position = followPadding && ids[i] == padding ? padding : next++;
-      if (attentionMask == null || attentionMask[i] != 0) {
-        batch.add(ids[i], position, typeIds == null ? 0 : typeIds[i]);
+      requireIndex("id", i, ids[i], config.vocabSize());
+      if (typeIds != null && config.typeVocabSize() > 0) {
+        requireIndex("token type", i, typeIds[i], config.typeVocabSize());
       }
     }
-    batch.endSequence();
+    return end;
   }
 
   private static void requireLength(String name, int[] values, int expected) {
     if (values != null && values.length != expected) {
       throw new IllegalArgumentException(values.length + " " + name + " for " + expected + " ids");
+    }
+  }
+
+  private static void requireIndex(String what, int token, int index, int count) {
+    if (index < 0 || index >= count) {
+      throw new IndexOutOfBoundsException(
+          "token " + token + " has " + what + " " + index + ", the model has " + count);
     }
   }
 

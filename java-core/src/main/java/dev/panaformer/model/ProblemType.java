@@ -4,7 +4,7 @@ package dev.panaformer.model;
 public enum ProblemType {
   /** A value each. */
   REGRESSION,
-  /** One label of several, by softmax. */
+  /** One label of several, by softmax; a single one by sigmoid. */
   SINGLE_LABEL_CLASSIFICATION,
   /** Any of the labels, by a sigmoid each. */
   MULTI_LABEL_CLASSIFICATION

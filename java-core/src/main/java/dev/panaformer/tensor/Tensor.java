@@ -201,15 +201,12 @@ public record Tensor(DType dtype, long[] shape, long[] strides, MemorySegment da
         }
       }
       case F16 ->
-          forEach(
-              (from, to) ->
-                  target.setAtIndex(
-                      NATIVE_FLOAT, to, Float.float16ToFloat(data.get(SHORT, from * 2))));
+          forEach((from, to) ->
+              target.setAtIndex(NATIVE_FLOAT, to, Float.float16ToFloat(data.get(SHORT, from * 2))));
       case BF16 ->
-          forEach(
-              (from, to) ->
-                  target.setAtIndex(
-                      NATIVE_FLOAT, to, Float.intBitsToFloat(data.get(SHORT, from * 2) << 16)));
+          forEach((from, to) ->
+              target.setAtIndex(
+                  NATIVE_FLOAT, to, Float.intBitsToFloat(data.get(SHORT, from * 2) << 16)));
       case I64, I32 -> throw new IllegalArgumentException(dtype + " where floats are expected");
     }
   }

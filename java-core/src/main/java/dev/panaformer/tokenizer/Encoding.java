@@ -117,15 +117,14 @@ public record Encoding(
   private int[] keep(int[] from, int[] count) {
     int[] seen = {0, 0};
     return IntStream.range(0, length())
-        .filter(
-            i -> {
-              int s = sequences[i];
-              if (s == NO_SEQUENCE) {
-                return true;
-              }
-              int place = seen[s]++;
-              return place >= from[s] && place < from[s] + count[s];
-            })
+        .filter(i -> {
+          int s = sequences[i];
+          if (s == NO_SEQUENCE) {
+            return true;
+          }
+          int place = seen[s]++;
+          return place >= from[s] && place < from[s] + count[s];
+        })
         .toArray();
   }
 

@@ -105,15 +105,14 @@ final class HuggingFaceTokenizer implements Tokenizer {
   @Override
   public int[] ids(String text) {
     String clean = withoutLoneSurrogates(text);
-    return whileOpen(
-        () -> {
-          long encoding = tokenize(() -> NATIVE.encode(handle, clean, true));
-          try {
-            return ints(NATIVE.getTokenIds(encoding));
-          } finally {
-            NATIVE.deleteEncoding(encoding);
-          }
-        });
+    return whileOpen(() -> {
+      long encoding = tokenize(() -> NATIVE.encode(handle, clean, true));
+      try {
+        return ints(NATIVE.getTokenIds(encoding));
+      } finally {
+        NATIVE.deleteEncoding(encoding);
+      }
+    });
   }
 
   @Override
@@ -125,11 +124,9 @@ final class HuggingFaceTokenizer implements Tokenizer {
   @Override
   public String decode(int[] ids, boolean skipSpecialTokens) {
     long[] wide = Arrays.stream(ids).asLongStream().toArray();
-    return whileOpen(
-        () ->
-            failingWith(
-                source + ": cannot decode: ",
-                () -> NATIVE.decode(handle, wide, skipSpecialTokens)));
+    return whileOpen(() ->
+        failingWith(
+            source + ": cannot decode: ", () -> NATIVE.decode(handle, wide, skipSpecialTokens)));
   }
 
   @Override

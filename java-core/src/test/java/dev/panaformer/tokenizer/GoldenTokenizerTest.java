@@ -50,11 +50,10 @@ class GoldenTokenizerTest {
     assertArrayEquals(
         elements(expected, "offsets").flatMapToInt(pair -> ints(pair.getAsJsonArray())).toArray(),
         IntStream.range(0, encoding.length())
-            .flatMap(
-                i ->
-                    IntStream.of(
-                        text.codePointCount(0, encoding.starts()[i]),
-                        text.codePointCount(0, encoding.ends()[i])))
+            .flatMap(i ->
+                IntStream.of(
+                    text.codePointCount(0, encoding.starts()[i]),
+                    text.codePointCount(0, encoding.ends()[i])))
             .toArray(),
         text);
     Encoding pair = tokenizer.encode(text, PAIR);

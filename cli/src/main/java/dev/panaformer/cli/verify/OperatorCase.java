@@ -101,22 +101,12 @@ record OperatorCase(String name, Path file) implements GoldenCase {
     Map<String, MemorySegment> outputs = new LinkedHashMap<>();
     outputs.put("y", MemorySegment.NULL);
     outputs.put("y_plus_residual", x);
-    outputs.replaceAll(
-        (name, residual) -> {
-          MemorySegment y = operands.allocateFloats(tokens * hidden);
-          kernels.feedForward(
-              x,
-              packedUp,
-              upBias,
-              packedDown,
-              downBias,
-              activation,
-              residual,
-              y,
-              tokens,
-              workspace);
-          return y;
-        });
+    outputs.replaceAll((name, residual) -> {
+      MemorySegment y = operands.allocateFloats(tokens * hidden);
+      kernels.feedForward(
+          x, packedUp, upBias, packedDown, downBias, activation, residual, y, tokens, workspace);
+      return y;
+    });
     return outputs;
   }
 

@@ -1,0 +1,160 @@
+package dev.panaformer;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.checkpoint.CheckpointException;
+import dev.panaformer.kernel.TokenBatch;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.model.BertConfig;
+import dev.panaformer.model.BertForMaskedLM;
+import dev.panaformer.tokenizer.Encoding;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.PriorityQueue;
+import java.util.stream.IntStream;
+
+/**
+ * Guesses the words that a text has masks for: {@code Paris is the [MASK] of France.}
+ *
+ * <p>Safe for use by any number of platform and virtual threads. {@link #close} waits for calls in
+ * flight; later ones throw {@link IllegalStateException}.
+ */
+public final class FillMask implements AutoCloseable {
+  private static final List<String> MASK_TOKENS = List.of("[MASK]", "<mask>");
+
+  /**
+   * A guess for one mask.
+   *
+   * @param token the word as it reads
+   * @param tokenId its place in the vocabulary
+   * @param score its probability
+   * @param text the text with this mask filled; other masks stay
+   */
+  public record Guess(String token, int tokenId, float score, String text) {}
+
+  private final LoadedModel<BertForMaskedLM> model;
+  private final String maskToken;
+  private final int maskId;
+
+  private FillMask(LoadedModel<BertForMaskedLM> model, String maskToken) {
+    this.model = model;
+    this.maskToken = maskToken;
+    this.maskId = model.tokenizer().id(maskToken).getAsInt();
+  }
+
+  /** {@link #load(Path, ModelOptions)} with {@link ModelOptions#DEFAULT}. */
+  public static FillMask load(Path folder) {
+    return load(folder, ModelOptions.DEFAULT);
+  }
+
+  /**
+   * Loads a model of the BERT family with its masked-language-model head.
+   *
+   * @throws CheckpointException if the folder does not hold such a model, or its tokenizer has no
+   *     mask
+   */
+  public static FillMask load(Path folder, ModelOptions options) {
+    LoadedModel<BertForMaskedLM> model = LoadedModel.load(folder, options, BertForMaskedLM::load);
+    for (String token : MASK_TOKENS) {
+      if (model.tokenizer().id(token).isPresent()) {
+        return new FillMask(model, token);
+      }
+    }
+    model.close();
+    throw new CheckpointException(folder + ": the tokenizer has none of " + MASK_TOKENS);
+  }
+
+  /** How a mask is written. */
+  public String maskToken() {
+    return maskToken;
+  }
+
+  /**
+   * The best guesses for each mask, those for one mask best first.
+   *
+   * @param text with at least one {@link #maskToken}
+   * @param count how many guesses for each mask
+   * @throws IllegalArgumentException if the text has no mask, within the tokens that are read; or
+   *     is too long, and the options say to refuse it
+   */
+  public List<List<Guess>> fill(String text, int count) {
+    if (count < 1 || count > model.config().vocabSize()) {
+      throw new IllegalArgumentException(
+          "count is " + count + ", not in 1 to " + model.config().vocabSize());
+    }
+    try (Workspace workspace = model.lease()) {
+      Encoding encoding = model.fit(model.tokenizer().encode(text));
+      int[] ids = encoding.ids();
+      int[] masks = IntStream.range(0, ids.length).filter(t -> ids[t] == maskId).toArray();
+      if (masks.length == 0) {
+        throw new IllegalArgumentException("no " + maskToken + " among the tokens of the text");
+      }
+      MemorySegment scores = probabilities(encoding, masks, workspace);
+      List<List<Guess>> guesses = new ArrayList<>();
+      for (int m = 0; m < masks.length; m++) {
+        guesses.add(best(scores, m, ids, masks, count));
+      }
+      return guesses;
+    }
+  }
+
+  /** Returns {@code [masks, vocab]}: the head is run for the masks alone. */
+  private MemorySegment probabilities(Encoding encoding, int[] masks, Workspace workspace) {
+    long hidden = model.config().hiddenSize();
+    long vocab = model.config().vocabSize();
+    TokenBatch batch = model.only(encoding, workspace);
+    MemorySegment x = model.task().bert().forward(batch, workspace);
+    MemorySegment rows = workspace.floats(Buffer.POOLED, masks.length * hidden);
+    for (int m = 0; m < masks.length; m++) {
+      long rowBytes = hidden * Float.BYTES;
+      MemorySegment.copy(x, masks[m] * rowBytes, rows, m * rowBytes, rowBytes);
+    }
+    MemorySegment logits = model.task().logits(rows, masks.length, workspace);
+    model.kernels().softmax(logits, logits, masks.length, vocab);
+    return logits;
+  }
+
+  private List<Guess> best(MemorySegment scores, int mask, int[] ids, int[] masks, int count) {
+    long row = (long) mask * model.config().vocabSize();
+    Comparator<Integer> byScore =
+        Comparator.comparingDouble(id -> scores.getAtIndex(JAVA_FLOAT, row + id));
+    PriorityQueue<Integer> best = new PriorityQueue<>(byScore);
+    for (int id = 0; id < model.config().vocabSize(); id++) {
+      best.add(id);
+      if (best.size() > count) {
+        best.remove();
+      }
+    }
+    return best.stream()
+        .sorted(byScore.reversed())
+        .map(id -> guess(id, scores.getAtIndex(JAVA_FLOAT, row + id), ids, masks, mask))
+        .toList();
+  }
+
+  private Guess guess(int id, float score, int[] ids, int[] masks, int mask) {
+    int[] filled = ids.clone();
+    filled[masks[mask]] = id;
+    // Masks are special tokens; skipping those would hide the ones that stay.
+    String text = model.tokenizer().decode(filled, masks.length == 1);
+    return new Guess(model.tokenizer().decode(new int[] {id}, false).strip(), id, score, text);
+  }
+
+  /** What the model computes. */
+  public BertConfig config() {
+    return model.config();
+  }
+
+  /** What computes it, for people: backend, instruction set, threads. */
+  public String description() {
+    return model.kernels().description();
+  }
+
+  @Override
+  public void close() {
+    model.close();
+  }
+}

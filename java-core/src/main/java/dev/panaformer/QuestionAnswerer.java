@@ -1,0 +1,154 @@
+package dev.panaformer;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.model.BertConfig;
+import dev.panaformer.model.BertForQuestionAnswering;
+import dev.panaformer.tokenizer.Encoding;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * Answers questions by a span of a given text. A context that is longer than the model reads at
+ * once is read in windows that overlap, and the best answer of all wins.
+ *
+ * <p>Safe for use by any number of platform and virtual threads. {@link #close} waits for calls in
+ * flight; later ones throw {@link IllegalStateException}.
+ */
+public final class QuestionAnswerer implements AutoCloseable {
+  // What the models were fine-tuned with (Devlin et al. 2018, SQuAD), and what Hugging Face runs
+  // them with.
+  private static final int WINDOW_TOKENS = 384;
+  private static final int OVERLAP_TOKENS = 128;
+  private static final int MAX_ANSWER_TOKENS = 15;
+
+  private static final int CONTEXT = 1;
+
+  /**
+   * A span of the context.
+   *
+   * @param score the probability that the answer starts at its first token times that of ending at
+   *     its last, both among the tokens of its window's context and the first token, which stands
+   *     for no answer
+   * @param text from {@code start} to {@code end}
+   * @param start its first char in the context
+   * @param end the char after its last
+   */
+  public record Answer(String text, float score, int start, int end) {}
+
+  private final LoadedModel<BertForQuestionAnswering> model;
+  private final int windowTokens;
+
+  private QuestionAnswerer(LoadedModel<BertForQuestionAnswering> model) {
+    this.model = model;
+    this.windowTokens = Math.min(WINDOW_TOKENS, model.maxTokens());
+  }
+
+  /** {@link #load(Path, ModelOptions)} with {@link ModelOptions#DEFAULT}. */
+  public static QuestionAnswerer load(Path folder) {
+    return load(folder, ModelOptions.DEFAULT);
+  }
+
+  /**
+   * Loads a model of the BERT family that was trained to answer questions.
+   *
+   * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
+   */
+  public static QuestionAnswerer load(Path folder, ModelOptions options) {
+    return new QuestionAnswerer(LoadedModel.load(folder, options, BertForQuestionAnswering::load));
+  }
+
+  /**
+   * The best answer, of at most 15 tokens.
+   *
+   * @throws IllegalArgumentException if the context is blank, or the question leaves no room for it
+   */
+  public Answer answer(String question, String context) {
+    try (Workspace workspace = model.lease()) {
+      int overlap = Math.min(OVERLAP_TOKENS, windowTokens / 2);
+      List<Encoding> windows =
+          model.tokenizer().encode(question, context).windows(windowTokens, overlap);
+      Search search = new Search(context);
+      model.inBatches(
+          windows,
+          workspace,
+          (first, batch) -> {
+            MemorySegment logits = model.task().forward(batch, workspace, null);
+            for (int s = 0; s < batch.sequences(); s++) {
+              search.read(windows.get(first + s), logits, batch.start(s));
+            }
+          });
+      return search.best();
+    }
+  }
+
+  /** The best span of the windows read so far. */
+  private static final class Search {
+    private final String context;
+    private double bestScore = -1;
+    private int bestStart;
+    private int bestEnd;
+
+    Search(String context) {
+      this.context = context;
+    }
+
+    void read(Encoding window, MemorySegment logits, int firstRow) {
+      double[] starts = probabilities(window, logits, firstRow, 0);
+      double[] ends = probabilities(window, logits, firstRow, 1);
+      for (int i = 0; i < starts.length; i++) {
+        for (int j = i; j < Math.min(i + MAX_ANSWER_TOKENS, ends.length); j++) {
+          boolean inContext = window.sequences()[i] == CONTEXT && window.sequences()[j] == CONTEXT;
+          if (inContext && starts[i] * ends[j] > bestScore) {
+            bestScore = starts[i] * ends[j];
+            bestStart = window.starts()[i];
+            bestEnd = window.ends()[j];
+          }
+        }
+      }
+    }
+
+    /**
+     * Of the tokens of the context, and of the first token, by which a model says that there is no
+     * answer.
+     */
+    private static double[] probabilities(
+        Encoding window, MemorySegment logits, int firstRow, int column) {
+      double[] scores = new double[window.length()];
+      for (int t = 0; t < scores.length; t++) {
+        boolean counts = t == 0 || window.sequences()[t] == CONTEXT;
+        scores[t] =
+            counts
+                ? logits.getAtIndex(JAVA_FLOAT, 2L * (firstRow + t) + column)
+                : Double.NEGATIVE_INFINITY;
+      }
+      Probabilities.softmax(scores);
+      return scores;
+    }
+
+    Answer best() {
+      if (bestScore < 0) {
+        throw new IllegalArgumentException("the context holds no text");
+      }
+      return new Answer(
+          context.substring(bestStart, bestEnd), (float) bestScore, bestStart, bestEnd);
+    }
+  }
+
+  /** What the model computes. */
+  public BertConfig config() {
+    return model.config();
+  }
+
+  /** What computes it, for people: backend, instruction set, threads. */
+  public String description() {
+    return model.kernels().description();
+  }
+
+  @Override
+  public void close() {
+    model.close();
+  }
+}

@@ -1,0 +1,143 @@
+package dev.panaformer;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.model.BertConfig;
+import dev.panaformer.model.BertForTokenClassification;
+import dev.panaformer.tokenizer.Encoding;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Finds the spans of a text that the model labels: names, places, parts of speech. Adjacent tokens
+ * of one label make one entity; of labels {@code B-X} and {@code I-X}, a {@code B-} begins a new
+ * one. This is Hugging Face's aggregation {@code simple}.
+ *
+ * <p>Safe for use by any number of platform and virtual threads. {@link #close} waits for calls in
+ * flight; later ones throw {@link IllegalStateException}.
+ */
+public final class TokenClassifier implements AutoCloseable {
+  private static final String OUTSIDE = "O";
+
+  /**
+   * A span of a text.
+   *
+   * @param label without {@code B-} or {@code I-}
+   * @param score the mean probability of its tokens
+   * @param text from {@code start} to {@code end}
+   * @param start its first char in the text
+   * @param end the char after its last
+   */
+  public record Entity(String label, float score, String text, int start, int end) {}
+
+  private final LoadedModel<BertForTokenClassification> model;
+
+  private TokenClassifier(LoadedModel<BertForTokenClassification> model) {
+    this.model = model;
+  }
+
+  /** {@link #load(Path, ModelOptions)} with {@link ModelOptions#DEFAULT}. */
+  public static TokenClassifier load(Path folder) {
+    return load(folder, ModelOptions.DEFAULT);
+  }
+
+  /**
+   * Loads a model of the BERT family that was trained to classify tokens.
+   *
+   * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
+   */
+  public static TokenClassifier load(Path folder, ModelOptions options) {
+    return new TokenClassifier(LoadedModel.load(folder, options, BertForTokenClassification::load));
+  }
+
+  /**
+   * The entities of a text in their order, those labelled {@code O} left out.
+   *
+   * @throws IllegalArgumentException if the text is too long, and the options say to refuse it
+   */
+  public List<Entity> entities(String text) {
+    try (Workspace workspace = model.lease()) {
+      Encoding encoding = model.fit(model.tokenizer().encode(text));
+      MemorySegment logits = model.task().forward(model.only(encoding, workspace), workspace, null);
+      return group(text, encoding, logits);
+    }
+  }
+
+  private List<Entity> group(String text, Encoding encoding, MemorySegment logits) {
+    int length = encoding.length();
+    String[] labels = new String[length];
+    double[] scores = new double[length];
+    for (int t = 0; t < length; t++) {
+      double[] probabilities = probabilities(logits, t);
+      int best = indexOfMax(probabilities);
+      labels[t] = encoding.isSpecial(t) ? OUTSIDE : labels().get(best);
+      scores[t] = probabilities[best];
+    }
+    List<Entity> entities = new ArrayList<>();
+    int end;
+    for (int first = 0; first < length; first = end) {
+      String tag = tag(labels[first]);
+      double sum = scores[first];
+      for (end = first + 1; end < length && continues(labels[end], tag); end++) {
+        sum += scores[end];
+      }
+      if (!tag.equals(OUTSIDE)) {
+        int start = encoding.starts()[first];
+        int stop = encoding.ends()[end - 1];
+        float mean = (float) (sum / (end - first));
+        entities.add(new Entity(tag, mean, text.substring(start, stop), start, stop));
+      }
+    }
+    return entities;
+  }
+
+  private double[] probabilities(MemorySegment logits, int token) {
+    double[] scores = new double[labels().size()];
+    for (int i = 0; i < scores.length; i++) {
+      scores[i] = logits.getAtIndex(JAVA_FLOAT, (long) token * scores.length + i);
+    }
+    Probabilities.softmax(scores);
+    return scores;
+  }
+
+  private static int indexOfMax(double[] values) {
+    int max = 0;
+    for (int i = 1; i < values.length; i++) {
+      if (values[i] > values[max]) {
+        max = i;
+      }
+    }
+    return max;
+  }
+
+  private static boolean continues(String label, String tag) {
+    return !label.startsWith("B-") && tag(label).equals(tag);
+  }
+
+  private static String tag(String label) {
+    return label.startsWith("B-") || label.startsWith("I-") ? label.substring(2) : label;
+  }
+
+  /** The labels, in the order of config.json. */
+  public List<String> labels() {
+    return model.config().labels();
+  }
+
+  /** What the model computes. */
+  public BertConfig config() {
+    return model.config();
+  }
+
+  /** What computes it, for people: backend, instruction set, threads. */
+  public String description() {
+    return model.kernels().description();
+  }
+
+  @Override
+  public void close() {
+    model.close();
+  }
+}

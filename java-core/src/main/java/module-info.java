@@ -1,0 +1,22 @@
+/**
+ * Transformer encoders on the JVM. {@code dev.panaformer} is what most users need: text in, numbers
+ * out. The packages below it are the parts, for those who run models by themselves.
+ *
+ * <p>The tokenizer library and protobuf are automatic modules under the names that their manifests
+ * reserve; neither shows in this module's API. So is the jar with the native library, which is
+ * found wherever it lies on the module path or class path.
+ */
+module dev.panaformer {
+  requires transitive com.google.gson;
+  requires com.google.protobuf;
+  requires dev.panaformer.bindings;
+  requires ai.djl.tokenizers;
+
+  exports dev.panaformer;
+  exports dev.panaformer.checkpoint;
+  exports dev.panaformer.kernel;
+  exports dev.panaformer.model;
+  exports dev.panaformer.nn;
+  exports dev.panaformer.tensor;
+  exports dev.panaformer.tokenizer;
+}
