@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -83,10 +84,11 @@ class WeightsTest {
     tensors.put("ids", Tensor.ofLongs(new long[] {1, 2}, 2));
     try (Checkpoint checkpoint = write(tensors)) {
       assertEquals(
-          List.of(new NonFiniteWeights("ill", 2, 4), new NonFiniteWeights("half", 1, 2)),
-          NonFiniteWeights.find(checkpoint).stream()
-              .sorted((a, b) -> Long.compare(b.count(), a.count()))
-              .toList());
+          Optional.of(new NonFiniteWeights("ill", 2, 4)), NonFiniteWeights.in(checkpoint, "ill"));
+      assertEquals(
+          Optional.of(new NonFiniteWeights("half", 1, 2)), NonFiniteWeights.in(checkpoint, "half"));
+      assertEquals(Optional.empty(), NonFiniteWeights.in(checkpoint, "sound"));
+      assertEquals(Optional.empty(), NonFiniteWeights.in(checkpoint, "ids"));
     }
   }
 }
