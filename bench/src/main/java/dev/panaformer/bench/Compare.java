@@ -15,14 +15,13 @@ import java.util.Locale;
  * that a machine that slows down slows all of them. Prints medians and ratios to ours.
  *
  * <p>A turn begins with a pause, in which threads that spin after the turn before give up and park,
- * and with passes that are not timed, which wake the side's own: the same for every side.
+ * and with a pass that is not timed, which wakes the side's own: the same for every side.
  */
 public final class Compare {
-  private static final int ROUNDS = 15;
+  private static final int ROUNDS = 11;
   private static final double TURN_SECONDS = 0.04;
-  private static final double WARM_UP_SECONDS = 0.5;
+  private static final double WARM_UP_SECONDS = 0.3;
   private static final int PAUSE_MILLISECONDS = 20;
-  private static final int UNTIMED_PASSES = 2;
   private static final int OVERHEAD_TOKENS = 32;
   private static final List<String> LENGTHS = List.of("8", "16", "32", "64", "128", "256");
   private static final List<String> MIXED = List.of("mixed-8", "mixed-32");
@@ -143,9 +142,7 @@ public final class Compare {
   private static double turn(Pass pass, int[][] batch, int repeats)
       throws OrtException, InterruptedException {
     Thread.sleep(PAUSE_MILLISECONDS);
-    for (int i = 0; i < UNTIMED_PASSES; i++) {
-      pass.run(batch);
-    }
+    pass.run(batch);
     long begin = System.nanoTime();
     for (int i = 0; i < repeats; i++) {
       pass.run(batch);
