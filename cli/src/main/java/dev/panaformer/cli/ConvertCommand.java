@@ -45,27 +45,42 @@ final class ConvertCommand implements Callable<Integer> {
         throw new NoSuchFileException(input.toString());
       }
     }
-    Path target = folder.toAbsolutePath();
+    for (String file : List.of("config.json", "model.safetensors")) {
+      requireAbsent(file);
+    }
+    Path target = folder.toAbsolutePath().normalize();
     Files.createDirectories(target.getParent());
     Path partial = Files.createTempDirectory(target.getParent(), target.getFileName() + ".");
     try {
       Conversion.write(onnx, partial);
       copyTokenizer(partial);
-      List<Path> files = Folders.files(partial);
-      for (Path file : files) {
-        Path there = folder.resolve(file.getFileName());
-        if (!force && Files.exists(there)) {
-          throw new FileAlreadyExistsException(there.toString());
-        }
-      }
-      Files.createDirectories(folder);
-      for (Path file : files) {
-        Files.move(file, folder.resolve(file.getFileName()), StandardCopyOption.REPLACE_EXISTING);
-      }
+      move(partial);
     } finally {
       Folders.delete(partial);
     }
     return 0;
+  }
+
+  /** A new folder appears whole; into one that is there, files go one by one. */
+  private void move(Path partial) throws IOException {
+    if (!Files.exists(folder)) {
+      Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
+      return;
+    }
+    List<Path> files = Folders.files(partial);
+    for (Path file : files) {
+      requireAbsent(file.getFileName().toString());
+    }
+    for (Path file : files) {
+      Files.move(file, folder.resolve(file.getFileName()), StandardCopyOption.REPLACE_EXISTING);
+    }
+  }
+
+  private void requireAbsent(String name) throws IOException {
+    Path file = folder.resolve(name);
+    if (!force && Files.exists(file)) {
+      throw new FileAlreadyExistsException(file.toString());
+    }
   }
 
   private void copyTokenizer(Path target) throws IOException {

@@ -5,10 +5,11 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.URL;
-import java.nio.file.FileSystemException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -17,7 +18,7 @@ import java.util.List;
 
 /**
  * all-MiniLM-L6-v2 from the jar on the class path, converted once into a folder of the cache. The
- * folder appears complete under its name or not at all, whoever else converts at the same time. It
+ * folder appears complete under its name or not at all, and one process at a time makes it. It
  * holds a list of its files: one whose size or date has changed since is read and compared with its
  * checksum, and a damaged folder is made anew.
  */
@@ -32,11 +33,25 @@ public final class DefaultModel {
   /** The folder, converted if it is not there. */
   public static Path folder() throws IOException {
     Path folder = cache().resolve("models").resolve(NAME + "-" + size(WEIGHTS));
-    if (!isWhole(folder)) {
-      Folders.delete(folder);
-      convert(folder);
+    if (isUntouched(folder)) {
+      return folder;
     }
-    return folder;
+    Files.createDirectories(folder.getParent());
+    Path lock = folder.resolveSibling(folder.getFileName() + ".lock");
+    try (FileChannel channel =
+        FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+      channel.lock(); // until the channel closes
+      if (isUntouched(folder)) { // by now: another process was first
+        return folder;
+      }
+      if (isWhole(folder)) { // a copy, with dates of its own
+        writeChecksums(folder);
+      } else {
+        Folders.delete(folder);
+        convert(folder);
+      }
+      return folder;
+    }
   }
 
   private static Path cache() {
@@ -61,7 +76,6 @@ public final class DefaultModel {
   }
 
   private static void convert(Path folder) throws IOException {
-    Files.createDirectories(folder.getParent());
     Path partial = Files.createTempDirectory(folder.getParent(), NAME + ".");
     try {
       Path onnx = partial.resolve("model.onnx");
@@ -71,10 +85,6 @@ public final class DefaultModel {
       copy(TOKENIZER, partial.resolve("tokenizer.json"));
       writeChecksums(partial);
       Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
-    } catch (FileSystemException e) {
-      if (!isWhole(folder)) { // otherwise another process was first
-        throw e;
-      }
     } finally {
       Folders.delete(partial);
     }
@@ -93,12 +103,28 @@ public final class DefaultModel {
   private static void writeChecksums(Path folder) throws IOException {
     StringBuilder lines = new StringBuilder();
     for (Path file : Folders.files(folder)) {
-      lines.append(String.join(" ", sha256(file), stamp(file), file.getFileName() + "\n"));
+      if (!file.endsWith(CHECKSUMS)) {
+        lines.append(String.join(" ", sha256(file), stamp(file), file.getFileName() + "\n"));
+      }
     }
     Files.writeString(folder.resolve(CHECKSUMS), lines);
   }
 
+  private interface FileCheck {
+    boolean test(Path file, String sha256, String stamp) throws IOException;
+  }
+
+  /** Whether all files have the sizes and dates that they were written with. */
+  private static boolean isUntouched(Path folder) throws IOException {
+    return allMatch(folder, (file, sha256, stamp) -> stamp(file).equals(stamp));
+  }
+
+  /** Whether all files have the contents that they were written with. */
   private static boolean isWhole(Path folder) throws IOException {
+    return allMatch(folder, (file, sha256, stamp) -> sha256(file).equals(sha256));
+  }
+
+  private static boolean allMatch(Path folder, FileCheck check) throws IOException {
     Path checksums = folder.resolve(CHECKSUMS);
     if (!Files.isRegularFile(checksums)) {
       return false;
@@ -106,16 +132,15 @@ public final class DefaultModel {
     List<String> lines = Files.readAllLines(checksums);
     for (String line : lines) {
       String[] fields = line.split(" ", 4);
-      if (fields.length != 4 || !isWhole(folder.resolve(fields[3]), fields)) {
+      if (fields.length != 4) {
+        return false;
+      }
+      Path file = folder.resolve(fields[3]);
+      if (!Files.isRegularFile(file) || !check.test(file, fields[0], fields[1] + " " + fields[2])) {
         return false;
       }
     }
     return !lines.isEmpty();
-  }
-
-  private static boolean isWhole(Path file, String[] fields) throws IOException {
-    return Files.isRegularFile(file)
-        && (stamp(file).equals(fields[1] + " " + fields[2]) || sha256(file).equals(fields[0]));
   }
 
   private static String stamp(Path file) throws IOException {

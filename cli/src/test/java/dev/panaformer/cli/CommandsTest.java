@@ -217,7 +217,18 @@ class CommandsTest {
     Files.delete(model.resolve("tokenizer.json"));
     assertEquals(0, Outcome.of("embed", "text").status());
     try (Stream<Path> siblings = Files.list(model.getParent())) {
-      assertEquals(List.of(model), siblings.toList());
+      assertEquals(List.of(model), siblings.filter(Files::isDirectory).toList());
+    }
+  }
+
+  @Test
+  void processesRepairTheCacheOneAfterTheOther() throws Exception {
+    Files.delete(DefaultModel.folder().resolve("config.json"));
+    List<Process> processes =
+        List.of(embed("first").start(), embed("second").start(), embed("third").start());
+    for (Process process : processes) {
+      assertTrue(process.waitFor(2, TimeUnit.MINUTES));
+      assertEquals(0, process.exitValue());
     }
   }
 
@@ -237,23 +248,26 @@ class CommandsTest {
     Path out = folder.resolve("out");
     Path err = folder.resolve("err");
     Process process =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--enable-native-access=ALL-UNNAMED",
-                "-Dpanaformer.cache=" + System.getProperty("panaformer.cache"),
-                "-cp",
-                System.getProperty("java.class.path"),
-                Main.class.getName(),
-                "embed",
-                "--threads",
-                "2",
-                "I love you")
-            .redirectOutput(out.toFile())
-            .redirectError(err.toFile())
-            .start();
+        embed("I love you").redirectOutput(out.toFile()).redirectError(err.toFile()).start();
     assertTrue(process.waitFor(2, TimeUnit.MINUTES));
     assertEquals(0, process.exitValue(), Files.readString(err));
     assertEquals("", Files.readString(err));
     assertEquals(DIMENSION, json(Files.readString(out)).getAsJsonArray("embedding").size());
+  }
+
+  private static ProcessBuilder embed(String text) {
+    return new ProcessBuilder(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "--enable-native-access=ALL-UNNAMED",
+            "-Dpanaformer.cache=" + System.getProperty("panaformer.cache"),
+            "-cp",
+            System.getProperty("java.class.path"),
+            Main.class.getName(),
+            "embed",
+            "--threads",
+            "2",
+            text)
+        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+        .redirectError(ProcessBuilder.Redirect.INHERIT);
   }
 }
