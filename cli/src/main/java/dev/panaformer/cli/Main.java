@@ -34,12 +34,14 @@ import picocli.CommandLine.Spec;
       ConvertCommand.class
     })
 public final class Main implements Runnable {
+  private static final String LOG_FORMAT = "java.util.logging.SimpleFormatter.format";
+
   @Spec private CommandSpec spec;
 
   @Option(
       names = "--verbose",
       scope = ScopeType.INHERIT,
-      description = "Log what is chosen and loaded; print a stack trace with an error.")
+      description = "Print a stack trace with an error.")
   private boolean verbose;
 
   private Main() {}
@@ -52,6 +54,10 @@ public final class Main implements Runnable {
     OutputStream stderr = new FileOutputStream(FileDescriptor.err);
     PrintWriter out = new PrintWriter(new PipeWriter(stdout), false);
     PrintWriter err = new PrintWriter(stderr, true, StandardCharsets.UTF_8);
+    // Warnings of the library are one line each on stderr.
+    if (System.getProperty(LOG_FORMAT) == null) {
+      System.setProperty(LOG_FORMAT, "panaformer: %5$s%6$s%n");
+    }
     System.exit(run(out, err, args));
   }
 
@@ -68,7 +74,6 @@ public final class Main implements Runnable {
             .setCaseInsensitiveEnumValuesAllowed(true)
             .setExecutionStrategy(parsed -> {
               failure.setVerbose(main.verbose);
-              Logging.configure(main.verbose);
               return new CommandLine.RunLast().execute(parsed);
             })
             .setExecutionExceptionHandler((e, command, parsed) -> failure.report(e));

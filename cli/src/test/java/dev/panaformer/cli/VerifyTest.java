@@ -68,7 +68,6 @@ class VerifyTest {
             System.getProperty("java.class.path"),
             Main.class.getName(),
             "verify",
-            "--verbose",
             Golden.FOLDER.toString());
     builder.environment().put("PANAFORMER_ISA", isa);
     Process process = builder.redirectErrorStream(true).redirectOutput(output.toFile()).start();

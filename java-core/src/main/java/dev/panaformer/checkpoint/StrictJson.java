@@ -35,11 +35,7 @@ public final class StrictJson {
    * @throws CheckpointException if it cannot be read, naming the file
    */
   public static JsonObject readObject(Path file) {
-    JsonElement json = read(file);
-    if (!json.isJsonObject()) {
-      throw new CheckpointException(file + ": expected a JSON object, found " + kind(json));
-    }
-    return json.getAsJsonObject();
+    return parseObject(file.toString(), readBytes(file));
   }
 
   /**
@@ -48,16 +44,39 @@ public final class StrictJson {
    * @throws CheckpointException if it cannot be read, naming the file
    */
   public static JsonElement read(Path file) {
+    return parse(file.toString(), readBytes(file));
+  }
+
+  /**
+   * The bytes of a file of no more than {@link #MAX_BYTES}.
+   *
+   * @throws CheckpointException if it cannot be read, or is larger, naming the file
+   */
+  public static byte[] readBytes(Path file) {
     try {
       long size = Files.size(file);
       if (size > MAX_BYTES) {
         throw new CheckpointException(
             String.format("%s: %d bytes of JSON, expected at most %d", file, size, MAX_BYTES));
       }
-      return parse(file.toString(), Files.readAllBytes(file));
+      return Files.readAllBytes(file);
     } catch (IOException e) {
       throw new CheckpointException(file + ": cannot be read: " + e, e);
     }
+  }
+
+  /**
+   * Parses one JSON object.
+   *
+   * @param name for messages
+   * @throws CheckpointException if the bytes are something else
+   */
+  public static JsonObject parseObject(String name, byte[] utf8) {
+    JsonElement json = parse(name, utf8);
+    if (!json.isJsonObject()) {
+      throw new CheckpointException(name + ": expected a JSON object, found " + kind(json));
+    }
+    return json.getAsJsonObject();
   }
 
   /**

@@ -8,15 +8,16 @@ import java.util.concurrent.atomic.AtomicBoolean;
 
 /** What computes. */
 public enum Backend {
-  /** {@link #NATIVE}, or {@link #JAVA} where there is no native library. Logs the choice, once. */
+  /**
+   * {@link #NATIVE}, or {@link #JAVA} where there is no native library: logged once, as a warning.
+   */
   AUTO,
   /** The fused kernels in C. */
   NATIVE,
   /** Plain Java, slow and without surprises; on the caller's thread alone. */
   JAVA;
 
-  private static final System.Logger LOGGER = System.getLogger(Backend.class.getName());
-  private static final AtomicBoolean LOGGED = new AtomicBoolean();
+  private static final AtomicBoolean WARNED = new AtomicBoolean();
 
   /**
    * Kernels of this kind, to be closed by the caller. An instruction set that PANAFORMER_ISA
@@ -35,16 +36,14 @@ public enum Backend {
 
   private static Kernels choose(int threads) {
     Optional<NativeLibraryException> missing = NativeLibrary.tryLoad();
-    Kernels kernels =
-        missing.isPresent() ? new JavaKernels() : NativeKernels.create(Isa.AUTO, threads);
-    if (LOGGED.compareAndSet(false, true)) {
-      if (missing.isPresent()) {
-        LOGGER.log(
-            Level.WARNING, "Computing in plain Java, slowly: {0}", missing.get().getMessage());
-      } else {
-        LOGGER.log(Level.INFO, "Computing with {0}", kernels.description());
-      }
+    if (missing.isEmpty()) {
+      return NativeKernels.create(Isa.AUTO, threads);
     }
-    return kernels;
+    if (WARNED.compareAndSet(false, true)) {
+      // Not looked up before it is needed: the JDK's logging takes a while to start.
+      System.getLogger(Backend.class.getName())
+          .log(Level.WARNING, "Computing in plain Java, slowly: {0}", missing.get().getMessage());
+    }
+    return new JavaKernels();
   }
 }

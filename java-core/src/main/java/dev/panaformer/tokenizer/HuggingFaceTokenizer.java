@@ -6,6 +6,7 @@ import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import com.google.gson.JsonObject;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.StrictJson;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -43,22 +44,25 @@ final class HuggingFaceTokenizer implements Tokenizer {
   static Tokenizer load(Path folder) {
     Path tokenizer = folder.resolve("tokenizer.json");
     if (Files.exists(tokenizer)) {
-      return of(tokenizer, StrictJson.readObject(tokenizer));
+      byte[] utf8 = StrictJson.readBytes(tokenizer);
+      // Of strict JSON there are no two readings: the library gets what was checked.
+      return of(
+          tokenizer,
+          StrictJson.parseObject(tokenizer.toString(), utf8),
+          new String(utf8, StandardCharsets.UTF_8));
     }
     Path vocabulary = folder.resolve("vocab.txt");
     if (Files.exists(vocabulary)) {
-      return of(vocabulary, WordPieceFile.read(vocabulary));
+      JsonObject json = WordPieceFile.read(vocabulary);
+      return of(vocabulary, json, json.toString());
     }
     throw new CheckpointException(folder + ": holds neither tokenizer.json nor vocab.txt");
   }
 
-  private static Tokenizer of(Path source, JsonObject json) {
+  private static Tokenizer of(Path source, JsonObject json, String text) {
     AbortGuard.check(source, json);
     Vocabulary vocabulary = Vocabulary.read(source, json);
     loadLibrary();
-    // Written anew, so that the library reads what was checked and not what else the file might
-    // mean to another parser.
-    String text = json.toString();
     long handle =
         failingWith(source + ": not a tokenizer: ", () -> NATIVE.createTokenizerFromString(text));
     NATIVE.disableTruncation(handle);
