@@ -3,22 +3,27 @@ package dev.panaformer.bench;
 import java.util.Arrays;
 
 /**
- * The kernels in float as one writes them for the vectoriser of HotSpot's C2: arrays on the heap,
- * loops over neighbouring outputs instead of sums, which C2 may not reorder, and a polynomial for
- * the exponential.
+ * The kernels in float as one writes them for the vectoriser of HotSpot's C2: loops over
+ * neighbouring outputs instead of sums, which C2 may not reorder; rows that are arrays of their
+ * own, so that all accesses of a loop have one index, since before JDK 26 C2 leaves loops scalar
+ * whose arrays are entered at different offsets; a polynomial for the exponential.
  */
 final class PlainJavaSide implements KernelSide {
   /** Tokens whose outputs stay in the L1 cache while four rows of weights pass. */
   private static final int TOKEN_BLOCK = 8;
 
   private final KernelInputs in;
-  private final float[] square; // [in, out], as up and down
-  private final float[] up;
-  private final float[] down;
+  private final float[][] square; // [in, out], as up and down
+  private final float[][] up;
+  private final float[][] down;
   private final float[] y;
   private final float[] intermediate;
-  private final float[] keys; // [headDim, tokens], of one head
-  private final float[] weights; // [tokens], of one query
+  private final float[][] sums; // [TOKEN_BLOCK, largest out]
+  private final float[][] queries; // [headDim, tokens], of one head
+  private final float[][] scores; // [keys, queries], of one head
+  private final float[][] context; // [headDim, tokens], of one head
+  private final float[] max; // [tokens]
+  private final float[] total; // [tokens]
 
   PlainJavaSide(KernelInputs in) {
     this.in = in;
@@ -27,15 +32,19 @@ final class PlainJavaSide implements KernelSide {
     down = transposed(in.down, in.hidden, in.intermediate);
     y = new float[in.largestOutput()];
     intermediate = new float[in.tokens * in.intermediate];
-    keys = new float[in.headDim() * in.tokens];
-    weights = new float[in.tokens];
+    sums = new float[TOKEN_BLOCK][Math.max(in.hidden, in.intermediate)];
+    queries = new float[in.headDim()][in.tokens];
+    scores = new float[in.tokens][in.tokens];
+    context = new float[in.headDim()][in.tokens];
+    max = new float[in.tokens];
+    total = new float[in.tokens];
   }
 
-  private static float[] transposed(float[] weight, int rows, int columns) {
-    float[] result = new float[weight.length];
+  private static float[][] transposed(float[] weight, int rows, int columns) {
+    float[][] result = new float[columns][rows];
     for (int i = 0; i < rows; i++) {
       for (int j = 0; j < columns; j++) {
-        result[j * rows + i] = weight[i * columns + j];
+        result[j][i] = weight[i * columns + j];
       }
     }
     return result;
@@ -43,97 +52,153 @@ final class PlainJavaSide implements KernelSide {
 
   @Override
   public void linear() {
-    linear(in.x, square, in.bias, y, in.tokens, in.hidden, in.hidden);
+    linear(in.x, square, in.bias, y);
   }
 
   @Override
   public void feedForward() {
-    linear(in.x, up, in.upBias, intermediate, in.tokens, in.intermediate, in.hidden);
+    linear(in.x, up, in.upBias, intermediate);
     gelu(intermediate, intermediate, in.tokens * in.intermediate);
-    linear(intermediate, down, in.bias, y, in.tokens, in.hidden, in.intermediate);
+    linear(intermediate, down, in.bias, y);
     for (int i = 0; i < in.tokens * in.hidden; i++) {
       y[i] += in.residual[i];
     }
   }
 
-  private static void linear(
-      float[] x, float[] weight, float[] bias, float[] y, int tokens, int out, int features) {
-    for (int first = 0; first < tokens; first += TOKEN_BLOCK) {
-      int end = Math.min(tokens, first + TOKEN_BLOCK);
+  private void linear(float[] x, float[][] weight, float[] bias, float[] y) {
+    int features = weight.length;
+    int out = bias.length;
+    for (int first = 0; first < in.tokens; first += TOKEN_BLOCK) {
+      int end = Math.min(in.tokens, first + TOKEN_BLOCK);
       for (int t = first; t < end; t++) {
-        System.arraycopy(bias, 0, y, t * out, out);
+        System.arraycopy(bias, 0, sums[t - first], 0, out);
       }
-      int k = 0;
-      for (; k + 3 < features; k += 4) {
+      for (int k = 0; k < features; k += 4) {
         for (int t = first; t < end; t++) {
-          addFour(x, t * features + k, weight, k * out, y, t * out, out);
+          addFour(x, t * features + k, 1, weight, k, sums[t - first], out);
         }
       }
-      for (; k < features; k++) {
-        for (int t = first; t < end; t++) {
-          add(x[t * features + k], weight, k * out, y, t * out, out);
-        }
+      for (int t = first; t < end; t++) {
+        System.arraycopy(sums[t - first], 0, y, t * out, out);
       }
     }
   }
 
-  /** {@code y += x0 w0 + x1 w1 + x2 w2 + x3 w3}: one load and store of y for four products. */
+  /**
+   * {@code y += x0 w0 + x1 w1 + x2 w2 + x3 w3}, the rows from {@code row} on, as many of the four
+   * as there are: one load and one store of y for four products.
+   */
   private static void addFour(
-      float[] x, int xStart, float[] w, int wStart, float[] y, int yStart, int count) {
-    float x0 = x[xStart];
-    float x1 = x[xStart + 1];
-    float x2 = x[xStart + 2];
-    float x3 = x[xStart + 3];
-    int w1 = wStart + count;
-    int w2 = w1 + count;
-    int w3 = w2 + count;
-    for (int j = 0; j < count; j++) {
-      float sum = Math.fma(x0, w[wStart + j], y[yStart + j]);
-      sum = Math.fma(x1, w[w1 + j], sum);
-      sum = Math.fma(x2, w[w2 + j], sum);
-      y[yStart + j] = Math.fma(x3, w[w3 + j], sum);
+      float[] x, int start, int stride, float[][] w, int row, float[] y, int count) {
+    if (row + 3 < w.length) {
+      addFour(
+          x[start],
+          x[start + stride],
+          x[start + 2 * stride],
+          x[start + 3 * stride],
+          w[row],
+          w[row + 1],
+          w[row + 2],
+          w[row + 3],
+          y,
+          count);
+    } else {
+      for (int i = row; i < w.length; i++) {
+        add(x[start + (i - row) * stride], w[i], y, count);
+      }
     }
   }
 
-  private static void add(float x, float[] w, int wStart, float[] y, int yStart, int count) {
+  private static void addFour(
+      float x0,
+      float x1,
+      float x2,
+      float x3,
+      float[] w0,
+      float[] w1,
+      float[] w2,
+      float[] w3,
+      float[] y,
+      int count) {
     for (int j = 0; j < count; j++) {
-      y[yStart + j] = Math.fma(x, w[wStart + j], y[yStart + j]);
+      float sum = Math.fma(x0, w0[j], y[j]);
+      sum = Math.fma(x1, w1[j], sum);
+      sum = Math.fma(x2, w2[j], sum);
+      y[j] = Math.fma(x3, w3[j], sum);
+    }
+  }
+
+  private static void add(float x, float[] w, float[] y, int count) {
+    for (int j = 0; j < count; j++) {
+      y[j] = Math.fma(x, w[j], y[j]);
     }
   }
 
   @Override
   public void attention() {
-    int row = 3 * in.hidden;
-    int headDim = in.headDim();
     int start = 0;
     for (int length : in.lengths) {
       for (int head = 0; head < in.heads; head++) {
-        int q = start * row + head * headDim;
-        int k = q + in.hidden;
-        for (int j = 0; j < length; j++) {
-          for (int d = 0; d < headDim; d++) {
-            keys[d * length + j] = in.qkv[k + j * row + d];
+        attend(start * 3 * in.hidden + head * in.headDim(), length);
+        for (int d = 0; d < in.headDim(); d++) {
+          for (int i = 0; i < length; i++) {
+            y[(start + i) * in.hidden + head * in.headDim() + d] = context[d][i] / total[i];
           }
-        }
-        int out = start * in.hidden + head * headDim;
-        for (int i = 0; i < length; i++) {
-          attend(q + i * row, k + in.hidden, row, length, out + i * in.hidden);
         }
       }
       start += length;
     }
   }
 
-  private void attend(int q, int v, int row, int length, int out) {
-    int headDim = in.headDim();
-    Arrays.fill(weights, 0, length, 0);
-    for (int d = 0; d < headDim; d++) {
-      add(in.qkv[q + d] * in.attentionScale(), keys, d * length, weights, 0, length);
+  /** One head of one sequence whose first query is at {@code q}: loops run over the queries. */
+  private void attend(int q, int length) {
+    int row = 3 * in.hidden;
+    int k = q + in.hidden;
+    int v = k + in.hidden;
+    for (int d = 0; d < in.headDim(); d++) {
+      for (int i = 0; i < length; i++) {
+        queries[d][i] = in.qkv[q + i * row + d] * in.attentionScale();
+      }
     }
-    softmax(weights, 0, weights, length);
-    Arrays.fill(y, out, out + headDim, 0);
+    Arrays.fill(max, 0, length, Float.NEGATIVE_INFINITY);
     for (int j = 0; j < length; j++) {
-      add(weights[j], in.qkv, v + j * row, y, out, headDim);
+      Arrays.fill(scores[j], 0, length, 0);
+      for (int d = 0; d < in.headDim(); d += 4) {
+        addFour(in.qkv, k + j * row + d, 1, queries, d, scores[j], length);
+      }
+      raise(max, scores[j], length);
+    }
+    Arrays.fill(total, 0, length, 0);
+    for (int j = 0; j < length; j++) {
+      exponentials(scores[j], max, total, length);
+    }
+    for (int d = 0; d < in.headDim(); d++) {
+      Arrays.fill(context[d], 0, length, 0);
+    }
+    for (int j = 0; j < length; j += 4) {
+      int keys = Math.min(4, length - j);
+      for (int d = 0; d < in.headDim(); d++) {
+        if (keys == 4) {
+          addFour(in.qkv, v + j * row + d, row, scores, j, context[d], length);
+        } else {
+          for (int i = j; i < length; i++) {
+            add(in.qkv[v + i * row + d], scores[i], context[d], length);
+          }
+        }
+      }
+    }
+  }
+
+  private static void raise(float[] max, float[] x, int count) {
+    for (int i = 0; i < count; i++) {
+      max[i] = Math.max(max[i], x[i]);
+    }
+  }
+
+  private static void exponentials(float[] x, float[] max, float[] total, int count) {
+    for (int i = 0; i < count; i++) {
+      x[i] = exp(x[i] - max[i]);
+      total[i] += x[i];
     }
   }
 
@@ -231,7 +296,9 @@ final class PlainJavaSide implements KernelSide {
       int row = s * in.hidden;
       Arrays.fill(y, row, row + in.hidden, 0);
       for (int t = 0; t < in.lengths[s]; t++, token++) {
-        add(1, in.x, token * in.hidden, y, row, in.hidden);
+        for (int i = 0; i < in.hidden; i++) {
+          y[row + i] += in.x[token * in.hidden + i];
+        }
       }
       float scale = inverseRoot(sumOfSquares(y, row, in.hidden));
       for (int i = row; i < row + in.hidden; i++) {
