@@ -41,8 +41,8 @@ static pf_ffn_params guarded_params(pf_engine *engine, const ffn_case *c) {
 static const float *check(const ffn_case *c) {
   const int64_t count = c->tokens * c->hidden;
   double *expected = case_doubles(count), *bound = case_doubles(count);
-  reference_ffn(c->x, c->up, c->up_bias, c->down, c->down_bias, c->residual, expected, bound, c->tokens, c->hidden,
-                c->intermediate, c->activation);
+  reference_ffn(c->x, NULL, NULL, c->up, c->up_bias, c->down, c->down_bias, c->residual, expected, bound, c->tokens,
+                c->hidden, c->intermediate, c->activation);
   float *first = case_floats(count);
   for (int32_t threads = 1; threads <= MOST_THREADS; threads++) {
     pf_engine *engine = tested_engine(threads);
