@@ -331,7 +331,12 @@ void reference_embedding(const pf_embedding_params *p, double *y, double *bound)
       z[j] = word + type + position;
       z_error = larger(z_error, 2 * UNIT * (fabs(word) + fabs(type) + fabs(position)));
     }
-    layer_norm_row(z, z_error, p->weight, p->bias, y + i * p->hidden, bound + i * p->hidden, p->hidden, p->eps);
+    if (p->weight)
+      layer_norm_row(z, z_error, p->weight, p->bias, y + i * p->hidden, bound + i * p->hidden, p->hidden, p->eps);
+    for (int64_t j = 0; j < p->hidden && !p->weight; j++) {
+      y[i * p->hidden + j] = z[j];
+      bound[i * p->hidden + j] = z_error;
+    }
   }
   free(z);
 }
