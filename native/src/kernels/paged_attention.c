@@ -198,9 +198,9 @@ static inline __attribute__((always_inline)) void add_values(const key_tile *til
 
 /* Queries, scores and sums of a block with few lanes. */
 typedef struct {
-  float q[ROW_LANES][PF_MAX_HEAD_DIM]; /* scaled */
-  float p[ROW_LANES][TILE_KEYS];       /* scores, then weights */
-  float y[ROW_LANES][PF_MAX_HEAD_DIM];
+  float q[ROW_LANES * PF_MAX_HEAD_DIM]; /* [lanes, PF_MAX_HEAD_DIM], scaled */
+  float p[ROW_LANES * TILE_KEYS];       /* [lanes, TILE_KEYS]: scores, then weights */
+  float y[ROW_LANES * PF_MAX_HEAD_DIM]; /* [lanes, PF_MAX_HEAD_DIM] */
   float max[ROW_LANES], sum[ROW_LANES], decay[ROW_LANES];
 } row_sums;
 
@@ -212,7 +212,7 @@ static float exp_of(float x) {
 
 /* Masks a lane's scores, turns them into weights, and adds these to its sum. */
 static void weigh_row(const query_block *b, const key_tile *tile, row_sums *s, int64_t lane) {
-  float *p = s->p[lane];
+  float *p = s->p + lane * TILE_KEYS;
   const int64_t position = b->position[lane] - tile->first;
   const int64_t end = min64(position + 1, tile->keys), begin = b->window ? position - b->window + 1 : 0;
   const int64_t stop = (tile->keys + VF_WIDTH - 1) / VF_WIDTH * VF_WIDTH;
@@ -238,17 +238,17 @@ static inline __attribute__((always_inline)) void attend_rows(const query_block 
   for (int64_t r = 0; r < tile->count; r++)
     for (int64_t i = 0; i < tile->runs[r].keys; i++) rows[keys++] = tile->runs[r].k + i * b->stride;
   for (int64_t key = 0; key < keys; key += VF_WIDTH)
-    score_keys(rows + key, min64(keys - key, VF_WIDTH), s->q[0], b->head_dim, s->p[0] + key, lanes);
+    score_keys(rows + key, min64(keys - key, VF_WIDTH), s->q, b->head_dim, s->p + key, lanes);
   for (int i = 0; i < lanes; i++) weigh_row(b, tile, s, i);
 
   /* As many vectors of values at a time as their sums for all lanes fit the registers. */
   const int most = VF_REGISTERS / 2 / lanes, vectors = most >= 4 ? 4 : most >= 2 ? 2 : 1;
   int64_t d = 0;
   for (; d + vectors * VF_WIDTH <= b->head_dim; d += vectors * VF_WIDTH)
-    add_values(tile, b->stride, s->p[0], s->decay, s->y[0], d, VF_WIDTH, lanes, vectors);
+    add_values(tile, b->stride, s->p, s->decay, s->y, d, VF_WIDTH, lanes, vectors);
   for (; d + VF_WIDTH <= b->head_dim; d += VF_WIDTH)
-    add_values(tile, b->stride, s->p[0], s->decay, s->y[0], d, VF_WIDTH, lanes, 1);
-  if (d < b->head_dim) add_values(tile, b->stride, s->p[0], s->decay, s->y[0], d, b->head_dim - d, lanes, 1);
+    add_values(tile, b->stride, s->p, s->decay, s->y, d, VF_WIDTH, lanes, 1);
+  if (d < b->head_dim) add_values(tile, b->stride, s->p, s->decay, s->y, d, b->head_dim - d, lanes, 1);
 }
 
 static void attend_few(const query_block *b, const key_tile *tile, row_sums *s) {
@@ -278,8 +278,8 @@ static void span_of_few(const paged_call *c, paged_block *b, int64_t first, int6
   const int64_t head_dim = q->head_dim;
   row_sums s;
   for (int64_t i = 0; i < q->queries; i++) {
-    for (int64_t d = 0; d < head_dim; d++) s.q[i][d] = c->params->scale * q->q[i][d];
-    memset(s.y[i], 0, (size_t)padded(head_dim) * sizeof(float));
+    for (int64_t d = 0; d < head_dim; d++) s.q[i * PF_MAX_HEAD_DIM + d] = c->params->scale * q->q[i][d];
+    memset(s.y + i * PF_MAX_HEAD_DIM, 0, (size_t)padded(head_dim) * sizeof(float));
     s.max[i] = -FLT_MAX;
     s.sum[i] = 0.0f;
   }
@@ -296,7 +296,7 @@ static void span_of_few(const paged_call *c, paged_block *b, int64_t first, int6
   for (int64_t d = 0; d < head_dim; d++) {
     float *y = q->sums.yt + d * BLOCK;
     vf_store(y, vf_zero());
-    for (int64_t i = 0; i < q->queries; i++) y[i] = s.y[i][d];
+    for (int64_t i = 0; i < q->queries; i++) y[i] = s.y[i * PF_MAX_HEAD_DIM + d];
   }
   q->sums.max[0] = vf_load(max);
   q->sums.sum[0] = vf_load(sum);
