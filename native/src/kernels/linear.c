@@ -35,6 +35,12 @@
 #define SPLIT_ROWS 28
 #endif
 
+/* Rows that are few: the stream of weights is the floor. */
+#define FEW_ROWS 8
+/* Panels that are then read side by side, and how many floats ahead of its use each of them is fetched. */
+#define STREAMS 4
+#define AHEAD(rows) ((rows) <= 2 ? 128 : 640)
+
 /* Floats of a cache line, and input features between two looks at what to fetch. */
 #define LINE 16
 #define FETCH_STEPS 16
@@ -108,34 +114,12 @@ static void finish(const linear_layer *layer, const linear_tile *tile, const flo
 #undef FINISH
 }
 
-/* The inner loop. `rows` is tile->rows, a constant wherever this is inlined. */
-static inline __attribute__((always_inline)) void multiply_rows(const linear_layer *layer, const linear_tile *tile,
-                                                                const int rows) {
-  const int64_t stride = tile->stride, k = layer->k;
-  const float *x = tile->x, *panel = tile->panel, *bias = tile->bias, *residual = tile->residual;
-  const float *ahead = tile->ahead;
+/* A tile's sums, [rows][2] vectors, to y. `rows` is tile->rows, a constant wherever this is inlined. */
+static inline __attribute__((always_inline)) void store_tile(const linear_layer *layer, const linear_tile *tile,
+                                                             vf (*sum)[2], const int rows) {
+  const float *bias = tile->bias, *residual = tile->residual;
+  const int64_t stride = tile->stride;
   float *y = tile->y;
-  for (int i = 0; i < rows; i++) {
-    __builtin_prefetch(y + i * stride, 1, 2);
-    __builtin_prefetch(y + i * stride + PANEL - 1, 1, 2);
-  }
-  vf sum[TILE_ROWS][2];
-#pragma GCC unroll 14
-  for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = vf_zero();
-  for (int64_t p = 0; p < k;) {
-    for (int64_t line = 0; line < tile->ahead_lines; line++) __builtin_prefetch(ahead + line * LINE, 0, 2);
-    ahead += tile->ahead_lines * LINE;
-    for (const int64_t stop = min64(p + FETCH_STEPS, k); p < stop; p++) {
-      const vf w0 = vf_load(panel + p * PANEL);
-      const vf w1 = vf_load(panel + p * PANEL + VF_WIDTH);
-#pragma GCC unroll 14
-      for (int i = 0; i < rows; i++) {
-        const vf a = vf_set1(x[i * k + p]);
-        sum[i][0] = vf_fma(a, w0, sum[i][0]);
-        sum[i][1] = vf_fma(a, w1, sum[i][1]);
-      }
-    }
-  }
   if (tile->columns == PANEL && layer->activation == PF_ACTIVATION_NONE) {
     const vf b0 = bias ? vf_load(bias) : vf_zero();
     const vf b1 = bias ? vf_load(bias + VF_WIDTH) : vf_zero();
@@ -158,6 +142,36 @@ static inline __attribute__((always_inline)) void multiply_rows(const linear_lay
     vf_store(sums + i * PANEL + VF_WIDTH, sum[i][1]);
   }
   finish(layer, tile, sums);
+}
+
+/* The inner loop. `rows` is tile->rows, a constant wherever this is inlined. */
+static inline __attribute__((always_inline)) void multiply_rows(const linear_layer *layer, const linear_tile *tile,
+                                                                const int rows) {
+  const int64_t stride = tile->stride, k = layer->k;
+  const float *x = tile->x, *panel = tile->panel, *ahead = tile->ahead;
+  float *y = tile->y;
+  for (int i = 0; i < rows; i++) {
+    __builtin_prefetch(y + i * stride, 1, 2);
+    __builtin_prefetch(y + i * stride + PANEL - 1, 1, 2);
+  }
+  vf sum[TILE_ROWS][2];
+#pragma GCC unroll 14
+  for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = vf_zero();
+  for (int64_t p = 0; p < k;) {
+    for (int64_t line = 0; line < tile->ahead_lines; line++) __builtin_prefetch(ahead + line * LINE, 0, 2);
+    ahead += tile->ahead_lines * LINE;
+    for (const int64_t stop = min64(p + FETCH_STEPS, k); p < stop; p++) {
+      const vf w0 = vf_load(panel + p * PANEL);
+      const vf w1 = vf_load(panel + p * PANEL + VF_WIDTH);
+#pragma GCC unroll 14
+      for (int i = 0; i < rows; i++) {
+        const vf a = vf_set1(x[i * k + p]);
+        sum[i][0] = vf_fma(a, w0, sum[i][0]);
+        sum[i][1] = vf_fma(a, w1, sum[i][1]);
+      }
+    }
+  }
+  store_tile(layer, tile, sum, rows);
 }
 
 static void multiply(const linear_layer *layer, const linear_tile *tile) {
@@ -186,6 +200,81 @@ static void multiply(const linear_layer *layer, const linear_tile *tile) {
 #undef ROWS
 }
 
+/*
+ * The inner loop for few rows: several panels side by side. `rows` and `streams` are constants wherever this is
+ * inlined; `tile` is that of the first panel.
+ */
+static inline __attribute__((always_inline)) void multiply_streams(const linear_layer *layer, linear_tile tile,
+                                                                   const int rows, const int streams) {
+  const int64_t k = layer->k, panel_floats = k * PANEL;
+  const int64_t ahead = AHEAD(rows) / PANEL;
+  const float *x = tile.x;
+  vf sum[STREAMS][FEW_ROWS][2];
+#pragma GCC unroll 4
+  for (int s = 0; s < streams; s++) {
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) sum[s][i][0] = sum[s][i][1] = vf_zero();
+  }
+  const float *panel = tile.panel, *fetch = panel + ahead * PANEL;
+  for (int64_t p = 0, stop = k > ahead ? k - ahead : 0;; stop = k) {
+    for (; p < stop; p++, panel += PANEL, fetch += PANEL) {
+      vf a[FEW_ROWS];
+#pragma GCC unroll 8
+      for (int i = 0; i < rows; i++) a[i] = vf_set1(x[i * k + p]);
+#pragma GCC unroll 4
+      for (int s = 0; s < streams; s++) {
+        const float *w = panel + s * panel_floats;
+        for (int line = 0; line < PANEL; line += LINE) __builtin_prefetch(fetch + s * panel_floats + line);
+        const vf w0 = vf_load(w), w1 = vf_load(w + VF_WIDTH);
+#pragma GCC unroll 8
+        for (int i = 0; i < rows; i++) {
+          sum[s][i][0] = vf_fma(a[i], w0, sum[s][i][0]);
+          sum[s][i][1] = vf_fma(a[i], w1, sum[s][i][1]);
+        }
+      }
+    }
+    if (p == k) break;
+    /* Behind the end of a panel lies the next one, which is another stream's: on to the panel that is this one's. */
+    fetch += (streams - 1) * panel_floats;
+  }
+#pragma GCC unroll 4
+  for (int s = 0; s < streams; s++) {
+    store_tile(layer, &tile, sum[s], rows);
+    if (tile.bias) tile.bias += PANEL;
+    if (tile.residual) tile.residual += PANEL;
+    tile.y += PANEL;
+  }
+}
+
+/* Panels that multiply_streams takes at a time for this many rows; 1: it is not for them. */
+static inline __attribute__((always_inline)) int streams_for(int64_t rows) {
+#if VF_REGISTERS == 32
+  return rows <= FEW_ROWS ? STREAMS : 1;
+#else
+  return rows <= 2 ? STREAMS : rows <= 4 ? 2 : 1;
+#endif
+}
+
+static void multiply_few(const linear_layer *layer, const linear_tile *tile) {
+#define ROWS(r)                                                                                                        \
+  case r:                                                                                                              \
+    multiply_streams(layer, *tile, r, streams_for(r));                                                                 \
+    break;
+  switch (tile->rows) {
+    ROWS(1)
+    ROWS(2)
+    ROWS(3)
+    ROWS(4)
+#if VF_REGISTERS == 32
+    ROWS(5)
+    ROWS(6)
+    ROWS(7)
+    ROWS(8)
+#endif
+  }
+#undef ROWS
+}
+
 /* One panel for all rows, tile after tile. residual and y are those of its first output feature. */
 static void multiply_panel(const linear_layer *layer, int64_t panel, const float *x, const float *residual, float *y,
                            int64_t stride, int64_t rows) {
@@ -209,28 +298,55 @@ static void multiply_panel(const linear_layer *layer, int64_t panel, const float
   }
 }
 
+/* Panels first .. end - 1 for all rows. residual and y are those of the first one's first output feature. */
+static void multiply_panels(const linear_layer *layer, int64_t first, int64_t end, const float *x,
+                            const float *residual, float *y, int64_t stride, int64_t rows) {
+  const int streams = streams_for(rows);
+  for (int64_t panel = first; panel < end;) {
+    const int64_t column = panel * PANEL, at = (panel - first) * PANEL;
+    if (streams > 1 && panel + streams <= end && column + streams * PANEL <= layer->n) {
+      const linear_tile tile = {
+          .x = x,
+          .panel = layer->panels + column * layer->k,
+          .bias = layer->bias ? layer->bias + column : NULL,
+          .residual = residual ? residual + at : NULL,
+          .y = y + at,
+          .stride = stride,
+          .rows = rows,
+          .columns = PANEL,
+      };
+      multiply_few(layer, &tile);
+      panel += streams;
+    } else {
+      multiply_panel(layer, panel, x, residual ? residual + at : NULL, y + at, stride, rows);
+      panel++;
+    }
+  }
+}
+
 void PF_KERNEL(linear_panels)(const linear_layer *layer, const float *x, float *y, int64_t stride, int64_t rows,
                               int64_t first, int64_t end) {
-  for (int64_t panel = first; panel < end; panel++)
-    multiply_panel(layer, panel, x, NULL, y + (panel - first) * PANEL, stride, rows);
+  multiply_panels(layer, first, end, x, NULL, y, stride, rows);
 }
 
 typedef struct {
   const linear_layer *layer;
   const float *x, *residual;
   float *y;
-  int64_t rows, blocks; /* of rows */
+  int64_t rows, blocks;       /* of rows */
+  int64_t part_panels, parts; /* of the output features */
 } linear_call;
 
-/* One panel for one block of rows; panels vary fastest, so that neighbouring tasks share rows of x. */
+/* A few panels for one block of rows; panels vary fastest, so that neighbouring tasks share rows of x. */
 static void run_task(const void *context, int64_t task, int32_t thread) {
   (void)thread;
   const linear_call *c = context;
   const linear_layer *l = c->layer;
-  const int64_t panels = panel_count(l->n), panel = task % panels, block = task / panels;
+  const int64_t part = task % c->parts, block = task / c->parts;
   const int64_t begin = c->rows * block / c->blocks, rows = c->rows * (block + 1) / c->blocks - begin;
-  const int64_t at = begin * l->n + panel * PANEL;
-  multiply_panel(l, panel, c->x + begin * l->k, c->residual ? c->residual + at : NULL, c->y + at, l->n, rows);
+  const int64_t first = part * c->part_panels, end = min64(first + c->part_panels, panel_count(l->n));
+  const int64_t at = begin * l->n + first * PANEL;
+  multiply_panels(l, first, end, c->x + begin * l->k, c->residual ? c->residual + at : NULL, c->y + at, l->n, rows);
 }
 
 void PF_KERNEL(linear_run)(pf_engine *engine, const linear_layer *layer, const float *x, const float *residual,
@@ -243,8 +359,10 @@ void PF_KERNEL(linear_run)(pf_engine *engine, const linear_layer *layer, const f
    * the weights are what takes time, and every thread keeps to its own panels. */
   const int32_t threads = pf_engine_threads(engine);
   if (rows >= SPLIT_ROWS * threads) blocks = (blocks + threads - 1) / threads * threads;
-  const linear_call call = {layer, x, residual, y, rows, blocks};
-  pf_parallel_for(engine, blocks * panel_count(layer->n), run_task, &call);
+  const int64_t panels = panel_count(layer->n), streams = streams_for(rows);
+  const int64_t part_panels = panels >= 2 * streams * threads ? streams : 1;
+  const linear_call call = {layer, x, residual, y, rows, blocks, part_panels, (panels + part_panels - 1) / part_panels};
+  pf_parallel_for(engine, blocks * call.parts, run_task, &call);
 }
 
 pf_status PF_KERNEL(linear_open)(const void *packed, const float *bias, int64_t n, int64_t k, pf_activation activation,
