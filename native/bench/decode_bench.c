@@ -13,12 +13,8 @@
 
 #include "bench.h"
 
-#ifndef ROUNDS
 #define ROUNDS 9
-#endif
-#ifndef ARENA_BYTES
 #define ARENA_BYTES (INT64_C(512) << 20)
-#endif
 
 typedef struct {
   pf_engine *engine;
