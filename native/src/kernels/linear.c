@@ -144,7 +144,7 @@ static inline __attribute__((always_inline)) void store_tile(const linear_layer 
     }
     return;
   }
-  float sums[TILE_ROWS * PANEL];
+  float sums[(TILE_ROWS > FEW_ROWS ? TILE_ROWS : FEW_ROWS) * PANEL];
 #pragma GCC unroll 14
   for (int i = 0; i < rows; i++) {
     vf_store(sums + i * PANEL, sum[i][0]);
