@@ -9,12 +9,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -66,26 +64,22 @@ class WorkspacePoolTest {
   @Test
   void closingWaitsForLeasesAndRefusesThoseThatWait() throws Exception {
     WorkspacePool pool = new WorkspacePool("the model", 1);
-    Workspace leased = pool.lease();
-    try (ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor()) {
-      CountDownLatch started = new CountDownLatch(2);
-      Future<?> waiting =
-          executor.submit(() -> {
-            started.countDown();
-            assertRefused(pool);
-          });
-      Future<?> closing =
-          executor.submit(() -> {
-            started.countDown();
-            pool.close();
-          });
-      started.await();
-      assertThrows(TimeoutException.class, () -> closing.get(50, TimeUnit.MILLISECONDS));
+    FutureTask<Void> waiting = new FutureTask<>(() -> assertRefused(pool), null);
+    FutureTask<Void> closing = new FutureTask<>(pool::close, null);
+    try (Workspace leased = pool.lease()) {
+      // One after the other, so that the first does wait for the lease and not find the pool
+      // closed.
+      for (FutureTask<Void> task : List.of(waiting, closing)) {
+        Thread thread = Thread.ofVirtual().start(task);
+        while (thread.getState() != Thread.State.WAITING) {
+          Thread.sleep(1);
+        }
+      }
       assertFalse(waiting.isDone());
-      leased.close();
-      closing.get();
-      waiting.get();
+      assertFalse(closing.isDone());
     }
+    closing.get();
+    waiting.get();
     assertRefused(pool);
     pool.close();
   }
