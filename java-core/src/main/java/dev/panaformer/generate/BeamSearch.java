@@ -109,12 +109,12 @@ final class BeamSearch {
   /**
    * Continues every hypothesis by a token.
    *
-   * @param candidates at least {@link #candidates} of each row, ordered by log-probability, and
-   *     {@code logSumExp} what turns their values into it
+   * @param candidates at least {@link #candidates} of each row
    * @param firstRow the row of the first running hypothesis
+   * @param logSumExp for each running hypothesis, what makes log-probabilities of its values
    */
-  void step(Candidates candidates, int firstRow, int vocabulary) {
-    List<Continuation> best = continuations(candidates, firstRow, vocabulary);
+  void step(Candidates candidates, int firstRow, float[] logSumExp, int vocabulary) {
+    List<Continuation> best = continuations(candidates, firstRow, logSumExp, vocabulary);
     collect(best);
     List<Continuation> next =
         IntStream.range(0, best.size())
@@ -141,7 +141,8 @@ final class BeamSearch {
             || best.stream().allMatch(Continuation::ended);
   }
 
-  private List<Continuation> continuations(Candidates candidates, int firstRow, int vocabulary) {
+  private List<Continuation> continuations(
+      Candidates candidates, int firstRow, float[] logSumExp, int vocabulary) {
     int count = candidates(vocabulary);
     record Choice(int beam, int id, float score) {}
     List<Choice> choices = new ArrayList<>(running.length * count);
@@ -149,7 +150,7 @@ final class BeamSearch {
       int row = firstRow + b;
       candidates.requireFinite(row, length);
       for (int i = 0; i < count; i++) {
-        float logProbability = candidates.value(row, i) - candidates.logSumExp(row);
+        float logProbability = candidates.value(row, i) - logSumExp[b];
         choices.add(new Choice(b, candidates.id(row, i), logProbability + scores[b]));
       }
     }

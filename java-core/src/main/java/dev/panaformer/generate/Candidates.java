@@ -14,17 +14,21 @@ import java.lang.foreign.MemorySegment;
  *     inverse temperature
  * @param count tokens of each row
  */
-record Candidates(MemorySegment values, MemorySegment ids, MemorySegment logSumExp, int count) {
+public record Candidates(
+    MemorySegment values, MemorySegment ids, MemorySegment logSumExp, int count) {
 
-  float value(int row, int i) {
+  /** The logit of the row's {@code i}-th best token. */
+  public float value(int row, int i) {
     return values.getAtIndex(JAVA_FLOAT, (long) row * count + i);
   }
 
-  int id(int row, int i) {
+  /** The row's {@code i}-th best token. */
+  public int id(int row, int i) {
     return ids.getAtIndex(JAVA_INT, (long) row * count + i);
   }
 
-  float logSumExp(int row) {
+  /** The logarithm of the row's sum. */
+  public float logSumExp(int row) {
     return logSumExp.getAtIndex(JAVA_FLOAT, row);
   }
 

@@ -111,6 +111,7 @@ public record GenerationOptions(
         "temperature",
         temperature,
         "0 for a beam search, which draws nothing");
+    require(beams == 1 || !logProbabilities, "logProbabilities", true, "false for a beam search");
     for (String stop : stopStrings) {
       require(!stop.isEmpty(), "stopStrings", stopStrings, "none of them empty");
     }

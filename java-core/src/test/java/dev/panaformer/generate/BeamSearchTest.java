@@ -94,8 +94,7 @@ class BeamSearchTest {
         penalize(rows[b], h, options, prompt, ends);
       }
       Candidates best = Rows.candidates(search.candidates(VOCABULARY), 1, rows);
-      MemorySegment zeros = MemorySegment.ofArray(new float[rows.length]);
-      search.step(new Candidates(best.values(), best.ids(), zeros, best.count()), 0, VOCABULARY);
+      search.step(best, 0, new float[rows.length], VOCABULARY);
       assertEquals(search.running().length, search.parents().length);
     }
     return search;
@@ -130,10 +129,19 @@ class BeamSearchTest {
       for (int b = 0; b < rows.length; b++) {
         rows[b] = new float[] {0, 1, -1};
       }
-      search.step(Rows.candidates(search.candidates(3), 1, rows), 0, 3);
+      Candidates best = Rows.candidates(search.candidates(3), 1, rows);
+      search.step(best, 0, sums(best, rows.length), 3);
     }
     assertArrayEquals(new int[] {1, 1, 1}, search.best());
     assertTrue(search.bestScore() < 0);
+  }
+
+  private static float[] sums(Candidates candidates, int rows) {
+    float[] sums = new float[rows];
+    for (int row = 0; row < rows; row++) {
+      sums[row] = candidates.logSumExp(row);
+    }
+    return sums;
   }
 
   private static int[] ints(JsonArray array) {

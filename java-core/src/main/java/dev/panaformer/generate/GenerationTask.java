@@ -1,0 +1,84 @@
+package dev.panaformer.generate;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Set;
+
+/** What all tasks that generate have in common: how they end. */
+abstract class GenerationTask extends Task {
+  final Generation generation;
+  final GenerationOptions options;
+  final int vocabulary;
+  final int contextLength;
+  final int blockTokens;
+  private final Set<Integer> ends;
+  private boolean done;
+
+  /**
+   * @param ends tokens that end the text
+   * @param shape the model's numbers; it computes nothing yet
+   */
+  GenerationTask(Generation generation, Set<Integer> ends, Decoder shape) {
+    this.generation = generation;
+    this.options = generation.options();
+    this.ends = ends;
+    this.vocabulary = shape.vocabulary();
+    this.contextLength = shape.contextLength();
+    this.blockTokens = shape.blockTokens();
+  }
+
+  boolean isEnd(int id) {
+    return ends.contains(id);
+  }
+
+  int endCount() {
+    return ends.size();
+  }
+
+  /** Whether it is too early for an end. */
+  boolean suppressesEnds(int generated) {
+    return generated < options.minNewTokens() && !ends.isEmpty();
+  }
+
+  void suppressEnds(MemorySegment logits, long offset) {
+    for (int end : ends) {
+      logits.setAtIndex(JAVA_FLOAT, offset + end, Float.NEGATIVE_INFINITY);
+    }
+  }
+
+  void finish(FinishReason reason) {
+    done = true;
+    generation.finish(reason);
+  }
+
+  @Override
+  void checkInterrupted() {
+    if (generation.isCancelled()) {
+      finish(FinishReason.CANCELLED);
+    } else if (generation.isOverdue()) {
+      finish(FinishReason.DEADLINE);
+    }
+  }
+
+  @Override
+  void cancel() {
+    generation.cancel();
+  }
+
+  @Override
+  boolean done() {
+    return done;
+  }
+
+  @Override
+  void fail(RuntimeException cause) {
+    done = true;
+    generation.fail(cause);
+  }
+
+  @Override
+  CacheShortage cacheShortage() {
+    return options.cacheShortage();
+  }
+}

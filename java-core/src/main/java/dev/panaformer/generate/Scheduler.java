@@ -1,0 +1,533 @@
+package dev.panaformer.generate;
+
+import dev.panaformer.kernel.CacheExhaustedException;
+import java.lang.System.Logger.Level;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Function;
+
+/**
+ * Runs all generations of one model together: continuous batching (Yu et al. 2022). One thread
+ * repeats a step, which computes the next token of every text under way and a piece of every prompt
+ * that is still being read, in one batched pass. Texts join and leave between steps. A long prompt
+ * is read in pieces, so that it delays others by no more than {@code stepTokens} a step; prompts
+ * share that room evenly.
+ *
+ * <p>A text is let in when the cache has room for all that it may yet become, in order of arrival;
+ * so that none is ever stopped, or computed twice, for want of room. The thread is parked while
+ * there is nothing to do. What fails in a pass fails the texts concerned and no others.
+ *
+ * <p>Thread-safe. {@link #close} refuses further texts and waits for those under way; a thread that
+ * is interrupted while it waits there cancels them.
+ */
+public final class Scheduler implements AutoCloseable {
+  private static final System.Logger LOGGER = System.getLogger(Scheduler.class.getName());
+
+  /** Rows whose logits are in memory at once: what bounds that memory. */
+  private static final int LOGIT_ROWS = 32;
+
+  /** Tells the thread that no task follows. */
+  private static final Object END = new Object();
+
+  private final String name;
+  private final Decoder decoder;
+  private final Set<Integer> endTokens;
+  private final Function<int[], String> decode;
+  private final int maxSequences;
+  private final int stepTokens;
+
+  private final Object submission = new Object();
+  private final LinkedBlockingQueue<Object> arrivals = new LinkedBlockingQueue<>();
+  private final Thread thread;
+  private boolean closed;
+  private volatile boolean abandoned;
+
+  // The thread's own.
+  private final List<Task> waiting = new ArrayList<>();
+  private final List<Task> live = new ArrayList<>();
+  private boolean ending;
+  private int usedBlocks;
+  private int usedWidth;
+
+  /**
+   * @param name whose texts these are, for messages
+   * @param decoder used by this alone from now on, and closed with it
+   * @param endTokens the model's own
+   * @param decode text of ids; null if there is no tokenizer
+   * @param maxSequences how many sequences a step continues at most
+   * @param stepTokens how many tokens a step computes at most, unless there are more sequences; at
+   *     least half as many are kept for prompts
+   */
+  public Scheduler(
+      String name,
+      Decoder decoder,
+      Set<Integer> endTokens,
+      Function<int[], String> decode,
+      int maxSequences,
+      int stepTokens) {
+    if (maxSequences < 1 || stepTokens < 1) {
+      throw new IllegalArgumentException(
+          "maxSequences is " + maxSequences + ", stepTokens " + stepTokens + ", at least 1 each");
+    }
+    this.name = name;
+    this.decoder = decoder;
+    this.endTokens = Set.copyOf(endTokens);
+    this.decode = decode;
+    this.maxSequences = maxSequences;
+    this.stepTokens = stepTokens;
+    this.thread = new Thread(this::run, "panaformer-scheduler");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  /**
+   * Begins to continue a text.
+   *
+   * @throws IllegalArgumentException if the prompt has no tokens, or more than the context and the
+   *     options refuse it; or if there are more beams than sequences, or stop strings without a
+   *     tokenizer
+   * @throws IndexOutOfBoundsException if an id is outside the vocabulary
+   * @throws CacheExhaustedException if the whole cache is too small for the text
+   * @throws IllegalStateException if this is closed
+   */
+  public Generation generate(int[] prompt, GenerationOptions options) {
+    if (options.beams() > maxSequences) {
+      throw new IllegalArgumentException(
+          options.beams() + " beams, " + name + " runs at most " + maxSequences + " sequences");
+    }
+    if (!options.stopStrings().isEmpty() && decode == null) {
+      throw new IllegalArgumentException("stopStrings for " + name + ", which has no tokenizer");
+    }
+    for (int id : options.stopIds()) {
+      requireId("a stop id", id);
+    }
+    int[] read = fit(prompt, options.contextOverflow());
+    long seed = options.seed().orElseGet(ThreadLocalRandom.current()::nextLong);
+    Generation generation = new Generation(read, options, seed, decode);
+    Set<Integer> ends = new HashSet<>(options.stopIds());
+    if (options.stopAtEndToken()) {
+      ends.addAll(endTokens);
+    }
+    submit(
+        options.beams() > 1
+            ? new BeamTask(generation, read, ends, decoder, decode)
+            : new SampleTask(generation, read, ends, decoder));
+    return generation;
+  }
+
+  /**
+   * The log-probabilities of a text's tokens, each after those before it. Waits for them.
+   *
+   * @param first the first token of interest, at least 1
+   * @return one for each token from {@code first} on
+   * @throws IllegalArgumentException if the text is longer than the context by more than a token
+   * @throws IndexOutOfBoundsException if an id is outside the vocabulary
+   * @throws CancellationException if the thread is interrupted
+   */
+  public float[] score(int[] ids, int first) {
+    if (first < 1 || first >= ids.length) {
+      throw new IllegalArgumentException(
+          "the first token to score is " + first + ", expected 1 to " + (ids.length - 1));
+    }
+    if (ids.length - 1 > decoder.contextLength()) {
+      throw tooLong("text", ids.length, decoder.contextLength() + 1);
+    }
+    requireIds(ids);
+    ScoreTask task = new ScoreTask(ids.clone(), first, decoder);
+    submit(task);
+    try {
+      return task.end().get();
+    } catch (InterruptedException e) {
+      task.cancel();
+      Thread.currentThread().interrupt();
+      throw new CancellationException("interrupted while scoring a text");
+    } catch (ExecutionException e) {
+      throw e.getCause() instanceof RuntimeException cause ? cause : new CompletionException(e);
+    }
+  }
+
+  private int[] fit(int[] prompt, ContextOverflow overflow) {
+    if (prompt.length == 0) {
+      throw new IllegalArgumentException("a prompt without tokens");
+    }
+    requireIds(prompt);
+    int context = decoder.contextLength();
+    if (prompt.length <= context) {
+      return prompt.clone();
+    }
+    if (overflow == ContextOverflow.REFUSE) {
+      throw tooLong("prompt", prompt.length, context);
+    }
+    return Arrays.copyOfRange(prompt, prompt.length - context, prompt.length);
+  }
+
+  private IllegalArgumentException tooLong(String what, int tokens, int most) {
+    return new IllegalArgumentException(
+        name + ": a " + what + " of " + tokens + " tokens, at most " + most + " are allowed");
+  }
+
+  private void requireIds(int[] ids) {
+    for (int i = 0; i < ids.length; i++) {
+      if (ids[i] < 0 || ids[i] >= decoder.vocabulary()) {
+        requireId("token " + i, ids[i]);
+      }
+    }
+  }
+
+  private void requireId(String what, int id) {
+    if (id < 0 || id >= decoder.vocabulary()) {
+      throw new IndexOutOfBoundsException(
+          what + " has id " + id + ", the model has " + decoder.vocabulary());
+    }
+  }
+
+  private void submit(Task task) {
+    if (task.blocks() > decoder.blocks()) {
+      throw new CacheExhaustedException(task.blocks(), decoder.blocks(), decoder.blocks());
+    }
+    synchronized (submission) {
+      if (closed) {
+        throw new IllegalStateException(name + " is closed");
+      }
+      arrivals.add(task);
+    }
+  }
+
+  private void run() {
+    while (true) {
+      receive();
+      if (ending && waiting.isEmpty() && live.isEmpty()) {
+        return;
+      }
+      try {
+        step();
+      } catch (Throwable e) {
+        // Nothing here throws but for want of memory and the like; whoever waits must hear of it.
+        LOGGER.log(Level.ERROR, "a step of " + name + " failed", e);
+        RuntimeException cause = new IllegalStateException(name + ": a step failed: " + e, e);
+        live.forEach(task -> fail(task, cause));
+      }
+      live.removeIf(this::released);
+    }
+  }
+
+  /** Takes what has arrived; with nothing else to do, waits for it. */
+  private void receive() {
+    if (waiting.isEmpty() && live.isEmpty() && !ending) {
+      try {
+        receive(arrivals.take());
+      } catch (InterruptedException e) {
+        // Nobody has reason to interrupt this thread.
+      }
+    }
+    for (Object next = arrivals.poll(); next != null; next = arrivals.poll()) {
+      receive(next);
+    }
+  }
+
+  private void receive(Object arrival) {
+    if (arrival == END) {
+      ending = true;
+    } else {
+      waiting.add((Task) arrival);
+    }
+  }
+
+  private void step() {
+    for (List<Task> tasks : List.of(live, waiting)) {
+      for (Task task : tasks) {
+        if (abandoned) {
+          task.cancel();
+        }
+        guarded(task, task::checkInterrupted);
+      }
+    }
+    live.removeIf(this::released);
+    waiting.removeIf(Task::done);
+    admit();
+    List<Task> planned = pass(budgets());
+    choose(planned);
+  }
+
+  private boolean released(Task task) {
+    if (!task.done()) {
+      return false;
+    }
+    task.release();
+    usedBlocks -= task.blocks();
+    usedWidth -= task.width();
+    return true;
+  }
+
+  private void admit() {
+    boolean queued = false;
+    for (Iterator<Task> i = waiting.iterator(); i.hasNext(); ) {
+      Task task = i.next();
+      int free = decoder.blocks() - usedBlocks;
+      boolean room = task.blocks() <= free;
+      if (!queued && room && task.width() <= maxSequences - usedWidth) {
+        i.remove();
+        live.add(task);
+        usedBlocks += task.blocks();
+        usedWidth += task.width();
+        guarded(task, () -> task.start(decoder));
+      } else if (!room && task.cacheShortage() == CacheShortage.FAIL) {
+        i.remove();
+        task.fail(new CacheExhaustedException(task.blocks(), free, decoder.blocks()));
+      } else {
+        queued = true;
+      }
+    }
+  }
+
+  private record Budget(Task task, int tokens) {}
+
+  /**
+   * One token for each sequence that decodes, and an even share of the rest for each that reads.
+   */
+  private List<Budget> budgets() {
+    List<Task> going = live.stream().filter(task -> !task.done()).toList();
+    int decoding = going.stream().filter(t -> !t.reading()).mapToInt(Task::pending).sum();
+    int readers = (int) going.stream().filter(Task::reading).count();
+    int rest = Math.max(stepTokens - decoding, (stepTokens + 1) / 2);
+    List<Budget> budgets = new ArrayList<>();
+    for (Task task : going) {
+      int tokens = task.pending();
+      if (task.reading()) {
+        tokens = Math.min(tokens, Task.ceilDiv(rest, readers--));
+        rest -= tokens;
+      }
+      if (tokens > 0) {
+        budgets.add(new Budget(task, tokens));
+      }
+    }
+    return budgets;
+  }
+
+  /** Where the tokens of a task begin in the pass, by the order of {@code planned}. */
+  private final List<Integer> starts = new ArrayList<>();
+
+  /**
+   * Computes the pass. If it fails as a whole, each of its tasks is tried alone, which finds out
+   * whose fault it was.
+   */
+  private List<Task> pass(List<Budget> budgets) {
+    if (budgets.isEmpty()) {
+      return List.of();
+    }
+    List<Task> planned = new ArrayList<>();
+    try {
+      decoder.begin();
+      starts.clear();
+      int tokens = 0;
+      for (Budget budget : budgets) {
+        planned.add(budget.task);
+        starts.add(tokens);
+        budget.task.plan(budget.tokens);
+        tokens += budget.task.planned();
+      }
+      decoder.forward();
+      return planned;
+    } catch (RuntimeException e) {
+      planned.forEach(Task::undo);
+      if (budgets.size() == 1) {
+        fail(budgets.get(0).task, e);
+        return List.of();
+      }
+    }
+    for (Budget budget : budgets) {
+      choose(pass(List.of(budget)));
+    }
+    return List.of();
+  }
+
+  /** Some rows of a task, the first of them a token of the pass. */
+  private record Wanted(Task task, int token, int rows) {}
+
+  private void choose(List<Task> planned) {
+    List<Wanted> fused = new ArrayList<>();
+    List<Wanted> unfused = new ArrayList<>();
+    for (int i = 0; i < planned.size(); i++) {
+      Task task = planned.get(i);
+      int end = starts.get(i) + task.planned();
+      int rows = task.rows();
+      if (rows > 0 && !task.needsLogits()) {
+        fused.add(new Wanted(task, end - rows, rows));
+      } else {
+        for (int token = end - rows; token < end; token += LOGIT_ROWS) {
+          // A search is judged as a whole; its beams are few.
+          int count = task.candidates() > 1 ? rows : Math.min(LOGIT_ROWS, end - token);
+          unfused.add(new Wanted(task, token, count));
+          if (count == rows) {
+            break;
+          }
+        }
+      }
+    }
+    if (!fused.isEmpty()) {
+      unfused.addAll(chooseFused(fused));
+    }
+    List<Wanted> group = new ArrayList<>();
+    int rows = 0;
+    for (Wanted wanted : unfused) {
+      if (rows > 0 && rows + wanted.rows > LOGIT_ROWS) {
+        chooseByLogits(group);
+        group.clear();
+        rows = 0;
+      }
+      group.add(wanted);
+      rows += wanted.rows;
+    }
+    if (rows > 0) {
+      chooseByLogits(group);
+    }
+  }
+
+  /** Returns those for whom the candidates are not enough. */
+  private List<Wanted> chooseFused(List<Wanted> group) {
+    List<Wanted> undecided = new ArrayList<>();
+    try {
+      int[] tokens = tokens(group);
+      Candidates candidates =
+          decoder.best(tokens, tokens.length, candidates(group), inverseTemperatures(group));
+      int row = 0;
+      for (Wanted wanted : group) {
+        int first = row;
+        guarded(
+            wanted.task,
+            () -> {
+              if (!wanted.task.accept(candidates, first, wanted.rows, null, 0)) {
+                undecided.add(wanted);
+              }
+            });
+        row += wanted.rows;
+      }
+    } catch (RuntimeException e) {
+      group.forEach(wanted -> fail(wanted.task, e));
+    }
+    return undecided;
+  }
+
+  private void chooseByLogits(List<Wanted> group) {
+    try {
+      int[] tokens = tokens(group);
+      int rows = tokens.length;
+      MemorySegment logits = decoder.logits(tokens, rows);
+      if (group.stream().anyMatch(wanted -> wanted.task.adjusts())) {
+        adjust(group, logits, rows);
+      }
+      Candidates candidates =
+          decoder.best(logits, rows, candidates(group), inverseTemperatures(group));
+      int row = 0;
+      for (Wanted wanted : group) {
+        int first = row;
+        long offset = (long) row * decoder.vocabulary();
+        guarded(
+            wanted.task, () -> wanted.task.accept(candidates, first, wanted.rows, logits, offset));
+        row += wanted.rows;
+      }
+    } catch (RuntimeException e) {
+      group.forEach(wanted -> fail(wanted.task, e));
+    }
+  }
+
+  private void adjust(List<Wanted> group, MemorySegment logits, int rows) {
+    float[] ones = new float[rows];
+    Arrays.fill(ones, 1);
+    Candidates best = decoder.best(logits, rows, 1, ones);
+    float[] sums = new float[rows];
+    for (int i = 0; i < rows; i++) {
+      sums[i] = best.logSumExp(i);
+    }
+    int row = 0;
+    for (Wanted wanted : group) {
+      if (wanted.task.adjusts()) {
+        long offset = (long) row * decoder.vocabulary();
+        int first = row;
+        guarded(wanted.task, () -> wanted.task.adjust(logits, offset, sums, first));
+      }
+      row += wanted.rows;
+    }
+  }
+
+  private static int[] tokens(List<Wanted> group) {
+    int[] tokens = new int[group.stream().mapToInt(Wanted::rows).sum()];
+    int row = 0;
+    for (Wanted wanted : group) {
+      for (int i = 0; i < wanted.rows; i++) {
+        tokens[row++] = wanted.token + i;
+      }
+    }
+    return tokens;
+  }
+
+  private static float[] inverseTemperatures(List<Wanted> group) {
+    float[] values = new float[group.stream().mapToInt(Wanted::rows).sum()];
+    int row = 0;
+    for (Wanted wanted : group) {
+      for (int i = 0; i < wanted.rows; i++) {
+        values[row++] = wanted.task.inverseTemperature();
+      }
+    }
+    return values;
+  }
+
+  private static int candidates(List<Wanted> group) {
+    return group.stream().mapToInt(wanted -> wanted.task.candidates()).max().orElseThrow();
+  }
+
+  /** What a task throws is that task's affair. */
+  private static void guarded(Task task, Runnable action) {
+    if (task.done()) {
+      return;
+    }
+    try {
+      action.run();
+    } catch (RuntimeException e) {
+      fail(task, e);
+    }
+  }
+
+  private static void fail(Task task, RuntimeException cause) {
+    task.fail(cause);
+  }
+
+  /**
+   * Refuses further texts, waits for those under way, and closes the decoder. Closing again does
+   * nothing.
+   */
+  @Override
+  public void close() {
+    synchronized (submission) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      arrivals.add(END);
+    }
+    boolean interrupted = false;
+    while (true) {
+      try {
+        thread.join();
+        break;
+      } catch (InterruptedException e) {
+        abandoned = true;
+        interrupted = true;
+      }
+    }
+    decoder.close();
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}
