@@ -27,10 +27,11 @@ final class BeamTask extends GenerationTask {
   BeamTask(
       Generation generation,
       int[] prompt,
+      Prefix prefix,
       Set<Integer> ends,
       Decoder shape,
       Function<int[], String> decode) {
-    super(generation, ends, shape);
+    super(generation, prefix, ends, shape);
     this.prompt = prompt;
     this.decode = decode;
     int room = contextLength - prompt.length + 1;
@@ -49,7 +50,7 @@ final class BeamTask extends GenerationTask {
   int blocks() {
     int all = ceilDiv(prompt.length + maxNewTokens - 1, blockTokens);
     int shared = prompt.length / blockTokens;
-    return shared + options.beams() * (all - shared);
+    return shared - sharedBlocks(prompt.length) + options.beams() * (all - shared);
   }
 
   @Override
@@ -60,7 +61,7 @@ final class BeamTask extends GenerationTask {
   @Override
   void start(Decoder decoder) {
     this.decoder = decoder;
-    sequences = new Decoder.Sequence[] {decoder.open()};
+    sequences = new Decoder.Sequence[] {open(decoder, prompt.length)};
   }
 
   @Override

@@ -12,20 +12,38 @@ abstract class GenerationTask extends Task {
   final int vocabulary;
   final int contextLength;
   final int blockTokens;
+  private final Prefix prefix;
   private final Set<Integer> ends;
   private boolean done;
 
   /**
+   * @param prefix what the prompt begins with; or null
    * @param ends tokens that end the text
    * @param shape the model's numbers; it computes nothing yet
    */
-  GenerationTask(Generation generation, Set<Integer> ends, Decoder shape) {
+  GenerationTask(Generation generation, Prefix prefix, Set<Integer> ends, Decoder shape) {
     this.generation = generation;
     this.options = generation.options();
+    this.prefix = prefix;
     this.ends = ends;
     this.vocabulary = shape.vocabulary();
     this.contextLength = shape.contextLength();
     this.blockTokens = shape.blockTokens();
+  }
+
+  /** The prompt's beginning, as far as it is known; its last token is always computed. */
+  Decoder.Sequence open(Decoder decoder, int promptLength) {
+    return prefix == null ? decoder.open() : prefix.fork(promptLength - 1);
+  }
+
+  /** Blocks of the prefix that are never written into. */
+  int sharedBlocks(int promptLength) {
+    return prefix == null ? 0 : Math.min(prefix.length(), promptLength - 1) / blockTokens;
+  }
+
+  @Override
+  Prefix prefix() {
+    return prefix;
   }
 
   boolean isEnd(int id) {

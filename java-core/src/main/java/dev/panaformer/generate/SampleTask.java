@@ -13,6 +13,8 @@ final class SampleTask extends GenerationTask {
 
   private final Sampler sampler;
   private final TokenCounts counts = new TokenCounts();
+  private final int promptLength;
+  private final int shared;
 
   private Decoder decoder;
   private Decoder.Sequence sequence;
@@ -24,12 +26,17 @@ final class SampleTask extends GenerationTask {
 
   private int generated;
   private int planned;
+  private float logSumExp;
 
-  SampleTask(Generation generation, int[] prompt, Set<Integer> ends, Decoder shape) {
-    super(generation, ends, shape);
+  SampleTask(Generation generation, int[] prompt, Prefix prefix, Set<Integer> ends, Decoder shape) {
+    super(generation, prefix, ends, shape);
+    // What slides leaves its prefix.
+    boolean slides = options.contextOverflow() == ContextOverflow.SLIDE;
+    this.shared = slides ? 0 : sharedBlocks(prompt.length);
     this.sampler = new Sampler(options, generation.seed());
     this.ids = prompt.clone();
     this.length = prompt.length;
+    this.promptLength = prompt.length;
     if (options.penalizes()) {
       counts.addPrompt(prompt);
     }
@@ -37,8 +44,8 @@ final class SampleTask extends GenerationTask {
 
   @Override
   int blocks() {
-    long tokens = Math.min((long) length + options.maxNewTokens() - 1, contextLength);
-    return ceilDiv((int) tokens, blockTokens);
+    long tokens = Math.min((long) promptLength + options.maxNewTokens() - 1, contextLength);
+    return ceilDiv((int) tokens, blockTokens) - shared;
   }
 
   @Override
@@ -49,7 +56,7 @@ final class SampleTask extends GenerationTask {
   @Override
   void start(Decoder decoder) {
     this.decoder = decoder;
-    sequence = decoder.open();
+    sequence = open(decoder, promptLength);
   }
 
   @Override
@@ -108,8 +115,6 @@ final class SampleTask extends GenerationTask {
     boolean twoSums = options.logProbabilities() && sampler.inverseTemperature() != 1;
     return options.penalizes() || suppressesEnds(generated) || twoSums;
   }
-
-  private float logSumExp;
 
   @Override
   void adjust(MemorySegment logits, long offset, float[] logSumExp, int row) {

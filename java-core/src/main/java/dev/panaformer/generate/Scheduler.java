@@ -12,8 +12,10 @@ import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 
 /**
@@ -36,8 +38,8 @@ public final class Scheduler implements AutoCloseable {
   /** Rows whose logits are in memory at once: what bounds that memory. */
   private static final int LOGIT_ROWS = 32;
 
-  /** Tells the thread that no task follows. */
-  private static final Object END = new Object();
+  /** How late somebody who waits for room may learn that his time is over. */
+  private static final long PATIENCE_MILLIS = 10;
 
   private final String name;
   private final Decoder decoder;
@@ -47,7 +49,7 @@ public final class Scheduler implements AutoCloseable {
   private final int stepTokens;
 
   private final Object submission = new Object();
-  private final LinkedBlockingQueue<Object> arrivals = new LinkedBlockingQueue<>();
+  private final LinkedBlockingQueue<Runnable> arrivals = new LinkedBlockingQueue<>();
   private final Thread thread;
   private boolean closed;
   private volatile boolean abandoned;
@@ -55,6 +57,7 @@ public final class Scheduler implements AutoCloseable {
   // The thread's own.
   private final List<Task> waiting = new ArrayList<>();
   private final List<Task> live = new ArrayList<>();
+  private final Set<Prefix> kept = new HashSet<>();
   private boolean ending;
   private int usedBlocks;
   private int usedWidth;
@@ -101,6 +104,24 @@ public final class Scheduler implements AutoCloseable {
    * @throws IllegalStateException if this is closed
    */
   public Generation generate(int[] prompt, GenerationOptions options) {
+    return generate(prompt, null, options);
+  }
+
+  /**
+   * Begins to continue a prefix by some tokens and what the model makes of them.
+   *
+   * @param rest perhaps none
+   * @throws IllegalArgumentException as for a prompt; or if the prefix is another scheduler's
+   * @throws IllegalStateException if the prefix or this is closed
+   */
+  public Generation generate(Prefix prefix, int[] rest, GenerationOptions options) {
+    int[] prompt = Arrays.copyOf(prefix.ids(), prefix.length() + rest.length);
+    System.arraycopy(rest, 0, prompt, prefix.length(), rest.length);
+    // A prompt that slides no longer begins with the prefix.
+    return generate(prompt, prompt.length > decoder.contextLength() ? null : prefix, options);
+  }
+
+  private Generation generate(int[] prompt, Prefix prefix, GenerationOptions options) {
     if (options.beams() > maxSequences) {
       throw new IllegalArgumentException(
           options.beams() + " beams, " + name + " runs at most " + maxSequences + " sequences");
@@ -120,9 +141,34 @@ public final class Scheduler implements AutoCloseable {
     }
     submit(
         options.beams() > 1
-            ? new BeamTask(generation, read, ends, decoder, decode)
-            : new SampleTask(generation, read, ends, decoder));
+            ? new BeamTask(generation, read, prefix, ends, decoder, decode)
+            : new SampleTask(generation, read, prefix, ends, decoder));
     return generation;
+  }
+
+  /**
+   * Reads the beginning of texts to come and keeps it in the cache. Waits until it is read.
+   *
+   * @return to be closed when no more texts go on from it
+   * @throws IllegalArgumentException if there are no tokens, or more than the context
+   * @throws IndexOutOfBoundsException if an id is outside the vocabulary
+   * @throws CacheExhaustedException if there is no room for it now
+   * @throws CancellationException if the thread is interrupted
+   */
+  public Prefix prefix(int[] ids) {
+    Prefix prefix = new Prefix(fit(ids, ContextOverflow.REFUSE), this);
+    PrefixTask task = new PrefixTask(prefix, decoder);
+    submit(task);
+    await(prefix.computed(), task);
+    return prefix;
+  }
+
+  void leave(Prefix prefix) {
+    synchronized (submission) {
+      if (!closed) {
+        arrivals.add(() -> release(prefix));
+      }
+    }
   }
 
   /**
@@ -145,12 +191,16 @@ public final class Scheduler implements AutoCloseable {
     requireIds(ids);
     ScoreTask task = new ScoreTask(ids.clone(), first, decoder);
     submit(task);
+    return await(task.end(), task);
+  }
+
+  private static <T> T await(Future<T> end, Task task) {
     try {
-      return task.end().get();
+      return end.get();
     } catch (InterruptedException e) {
       task.cancel();
       Thread.currentThread().interrupt();
-      throw new CancellationException("interrupted while scoring a text");
+      throw new CancellationException("interrupted while waiting for a text to be read");
     } catch (ExecutionException e) {
       throw e.getCause() instanceof RuntimeException cause ? cause : new CompletionException(e);
     }
@@ -192,22 +242,36 @@ public final class Scheduler implements AutoCloseable {
   }
 
   private void submit(Task task) {
-    if (task.blocks() > decoder.blocks()) {
-      throw new CacheExhaustedException(task.blocks(), decoder.blocks(), decoder.blocks());
+    Prefix prefix = task.prefix();
+    int blocks = task.blocks() + (prefix == null ? 0 : blocks(prefix));
+    if (blocks > decoder.blocks()) {
+      throw new CacheExhaustedException(blocks, decoder.blocks(), decoder.blocks());
     }
     synchronized (submission) {
       if (closed) {
         throw new IllegalStateException(name + " is closed");
       }
-      arrivals.add(task);
+      if (prefix != null && prefix.isClosed()) {
+        throw new IllegalStateException("the prefix is closed");
+      }
+      arrivals.add(() -> {
+        if (prefix != null) {
+          prefix.use();
+        }
+        waiting.add(task);
+      });
     }
   }
 
   private void run() {
     while (true) {
       receive();
-      if (ending && waiting.isEmpty() && live.isEmpty()) {
-        return;
+      if (ending) {
+        // Their owners can no longer use them, and those who wait may need the room.
+        List.copyOf(kept).stream().filter(Prefix::isIdle).forEach(this::release);
+        if (waiting.isEmpty() && live.isEmpty()) {
+          return;
+        }
       }
       try {
         step();
@@ -223,23 +287,21 @@ public final class Scheduler implements AutoCloseable {
 
   /** Takes what has arrived; with nothing else to do, waits for it. */
   private void receive() {
-    if (waiting.isEmpty() && live.isEmpty() && !ending) {
-      try {
-        receive(arrivals.take());
-      } catch (InterruptedException e) {
-        // Nobody has reason to interrupt this thread.
+    try {
+      if (waiting.isEmpty() && live.isEmpty() && !ending) {
+        arrivals.take().run();
+      } else if (live.isEmpty() && !ending) {
+        // Whoever waits now waits for a prefix to be closed, or for the end of its time.
+        Runnable next = arrivals.poll(PATIENCE_MILLIS, TimeUnit.MILLISECONDS);
+        if (next != null) {
+          next.run();
+        }
       }
+    } catch (InterruptedException e) {
+      // Nobody has reason to interrupt this thread.
     }
-    for (Object next = arrivals.poll(); next != null; next = arrivals.poll()) {
-      receive(next);
-    }
-  }
-
-  private void receive(Object arrival) {
-    if (arrival == END) {
-      ending = true;
-    } else {
-      waiting.add((Task) arrival);
+    for (Runnable next = arrivals.poll(); next != null; next = arrivals.poll()) {
+      next.run();
     }
   }
 
@@ -253,12 +315,14 @@ public final class Scheduler implements AutoCloseable {
       }
     }
     live.removeIf(this::released);
-    waiting.removeIf(Task::done);
+    waiting.removeIf(this::left);
     admit();
     List<Task> planned = pass(budgets());
     choose(planned);
+    live.removeIf(this::keptPrefix);
   }
 
+  /** A task that has ended gives back all that it had. */
   private boolean released(Task task) {
     if (!task.done()) {
       return false;
@@ -266,6 +330,34 @@ public final class Scheduler implements AutoCloseable {
     task.release();
     usedBlocks -= task.blocks();
     usedWidth -= task.width();
+    return left(task);
+  }
+
+  private boolean left(Task task) {
+    if (task.done() && task.prefix() != null) {
+      release(task.prefix());
+    }
+    return task.done();
+  }
+
+  private void release(Prefix prefix) {
+    if (prefix.leave()) {
+      kept.remove(prefix);
+      usedBlocks -= blocks(prefix);
+    }
+  }
+
+  private int blocks(Prefix prefix) {
+    return Task.ceilDiv(prefix.length(), decoder.blockTokens());
+  }
+
+  /** What is read of a prefix stays, with the blocks that it takes, when its task goes. */
+  private boolean keptPrefix(Task task) {
+    if (!(task instanceof PrefixTask reader && reader.complete())) {
+      return false;
+    }
+    usedWidth -= task.width();
+    kept.add(reader.handOver());
     return true;
   }
 
@@ -282,8 +374,9 @@ public final class Scheduler implements AutoCloseable {
         usedWidth += task.width();
         guarded(task, () -> task.start(decoder));
       } else if (!room && task.cacheShortage() == CacheShortage.FAIL) {
-        i.remove();
         task.fail(new CacheExhaustedException(task.blocks(), free, decoder.blocks()));
+        left(task);
+        i.remove();
       } else {
         queued = true;
       }
@@ -364,13 +457,9 @@ public final class Scheduler implements AutoCloseable {
       if (rows > 0 && !task.needsLogits()) {
         fused.add(new Wanted(task, end - rows, rows));
       } else {
-        for (int token = end - rows; token < end; token += LOGIT_ROWS) {
-          // A search is judged as a whole; its beams are few.
-          int count = task.candidates() > 1 ? rows : Math.min(LOGIT_ROWS, end - token);
-          unfused.add(new Wanted(task, token, count));
-          if (count == rows) {
-            break;
-          }
+        int most = task.divisible() ? LOGIT_ROWS : Math.max(rows, 1);
+        for (int token = end - rows; token < end; token += most) {
+          unfused.add(new Wanted(task, token, Math.min(most, end - token)));
         }
       }
     }
@@ -513,7 +602,7 @@ public final class Scheduler implements AutoCloseable {
         return;
       }
       closed = true;
-      arrivals.add(END);
+      arrivals.add(() -> ending = true);
     }
     boolean interrupted = false;
     while (true) {

@@ -144,6 +144,11 @@ final class ScoreTask extends Task {
   }
 
   @Override
+  boolean divisible() {
+    return true;
+  }
+
+  @Override
   CacheShortage cacheShortage() {
     return CacheShortage.WAIT;
   }

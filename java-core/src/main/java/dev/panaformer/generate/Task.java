@@ -7,7 +7,7 @@ import java.lang.foreign.MemorySegment;
  * that is scored. Used by the scheduler's thread alone, but for its submission.
  */
 abstract class Task {
-  /** The most blocks of the cache that it will hold. */
+  /** The most blocks of the cache that it will hold, beside those of its prefix. */
   abstract int blocks();
 
   /** The most sequences that it will have in a pass. */
@@ -75,6 +75,16 @@ abstract class Task {
 
   /** What becomes of it when there is no room. */
   abstract CacheShortage cacheShortage();
+
+  /** What it goes on from; null for nothing. */
+  Prefix prefix() {
+    return null;
+  }
+
+  /** Whether its rows can be judged some at a time. */
+  boolean divisible() {
+    return false;
+  }
 
   abstract void fail(RuntimeException cause);
 

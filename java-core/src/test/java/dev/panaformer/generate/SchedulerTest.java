@@ -484,6 +484,68 @@ class SchedulerTest {
   }
 
   @Test
+  void aPrefixIsReadOnceAndChangesNothing() {
+    int[] system = prompt(30, 1);
+    AtomicInteger computed = new AtomicInteger();
+    try (Prefix prefix = scheduler.prefix(system)) {
+      assertEquals(30, prefix.length());
+      assertEquals(BLOCKS - 8, decoder.free.get());
+      decoder.onForward = computed::addAndGet;
+      for (int rest = 0; rest < 4; rest++) {
+        int[] all = IntStream.concat(IntStream.of(system), IntStream.of(prompt(rest, 7))).toArray();
+        GenerationResult sampled =
+            scheduler.generate(prefix, prompt(rest, 7), tokens(9).build()).result();
+        assertArrayEquals(greedy(all, 9), sampled.ids());
+        assertEquals(30 + rest, sampled.promptTokens());
+        // Its own tokens, the last of the prefix where it has none, and all but the last new one.
+        assertEquals(Math.max(1, rest) + 8, computed.getAndSet(0));
+        GenerationOptions beams = tokens(9).beams(3).build();
+        assertArrayEquals(
+            scheduler.generate(all, beams).result().ids(),
+            scheduler.generate(prefix, prompt(rest, 7), beams).result().ids());
+        GenerationOptions slides = tokens(60).contextOverflow(ContextOverflow.SLIDE).build();
+        assertArrayEquals(
+            scheduler.generate(all, slides).result().ids(),
+            scheduler.generate(prefix, prompt(rest, 7), slides).result().ids());
+        computed.set(0);
+      }
+    }
+  }
+
+  @Test
+  void aPrefixHoldsItsBlocksUntilItIsClosed() {
+    Prefix prefix = scheduler.prefix(prompt(60, 1));
+    Generation waits = scheduler.generate(prompt(60, 2), tokens(5).beams(6).build());
+    Generation shares = scheduler.generate(prefix, prompt(1, 3), tokens(3).build());
+    Generation late =
+        scheduler.generate(
+            prompt(50, 2), tokens(14).beams(4).timeLimit(Duration.ofMillis(50)).build());
+    assertEquals(FinishReason.LENGTH, waits.result().finishReason());
+    assertEquals(FinishReason.LENGTH, shares.result().finishReason());
+    assertEquals(FinishReason.DEADLINE, late.result().finishReason());
+    Generation next = scheduler.generate(prompt(50, 2), tokens(14).beams(4).build());
+    prefix.close();
+    prefix.close();
+    assertEquals(FinishReason.LENGTH, next.result().finishReason());
+    assertThrows(
+        IllegalStateException.class,
+        () -> scheduler.generate(prefix, prompt(1, 3), tokens(3).build()));
+    assertThrows(IllegalArgumentException.class, () -> scheduler.prefix(prompt(65, 1)));
+    assertThrows(IllegalArgumentException.class, () -> scheduler.prefix(new int[0]));
+    assertThrows(
+        IllegalStateException.class, () -> scheduler.prefix(new int[] {FakeDecoder.POISON}));
+  }
+
+  @Test
+  void whatIsKeptAtTheEndIsGivenBack() {
+    Prefix prefix = scheduler.prefix(prompt(40, 1));
+    Generation waits = scheduler.generate(prompt(50, 2), tokens(14).beams(6).build());
+    scheduler.close();
+    assertEquals(FinishReason.LENGTH, waits.result().finishReason());
+    prefix.close();
+  }
+
+  @Test
   void tokensCarryTheirText() {
     Generation generation = scheduler.generate(prompt(3, 0), tokens(5).build());
     StringBuilder text = new StringBuilder();
