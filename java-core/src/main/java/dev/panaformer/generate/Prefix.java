@@ -29,6 +29,10 @@ public final class Prefix implements AutoCloseable {
     return ids.length;
   }
 
+  boolean belongsTo(Scheduler scheduler) {
+    return this.scheduler == scheduler;
+  }
+
   int[] ids() {
     return ids;
   }

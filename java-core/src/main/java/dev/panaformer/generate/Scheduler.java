@@ -2,7 +2,6 @@ package dev.panaformer.generate;
 
 import dev.panaformer.kernel.CacheExhaustedException;
 import java.lang.System.Logger.Level;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -35,9 +34,6 @@ import java.util.function.Function;
 public final class Scheduler implements AutoCloseable {
   private static final System.Logger LOGGER = System.getLogger(Scheduler.class.getName());
 
-  /** Rows whose logits are in memory at once: what bounds that memory. */
-  private static final int LOGIT_ROWS = 32;
-
   /** How late somebody who waits for room may learn that his time is over. */
   private static final long PATIENCE_MILLIS = 10;
 
@@ -55,6 +51,7 @@ public final class Scheduler implements AutoCloseable {
   private volatile boolean abandoned;
 
   // The thread's own.
+  private final Selection selection;
   private final List<Task> waiting = new ArrayList<>();
   private final List<Task> live = new ArrayList<>();
   private final Set<Prefix> kept = new HashSet<>();
@@ -88,6 +85,7 @@ public final class Scheduler implements AutoCloseable {
     this.decode = decode;
     this.maxSequences = maxSequences;
     this.stepTokens = stepTokens;
+    this.selection = new Selection(decoder);
     this.thread = new Thread(this::run, "panaformer-scheduler");
     thread.setDaemon(true);
     thread.start();
@@ -111,10 +109,13 @@ public final class Scheduler implements AutoCloseable {
    * Begins to continue a prefix by some tokens and what the model makes of them.
    *
    * @param rest perhaps none
-   * @throws IllegalArgumentException as for a prompt; or if the prefix is another scheduler's
+   * @throws IllegalArgumentException as for a prompt; or if the prefix is another model's
    * @throws IllegalStateException if the prefix or this is closed
    */
   public Generation generate(Prefix prefix, int[] rest, GenerationOptions options) {
+    if (!prefix.belongsTo(this)) {
+      throw new IllegalArgumentException("the prefix was read by another model than " + name);
+    }
     int[] prompt = Arrays.copyOf(prefix.ids(), prefix.length() + rest.length);
     System.arraycopy(rest, 0, prompt, prefix.length(), rest.length);
     // A prompt that slides no longer begins with the prefix.
@@ -279,7 +280,7 @@ public final class Scheduler implements AutoCloseable {
         // Nothing here throws but for want of memory and the like; whoever waits must hear of it.
         LOGGER.log(Level.ERROR, "a step of " + name + " failed", e);
         RuntimeException cause = new IllegalStateException(name + ": a step failed: " + e, e);
-        live.forEach(task -> fail(task, cause));
+        live.forEach(task -> task.fail(cause));
       }
       live.removeIf(this::released);
     }
@@ -311,14 +312,13 @@ public final class Scheduler implements AutoCloseable {
         if (abandoned) {
           task.cancel();
         }
-        guarded(task, task::checkInterrupted);
+        task.guard(task::checkInterrupted);
       }
     }
     live.removeIf(this::released);
     waiting.removeIf(this::left);
     admit();
-    List<Task> planned = pass(budgets());
-    choose(planned);
+    pass(budgets());
     live.removeIf(this::keptPrefix);
   }
 
@@ -372,7 +372,7 @@ public final class Scheduler implements AutoCloseable {
         live.add(task);
         usedBlocks += task.blocks();
         usedWidth += task.width();
-        guarded(task, () -> task.start(decoder));
+        task.guard(() -> task.start(decoder));
       } else if (!room && task.cacheShortage() == CacheShortage.FAIL) {
         task.fail(new CacheExhaustedException(task.blocks(), free, decoder.blocks()));
         left(task);
@@ -407,188 +407,32 @@ public final class Scheduler implements AutoCloseable {
     return budgets;
   }
 
-  /** Where the tokens of a task begin in the pass, by the order of {@code planned}. */
-  private final List<Integer> starts = new ArrayList<>();
-
   /**
    * Computes the pass. If it fails as a whole, each of its tasks is tried alone, which finds out
    * whose fault it was.
    */
-  private List<Task> pass(List<Budget> budgets) {
+  private void pass(List<Budget> budgets) {
     if (budgets.isEmpty()) {
-      return List.of();
+      return;
     }
     List<Task> planned = new ArrayList<>();
     try {
       decoder.begin();
-      starts.clear();
-      int tokens = 0;
       for (Budget budget : budgets) {
         planned.add(budget.task);
-        starts.add(tokens);
         budget.task.plan(budget.tokens);
-        tokens += budget.task.planned();
       }
       decoder.forward();
-      return planned;
     } catch (RuntimeException e) {
       planned.forEach(Task::undo);
       if (budgets.size() == 1) {
-        fail(budgets.get(0).task, e);
-        return List.of();
-      }
-    }
-    for (Budget budget : budgets) {
-      choose(pass(List.of(budget)));
-    }
-    return List.of();
-  }
-
-  /** Some rows of a task, the first of them a token of the pass. */
-  private record Wanted(Task task, int token, int rows) {}
-
-  private void choose(List<Task> planned) {
-    List<Wanted> fused = new ArrayList<>();
-    List<Wanted> unfused = new ArrayList<>();
-    for (int i = 0; i < planned.size(); i++) {
-      Task task = planned.get(i);
-      int end = starts.get(i) + task.planned();
-      int rows = task.rows();
-      if (rows > 0 && !task.needsLogits()) {
-        fused.add(new Wanted(task, end - rows, rows));
+        planned.get(0).fail(e);
       } else {
-        int most = task.divisible() ? LOGIT_ROWS : Math.max(rows, 1);
-        for (int token = end - rows; token < end; token += most) {
-          unfused.add(new Wanted(task, token, Math.min(most, end - token)));
-        }
+        budgets.forEach(budget -> pass(List.of(budget)));
       }
-    }
-    if (!fused.isEmpty()) {
-      unfused.addAll(chooseFused(fused));
-    }
-    List<Wanted> group = new ArrayList<>();
-    int rows = 0;
-    for (Wanted wanted : unfused) {
-      if (rows > 0 && rows + wanted.rows > LOGIT_ROWS) {
-        chooseByLogits(group);
-        group.clear();
-        rows = 0;
-      }
-      group.add(wanted);
-      rows += wanted.rows;
-    }
-    if (rows > 0) {
-      chooseByLogits(group);
-    }
-  }
-
-  /** Returns those for whom the candidates are not enough. */
-  private List<Wanted> chooseFused(List<Wanted> group) {
-    List<Wanted> undecided = new ArrayList<>();
-    try {
-      int[] tokens = tokens(group);
-      Candidates candidates =
-          decoder.best(tokens, tokens.length, candidates(group), inverseTemperatures(group));
-      int row = 0;
-      for (Wanted wanted : group) {
-        int first = row;
-        guarded(
-            wanted.task,
-            () -> {
-              if (!wanted.task.accept(candidates, first, wanted.rows, null, 0)) {
-                undecided.add(wanted);
-              }
-            });
-        row += wanted.rows;
-      }
-    } catch (RuntimeException e) {
-      group.forEach(wanted -> fail(wanted.task, e));
-    }
-    return undecided;
-  }
-
-  private void chooseByLogits(List<Wanted> group) {
-    try {
-      int[] tokens = tokens(group);
-      int rows = tokens.length;
-      MemorySegment logits = decoder.logits(tokens, rows);
-      if (group.stream().anyMatch(wanted -> wanted.task.adjusts())) {
-        adjust(group, logits, rows);
-      }
-      Candidates candidates =
-          decoder.best(logits, rows, candidates(group), inverseTemperatures(group));
-      int row = 0;
-      for (Wanted wanted : group) {
-        int first = row;
-        long offset = (long) row * decoder.vocabulary();
-        guarded(
-            wanted.task, () -> wanted.task.accept(candidates, first, wanted.rows, logits, offset));
-        row += wanted.rows;
-      }
-    } catch (RuntimeException e) {
-      group.forEach(wanted -> fail(wanted.task, e));
-    }
-  }
-
-  private void adjust(List<Wanted> group, MemorySegment logits, int rows) {
-    float[] ones = new float[rows];
-    Arrays.fill(ones, 1);
-    Candidates best = decoder.best(logits, rows, 1, ones);
-    float[] sums = new float[rows];
-    for (int i = 0; i < rows; i++) {
-      sums[i] = best.logSumExp(i);
-    }
-    int row = 0;
-    for (Wanted wanted : group) {
-      if (wanted.task.adjusts()) {
-        long offset = (long) row * decoder.vocabulary();
-        int first = row;
-        guarded(wanted.task, () -> wanted.task.adjust(logits, offset, sums, first));
-      }
-      row += wanted.rows;
-    }
-  }
-
-  private static int[] tokens(List<Wanted> group) {
-    int[] tokens = new int[group.stream().mapToInt(Wanted::rows).sum()];
-    int row = 0;
-    for (Wanted wanted : group) {
-      for (int i = 0; i < wanted.rows; i++) {
-        tokens[row++] = wanted.token + i;
-      }
-    }
-    return tokens;
-  }
-
-  private static float[] inverseTemperatures(List<Wanted> group) {
-    float[] values = new float[group.stream().mapToInt(Wanted::rows).sum()];
-    int row = 0;
-    for (Wanted wanted : group) {
-      for (int i = 0; i < wanted.rows; i++) {
-        values[row++] = wanted.task.inverseTemperature();
-      }
-    }
-    return values;
-  }
-
-  private static int candidates(List<Wanted> group) {
-    return group.stream().mapToInt(wanted -> wanted.task.candidates()).max().orElseThrow();
-  }
-
-  /** What a task throws is that task's affair. */
-  private static void guarded(Task task, Runnable action) {
-    if (task.done()) {
       return;
     }
-    try {
-      action.run();
-    } catch (RuntimeException e) {
-      fail(task, e);
-    }
-  }
-
-  private static void fail(Task task, RuntimeException cause) {
-    task.fail(cause);
+    selection.choose(planned);
   }
 
   /**

@@ -91,6 +91,18 @@ abstract class Task {
   /** Gives back what {@link #start} and later steps took. */
   abstract void release();
 
+  /** What an action on it throws is its own affair. Does nothing once it is done. */
+  final void guard(Runnable action) {
+    if (done()) {
+      return;
+    }
+    try {
+      action.run();
+    } catch (RuntimeException e) {
+      fail(e);
+    }
+  }
+
   static int ceilDiv(int a, int b) {
     return (a + b - 1) / b;
   }
