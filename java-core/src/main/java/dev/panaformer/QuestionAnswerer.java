@@ -85,7 +85,7 @@ public final class QuestionAnswerer implements AutoCloseable {
   }
 
   /** The best span of the windows read so far. */
-  private static final class Search {
+  static final class Search {
     private final String context;
     private double bestScore = -1;
     private int bestStart;

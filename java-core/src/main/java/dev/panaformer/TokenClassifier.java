@@ -62,26 +62,30 @@ public final class TokenClassifier implements AutoCloseable {
     try (Workspace workspace = model.lease()) {
       Encoding encoding = model.fit(model.tokenizer().encode(text));
       MemorySegment logits = model.task().forward(model.only(encoding, workspace), workspace, null);
-      return group(text, encoding, logits);
+      int length = encoding.length();
+      String[] labels = new String[length];
+      double[] scores = new double[length];
+      for (int t = 0; t < length; t++) {
+        double[] probabilities = probabilities(logits, t);
+        int best = indexOfMax(probabilities);
+        labels[t] = encoding.isSpecial(t) ? OUTSIDE : labels().get(best);
+        scores[t] = probabilities[best];
+      }
+      return group(text, encoding, labels, scores);
     }
   }
 
-  private List<Entity> group(String text, Encoding encoding, MemorySegment logits) {
-    int length = encoding.length();
-    String[] labels = new String[length];
-    double[] scores = new double[length];
-    for (int t = 0; t < length; t++) {
-      double[] probabilities = probabilities(logits, t);
-      int best = indexOfMax(probabilities);
-      labels[t] = encoding.isSpecial(t) ? OUTSIDE : labels().get(best);
-      scores[t] = probabilities[best];
-    }
+  /**
+   * @param labels one a token, as config.json spells them
+   * @param scores one a token
+   */
+  static List<Entity> group(String text, Encoding encoding, String[] labels, double[] scores) {
     List<Entity> entities = new ArrayList<>();
     int end;
-    for (int first = 0; first < length; first = end) {
+    for (int first = 0; first < labels.length; first = end) {
       String tag = tag(labels[first]);
       double sum = scores[first];
-      for (end = first + 1; end < length && continues(labels[end], tag); end++) {
+      for (end = first + 1; end < labels.length && continues(labels[end], tag); end++) {
         sum += scores[end];
       }
       if (!tag.equals(OUTSIDE)) {

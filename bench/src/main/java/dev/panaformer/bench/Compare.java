@@ -1,99 +1,172 @@
 package dev.panaformer.bench;
 
 import ai.onnxruntime.OrtException;
+import dev.panaformer.ModelOptions;
+import dev.panaformer.TextEmbedder;
+import dev.panaformer.bench.OnnxRuntimeMiniLm.Tuning;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
-import java.util.Random;
 
 /**
- * The short form of {@link EncoderBenchmark}: both sides in one JVM, in turn, round by round, so
- * that a machine that slows down slows both. Prints medians and their ratio.
+ * The short form of {@link EncoderBenchmark}: all sides in one JVM, in turn, round by round, so
+ * that a machine that slows down slows all of them. Prints medians and ratios to ours.
+ *
+ * <p>A turn begins with a pause, in which threads that spin after the turn before give up and park,
+ * and with a pass that is not timed, which wakes the side's own: the same for every side.
  */
 public final class Compare {
-  private static final int ROUNDS = 31;
-  private static final double ROUND_SECONDS = 0.04;
-  private static final int[] LENGTHS = {8, 16, 32, 64, 128, 256};
+  private static final int ROUNDS = 11;
+  private static final double TURN_SECONDS = 0.04;
+  private static final double WARM_UP_SECONDS = 0.3;
+  private static final int PAUSE_MILLISECONDS = 20;
+  private static final int OVERHEAD_TOKENS = 32;
+  private static final List<String> LENGTHS = List.of("8", "16", "32", "64", "128", "256");
+  private static final List<String> MIXED = List.of("mixed-8", "mixed-32");
 
   private interface Pass {
-    void run() throws OrtException;
+    void run(int[][] batch) throws OrtException;
   }
 
   private Compare() {}
 
   /** Arguments: the numbers of threads, 1 and 2 if there are none. */
-  public static void main(String[] arguments) throws OrtException {
+  public static void main(String[] arguments) throws OrtException, InterruptedException {
     int[] threads =
         arguments.length == 0
             ? new int[] {1, 2}
             : Arrays.stream(arguments).mapToInt(Integer::parseInt).toArray();
-    Path onnx = MiniLm.extract();
+    Path folder = MiniLmFolder.extract();
     for (int count : threads) {
-      compare(onnx, count);
+      compare(folder, count);
+      overhead(folder, count);
     }
   }
 
-  private static void compare(Path onnx, int threads) throws OrtException {
-    try (MiniLm ours = new MiniLm(onnx, threads);
-        OnnxRuntimeMiniLm peer = new OnnxRuntimeMiniLm(onnx, threads)) {
-      System.out.println("all-MiniLM-L6-v2, float32, " + ours.description());
-      System.out.println("input                 Panaformer   ONNX Runtime     ratio");
-      double logarithms = 0;
-      for (int length : LENGTHS) {
-        int[][] batch = {Inputs.sequence(length, new Random(length))};
-        logarithms += Math.log(row(length + " tokens", ours, peer, batch));
+  private static void compare(Path folder, int threads) throws OrtException, InterruptedException {
+    List<Tuning> tunings = Tuning.of(threads);
+    List<OnnxRuntimeMiniLm> peers = new ArrayList<>();
+    try (TextEmbedder ours = TextEmbedder.load(folder, ModelOptions.DEFAULT.withThreads(threads))) {
+      float[] vector = new float[ours.dimension()];
+      List<Pass> sides = new ArrayList<>();
+      sides.add(batch -> {
+        if (batch.length == 1) {
+          ours.embed(batch[0], vector);
+        } else {
+          ours.embedAll(batch);
+        }
+      });
+      for (Tuning tuning : tunings) {
+        OnnxRuntimeMiniLm peer = new OnnxRuntimeMiniLm(folder, threads, tuning);
+        peers.add(peer);
+        sides.add(peer::run);
       }
-      System.out.printf(
-          Locale.ROOT, "%-18s %37.2fx%n", "geometric mean", Math.exp(logarithms / LENGTHS.length));
-      row("8 mixed sentences", ours, peer, Inputs.mixed(8, 8));
-      row("32 mixed sentences", ours, peer, Inputs.mixed(32, 32));
+      System.out.println("all-MiniLM-L6-v2, float32, ms; " + ours.description());
+      header(tunings);
+      double[] logarithms = new double[tunings.size()];
+      for (String length : LENGTHS) {
+        double[] ratios = row(length + " tokens", sides, Inputs.named(length));
+        for (int i = 0; i < ratios.length; i++) {
+          logarithms[i] += Math.log(ratios[i]) / LENGTHS.size();
+        }
+      }
+      System.out.printf("%-18s %10s", "geometric mean", "");
+      for (double logarithm : logarithms) {
+        System.out.printf(Locale.ROOT, "%12s %5.2fx", "", Math.exp(logarithm));
+      }
       System.out.println();
+      for (String mixed : MIXED) {
+        row(mixed, sides, Inputs.named(mixed));
+      }
+    } finally {
+      for (OnnxRuntimeMiniLm peer : peers) {
+        peer.close();
+      }
     }
   }
 
-  private static double row(String name, MiniLm ours, OnnxRuntimeMiniLm peer, int[][] batch)
-      throws OrtException {
-    Pass a = () -> ours.embed(batch);
-    Pass b = () -> peer.run(batch);
-    int repeats = repeats(a);
-    repeats(b);
-    double[] times = new double[ROUNDS];
-    double[] peers = new double[ROUNDS];
-    double[] ratios = new double[ROUNDS];
+  private static void header(List<Tuning> tunings) {
+    System.out.printf("%-18s %10s", "input", "Panaformer");
+    for (Tuning tuning : tunings) {
+      System.out.printf("%19s", "ORT " + tuning.title());
+    }
+    System.out.println();
+  }
+
+  /** Prints a row; gives how many times as long each peer takes as we do. */
+  private static double[] row(String name, List<Pass> sides, int[][] batch)
+      throws OrtException, InterruptedException {
+    double[][] times = rounds(sides, batch);
+    double[] ratios = new double[sides.size() - 1];
+    System.out.printf(Locale.ROOT, "%-18s %10.3f", name, median(times[0]));
+    for (int side = 1; side < sides.size(); side++) {
+      double[] quotients = new double[ROUNDS];
+      for (int round = 0; round < ROUNDS; round++) {
+        quotients[round] = times[side][round] / times[0][round];
+      }
+      ratios[side - 1] = median(quotients);
+      System.out.printf(Locale.ROOT, "%12.3f %5.2fx", median(times[side]), ratios[side - 1]);
+    }
+    System.out.println();
+    return ratios;
+  }
+
+  /** Milliseconds of a pass, by side and round. */
+  private static double[][] rounds(List<Pass> sides, int[][] batch)
+      throws OrtException, InterruptedException {
+    int[] repeats = new int[sides.size()];
+    for (int side = 0; side < repeats.length; side++) {
+      repeats[side] = warmUp(sides.get(side), batch);
+    }
+    double[][] times = new double[sides.size()][ROUNDS];
     for (int round = 0; round < ROUNDS; round++) {
-      times[round] = milliseconds(a, repeats);
-      peers[round] = milliseconds(b, repeats);
-      ratios[round] = peers[round] / times[round];
+      for (int side = 0; side < repeats.length; side++) {
+        times[side][round] = turn(sides.get(side), batch, repeats[side]);
+      }
     }
-    double ratio = median(ratios);
-    System.out.printf(
-        Locale.ROOT,
-        "%-18s %10.3f ms  %10.3f ms  %8.2fx%n",
-        name,
-        median(times),
-        median(peers),
-        ratio);
-    return ratio;
+    return times;
   }
 
-  /** Warms up, and says how many passes fill a round. */
-  private static int repeats(Pass pass) throws OrtException {
+  /** Says how many passes fill a turn. */
+  private static int warmUp(Pass pass, int[][] batch) throws OrtException {
     int count = 0;
-    for (long end = System.nanoTime() + 500_000_000L; System.nanoTime() < end; count++) {
-      pass.run();
+    long end = System.nanoTime() + (long) (WARM_UP_SECONDS * 1e9);
+    for (; System.nanoTime() < end; count++) {
+      pass.run(batch);
     }
-    return Math.max(1, (int) (count * ROUND_SECONDS / 0.5));
+    return Math.max(1, (int) (count * TURN_SECONDS / WARM_UP_SECONDS));
   }
 
-  private static double milliseconds(Pass pass, int repeats) throws OrtException {
+  private static double turn(Pass pass, int[][] batch, int repeats)
+      throws OrtException, InterruptedException {
+    Thread.sleep(PAUSE_MILLISECONDS);
+    pass.run(batch);
     long begin = System.nanoTime();
     for (int i = 0; i < repeats; i++) {
-      pass.run();
+      pass.run(batch);
     }
     return (System.nanoTime() - begin) * 1e-6 / repeats;
   }
 
-  private static double median(double[] values) {
+  private static void overhead(Path folder, int threads) throws OrtException, InterruptedException {
+    try (Bookkeeping model = new Bookkeeping(folder, threads, OVERHEAD_TOKENS)) {
+      double[][] times =
+          rounds(List.of(batch -> model.forward(), batch -> model.withoutTokens()), null);
+      double whole = median(times[0]);
+      double empty = median(times[1]);
+      System.out.printf(
+          Locale.ROOT,
+          "Java and FFM in a pass of %d tokens: %.1f of %.1f us, %.2f %%%n%n",
+          OVERHEAD_TOKENS,
+          1000 * empty,
+          1000 * whole,
+          100 * empty / whole);
+    }
+  }
+
+  static double median(double[] values) {
     double[] sorted = values.clone();
     Arrays.sort(sorted);
     return sorted[sorted.length / 2];

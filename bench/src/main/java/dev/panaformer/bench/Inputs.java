@@ -11,6 +11,16 @@ final class Inputs {
 
   private Inputs() {}
 
+  /** {@code "32"}: one sequence of 32 tokens; {@code "mixed-32"}: 32 sequences. */
+  static int[][] named(String name) {
+    if (name.startsWith("mixed-")) {
+      int sequences = Integer.parseInt(name.substring("mixed-".length()));
+      return mixed(sequences, sequences);
+    }
+    int length = Integer.parseInt(name);
+    return new int[][] {sequence(length, new Random(length))};
+  }
+
   static int[] sequence(int length, Random random) {
     int[] ids = new int[length];
     for (int i = 1; i < length - 1; i++) {

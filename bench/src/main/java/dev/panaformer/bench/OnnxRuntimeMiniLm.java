@@ -4,29 +4,83 @@ import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
+import ai.onnxruntime.OrtSession.SessionOptions;
+import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
- * The peer: the same file in ONNX Runtime, with its default options (all graph optimisations) and
- * the number of threads set. A batch is padded to its longest sequence, as its interface demands.
+ * The peer: the same file in ONNX Runtime. A batch is padded to its longest sequence, as its
+ * interface demands. The tensors of a batch are kept for as long as the same array comes in, so
+ * that making them is not on its account.
  */
 final class OnnxRuntimeMiniLm implements AutoCloseable {
+  /** How a session is set up. The number of threads is set in all of them. */
+  enum Tuning {
+    /** As it comes. */
+    DEFAULT("default"),
+    /** Every graph optimisation, sequential execution, memory arena and plan; spinning. */
+    TUNED("tuned"),
+    /** The same, with workers that park at once. */
+    TUNED_WITHOUT_SPINNING("no spinning");
+
+    private final String title;
+
+    Tuning(String title) {
+      this.title = title;
+    }
+
+    String title() {
+      return title;
+    }
+
+    /** Those that differ with so many threads. */
+    static List<Tuning> of(int threads) {
+      return threads == 1 ? List.of(DEFAULT, TUNED) : List.of(values());
+    }
+
+    private SessionOptions options(int threads) throws OrtException {
+      SessionOptions options = new SessionOptions();
+      options.setIntraOpNumThreads(threads);
+      if (this != DEFAULT) {
+        options.setInterOpNumThreads(1);
+        options.setExecutionMode(SessionOptions.ExecutionMode.SEQUENTIAL);
+        options.setOptimizationLevel(SessionOptions.OptLevel.ALL_OPT);
+        options.setCPUArenaAllocator(true);
+        options.setMemoryPatternOptimization(true);
+        options.addConfigEntry(
+            "session.intra_op.allow_spinning", this == TUNED_WITHOUT_SPINNING ? "0" : "1");
+        options.addConfigEntry("session.set_denormal_as_zero", "1");
+      }
+      return options;
+    }
+  }
+
   private final OrtEnvironment environment = OrtEnvironment.getEnvironment();
   private final OrtSession session;
+  private final Map<String, OnnxTensor> inputs = new HashMap<>();
+  private int[][] held;
 
-  OnnxRuntimeMiniLm(Path onnx, int threads) throws OrtException {
-    OrtSession.SessionOptions options = new OrtSession.SessionOptions();
-    options.setIntraOpNumThreads(threads);
-    options.setInterOpNumThreads(1);
-    options.setOptimizationLevel(OrtSession.SessionOptions.OptLevel.ALL_OPT);
-    session = environment.createSession(onnx.toString(), options);
+  OnnxRuntimeMiniLm(Path folder, int threads, Tuning tuning) throws OrtException {
+    try (SessionOptions options = tuning.options(threads)) {
+      session = environment.createSession(folder.resolve("model.onnx").toString(), options);
+    }
   }
 
   /** The hidden states {@code [sequences, longest, 384]}, without the pooling that we include. */
-  float[] run(int[][] sequences) throws OrtException {
+  FloatBuffer run(int[][] sequences) throws OrtException {
+    if (sequences != held) {
+      hold(sequences);
+    }
+    try (OrtSession.Result result = session.run(inputs)) {
+      return ((OnnxTensor) result.get(0)).getFloatBuffer();
+    }
+  }
+
+  private void hold(int[][] sequences) throws OrtException {
     int longest = 0;
     for (int[] ids : sequences) {
       longest = Math.max(longest, ids.length);
@@ -40,19 +94,16 @@ final class OnnxRuntimeMiniLm implements AutoCloseable {
         mask[s * longest + t] = 1;
       }
     }
-    Map<String, OnnxTensor> inputs = new HashMap<>();
-    try {
-      inputs.put("input_ids", tensor(ids, shape));
-      inputs.put("attention_mask", tensor(mask, shape));
-      inputs.put("token_type_ids", tensor(new long[ids.length], shape));
-      try (OrtSession.Result result = session.run(inputs)) {
-        float[] values = new float[1];
-        ((OnnxTensor) result.get(0)).getFloatBuffer().get(values);
-        return values;
-      }
-    } finally {
-      inputs.values().forEach(OnnxTensor::close);
-    }
+    release();
+    inputs.put("input_ids", tensor(ids, shape));
+    inputs.put("attention_mask", tensor(mask, shape));
+    inputs.put("token_type_ids", tensor(new long[ids.length], shape));
+    held = sequences;
+  }
+
+  private void release() {
+    inputs.values().forEach(OnnxTensor::close);
+    inputs.clear();
   }
 
   private OnnxTensor tensor(long[] values, long[] shape) throws OrtException {
@@ -61,6 +112,7 @@ final class OnnxRuntimeMiniLm implements AutoCloseable {
 
   @Override
   public void close() throws OrtException {
+    release();
     session.close();
   }
 }

@@ -1,43 +1,57 @@
 package dev.panaformer.cli;
 
-import dev.panaformer.checkpoint.Checkpoint;
-import dev.panaformer.checkpoint.OnnxCheckpoint;
-import dev.panaformer.checkpoint.SafetensorsWriter;
-import dev.panaformer.tensor.Tensor;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
-import java.lang.foreign.Arena;
-import java.nio.file.FileAlreadyExistsException;
+import java.io.OutputStream;
+import java.net.URL;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.Comparator;
-import java.util.LinkedHashMap;
-import java.util.Map;
-import java.util.stream.Stream;
+import java.nio.file.StandardOpenOption;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
 
 /**
  * all-MiniLM-L6-v2 from the jar on the class path, converted once into a folder of the cache. The
- * folder appears complete under its name or not at all, whoever else converts at the same time; its
- * last file to be written says how long the others are, so that a damaged one is made anew.
+ * folder appears complete under its name or not at all, and one process at a time makes it. It
+ * holds a list of its files: one whose size or date has changed since is read and compared with its
+ * checksum, and a damaged folder is made anew.
  */
-final class DefaultModel {
+public final class DefaultModel {
   private static final String NAME = "all-MiniLM-L6-v2";
   private static final String WEIGHTS = "/all-minilm-l6-v2.onnx";
   private static final String TOKENIZER = "/all-minilm-l6-v2-tokenizer.json";
-  private static final String SIZES = "sizes";
+  private static final String CHECKSUMS = "checksums";
 
   private DefaultModel() {}
 
   /** The folder, converted if it is not there. */
-  static Path folder() throws IOException {
+  public static Path folder() throws IOException {
     Path folder = cache().resolve("models").resolve(NAME + "-" + size(WEIGHTS));
-    if (!isWhole(folder)) {
-      delete(folder);
-      convert(folder);
+    if (isUntouched(folder)) {
+      return folder;
     }
-    return folder;
+    Files.createDirectories(folder.getParent());
+    Path lock = folder.resolveSibling(folder.getFileName() + ".lock");
+    try (FileChannel channel =
+        FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+      channel.lock(); // until the channel closes
+      if (isUntouched(folder)) { // by now: another process was first
+        return folder;
+      }
+      if (isWhole(folder)) { // a copy, with dates of its own
+        writeChecksums(folder);
+      } else {
+        Folders.delete(folder);
+        convert(folder);
+      }
+      return folder;
+    }
   }
 
   private static Path cache() {
@@ -51,9 +65,9 @@ final class DefaultModel {
         : Path.of(System.getProperty("user.home"), ".cache", "panaformer");
   }
 
-  /** Of the compressed jar entry's content: enough to tell one version of the jar from another. */
+  /** Of the jar entry's content: enough to tell one version of the jar from another. */
   private static long size(String resource) throws IOException {
-    var url = DefaultModel.class.getResource(resource);
+    URL url = DefaultModel.class.getResource(resource);
     if (url == null) {
       throw new FileNotFoundException(
           "no default model on the class path; give one with --model DIR");
@@ -61,66 +75,19 @@ final class DefaultModel {
     return url.openConnection().getContentLengthLong();
   }
 
-  private static boolean isWhole(Path folder) throws IOException {
-    Path sizes = folder.resolve(SIZES);
-    if (!Files.exists(sizes)) {
-      return false;
-    }
-    for (String line : Files.readAllLines(sizes)) {
-      int space = line.indexOf(' ');
-      Path file = folder.resolve(line.substring(space + 1));
-      if (!Files.exists(file) || Files.size(file) != Long.parseLong(line.substring(0, space))) {
-        return false;
-      }
-    }
-    return true;
-  }
-
   private static void convert(Path folder) throws IOException {
-    Files.createDirectories(folder.getParent());
     Path partial = Files.createTempDirectory(folder.getParent(), NAME + ".");
     try {
       Path onnx = partial.resolve("model.onnx");
       copy(WEIGHTS, onnx);
-      write(onnx, partial);
+      Conversion.write(onnx, partial);
       Files.delete(onnx);
       copy(TOKENIZER, partial.resolve("tokenizer.json"));
-      StringBuilder sizes = new StringBuilder();
-      try (Stream<Path> files = Files.list(partial)) {
-        for (Path file : files.toList()) {
-          sizes.append(Files.size(file)).append(' ').append(file.getFileName()).append('\n');
-        }
-      }
-      Files.writeString(partial.resolve(SIZES), sizes);
+      writeChecksums(partial);
       Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
-    } catch (FileAlreadyExistsException | java.nio.file.DirectoryNotEmptyException e) {
-      // Another process was first.
     } finally {
-      delete(partial);
+      Folders.delete(partial);
     }
-  }
-
-  /** config.json and model.safetensors of an ONNX export. */
-  static void write(Path onnx, Path folder) throws IOException {
-    try (OnnxCheckpoint checkpoint = OnnxCheckpoint.open(onnx);
-        Arena arena = Arena.ofConfined()) {
-      Files.writeString(
-          folder.resolve("config.json"),
-          checkpoint.config().json().toString() + System.lineSeparator());
-      SafetensorsWriter.write(
-          folder.resolve("model.safetensors"), floats(checkpoint, arena), Map.of("format", "pt"));
-    }
-  }
-
-  private static Map<String, Tensor> floats(Checkpoint checkpoint, Arena arena) {
-    Map<String, Tensor> tensors = new LinkedHashMap<>();
-    for (String name : checkpoint.names()) {
-      // The constants of a graph have paths for names; parameters end in what they are.
-      if (name.endsWith(".weight") || name.endsWith(".bias")) {
-        tensors.put(name, checkpoint.tensor(name, arena));
-      }
-    }
-    return tensors;
   }
 
   private static void copy(String resource, Path file) throws IOException {
@@ -132,13 +99,63 @@ final class DefaultModel {
     }
   }
 
-  private static void delete(Path folder) throws IOException {
-    if (Files.exists(folder)) {
-      try (Stream<Path> paths = Files.walk(folder)) {
-        for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
-          Files.deleteIfExists(path);
-        }
+  /** One line a file: checksum, size, date, name. */
+  private static void writeChecksums(Path folder) throws IOException {
+    StringBuilder lines = new StringBuilder();
+    for (Path file : Folders.files(folder)) {
+      if (!file.endsWith(CHECKSUMS)) {
+        lines.append(String.join(" ", sha256(file), stamp(file), file.getFileName() + "\n"));
       }
+    }
+    Files.writeString(folder.resolve(CHECKSUMS), lines);
+  }
+
+  private interface FileCheck {
+    boolean test(Path file, String sha256, String stamp) throws IOException;
+  }
+
+  /** Whether all files have the sizes and dates that they were written with. */
+  private static boolean isUntouched(Path folder) throws IOException {
+    return allMatch(folder, (file, sha256, stamp) -> stamp(file).equals(stamp));
+  }
+
+  /** Whether all files have the contents that they were written with. */
+  private static boolean isWhole(Path folder) throws IOException {
+    return allMatch(folder, (file, sha256, stamp) -> sha256(file).equals(sha256));
+  }
+
+  private static boolean allMatch(Path folder, FileCheck check) throws IOException {
+    Path checksums = folder.resolve(CHECKSUMS);
+    if (!Files.isRegularFile(checksums)) {
+      return false;
+    }
+    List<String> lines = Files.readAllLines(checksums);
+    for (String line : lines) {
+      String[] fields = line.split(" ", 4);
+      if (fields.length != 4) {
+        return false;
+      }
+      Path file = folder.resolve(fields[3]);
+      if (!Files.isRegularFile(file) || !check.test(file, fields[0], fields[1] + " " + fields[2])) {
+        return false;
+      }
+    }
+    return !lines.isEmpty();
+  }
+
+  private static String stamp(Path file) throws IOException {
+    return Files.size(file) + " " + Files.getLastModifiedTime(file).toMillis();
+  }
+
+  private static String sha256(Path file) throws IOException {
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
+        in.transferTo(OutputStream.nullOutputStream());
+      }
+      return HexFormat.of().formatHex(digest.digest());
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every JDK has SHA-256", e);
     }
   }
 }

@@ -1,12 +1,6 @@
 package dev.panaformer.cli;
 
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
-import com.google.gson.JsonArray;
-import com.google.gson.JsonObject;
-import dev.panaformer.ModelOptions;
 import dev.panaformer.TextEmbedder;
-import dev.panaformer.kernel.Backend;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -26,10 +20,10 @@ import picocli.CommandLine.Spec;
     description = "Print one JSON line a text: {\"text\": …, \"tokens\": n, \"embedding\": […]}.")
 final class EmbedCommand implements Callable<Integer> {
   private static final int TEXTS_AT_ONCE = 64;
-  private static final Gson GSON = new GsonBuilder().disableHtmlEscaping().create();
 
   @Spec private CommandSpec spec;
   @Mixin private TextArguments texts;
+  @Mixin private ComputeArguments compute;
 
   @Option(
       names = "--model",
@@ -40,20 +34,15 @@ final class EmbedCommand implements Callable<Integer> {
   @Option(names = "--similarity", description = "Print the cosine similarities as a table instead.")
   private boolean similarity;
 
-  @Option(names = "--backend", description = "auto, native or java.")
-  private Backend backend = Backend.AUTO;
-
-  @Option(names = "--threads", paramLabel = "N", description = "Threads that compute a pass.")
-  private int threads = ModelOptions.DEFAULT.threads();
+  private record EmbeddedText(String text, int tokens, float[] embedding) {}
 
   @Override
   public Integer call() throws IOException {
-    ModelOptions options = ModelOptions.DEFAULT.withBackend(backend).withThreads(threads);
     PrintWriter out = spec.commandLine().getOut();
     try (TextReader reader = texts.open();
         TextEmbedder embedder =
-            TextEmbedder.load(model == null ? DefaultModel.folder() : model, options);
-        Progress progress = Progress.of("Embedding", reader.remaining())) {
+            TextEmbedder.load(model == null ? DefaultModel.folder() : model, compute.options());
+        Progress progress = Progress.printing("Embedding", reader.remaining())) {
       List<String> all = new ArrayList<>();
       List<float[]> vectors = new ArrayList<>();
       for (List<String> next = reader.next(TEXTS_AT_ONCE);
@@ -65,7 +54,8 @@ final class EmbedCommand implements Callable<Integer> {
             all.add(next.get(i));
             vectors.add(embedded[i]);
           } else {
-            out.println(json(next.get(i), embedder.tokenize(next.get(i)).length, embedded[i]));
+            int tokens = embedder.tokenize(next.get(i)).length;
+            out.println(Json.line(new EmbeddedText(next.get(i), tokens, embedded[i])));
           }
         }
         out.flush();
@@ -76,18 +66,6 @@ final class EmbedCommand implements Callable<Integer> {
       }
     }
     return 0;
-  }
-
-  private static String json(String text, int tokens, float[] vector) {
-    JsonArray embedding = new JsonArray(vector.length);
-    for (float value : vector) {
-      embedding.add(value);
-    }
-    JsonObject line = new JsonObject();
-    line.addProperty("text", text);
-    line.addProperty("tokens", tokens);
-    line.add("embedding", embedding);
-    return GSON.toJson(line);
   }
 
   private static void table(PrintWriter out, List<String> texts, List<float[]> vectors) {

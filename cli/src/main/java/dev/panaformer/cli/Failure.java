@@ -11,7 +11,7 @@ import java.nio.file.NotDirectoryException;
 import picocli.CommandLine.ExitCode;
 
 /** Turns what went wrong into one sentence on stderr and an exit status. */
-final class Failure {
+public final class Failure {
   private final PrintWriter err;
   private boolean stackTrace = Boolean.getBoolean("panaformer.debug");
 
@@ -37,7 +37,7 @@ final class Failure {
   }
 
   /** What to tell of {@code e}, in one line. */
-  static String sentence(Throwable e) {
+  public static String sentence(Throwable e) {
     if (e instanceof UncheckedIOException io && !hasOwnMessage(io)) {
       return sentence(io.getCause());
     }

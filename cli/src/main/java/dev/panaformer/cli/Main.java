@@ -24,7 +24,15 @@ import picocli.CommandLine.Spec;
     versionProvider = Version.class,
     description = "Transformer encoders on the JVM over fused native kernels.",
     scope = ScopeType.INHERIT,
-    subcommands = {EmbedCommand.class, VerifyCommand.class, ConvertCommand.class})
+    subcommands = {
+      EmbedCommand.class,
+      ClassifyCommand.class,
+      FillMaskCommand.class,
+      AnswerCommand.class,
+      InfoCommand.class,
+      VerifyCommand.class,
+      ConvertCommand.class
+    })
 public final class Main implements Runnable {
   @Spec private CommandSpec spec;
 

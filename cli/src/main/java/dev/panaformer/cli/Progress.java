@@ -11,35 +11,47 @@ import me.tongfei.progressbar.ProgressBarStyle;
  * quicker never shows one. Where stderr is no terminal, the bar is a line every few seconds.
  */
 public final class Progress implements AutoCloseable {
-  private static final long UNKNOWN = -1;
   private static final Duration PATIENCE = Duration.ofSeconds(1);
 
   private final String task;
   private final long steps;
+  private final boolean printing;
   private final long start = System.nanoTime();
   private long done;
+  private boolean decided;
   private ProgressBar bar;
 
-  private Progress(String task, long steps) {
+  private Progress(String task, long steps, boolean printing) {
     this.task = task;
     this.steps = steps;
+    this.printing = printing;
   }
 
-  /** Progress towards a known number of steps. */
+  /**
+   * Progress of silent work.
+   *
+   * @param steps how many there are, or -1 where only the end of the input will tell
+   */
   public static Progress of(String task, long steps) {
-    return new Progress(task, steps);
+    return new Progress(task, steps, false);
   }
 
-  /** Progress towards an end that only the input knows. */
-  static Progress unbounded(String task) {
-    return new Progress(task, UNKNOWN);
+  /**
+   * Progress of work whose results go to stdout as they come: a terminal shows those, and a bar
+   * among them would garble both.
+   *
+   * @param steps how many there are, or -1 where only the end of the input will tell
+   */
+  public static Progress printing(String task, long steps) {
+    return new Progress(task, steps, true);
   }
 
   /** Tells that so many more steps are done. */
   public void advance(long count) {
     done += count;
-    if (bar == null && System.nanoTime() - start > PATIENCE.toNanos()) {
-      bar = show();
+    if (!decided && System.nanoTime() - start > PATIENCE.toNanos()) {
+      decided = true;
+      bar = printing && Terminal.isStdout() ? null : show();
     }
     if (bar != null) {
       bar.stepTo(done);

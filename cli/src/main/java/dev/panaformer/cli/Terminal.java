@@ -8,13 +8,13 @@ import java.util.Optional;
 
 /** Whether somebody is looking: {@link java.io.Console} knows of stdin and stdout together only. */
 final class Terminal {
-  private static final int STDIN = 0;
+  private static final int STDOUT = 1;
   private static final int STDERR = 2;
 
   private Terminal() {}
 
-  static boolean isStdin() {
-    return isTerminal(STDIN);
+  static boolean isStdout() {
+    return isTerminal(STDOUT);
   }
 
   static boolean isStderr() {

@@ -6,8 +6,7 @@ import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Optional;
 
 /**
  * A tensor with NaNs or infinities in it, the mark of a training run that diverged or of a damaged
@@ -19,21 +18,18 @@ import java.util.List;
  */
 public record NonFiniteWeights(String tensor, long count, long elements) {
 
-  /** Reads all of a checkpoint and returns the tensors that hold NaNs or infinities. */
-  public static List<NonFiniteWeights> find(Checkpoint checkpoint) {
-    List<NonFiniteWeights> found = new ArrayList<>();
-    for (String name : checkpoint.names()) {
-      try (Arena arena = Arena.ofConfined()) {
-        Tensor tensor = checkpoint.tensor(name, arena);
-        if (tensor.dtype() != DType.I64 && tensor.dtype() != DType.I32) {
-          long count = countNonFinite(tensor.toFloat32(arena), tensor.elements());
-          if (count > 0) {
-            found.add(new NonFiniteWeights(name, count, tensor.elements()));
-          }
-        }
+  /** Reads one tensor of a checkpoint; empty if it holds integers, or finite numbers alone. */
+  public static Optional<NonFiniteWeights> in(Checkpoint checkpoint, String name) {
+    try (Arena arena = Arena.ofConfined()) {
+      Tensor tensor = checkpoint.tensor(name, arena);
+      if (tensor.dtype() == DType.I64 || tensor.dtype() == DType.I32) {
+        return Optional.empty();
       }
+      long count = countNonFinite(tensor.toFloat32(arena), tensor.elements());
+      return count == 0
+          ? Optional.empty()
+          : Optional.of(new NonFiniteWeights(name, count, tensor.elements()));
     }
-    return found;
   }
 
   private static long countNonFinite(MemorySegment floats, long elements) {

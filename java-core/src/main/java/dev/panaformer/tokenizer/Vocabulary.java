@@ -49,12 +49,13 @@ final class Vocabulary {
   }
 
   private static int id(Path source, String token, JsonElement id) {
+    // Long as files are read, Integer where a vocab.txt was brought into this form.
     if (id instanceof JsonPrimitive value
         && value.isNumber()
-        && value.getAsNumber() instanceof Long number
-        && number >= 0
-        && number <= MAX_ID) {
-      return number.intValue();
+        && (value.getAsNumber() instanceof Long || value.getAsNumber() instanceof Integer)
+        && value.getAsLong() >= 0
+        && value.getAsLong() <= MAX_ID) {
+      return value.getAsInt();
     }
     throw new CheckpointException(
         String.format(

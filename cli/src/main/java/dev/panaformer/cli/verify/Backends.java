@@ -1,30 +1,17 @@
 package dev.panaformer.cli.verify;
 
-import dev.panaformer.kernel.Backend;
+import dev.panaformer.ModelOptions;
 import dev.panaformer.kernel.Kernels;
 
-/** What the cases run on. */
-final class Backends implements AutoCloseable {
-  private final Backend backend;
-  private final int threads;
-  private final Kernels kernels;
-
-  Backends(Backend backend, int threads) {
-    this.backend = backend;
-    this.threads = threads;
-    this.kernels = backend.open(threads);
-  }
-
-  Kernels kernels() {
-    return kernels;
-  }
-
-  Backend backend() {
-    return backend;
-  }
-
-  int threads() {
-    return threads;
+/**
+ * What the cases run on.
+ *
+ * @param kernels for cases that run operators and models by themselves
+ * @param options for those that load a model as a user would; of the same backend
+ */
+record Backends(Kernels kernels, ModelOptions options) implements AutoCloseable {
+  static Backends open(ModelOptions options) {
+    return new Backends(options.backend().open(options.threads()), options);
   }
 
   @Override

@@ -1,14 +1,16 @@
 package dev.panaformer.cli.verify;
 
+import dev.panaformer.tensor.Tensor;
 import java.util.Locale;
+import java.util.function.IntPredicate;
 
 /**
  * How far one output is from its reference.
  *
  * @param output name of the tensor, or of the field of a tokenizer
  * @param shape the reference's, for people
- * @param maxAbs largest absolute difference of two elements
- * @param relL2 {@code ‖ours − reference‖ / ‖reference‖}
+ * @param maxAbs largest absolute difference of two elements; NaN where values are not numbers
+ * @param relL2 {@code ‖ours − reference‖ / ‖reference‖}; NaN where values are not numbers
  * @param tolerance what was allowed, for people
  * @param ok whether it was met; never true if anything is NaN or infinite
  * @param note what else there is to say, or an empty string
@@ -32,29 +34,23 @@ record Comparison(
       long[] shape,
       float[] ours,
       float[] reference,
-      java.util.function.IntPredicate compared,
+      IntPredicate compared,
       double tolerance) {
-    double maxAbs = 0;
-    double difference = 0;
-    double norm = 0;
-    for (int i = 0; i < reference.length; i++) {
-      if (compared.test(i)) {
-        double d = (double) ours[i] - reference[i];
-        maxAbs =
-            Double.isNaN(d) || Double.isNaN(maxAbs) ? Double.NaN : Math.max(maxAbs, Math.abs(d));
-        difference += d * d;
-        norm += (double) reference[i] * reference[i];
-      }
+    if (ours.length != reference.length) {
+      return missing(
+          output,
+          Tensor.format(shape),
+          "ours has " + ours.length + " elements, the reference " + reference.length);
     }
-    double relL2 = norm > 0 ? Math.sqrt(difference / norm) : Math.sqrt(difference);
+    Difference difference = Difference.of(ours, reference, compared);
     return new Comparison(
         output,
-        dev.panaformer.tensor.Tensor.format(shape),
-        maxAbs,
-        relL2,
+        Tensor.format(shape),
+        difference.maxAbs(),
+        difference.relL2(),
         String.format(Locale.ROOT, "%.1e", tolerance),
-        relL2 <= tolerance,
-        Double.isFinite(relL2) ? "" : "not finite");
+        difference.isFinite() && difference.relL2() <= tolerance,
+        difference.nonFinite());
   }
 
   /** An output that the reference has and we do not. */
@@ -74,24 +70,26 @@ record Comparison(
         differing == 0 ? "" : differing + " differ, first " + firstDifference);
   }
 
+  Comparison withNote(String text) {
+    return new Comparison(output, shape, maxAbs, relL2, tolerance, ok, text);
+  }
+
   /** {@code case output shape max-abs rel-L2 tolerance ok}, in columns. */
-  String line(String caseName) {
-    String verdict = ok ? "ok" : "FAIL";
+  String line(String caseName, int width) {
     return String.format(
         Locale.ROOT,
-        "%-36s  %-20s  %-16s  max-abs %-8s  rel-L2 %-8s  tol %-14s  %s%s",
+        "%-" + width + "s  %-20s  %-16s  max-abs %-8s  rel-L2 %-8s  tol %-10s  %s%s",
         caseName,
         output,
         shape,
-        number(maxAbs, tolerance),
-        number(relL2, tolerance),
+        number(maxAbs),
+        number(relL2),
         tolerance,
-        verdict,
+        ok ? "ok" : "FAIL",
         note.isEmpty() ? "" : ": " + note);
   }
 
-  private static String number(double value, String tolerance) {
-    boolean absent = Double.isNaN(value) && (tolerance.equals("exact") || tolerance.equals("-"));
-    return absent ? "-" : String.format(Locale.ROOT, "%.2e", value);
+  private static String number(double value) {
+    return Double.isNaN(value) ? "-" : String.format(Locale.ROOT, "%.2e", value);
   }
 }

@@ -2,12 +2,13 @@ package dev.panaformer.cli.verify;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
 import dev.panaformer.checkpoint.Checkpoint;
-import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertTask;
@@ -15,139 +16,161 @@ import dev.panaformer.nn.Weights;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Set;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 
-/** A checkpoint with its inputs and every output that the reference names. */
+/** A checkpoint with inputs, and every output that the reference has. */
 record ModelCase(String name, Path folder) implements GoldenCase {
-  private static final Set<String> MODEL_TYPES =
-      Set.of("bert", "roberta", "xlm-roberta", "camembert", "distilbert");
-  private static final Set<String> INPUTS = Set.of("input_ids", "attention_mask", "token_type_ids");
+  /** For outputs of which meta.json says nothing; the least that any output is given. */
+  private static final double DEFAULT_TOLERANCE = 1e-5;
+
+  /** An output without padding, as the model traces it: {@code [tokens or sequences, …]}. */
+  private record Output(long[] shape, float[] values) {}
 
   @Override
   public void run(Backends backends, Report report) {
-    ConfigJson json = ConfigJson.read(folder.resolve("config.json"));
-    ConfigJson meta = ConfigJson.read(folder.resolve("meta.json"));
-    String type = json.optionalString("model_type", meta.optionalString("family", "?"));
-    if (!MODEL_TYPES.contains(type)) {
-      throw new UnsupportedCaseException("model_type " + type);
+    Path metaFile = folder.resolve("meta.json");
+    ConfigJson meta =
+        Files.exists(metaFile)
+            ? ConfigJson.read(metaFile)
+            : ConfigJson.of(metaFile, new JsonObject());
+    if (meta.has("objective")) {
+      throw new UnsupportedCaseException("training");
     }
-    try (Arena arena = Arena.ofConfined();
-        Checkpoint inputs = SafetensorsCheckpoint.open(folder.resolve("inputs.safetensors"));
-        Checkpoint outputs = SafetensorsCheckpoint.open(folder.resolve("outputs.safetensors"))) {
-      for (String input : inputs.names()) {
-        if (!INPUTS.contains(input)) {
-          throw new UnsupportedCaseException("input " + input);
-        }
-      }
-      int[][] ids = rows(inputs, "input_ids", arena);
-      if (ids == null) {
-        throw new CheckpointException(inputs.source() + ": no tensor input_ids");
-      }
-      int[][] mask = rows(inputs, "attention_mask", arena);
-      int[][] types = rows(inputs, "token_type_ids", arena);
-      Map<String, float[]> results = compute(backends, json, ids, types, mask);
-      for (String output : outputs.names()) {
-        Tensor expected = outputs.tensor(output, arena);
-        report.add(compare(output, expected, results.get(output), ids, mask, meta));
+    ModelFolder model = ModelFolder.open(folder);
+    BertConfig config = BertConfig.of(asReferenced(model.config(), meta));
+    requireNoOptions(meta);
+    ModelInputs inputs = ModelInputs.read(folder.resolve("inputs.safetensors"));
+    try (SafetensorsCheckpoint reference =
+            SafetensorsCheckpoint.open(folder.resolve("outputs.safetensors"));
+        Arena arena = Arena.ofConfined()) {
+      Map<String, Output> outputs = compute(backends, model, config, inputs);
+      for (String output : reference.names()) {
+        Tensor expected = reference.tensor(output, arena);
+        report.add(compare(output, expected, outputs.get(output), inputs, tolerance(meta, output)));
       }
     }
   }
 
-  private Map<String, float[]> compute(
-      Backends backends, ConfigJson json, int[][] ids, int[][] types, int[][] mask) {
-    Map<String, float[]> results = new HashMap<>();
-    BertConfig config = BertConfig.of(json);
+  /**
+   * The class that the reference ran decides, rather than the one that the checkpoint was saved by.
+   */
+  private static ConfigJson asReferenced(ConfigJson config, ConfigJson meta) {
+    if (!meta.has("reference")) {
+      return config;
+    }
+    String reference = meta.requireString("reference");
+    JsonArray architectures = new JsonArray();
+    architectures.add(reference.substring(reference.lastIndexOf('.') + 1));
+    JsonObject json = config.json().deepCopy();
+    json.add("architectures", architectures);
+    return ConfigJson.of(config.source(), json);
+  }
+
+  private static void requireNoOptions(ConfigJson meta) {
+    if (meta.has("generate")) {
+      throw new UnsupportedCaseException("generate");
+    }
+    if (meta.has("options")) {
+      for (String option : meta.object("options").json().keySet()) {
+        throw new UnsupportedCaseException("option " + option);
+      }
+    }
+  }
+
+  private static double tolerance(ConfigJson meta, String output) {
+    String errors = "reference_error_float32";
+    return meta.has(errors) && meta.object(errors).has(output)
+        ? meta.object(errors)
+            .object(output)
+            .optionalDouble("tolerance_rel_l2", DEFAULT_TOLERANCE, 0, 1)
+        : DEFAULT_TOLERANCE;
+  }
+
+  private static Map<String, Output> compute(
+      Backends backends, ModelFolder folder, BertConfig config, ModelInputs inputs) {
+    Map<String, Output> outputs = new HashMap<>();
     try (NativeMemory memory = new NativeMemory();
-        Checkpoint checkpoint = SafetensorsCheckpoint.open(folder.resolve("model.safetensors"));
+        Checkpoint checkpoint = folder.openWeights();
         Weights weights =
             new Weights(checkpoint, backends.kernels(), memory, config.family().weightNames());
         Workspace workspace = new Workspace()) {
-      BertTask model = BertTask.load(weights, config);
-      TokenBatch batch = workspace.batch();
-      for (int s = 0; s < ids.length; s++) {
-        model
-            .bert()
-            .append(batch, ids[s], types == null ? null : types[s], mask == null ? null : mask[s]);
+      BertTask task = BertTask.load(weights, config);
+      inputs.appendTo(workspace.batch(), task.bert());
+      if (workspace.batch().sequences() == 0) {
+        throw new UnsupportedCaseException("padding alone");
       }
-      model.forward(
-          batch,
+      task.forward(
+          workspace.batch(),
           workspace,
-          (name, values, shape) -> {
-            float[] copy = new float[Math.toIntExact(Tensor.elements(shape))];
-            MemorySegment.copy(values, JAVA_FLOAT, 0, copy, 0, copy.length);
-            results.put(name, copy);
-          });
+          (name, values, shape) -> outputs.put(name, new Output(shape, copy(values, shape))));
     }
-    return results;
+    return outputs;
+  }
+
+  private static float[] copy(MemorySegment values, long[] shape) {
+    float[] copy = new float[Math.toIntExact(Tensor.elements(shape))];
+    MemorySegment.copy(values, JAVA_FLOAT, 0, copy, 0, copy.length);
+    return copy;
   }
 
   private static Comparison compare(
-      String output, Tensor expected, float[] ours, int[][] ids, int[][] mask, ConfigJson meta) {
-    long[] shape = expected.shape();
+      String name, Tensor expected, Output ours, ModelInputs inputs, double tolerance) {
     if (ours == null) {
-      return Comparison.missing(output, Tensor.format(shape), "not produced");
+      return Comparison.missing(name, expected.shapeString(), "not produced");
     }
-    double tolerance =
-        meta.object("reference_error_float32")
-            .object(output)
-            .requireDouble("tolerance_rel_l2", 0, 1);
-    float[] reference = expected.toFloats();
-    int sequences = ids.length;
-    int length = ids[0].length;
-    int kept = 0;
-    for (int s = 0; s < sequences; s++) {
-      for (int t = 0; t < length; t++) {
-        kept += mask == null || mask[s][t] != 0 ? 1 : 0;
-      }
+    boolean perToken = expected.rank() == ours.shape.length + 1;
+    long[] padded = paddedShape(ours.shape, perToken, inputs);
+    if (!Tensor.format(padded).equals(expected.shapeString())) {
+      return Comparison.missing(name, expected.shapeString(), "ours is " + Tensor.format(padded));
     }
-    boolean perToken = shape.length >= 2 && shape[0] == sequences && shape[1] == length;
-    int width = perToken ? reference.length / (sequences * length) : 0;
-    if (!perToken || ours.length != kept * width) {
-      return ours.length == reference.length
-          ? Comparison.of(output, shape, ours, reference, i -> true, tolerance)
-          : Comparison.missing(
-              output, Tensor.format(shape), "has " + ours.length + " elements instead");
+    int rows = inputs.sequences() * (perToken ? inputs.length() : 1);
+    boolean[] computed = new boolean[rows];
+    boolean[] compared = new boolean[rows];
+    for (int row = 0; row < rows; row++) {
+      int sequence = perToken ? row / inputs.length() : row;
+      computed[row] =
+          perToken ? inputs.isToken(sequence, row % inputs.length()) : inputs.hasTokens(sequence);
+      // The reference takes what stands for a sequence from position 0, padding or not.
+      compared[row] = computed[row] && (perToken || inputs.isToken(sequence, 0));
     }
-    // Ours has no padding: spread it out, and compare where a token is.
-    float[] padded = new float[reference.length];
-    boolean[] present = new boolean[sequences * length];
-    int next = 0;
-    for (int s = 0; s < sequences; s++) {
-      for (int t = 0; t < length; t++) {
-        if (mask == null || mask[s][t] != 0) {
-          present[s * length + t] = true;
-          System.arraycopy(ours, next, padded, (s * length + t) * width, width);
-          next += width;
-        }
-      }
-    }
-    return Comparison.of(output, shape, padded, reference, i -> present[i / width], tolerance);
+    int width = Math.toIntExact(expected.elements() / rows);
+    Comparison comparison =
+        Comparison.of(
+            name,
+            expected.shape(),
+            spread(ours.values, computed, width),
+            expected.toFloats(),
+            i -> compared[i / width],
+            tolerance);
+    long left = IntStream.range(0, rows).filter(row -> !compared[row]).count();
+    return perToken || left == 0
+        ? comparison
+        : comparison.withNote(left + " sequences begin with padding and are not compared");
   }
 
-  /** The rows of an integer matrix, or null if there is none. */
-  private static int[][] rows(Checkpoint inputs, String name, Arena arena) {
-    if (!inputs.names().contains(name)) {
-      return null;
+  private static long[] paddedShape(long[] shape, boolean perToken, ModelInputs inputs) {
+    LongStream rows =
+        perToken
+            ? LongStream.of(inputs.sequences(), inputs.length())
+            : LongStream.of(inputs.sequences());
+    return LongStream.concat(rows, LongStream.of(shape).skip(1)).toArray();
+  }
+
+  /** Rows without padding to where they are among those with padding. */
+  private static float[] spread(float[] values, boolean[] computed, int width) {
+    float[] padded = new float[computed.length * width];
+    int next = 0;
+    for (int row = 0; row < computed.length; row++) {
+      if (computed[row]) {
+        System.arraycopy(values, next, padded, row * width, width);
+        next += width;
+      }
     }
-    Tensor tensor = inputs.tensor(name, arena);
-    long[] shape = tensor.shape();
-    if (shape.length != 2 || shape[0] < 1 || shape[1] < 1) {
-      throw new CheckpointException(
-          inputs.source()
-              + ": tensor "
-              + name
-              + " is "
-              + tensor
-              + ", expected [sequences, tokens]");
-    }
-    long[] values = tensor.toLongs();
-    int[][] rows = new int[(int) shape[0]][(int) shape[1]];
-    for (int i = 0; i < values.length; i++) {
-      rows[i / (int) shape[1]][i % (int) shape[1]] = Math.toIntExact(values[i]);
-    }
-    return rows;
+    return padded;
   }
 }

@@ -1,74 +1,105 @@
 package dev.panaformer.cli.verify;
 
-import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
+import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.tokenizer.Encoding;
 import dev.panaformer.tokenizer.Tokenizer;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** A tokenizer.json and what the reference makes of some strings. */
-record TokenizerCase(String name, Path folder) implements GoldenCase {
+/** A tokenizer and what the reference makes of some strings; every field has to agree exactly. */
+record TokenizerCase(String name, Path folder, Path expected) implements GoldenCase {
+  /** The second text of pairs, where a line does not give one. */
+  private static final String DEFAULT_PAIR = "second segment!";
+
+  /** How often a field was compared, how often it differed, and how for the first time. */
+  private static final class Tally {
+    private int compared;
+    private int differing;
+    private String first = "";
+
+    void add(String text, String ours, String reference) {
+      compared++;
+      if (!ours.equals(reference)) {
+        first = differing == 0 ? "\"" + text + "\": " + ours + " for " + reference : first;
+        differing++;
+      }
+    }
+  }
+
   @Override
   public void run(Backends backends, Report report) throws IOException {
-    Map<String, int[]> counts = new LinkedHashMap<>();
-    Map<String, String> first = new LinkedHashMap<>();
+    List<JsonObject> lines = JsonLines.read(expected);
+    Map<String, Tally> tallies = new LinkedHashMap<>();
     try (Tokenizer tokenizer = Tokenizer.load(folder)) {
-      List<String> lines = Files.readAllLines(folder.resolve("expected.jsonl"));
-      for (String line : lines) {
-        JsonObject expected = JsonParser.parseString(line).getAsJsonObject();
-        String text = expected.get("text").getAsString();
-        Encoding encoding = tokenizer.encode(text);
-        check(expected, text, "ids", Arrays.toString(encoding.ids()), counts, first);
-        check(expected, text, "type_ids", Arrays.toString(encoding.typeIds()), counts, first);
-        check(expected, text, "offsets", offsets(text, encoding), counts, first);
-        int[] plain = tokenizer.encodePlain(text).ids();
-        check(expected, text, "ids_without_special", Arrays.toString(plain), counts, first);
-      }
-      for (Map.Entry<String, int[]> field : counts.entrySet()) {
-        report.add(
-            Comparison.exact(
-                field.getKey(),
-                field.getValue()[0],
-                field.getValue()[1],
-                first.get(field.getKey())));
+      for (JsonObject line : lines) {
+        if (!line.has("text")) {
+          throw new CheckpointException(expected + ": a line without a text");
+        }
+        String text = line.remove("text").getAsString();
+        JsonElement pair = line.remove("pair");
+        Strings strings =
+            new Strings(tokenizer, text, pair == null ? DEFAULT_PAIR : pair.getAsString());
+        for (Map.Entry<String, JsonElement> field : line.entrySet()) {
+          tallies
+              .computeIfAbsent(field.getKey(), key -> new Tally())
+              .add(text, strings.field(field.getKey()), reference(field.getValue()));
+        }
       }
     }
+    tallies.forEach((field, tally) ->
+        report.add(Comparison.exact(field, tally.compared, tally.differing, tally.first)));
   }
 
-  private static void check(
-      JsonObject expected,
-      String text,
-      String field,
-      String ours,
-      Map<String, int[]> counts,
-      Map<String, String> first) {
-    if (expected.has(field)) {
-      JsonArray reference = expected.getAsJsonArray(field);
-      int[] count = counts.computeIfAbsent(field, f -> new int[2]);
-      count[0]++;
-      if (!reference.toString().equals(ours.replace(" ", ""))) {
-        count[1]++;
-        first.putIfAbsent(field, "\"" + text + "\": " + ours + ", expected " + reference);
-      }
-    }
+  private static String reference(JsonElement value) {
+    return value.isJsonPrimitive() ? value.getAsString() : value.toString();
   }
 
-  /** In code points, as the reference counts. */
-  private static String offsets(String text, Encoding encoding) {
-    int[][] offsets = new int[encoding.length()][];
-    for (int i = 0; i < offsets.length; i++) {
-      offsets[i] =
-          new int[] {
-            text.codePointCount(0, encoding.starts()[i]), text.codePointCount(0, encoding.ends()[i])
-          };
+  /** What we make of one line, each field as compact JSON. */
+  private record Strings(Tokenizer tokenizer, String text, String pair) {
+    String field(String name) {
+      return switch (name) {
+        case "ids" -> json(tokenizer.encode(text).ids());
+        case "tokens" -> json(tokenizer.encode(text).tokens());
+        case "type_ids" -> json(tokenizer.encode(text).typeIds());
+        case "offsets" -> offsets(tokenizer.encode(text));
+        case "pair_ids" -> json(tokenizer.encode(text, pair).ids());
+        case "pair_type_ids" -> json(tokenizer.encode(text, pair).typeIds());
+        case "ids_without_special" -> json(tokenizer.encodePlain(text).ids());
+        case "decoded" -> tokenizer.decode(tokenizer.encode(text).ids(), true);
+        case "decoded_with_special" -> tokenizer.decode(tokenizer.encode(text).ids(), false);
+        default -> throw new UnsupportedCaseException("tokenizer field " + name);
+      };
     }
-    return Arrays.deepToString(offsets);
+
+    /** In code points, as the reference counts them. */
+    private String offsets(Encoding encoding) {
+      int[][] offsets = new int[encoding.length()][];
+      for (int i = 0; i < offsets.length; i++) {
+        offsets[i] =
+            new int[] {
+              text.codePointCount(0, encoding.starts()[i]),
+              text.codePointCount(0, encoding.ends()[i])
+            };
+      }
+      return compact(Arrays.deepToString(offsets));
+    }
+
+    private static String json(int[] values) {
+      return compact(Arrays.toString(values));
+    }
+
+    private static String json(String[] values) {
+      return new com.google.gson.Gson().toJsonTree(values).toString();
+    }
+
+    private static String compact(String array) {
+      return array.replace(" ", "");
+    }
   }
 }

@@ -1,0 +1,22 @@
+package dev.panaformer.cli;
+
+import dev.panaformer.ModelOptions;
+import dev.panaformer.kernel.Backend;
+import picocli.CommandLine.Option;
+
+/** What computes, the same for every command. */
+public final class ComputeArguments {
+  @Option(names = "--backend", description = "auto, native or java. Default: ${DEFAULT-VALUE}.")
+  private Backend backend = Backend.AUTO;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads that compute. Default: one for each core.")
+  private int threads = ModelOptions.DEFAULT.threads();
+
+  /** The library's defaults with these arguments. */
+  public ModelOptions options() {
+    return ModelOptions.DEFAULT.withBackend(backend).withThreads(threads);
+  }
+}

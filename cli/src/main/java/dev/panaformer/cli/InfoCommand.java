@@ -1,0 +1,225 @@
+package dev.panaformer.cli;
+
+import dev.panaformer.checkpoint.Checkpoint;
+import dev.panaformer.checkpoint.ModelFolder;
+import dev.panaformer.checkpoint.ModelFolder.SentenceModules;
+import dev.panaformer.checkpoint.UnsupportedModelException;
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.model.BertConfig;
+import dev.panaformer.nn.NonFiniteWeights;
+import dev.panaformer.tensor.DType;
+import dev.panaformer.tensor.Tensor;
+import dev.panaformer.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.TreeSet;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** What a checkpoint is, and what would run it here. */
+@Command(
+    name = "info",
+    description = "Print what a model consists of and what computes it on this machine.",
+    exitCodeListHeading = "%nExit status:%n",
+    exitCodeList = {
+      "0:The model can be run, and with --check all of its weights are finite.",
+      "1:It cannot, or a weight is NaN or infinite."
+    })
+final class InfoCommand implements Callable<Integer> {
+  private static final int RUNS = 0;
+  private static final int DOES_NOT_RUN = 1;
+
+  @Spec private CommandSpec spec;
+  @Mixin private ComputeArguments compute;
+
+  @Option(
+      names = "--model",
+      paramLabel = "DIR",
+      description = "A folder with config.json, weights and tokenizer. Default: all-MiniLM-L6-v2.")
+  private Path model;
+
+  @Option(names = "--check", description = "Read all weights and name those that are not finite.")
+  private boolean check;
+
+  @Option(names = "--json", description = "Print one JSON line.")
+  private boolean json;
+
+  /**
+   * @param parameters elements of all floating-point tensors
+   * @param bytes of all tensors, as the checkpoint stores them
+   * @param maxTokens the longest text that is read
+   * @param pooling null where the folder says nothing of it
+   * @param problem why the model cannot be run, or null
+   * @param nonFinite null unless weights were checked
+   */
+  private record Info(
+      String model,
+      String architecture,
+      Integer layers,
+      Integer hidden,
+      Integer heads,
+      Integer intermediate,
+      Integer vocabulary,
+      Integer maxTokens,
+      int tensors,
+      long parameters,
+      long bytes,
+      List<String> dtypes,
+      String tokenizer,
+      String pooling,
+      String computes,
+      String problem,
+      List<NonFiniteWeights> nonFinite) {}
+
+  @Override
+  public Integer call() throws IOException {
+    ModelFolder folder = ModelFolder.open(model == null ? DefaultModel.folder() : model);
+    Info info = info(folder);
+    PrintWriter out = spec.commandLine().getOut();
+    if (json) {
+      out.println(Json.line(info));
+    } else {
+      print(info, out);
+    }
+    out.flush();
+    boolean sound = info.nonFinite == null || info.nonFinite.isEmpty();
+    return info.problem == null && sound ? RUNS : DOES_NOT_RUN;
+  }
+
+  private Info info(ModelFolder folder) {
+    BertConfig config = null;
+    String problem = null;
+    try {
+      config = BertConfig.of(folder.config());
+    } catch (UnsupportedModelException e) {
+      problem = e.getMessage();
+    }
+    int tensors = 0;
+    long parameters = 0;
+    long bytes = 0;
+    TreeSet<String> dtypes = new TreeSet<>();
+    List<NonFiniteWeights> nonFinite;
+    try (Checkpoint weights = folder.openWeights()) {
+      for (String name : weights.names()) {
+        try (Arena arena = Arena.ofConfined()) {
+          Tensor tensor = weights.tensor(name, arena);
+          boolean integers = tensor.dtype() == DType.I64 || tensor.dtype() == DType.I32;
+          tensors++;
+          parameters += integers ? 0 : tensor.elements();
+          bytes += tensor.elements() * tensor.dtype().bytes();
+          dtypes.add(tensor.dtype().toString());
+        }
+      }
+      nonFinite = check ? check(weights) : null;
+    }
+    return new Info(
+        folder.path().toString(),
+        String.join(", ", folder.config().strings("architectures")),
+        config == null ? null : config.numHiddenLayers(),
+        config == null ? null : config.hiddenSize(),
+        config == null ? null : config.numAttentionHeads(),
+        config == null ? null : config.intermediateSize(),
+        config == null ? null : config.vocabSize(),
+        config == null
+            ? null
+            : Math.min(config.maxTokens(), folder.maxSequenceLength().orElse(Integer.MAX_VALUE)),
+        tensors,
+        parameters,
+        bytes,
+        List.copyOf(dtypes),
+        tokenizer(folder),
+        folder.sentenceModules().map(InfoCommand::pooling).orElse(null),
+        computes(),
+        problem,
+        nonFinite);
+  }
+
+  private static List<NonFiniteWeights> check(Checkpoint weights) {
+    List<NonFiniteWeights> found = new ArrayList<>();
+    try (Progress progress = Progress.of("Checking", weights.names().size())) {
+      for (String name : weights.names()) {
+        NonFiniteWeights.in(weights, name).ifPresent(found::add);
+        progress.advance(1);
+      }
+    }
+    return found;
+  }
+
+  private static String tokenizer(ModelFolder folder) {
+    try (Tokenizer tokenizer = Tokenizer.load(folder.transformer())) {
+      return tokenizer.vocabularySize() + " tokens";
+    } catch (RuntimeException e) {
+      return Failure.sentence(e);
+    }
+  }
+
+  private static String pooling(SentenceModules modules) {
+    return modules.pooling().name().toLowerCase(Locale.ROOT)
+        + (modules.normalize() ? ", normalised" : "");
+  }
+
+  private String computes() {
+    try (Kernels kernels = compute.options().backend().open(compute.options().threads())) {
+      return kernels.description();
+    }
+  }
+
+  private static void print(Info info, PrintWriter out) {
+    row(out, "model", info.model);
+    row(out, "architecture", info.architecture);
+    if (info.problem != null) {
+      row(out, "cannot be run", info.problem);
+    } else {
+      row(
+          out,
+          "shape",
+          String.format(
+              "%d layers, %d hidden, %d heads, %d intermediate, %d words, %d tokens at most",
+              info.layers,
+              info.hidden,
+              info.heads,
+              info.intermediate,
+              info.vocabulary,
+              info.maxTokens));
+    }
+    row(out, "parameters", String.format(Locale.ROOT, "%,d", info.parameters));
+    row(
+        out,
+        "weights",
+        String.format(
+            Locale.ROOT,
+            "%,d bytes in %d tensors of %s",
+            info.bytes,
+            info.tensors,
+            String.join(", ", info.dtypes)));
+    row(out, "tokenizer", info.tokenizer);
+    if (info.pooling != null) {
+      row(out, "pooling", info.pooling);
+    }
+    row(out, "computes", info.computes);
+    if (info.nonFinite != null) {
+      row(out, "check", info.nonFinite.isEmpty() ? "all weights are finite" : "failed");
+      for (NonFiniteWeights tensor : info.nonFinite) {
+        row(
+            out,
+            "",
+            String.format(
+                "%s: %d of %d elements are NaN or infinite",
+                tensor.tensor(), tensor.count(), tensor.elements()));
+      }
+    }
+  }
+
+  private static void row(PrintWriter out, String name, String value) {
+    out.printf("%-14s %s%n", name, value);
+  }
+}

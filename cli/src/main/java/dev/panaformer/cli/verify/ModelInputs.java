@@ -1,0 +1,149 @@
+package dev.panaformer.cli.verify;
+
+import dev.panaformer.checkpoint.CheckpointException;
+import dev.panaformer.checkpoint.SafetensorsCheckpoint;
+import dev.panaformer.kernel.TokenBatch;
+import dev.panaformer.model.BertModel;
+import dev.panaformer.tensor.DType;
+import dev.panaformer.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Set;
+
+/**
+ * What the forward pass of an encoder takes, padded as the reference takes it.
+ *
+ * @param ids {@code [sequences, length]}
+ * @param mask 0 where a token is padding
+ * @param types null for all 0
+ * @param positions null for those that the model counts by itself
+ */
+record ModelInputs(int[][] ids, int[][] mask, int[][] types, int[][] positions) {
+  private static final String IDS = "input_ids";
+  private static final String MASK = "attention_mask";
+  private static final String TYPES = "token_type_ids";
+  private static final String POSITIONS = "position_ids";
+  private static final Set<String> KNOWN = Set.of(IDS, MASK, TYPES, POSITIONS);
+
+  /**
+   * @throws UnsupportedCaseException if there is an input that we do not take
+   */
+  static ModelInputs read(Path file) {
+    try (SafetensorsCheckpoint inputs = SafetensorsCheckpoint.open(file);
+        Arena arena = Arena.ofConfined()) {
+      for (String name : inputs.names()) {
+        if (!KNOWN.contains(name)) {
+          throw new UnsupportedCaseException("input " + name);
+        }
+      }
+      int[][] ids = matrix(inputs, IDS, arena);
+      if (ids == null) {
+        throw new CheckpointException(file + ": no tensor " + IDS);
+      }
+      int[][] mask = matching(inputs, MASK, arena, ids);
+      return new ModelInputs(
+          ids,
+          mask == null ? ones(ids.length, ids[0].length) : mask,
+          matching(inputs, TYPES, arena, ids),
+          matching(inputs, POSITIONS, arena, ids));
+    }
+  }
+
+  private static int[][] ones(int rows, int columns) {
+    int[][] ones = new int[rows][columns];
+    for (int[] row : ones) {
+      Arrays.fill(row, 1);
+    }
+    return ones;
+  }
+
+  /** A matrix of the shape of the ids, or of one row for all of them. */
+  private static int[][] matching(
+      SafetensorsCheckpoint inputs, String name, Arena arena, int[][] ids) {
+    int[][] matrix = matrix(inputs, name, arena);
+    if (matrix == null) {
+      return null;
+    }
+    if (matrix.length == 1 && ids.length > 1) {
+      int[] row = matrix[0];
+      matrix = new int[ids.length][];
+      Arrays.fill(matrix, row);
+    }
+    if (matrix.length != ids.length || matrix[0].length != ids[0].length) {
+      throw new CheckpointException(
+          String.format(
+              "%s: %s is [%d, %d], expected [%d, %d] as %s",
+              inputs.source(),
+              name,
+              matrix.length,
+              matrix[0].length,
+              ids.length,
+              ids[0].length,
+              IDS));
+    }
+    return matrix;
+  }
+
+  /** Null if there is no such tensor. */
+  private static int[][] matrix(SafetensorsCheckpoint inputs, String name, Arena arena) {
+    if (!inputs.names().contains(name)) {
+      return null;
+    }
+    Tensor tensor = inputs.tensor(name, arena);
+    boolean integers = tensor.dtype() == DType.I64 || tensor.dtype() == DType.I32;
+    if (!integers || tensor.rank() != 2) {
+      throw new UnsupportedCaseException(name + " of " + tensor);
+    }
+    if (tensor.elements() == 0) {
+      throw new CheckpointException(inputs.source() + ": " + name + " is " + tensor);
+    }
+    long[] values = tensor.toLongs();
+    int columns = Math.toIntExact(tensor.shape()[1]);
+    int[][] rows = new int[Math.toIntExact(tensor.shape()[0])][columns];
+    for (int i = 0; i < values.length; i++) {
+      rows[i / columns][i % columns] = Math.toIntExact(values[i]);
+    }
+    return rows;
+  }
+
+  int sequences() {
+    return ids.length;
+  }
+
+  /** Tokens of each sequence, padding included. */
+  int length() {
+    return ids[0].length;
+  }
+
+  boolean isToken(int sequence, int position) {
+    return mask[sequence][position] != 0;
+  }
+
+  /** Whether there is anything but padding. */
+  boolean hasTokens(int sequence) {
+    return Arrays.stream(mask[sequence]).anyMatch(m -> m != 0);
+  }
+
+  /** Adds all sequences but those of padding alone. */
+  void appendTo(TokenBatch batch, BertModel model) {
+    if (types != null && model.config().typeVocabSize() == 0) {
+      throw new UnsupportedCaseException(TYPES + " for a model without token types");
+    }
+    for (int s = 0; s < ids.length; s++) {
+      if (!hasTokens(s)) {
+        continue;
+      }
+      if (positions == null) {
+        model.append(batch, ids[s], types == null ? null : types[s], mask[s]);
+      } else {
+        for (int t = 0; t < length(); t++) {
+          if (isToken(s, t)) {
+            batch.add(ids[s][t], positions[s][t], types == null ? 0 : types[s][t]);
+          }
+        }
+        batch.endSequence();
+      }
+    }
+  }
+}

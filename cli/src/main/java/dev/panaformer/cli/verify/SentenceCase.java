@@ -1,0 +1,104 @@
+package dev.panaformer.cli.verify;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import dev.panaformer.TextEmbedder;
+import dev.panaformer.checkpoint.CheckpointException;
+import dev.panaformer.checkpoint.SafetensorsCheckpoint;
+import dev.panaformer.cli.DefaultModel;
+import dev.panaformer.tensor.Tensor;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * Sentences and their vectors, from text to vector, by the model in the case's folder or, if there
+ * is none, by all-MiniLM-L6-v2; and strings with their token ids.
+ */
+record SentenceCase(String name, Path folder) implements GoldenCase {
+  // The reference of a real model is a float32 run: it has errors of its own.
+  private static final double TOLERANCE_MAX_ABS = 2e-5;
+  private static final double MIN_COSINE = 0.99999;
+
+  @Override
+  public void run(Backends backends, Report report) throws IOException {
+    boolean own = Files.exists(folder.resolve("config.json"));
+    Path model = own ? folder : DefaultModel.folder();
+    Path ids = folder.resolve("expected_ids.jsonl");
+    if (Files.exists(ids)) {
+      new TokenizerCase(name, model, ids).run(backends, report);
+    }
+    if (Files.exists(folder.resolve("embeddings.safetensors"))) {
+      report.add(embeddings(backends, model));
+    }
+  }
+
+  private Comparison embeddings(Backends backends, Path model) throws IOException {
+    List<String> sentences = sentences();
+    try (TextEmbedder embedder = TextEmbedder.load(model, backends.options());
+        SafetensorsCheckpoint file =
+            SafetensorsCheckpoint.open(folder.resolve("embeddings.safetensors"));
+        Arena arena = Arena.ofConfined()) {
+      Tensor reference = file.tensor("embeddings", arena);
+      int dimension = embedder.dimension();
+      String shape = Tensor.format(new long[] {sentences.size(), dimension});
+      if (!reference.shapeString().equals(shape)) {
+        return Comparison.missing("embeddings", reference.shapeString(), "ours is " + shape);
+      }
+      return compare(embedder.embedAll(sentences), reference, dimension);
+    }
+  }
+
+  private static Comparison compare(float[][] vectors, Tensor reference, int dimension) {
+    float[] expected = reference.toFloats();
+    float[] ours = new float[expected.length];
+    double minCosine = 1;
+    for (int s = 0; s < vectors.length; s++) {
+      System.arraycopy(vectors[s], 0, ours, s * dimension, dimension);
+      minCosine = Math.min(minCosine, cosine(ours, expected, s * dimension, dimension));
+    }
+    Difference difference = Difference.of(ours, expected, i -> true);
+    return new Comparison(
+        "embeddings",
+        reference.shapeString(),
+        difference.maxAbs(),
+        difference.relL2(),
+        String.format(Locale.ROOT, "%.0e abs", TOLERANCE_MAX_ABS),
+        difference.isFinite()
+            && difference.maxAbs() <= TOLERANCE_MAX_ABS
+            && minCosine >= MIN_COSINE,
+        String.format(Locale.ROOT, "cosine at least %.7f, expected %.5f", minCosine, MIN_COSINE));
+  }
+
+  private static double cosine(float[] a, float[] b, int from, int count) {
+    double dot = 0;
+    double aa = 0;
+    double bb = 0;
+    for (int i = from; i < from + count; i++) {
+      dot += (double) a[i] * b[i];
+      aa += (double) a[i] * a[i];
+      bb += (double) b[i] * b[i];
+    }
+    return dot / Math.sqrt(aa * bb);
+  }
+
+  private List<String> sentences() throws IOException {
+    Path file = folder.resolve("sentences.json");
+    List<String> sentences = new ArrayList<>();
+    try {
+      JsonArray array = JsonParser.parseString(Files.readString(file)).getAsJsonArray();
+      for (JsonElement sentence : array) {
+        sentences.add(sentence.getAsString());
+      }
+      return sentences;
+    } catch (JsonParseException | IllegalStateException | UnsupportedOperationException e) {
+      throw new CheckpointException(file + ": expected an array of strings", e);
+    }
+  }
+}

@@ -1,0 +1,103 @@
+package dev.panaformer.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import com.google.gson.JsonParser;
+import dev.panaformer.checkpoint.CheckpointException;
+import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.kernel.Activation;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class BertConfigTest {
+  private static BertConfig read(String json) {
+    return BertConfig.of(
+        ConfigJson.of(Path.of("config.json"), JsonParser.parseString(json).getAsJsonObject()));
+  }
+
+  private static String bert(String more) {
+    return """
+    {"model_type": "bert", "vocab_size": 100, "hidden_size": 32, "num_hidden_layers": 2,
+     "num_attention_heads": 4, "intermediate_size": 64, "max_position_embeddings": 50 %s}
+    """
+        .formatted(more);
+  }
+
+  @Test
+  void whatTheFileLeavesOutIsAsHuggingFaceHasIt() {
+    BertConfig config = read(bert(""));
+    assertEquals(BertFamily.BERT, config.family());
+    assertEquals("BertModel", config.architecture());
+    assertEquals(Activation.GELU_ERF, config.hiddenAct());
+    assertEquals(2, config.typeVocabSize());
+    assertEquals(1e-12f, config.layerNormEps());
+    assertEquals(0, config.padTokenId());
+    assertEquals(List.of("LABEL_0", "LABEL_1"), config.labels());
+    assertEquals(ProblemType.SINGLE_LABEL_CLASSIFICATION, config.problemType());
+    assertEquals(50, config.maxTokens());
+    assertEquals(8, config.headDim());
+  }
+
+  @Test
+  void robertaCountsPositionsFromThePadding() {
+    BertConfig config = read(bert(", \"pad_token_id\": 1").replace("\"bert\"", "\"xlm-roberta\""));
+    assertEquals(BertFamily.ROBERTA, config.family());
+    assertEquals(48, config.maxTokens());
+  }
+
+  @Test
+  void distilbertSpellsItsFieldsDifferently() {
+    BertConfig config =
+        read(
+            """
+            {"model_type": "distilbert", "vocab_size": 100, "dim": 32, "n_layers": 2, "n_heads": 4,
+             "hidden_dim": 64, "activation": "relu", "max_position_embeddings": 50}
+            """);
+    assertEquals(32, config.hiddenSize());
+    assertEquals(2, config.numHiddenLayers());
+    assertEquals(64, config.intermediateSize());
+    assertEquals(Activation.RELU, config.hiddenAct());
+    assertEquals(0, config.typeVocabSize());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "gelu, GELU_ERF",
+    "gelu_new, GELU_TANH",
+    "gelu_pytorch_tanh, GELU_TANH",
+    "quick_gelu, GELU_QUICK",
+    "swish, SILU",
+    "tanh, TANH"
+  })
+  void activations(String name, Activation expected) {
+    assertEquals(expected, read(bert(", \"hidden_act\": \"" + name + "\"")).hiddenAct());
+  }
+
+  @Test
+  void labelsComeInTheOrderOfTheirNumbers() {
+    BertConfig config = read(bert(", \"id2label\": {\"2\": \"c\", \"0\": \"a\", \"1\": \"b\"}"));
+    assertEquals(List.of("a", "b", "c"), config.labels());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "'\"hidden_size\": 32', '\"hidden_size\": 0', hidden_size",
+    "'\"hidden_size\": 32', '\"hidden_size\": 3200', num_attention_heads",
+    "'\"vocab_size\": 100', '\"vocab_size\": \"many\"', vocab_size",
+    "'\"vocab_size\": 100', '\"vocab_size\": 100, \"pad_token_id\": 100', pad_token_id",
+    "'\"vocab_size\": 100', '\"vocab_size\": 100, \"layer_norm_eps\": -1', layer_norm_eps",
+    "'\"vocab_size\": 100', '\"vocab_size\": 100, \"add_cross_attention\": true',"
+        + " add_cross_attention",
+    "'\"bert\"', '\"mpnet\"', model_type",
+    "'\"bert\"', '\"roberta\", \"pad_token_id\": 49', max_position_embeddings"
+  })
+  void whatIsWrongIsNamed(String right, String wrong, String field) {
+    CheckpointException e =
+        assertThrows(CheckpointException.class, () -> read(bert("").replace(right, wrong)));
+    assertEquals("config.json: " + field + " is", e.getMessage().split(" is")[0] + " is");
+  }
+}
