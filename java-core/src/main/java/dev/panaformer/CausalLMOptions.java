@@ -42,6 +42,11 @@ public record CausalLMOptions(
     require("stepTokens", stepTokens, 1, 1 << 20);
   }
 
+  /** The defaults, with the backend and the threads of these. */
+  public static CausalLMOptions of(ModelOptions options) {
+    return DEFAULT.withBackend(options.backend()).withThreads(options.threads());
+  }
+
   private static void require(String name, int value, int min, int max) {
     if (value < min || value > max) {
       throw new IllegalArgumentException(
