@@ -179,6 +179,8 @@ public final class NativeKernels implements Kernels {
     long scratchBytes = params.get(JAVA_LONG, 0);
     MemorySegment scratch = workspace.scratch(scratchBytes);
     pf_ffn_params.x(params, x);
+    pf_ffn_params.gate(params, MemorySegment.NULL);
+    pf_ffn_params.gate_bias(params, MemorySegment.NULL);
     pf_ffn_params.up(params, up.segment());
     pf_ffn_params.up_bias(params, upBias);
     pf_ffn_params.down(params, down.segment());
