@@ -132,7 +132,8 @@ public final class JavaKernels implements Kernels {
       TokenBatch batch,
       long heads,
       long tokenStride,
-      long headStride) {
+      long headStride,
+      Workspace workspace) {
     Arguments.rope(tables, x, batch, heads, tokenStride, headStride);
     long half = tables.rotaryDim() / 2;
     for (long t = 0; t < batch.tokens(); t++) {
@@ -158,7 +159,8 @@ public final class JavaKernels implements Kernels {
       long tokenStride,
       DecoderBatch batch,
       KvCache cache,
-      int layer) {
+      int layer,
+      Workspace workspace) {
     Arguments.kvStore(qkv, keys, tokenStride, batch, cache);
     long headDim = cache.headDim();
     for (long t = 0; t < batch.tokens().tokens(); t++) {

@@ -89,7 +89,8 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
       TokenBatch batch,
       long heads,
       long tokenStride,
-      long headStride);
+      long headStride,
+      Workspace workspace);
 
   /**
    * Writes the keys and values of a pass into a layer of the cache.
@@ -98,7 +99,13 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
    *     values right behind them, {@code kvHeads * headDim} each
    */
   void kvStore(
-      MemorySegment qkv, long keys, long tokenStride, DecoderBatch batch, KvCache cache, int layer);
+      MemorySegment qkv,
+      long keys,
+      long tokenStride,
+      DecoderBatch batch,
+      KvCache cache,
+      int layer,
+      Workspace workspace);
 
   /**
    * Causal attention of a pass's tokens over all that the cache has of their sequences. What a

@@ -240,22 +240,21 @@ public final class NativeKernels implements Kernels {
       TokenBatch batch,
       long heads,
       long tokenStride,
-      long headStride) {
+      long headStride,
+      Workspace workspace) {
     Arguments.rope(tables, x, batch, heads, tokenStride, headStride);
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment params = pf_rope_params.allocate(arena);
-      pf_rope_params.x(params, x);
-      pf_rope_params.cos(params, tables.cos());
-      pf_rope_params.sin(params, tables.sin());
-      pf_rope_params.position_ids(params, batch.positionIds());
-      pf_rope_params.token_stride(params, tokenStride);
-      pf_rope_params.head_stride(params, headStride);
-      pf_rope_params.tokens(params, batch.tokens());
-      pf_rope_params.heads(params, heads);
-      pf_rope_params.rotary_dim(params, tables.rotaryDim());
-      pf_rope_params.positions(params, tables.positions());
-      check("rope", pf_rope(engine(), params));
-    }
+    MemorySegment params = workspace.parameters();
+    pf_rope_params.x(params, x);
+    pf_rope_params.cos(params, tables.cos());
+    pf_rope_params.sin(params, tables.sin());
+    pf_rope_params.position_ids(params, batch.positionIds());
+    pf_rope_params.token_stride(params, tokenStride);
+    pf_rope_params.head_stride(params, headStride);
+    pf_rope_params.tokens(params, batch.tokens());
+    pf_rope_params.heads(params, heads);
+    pf_rope_params.rotary_dim(params, tables.rotaryDim());
+    pf_rope_params.positions(params, tables.positions());
+    check("rope", pf_rope(engine(), params));
   }
 
   @Override
@@ -265,24 +264,23 @@ public final class NativeKernels implements Kernels {
       long tokenStride,
       DecoderBatch batch,
       KvCache cache,
-      int layer) {
+      int layer,
+      Workspace workspace) {
     Arguments.kvStore(qkv, keys, tokenStride, batch, cache);
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment params = pf_kv_store_params.allocate(arena);
-      long values = keys + (long) cache.kvHeads() * cache.headDim();
-      pointer(params, pf_kv_store_params.k$offset(), qkv, keys);
-      pointer(params, pf_kv_store_params.v$offset(), qkv, values);
-      pf_kv_store_params.cache(params, cache.layer(layer));
-      pf_kv_store_params.slots(params, batch.slots());
-      pf_kv_store_params.kv_token_stride(params, tokenStride);
-      pf_kv_store_params.kv_head_stride(params, cache.headDim());
-      pf_kv_store_params.tokens(params, batch.tokens().tokens());
-      pf_kv_store_params.blocks(params, cache.blocks());
-      pf_kv_store_params.block_tokens(params, cache.blockTokens());
-      pf_kv_store_params.kv_heads(params, cache.kvHeads());
-      pf_kv_store_params.head_dim(params, cache.headDim());
-      check("kvStore", pf_kv_store(engine(), params));
-    }
+    MemorySegment params = workspace.parameters();
+    long values = keys + (long) cache.kvHeads() * cache.headDim();
+    pointer(params, pf_kv_store_params.k$offset(), qkv, keys);
+    pointer(params, pf_kv_store_params.v$offset(), qkv, values);
+    pf_kv_store_params.cache(params, cache.layer(layer));
+    pf_kv_store_params.slots(params, batch.slots());
+    pf_kv_store_params.kv_token_stride(params, tokenStride);
+    pf_kv_store_params.kv_head_stride(params, cache.headDim());
+    pf_kv_store_params.tokens(params, batch.tokens().tokens());
+    pf_kv_store_params.blocks(params, cache.blocks());
+    pf_kv_store_params.block_tokens(params, cache.blockTokens());
+    pf_kv_store_params.kv_heads(params, cache.kvHeads());
+    pf_kv_store_params.head_dim(params, cache.headDim());
+    check("kvStore", pf_kv_store(engine(), params));
   }
 
   @Override

@@ -11,6 +11,9 @@ import java.util.Set;
 /** What config.json says of a decoder, and what generation needs to know of any. */
 public sealed interface CausalConfig permits Gpt2Config, LlamaConfig {
 
+  /** The values of {@code model_type} that are decoders. */
+  Set<String> MODEL_TYPES = Set.of("gpt2", "llama", "mistral", "qwen2");
+
   int vocabSize();
 
   /** Tokens that a text may have. */
@@ -29,6 +32,11 @@ public sealed interface CausalConfig permits Gpt2Config, LlamaConfig {
 
   /** How checkpoints of the family spell names. */
   WeightNames weightNames();
+
+  /** Whether a configuration is that of a decoder which we know. */
+  static boolean describes(ConfigJson json) {
+    return MODEL_TYPES.contains(json.optionalString("model_type", ""));
+  }
 
   /**
    * @throws dev.panaformer.checkpoint.CheckpointException if a field is missing, wrong, or asks for

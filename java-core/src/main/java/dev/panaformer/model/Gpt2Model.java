@@ -90,7 +90,7 @@ public record Gpt2Model(
       Layer layer = layers.get(i);
       layer.attentionNorm.forward(kernels, x, normed, tokens);
       layer.qkv.forward(kernels, normed, qkv, tokens);
-      kernels.kvStore(qkv, hidden, 3L * hidden, batch, cache, i);
+      kernels.kvStore(qkv, hidden, 3L * hidden, batch, cache, i, workspace);
       kernels.pagedAttention(
           qkv,
           3L * hidden,

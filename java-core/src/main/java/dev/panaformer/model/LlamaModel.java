@@ -129,8 +129,8 @@ public record LlamaModel(
       layer.qkv.forward(kernels, normed, qkv, tokens);
       // Queries and keys lie side by side, head by head.
       long turning = config.numHeads() + config.kvHeads();
-      kernels.rope(rotary, qkv, batch.tokens(), turning, row, headDim);
-      kernels.kvStore(qkv, queries, row, batch, cache, i);
+      kernels.rope(rotary, qkv, batch.tokens(), turning, row, headDim, workspace);
+      kernels.kvStore(qkv, queries, row, batch, cache, i, workspace);
       kernels.pagedAttention(
           qkv,
           row,
