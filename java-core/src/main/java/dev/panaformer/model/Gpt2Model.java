@@ -99,7 +99,7 @@ public record Gpt2Model(
           cache,
           i,
           config.numHeads(),
-          config.scale(),
+          config.scale(i),
           0,
           workspace);
       layer.output.add(kernels, context, x, tokens);

@@ -60,8 +60,42 @@ public record LlamaConfig(
     }
   }
 
+  private static final Set<String> FIELDS =
+      Set.of(
+          "attention_bias",
+          "attention_dropout",
+          "head_dim",
+          "hidden_act",
+          "hidden_size",
+          "intermediate_size",
+          "layer_types",
+          "max_position_embeddings",
+          "max_window_layers",
+          "mlp_bias",
+          "num_attention_heads",
+          "num_hidden_layers",
+          "num_key_value_heads",
+          "pretraining_tp",
+          "rms_norm_eps",
+          "rope_parameters",
+          "rope_scaling",
+          "rope_theta",
+          "sliding_window",
+          "use_sliding_window");
+
+  private static final Set<String> ROPE_FIELDS =
+      Set.of(
+          "factor",
+          "high_freq_factor",
+          "low_freq_factor",
+          "original_max_position_embeddings",
+          "rope_theta",
+          "rope_type",
+          "type");
+
   static LlamaConfig of(ConfigJson json) {
     String type = json.requireString("model_type");
+    CausalConfig.requireKnown(json, FIELDS);
     int hidden = json.requireInt("hidden_size", 1, 1 << 20);
     int heads = json.requireInt("num_attention_heads", 1, 1 << 16);
     int kvHeads = json.optionalInt("num_key_value_heads", heads, 1, heads);
@@ -136,7 +170,15 @@ public record LlamaConfig(
       return new Rope(theta(json, 10000), 1, 0, 0, 0);
     }
     ConfigJson scaling = json.object(current ? "rope_parameters" : "rope_scaling");
-    double theta = theta(scaling, theta(json, 10000));
+    CausalConfig.requireKnown(scaling, ROPE_FIELDS);
+    if (current && json.has("rope_scaling")) {
+      throw json.wrong("rope_scaling", "no such field beside rope_parameters");
+    }
+    double outer = theta(json, 10000);
+    if (json.has("rope_theta") && theta(scaling, outer) != outer) {
+      throw json.wrong("rope_theta", "that of rope_parameters");
+    }
+    double theta = theta(scaling, outer);
     String type = scaling.optionalString("rope_type", scaling.optionalString("type", "default"));
     return switch (type) {
       case "default" -> new Rope(theta, 1, 0, 0, 0);
@@ -146,7 +188,8 @@ public record LlamaConfig(
               theta,
               factor(scaling),
               scaling.requireDouble("low_freq_factor", 1e-6, 1e6),
-              scaling.requireDouble("high_freq_factor", 1e-6, 1e6),
+              scaling.requireDouble(
+                  "high_freq_factor", scaling.requireDouble("low_freq_factor", 0, 1e6) + 1e-6, 1e6),
               scaling.requireInt("original_max_position_embeddings", 1, 1 << 24));
       default -> throw scaling.unsupported("rope_type", "default, linear or llama3");
     };
