@@ -49,7 +49,12 @@ public sealed interface CausalConfig permits Gpt2Config, LlamaConfig {
 
   int hiddenSize();
 
+  int intermediateSize();
+
   int numLayers();
+
+  /** Heads of the queries. */
+  int numHeads();
 
   int kvHeads();
 

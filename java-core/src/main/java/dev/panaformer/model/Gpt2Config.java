@@ -17,7 +17,7 @@ public record Gpt2Config(
     int hiddenSize,
     int numLayers,
     int numHeads,
-    int innerSize,
+    int intermediateSize,
     Activation activation,
     float layerNormEpsilon,
     float scale,

@@ -32,7 +32,7 @@ class CausalConfigTest {
   @Test
   void readsWhatIsThere() {
     Gpt2Config gpt2 = (Gpt2Config) config(GPT2, "'eos_token_id': 7, 'n_inner': null");
-    assertEquals(24, gpt2.innerSize());
+    assertEquals(24, gpt2.intermediateSize());
     assertEquals(2, gpt2.headDim());
     assertEquals(Set.of(7), gpt2.eosTokenIds());
     assertTrue(gpt2.tied());
