@@ -1,5 +1,5 @@
 /**
- * Transformer encoders on the JVM. {@code dev.panaformer} is what most users need: text in, numbers
+ * Transformers on the JVM. {@code dev.panaformer} is what most users need: text in, numbers or text
  * out. The packages below it are the parts, for those who run models by themselves.
  *
  * <p>The tokenizer library and protobuf are automatic modules under the names that their manifests
@@ -14,6 +14,7 @@ module dev.panaformer {
 
   exports dev.panaformer;
   exports dev.panaformer.checkpoint;
+  exports dev.panaformer.generate;
   exports dev.panaformer.kernel;
   exports dev.panaformer.model;
   exports dev.panaformer.nn;
