@@ -1,5 +1,5 @@
 /*
- * The machine's peaks and the share of them that the kernels reach: FMA rate and read bandwidth from a probe, then
+ * The machine's peaks and the share of them that the kernels reach: FMA rate from a probe, then
  * packed linears, attention and a MiniLM-shaped encoder. Every figure is the median of interleaved rounds, each
  * measured between two runs of the FMA probe, so that a machine whose clock drifts does not tilt the ratio.
  *
@@ -12,34 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "engine.h"
+#include "bench.h"
 
 #define ROUNDS 21
-
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static int compare(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double median(double *values, int count) {
-  qsort(values, (size_t)count, sizeof *values, compare);
-  return values[count / 2];
-}
-
-static float *tensor(int64_t count) {
-  float *x = aligned_alloc(PF_ALIGNMENT, (size_t)(count * 4 + 63) / 64 * 64);
-  if (!x) abort();
-  for (int64_t i = 0; i < count; i++) x[i] = (float)(rand() % 2001 - 1000) * 1e-3f;
-  return x;
-}
 
 /* ---- The probe: independent chains of FMAs, as wide as the CPU has them ---------------------------------------- */
 
@@ -98,35 +74,6 @@ static double fma_peak(int threads) {
   }
   pthread_barrier_destroy(&start);
   return sum;
-}
-
-typedef struct {
-  const float *data;
-  int64_t chunk;
-  volatile float *sums;
-} read_call;
-
-static void read_chunk(const void *context, int64_t task, int32_t thread) {
-  const read_call *c = context;
-  const float *p = c->data + task * c->chunk;
-  __m128 s[8] = {{0}};
-  for (int64_t i = 0; i < c->chunk; i += 32)
-    for (int j = 0; j < 8; j++) s[j] = _mm_add_ps(s[j], _mm_load_ps(p + i + 4 * j));
-  for (int j = 1; j < 8; j++) s[0] = _mm_add_ps(s[0], s[j]);
-  c->sums[thread % 64] = _mm_cvtss_f32(s[0]);
-}
-
-static double read_bandwidth(pf_engine *engine, int64_t bytes) {
-  float sums[64];
-  read_call call = {.data = tensor(bytes / 4), .chunk = 16384, .sums = sums};
-  double rates[ROUNDS];
-  for (int r = 0; r < ROUNDS; r++) {
-    const double begin = seconds();
-    pf_parallel_for(engine, bytes / 4 / call.chunk, read_chunk, &call);
-    rates[r] = (double)bytes / (seconds() - begin);
-  }
-  free((void *)call.data);
-  return median(rates, ROUNDS);
 }
 
 /* ---- Kernels --------------------------------------------------------------------------------------------------- */
@@ -328,9 +275,7 @@ int main(int argc, char **argv) {
   const bench b = {engine, threads};
   double peaks[ROUNDS];
   for (int r = 0; r < ROUNDS; r++) peaks[r] = fma_peak(threads);
-  printf("%d threads, ISA %d: FMA peak %.1f GFLOP/s, reads %.1f GB/s from 32 MB, %.1f GB/s from 512 MB\n", threads,
-         pf_engine_isa(engine), median(peaks, ROUNDS) * 1e-9, read_bandwidth(engine, 32 << 20) * 1e-9,
-         read_bandwidth(engine, 512 << 20) * 1e-9);
+  printf("%d threads, ISA %d: FMA peak %.1f GFLOP/s\n", threads, pf_engine_isa(engine), median(peaks, ROUNDS) * 1e-9);
   const int64_t linears[][3] = {{1, 768, 768},    {8, 768, 768},    {32, 768, 768},   {128, 768, 768}, {128, 3072, 768},
                                 {128, 768, 3072}, {128, 1152, 384}, {128, 384, 384},  {128, 1536, 384}, {128, 384, 1536},
                                 {32, 1536, 384},  {32, 384, 1536}};

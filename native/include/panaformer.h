@@ -39,7 +39,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a signature, a struct or the meaning of an argument changes. */
-#define PF_ABI_VERSION 1
+#define PF_ABI_VERSION 2
 /* Bytes to which packed weights and workspaces are aligned. */
 #define PF_ALIGNMENT 64
 /* Upper bounds, so that products of sizes stay far from overflow. */
@@ -50,7 +50,7 @@ extern "C" {
 typedef enum pf_status {
   PF_OK = 0,
   PF_ERROR_ARGUMENT = 1,        /* NULL where a tensor is needed, a size out of range, an unknown enum value */
-  PF_ERROR_INDEX = 2,           /* an id, position or cumulative length points outside its tensor */
+  PF_ERROR_INDEX = 2,           /* an id, position, length, slot or block points outside its tensor */
   PF_ERROR_PACKED_WEIGHTS = 3,  /* not packed by this library version, for this ISA, or of another shape */
   PF_ERROR_WORKSPACE = 4,       /* the workspace is smaller than its _workspace_size says, or misaligned */
   PF_ERROR_ISA_UNKNOWN = 5,     /* PANAFORMER_ISA names no instruction set */
@@ -113,8 +113,8 @@ typedef struct pf_embedding_params {
   const float *word_table;       /* [vocab, hidden] */
   const float *position_table;   /* [positions, hidden], or NULL for none */
   const float *token_type_table; /* [token_types, hidden], or NULL for none */
-  const float *weight;           /* [hidden], LayerNorm */
-  const float *bias;             /* [hidden], LayerNorm */
+  const float *weight;           /* [hidden], LayerNorm; or NULL for none */
+  const float *bias;             /* [hidden], LayerNorm; NULL exactly where weight is */
   const int32_t *ids;            /* [tokens], each in [0, vocab) */
   const int32_t *position_ids;   /* [tokens], each in [0, positions); unused without a position table */
   const int32_t *token_type_ids; /* [tokens], each in [0, token_types), or NULL for all 0 */
@@ -124,12 +124,13 @@ typedef struct pf_embedding_params {
   int64_t vocab;
   int64_t positions;
   int64_t token_types;
-  float eps;
+  float eps; /* LayerNorm; >= 0 */
 } pf_embedding_params;
 
 /*
  * y = LayerNorm(word[id] + token_type[type] + position[pos]) * weight + bias: BERT's input layer (Devlin et al.
- * 2018). Ids are checked before anything is written: PF_ERROR_INDEX.
+ * 2018). Without a weight the sum itself, as decoders take it. Ids are checked before anything is written:
+ * PF_ERROR_INDEX.
  */
 PF_API pf_status pf_embedding(pf_engine *engine, const pf_embedding_params *params);
 
@@ -163,6 +164,8 @@ PF_API pf_status pf_linear(pf_engine *engine,     //
 
 typedef struct pf_ffn_params {
   const float *x;         /* [tokens, hidden] */
+  const void *gate;       /* pf_linear_pack of [intermediate, hidden], or NULL for none */
+  const float *gate_bias; /* [intermediate] or NULL; NULL without a gate */
   const void *up;         /* pf_linear_pack of [intermediate, hidden] */
   const float *up_bias;   /* [intermediate] or NULL */
   const void *down;       /* pf_linear_pack of [hidden, intermediate] */
@@ -180,7 +183,10 @@ typedef struct pf_ffn_params {
 /* Bytes of workspace for pf_ffn at this many tokens; bounded, however many tokens there are. */
 PF_API pf_status pf_ffn_workspace_size(const pf_engine *engine, int64_t tokens, int64_t intermediate, int64_t *bytes);
 
-/* y = (activation(x up^T + up_bias)) down^T + down_bias + residual (Vaswani et al. 2017, section 3.3). */
+/*
+ * y = activation(x up^T + up_bias) down^T + down_bias + residual (Vaswani et al. 2017, section 3.3); with a gate
+ * y = (activation(x gate^T + gate_bias) * (x up^T + up_bias)) down^T + down_bias + residual (Shazeer 2020).
+ */
 PF_API pf_status pf_ffn(pf_engine *engine, const pf_ffn_params *params);
 
 /* ---- Attention ---------------------------------------------------------------------------------------------- */
@@ -218,6 +224,122 @@ PF_API pf_status pf_attention_workspace_size(const pf_engine *engine, int64_t he
  * zeros. q, k and v may lie in one packed buffer [tokens, (heads + 2 kv_heads) * head_dim].
  */
 PF_API pf_status pf_attention(pf_engine *engine, const pf_attention_params *params);
+
+/* ---- Decoding ----------------------------------------------------------------------------------------------- */
+
+typedef struct pf_rope_params {
+  float *x;                          /* x[t * token_stride + h * head_stride + d], rotated in place */
+  const float *cos;                  /* [positions, rotary_dim / 2] */
+  const float *sin;                  /* [positions, rotary_dim / 2] */
+  const int32_t *position_ids;       /* [tokens], each in [0, positions) */
+  int64_t token_stride, head_stride; /* such that no two heads overlap: tokens outside heads or heads outside tokens */
+  int64_t tokens;
+  int64_t heads;
+  int64_t rotary_dim; /* even, at most PF_MAX_HEAD_DIM; features of a head behind it stay as they are */
+  int64_t positions;
+} pf_rope_params;
+
+/*
+ * Rotary position embedding (Su et al. 2021) in the halves' convention: the pair (x[i], x[i + rotary_dim / 2]) of every
+ * head turns by the angle whose cosine and sine are cos[position, i] and sin[position, i]. Queries and keys that lie
+ * side by side in one packed buffer with one head stride are one call.
+ */
+PF_API pf_status pf_rope(pf_engine *engine, const pf_rope_params *params);
+
+/*
+ * The key-value cache of one layer is memory of the caller, [blocks, 2, kv_heads, block_tokens, head_dim], keys before
+ * values. A sequence owns any blocks of it, in the order of its block table, and fills them token by token: its key j
+ * lies in block table[j / block_tokens] at j % block_tokens (Kwon et al. 2023). A slot numbers a token of the cache:
+ * block * block_tokens + offset; there are at most PF_MAX_DIMENSION of them.
+ */
+typedef struct pf_kv_store_params {
+  const float *k;       /* k[t * kv_token_stride + h * kv_head_stride + d] */
+  const float *v;       /* strides of k */
+  float *cache;         /* [blocks, 2, kv_heads, block_tokens, head_dim]; overlaps no input */
+  const int32_t *slots; /* [tokens], each in [0, blocks * block_tokens); of a slot named twice the last token stays */
+  int64_t kv_token_stride, kv_head_stride;
+  int64_t tokens;
+  int64_t blocks;
+  int64_t block_tokens;
+  int64_t kv_heads;
+  int64_t head_dim; /* at most PF_MAX_HEAD_DIM */
+} pf_kv_store_params;
+
+/* Copies keys and values of tokens into their slots. All slots are checked before one is written: PF_ERROR_INDEX. */
+PF_API pf_status pf_kv_store(pf_engine *engine, const pf_kv_store_params *params);
+
+typedef struct pf_paged_attention_params {
+  const float *q;              /* q[t * q_token_stride + h * q_head_stride + d] */
+  const float *cache;          /* [blocks, 2, kv_heads, block_tokens, head_dim] */
+  float *y;                    /* y[t * y_token_stride + h * y_head_stride + d]; overlaps no input */
+  const int32_t *cu_seqlens_q; /* [sequences + 1] */
+  const int32_t *kv_lengths;   /* [sequences], keys of the sequence, those of its queries here included */
+  const int32_t *block_tables; /* block_tables[s * block_table_stride + i], block i of sequence s; in [0, blocks) */
+  int64_t q_token_stride, q_head_stride;
+  int64_t y_token_stride, y_head_stride;
+  int64_t block_table_stride; /* at least ceil(kv_length / block_tokens) of every sequence that has queries */
+  int64_t q_tokens;           /* rows of q: what cu_seqlens_q must end on */
+  int64_t sequences;
+  int64_t heads;    /* of q and y */
+  int64_t kv_heads; /* divides heads; query head h reads key head h / (heads / kv_heads) */
+  int64_t head_dim; /* at most PF_MAX_HEAD_DIM */
+  int64_t blocks;
+  int64_t block_tokens;
+  int64_t window;  /* 0: a query sees all keys up to its own; else its own and the window - 1 before it */
+  float scale;     /* applied to q k^T, usually 1/sqrt(head_dim) */
+  void *workspace; /* pf_paged_attention_workspace_size bytes, aligned */
+  int64_t workspace_bytes;
+} pf_paged_attention_params;
+
+/* Bytes of workspace for pf_paged_attention on this engine. Depends on no length. */
+PF_API pf_status pf_paged_attention_workspace_size(const pf_engine *engine, int64_t head_dim, int64_t *bytes);
+
+/*
+ * Causal attention over a paged cache: the queries of a sequence are its last tokens, query i standing at
+ * kv_length - q_length + i. One token a sequence is a step of decoding, several are a prompt or a chunk of one, and one
+ * call takes any mix of them. Table entries of blocks that no query sees are not read.
+ *
+ * What a query gets is the same to the last bit however its prompt was cut into chunks and its keys into blocks, as
+ * long as keys and values are finite: keys are taken in spans counted from the first, and the spans' sums merged in
+ * order. Up to 512 keys it is also what a causal pf_attention gives.
+ */
+PF_API pf_status pf_paged_attention(pf_engine *engine, const pf_paged_attention_params *params);
+
+typedef struct pf_linear_top_k_params {
+  const float *x;                   /* [tokens, hidden] */
+  const void *packed;               /* pf_linear_pack of [vocab, hidden] */
+  const float *bias;                /* [vocab] or NULL */
+  const float *inverse_temperature; /* [tokens], finite and above 0, or NULL for all 1 */
+  float *values;                    /* [tokens, count], logits in descending order */
+  int32_t *ids;                     /* [tokens, count], their columns; of equal logits the smaller id comes first */
+  float *log_sum_exp;               /* [tokens], log of the sum over all of vocab of exp(logit * inverse_temperature) */
+  int64_t tokens;
+  int64_t vocab;
+  int64_t hidden;
+  int64_t count;   /* in [1, vocab] */
+  void *workspace; /* pf_linear_top_k_workspace_size bytes, aligned */
+  int64_t workspace_bytes;
+} pf_linear_top_k_params;
+
+/* Bytes of workspace for pf_linear_top_k on this engine; bounded, however many tokens there are. */
+PF_API pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t tokens, int64_t vocab, int64_t count,
+                                                int64_t *bytes);
+
+/*
+ * The `count` largest logits of x W^T + bias and what it takes to make probabilities of them, exp(value *
+ * inverse_temperature - log_sum_exp), without the logits ever leaving the cache. The bits are those of pf_top_k after
+ * pf_linear. A row with a NaN among its logits gets ids of -1 and NaN for the rest.
+ */
+PF_API pf_status pf_linear_top_k(pf_engine *engine, const pf_linear_top_k_params *params);
+
+/* The same from logits in memory. */
+PF_API pf_status pf_top_k(pf_engine *engine,                //
+                          const float *logits,              /* [rows, columns] */
+                          const float *inverse_temperature, /* [rows], finite and above 0, or NULL for all 1 */
+                          float *values,                    /* [rows, count] */
+                          int32_t *ids,                     /* [rows, count] */
+                          float *log_sum_exp,               /* [rows] */
+                          int64_t rows, int64_t columns, int64_t count);
 
 /* ---- Normalisation, softmax, activation --------------------------------------------------------------------- */
 

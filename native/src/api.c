@@ -47,6 +47,44 @@ pf_status pf_attention(pf_engine *engine, const pf_attention_params *params) {
   return pf_engine_kernels(engine)->attention(engine, params);
 }
 
+pf_status pf_rope(pf_engine *engine, const pf_rope_params *params) {
+  CHECK(engine && params);
+  return pf_engine_kernels(engine)->rope(engine, params);
+}
+
+pf_status pf_kv_store(pf_engine *engine, const pf_kv_store_params *params) {
+  CHECK(engine && params);
+  return pf_engine_kernels(engine)->kv_store(engine, params);
+}
+
+pf_status pf_paged_attention_workspace_size(const pf_engine *engine, int64_t head_dim, int64_t *bytes) {
+  CHECK(engine && bytes);
+  return pf_engine_kernels(engine)->paged_attention_workspace_size(pf_engine_threads(engine), head_dim, bytes);
+}
+
+pf_status pf_paged_attention(pf_engine *engine, const pf_paged_attention_params *params) {
+  CHECK(engine && params);
+  return pf_engine_kernels(engine)->paged_attention(engine, params);
+}
+
+pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t tokens, int64_t vocab, int64_t count,
+                                         int64_t *bytes) {
+  CHECK(engine && bytes);
+  return pf_engine_kernels(engine)->linear_top_k_workspace_size(pf_engine_threads(engine), tokens, vocab, count, bytes);
+}
+
+pf_status pf_linear_top_k(pf_engine *engine, const pf_linear_top_k_params *params) {
+  CHECK(engine && params);
+  return pf_engine_kernels(engine)->linear_top_k(engine, params);
+}
+
+pf_status pf_top_k(pf_engine *engine, const float *logits, const float *inverse_temperature, float *values,
+                   int32_t *ids, float *log_sum_exp, int64_t rows, int64_t columns, int64_t count) {
+  CHECK(engine);
+  return pf_engine_kernels(engine)->top_k(engine, logits, inverse_temperature, values, ids, log_sum_exp, rows, columns,
+                                          count);
+}
+
 pf_status pf_layer_norm(pf_engine *engine, const float *x, const float *residual, const float *weight,
                         const float *bias, float *y, int64_t tokens, int64_t hidden, float eps) {
   CHECK(engine);

@@ -23,6 +23,15 @@ typedef struct pf_kernels {
   pf_status (*ffn)(pf_engine *, const pf_ffn_params *);
   pf_status (*attention_workspace_size)(int32_t threads, int64_t head_dim, int64_t *bytes);
   pf_status (*attention)(pf_engine *, const pf_attention_params *);
+  pf_status (*rope)(pf_engine *, const pf_rope_params *);
+  pf_status (*kv_store)(pf_engine *, const pf_kv_store_params *);
+  pf_status (*paged_attention_workspace_size)(int32_t threads, int64_t head_dim, int64_t *bytes);
+  pf_status (*paged_attention)(pf_engine *, const pf_paged_attention_params *);
+  pf_status (*linear_top_k_workspace_size)(int32_t threads, int64_t tokens, int64_t vocab, int64_t count,
+                                           int64_t *bytes);
+  pf_status (*linear_top_k)(pf_engine *, const pf_linear_top_k_params *);
+  pf_status (*top_k)(pf_engine *, const float *logits, const float *inverse_temperature, float *values, int32_t *ids,
+                     float *log_sum_exp, int64_t rows, int64_t columns, int64_t count);
   pf_status (*layer_norm)(pf_engine *, const float *x, const float *residual, const float *weight, const float *bias,
                           float *y, int64_t tokens, int64_t hidden, float eps);
   pf_status (*rms_norm)(pf_engine *, const float *x, const float *residual, const float *weight, float *y,

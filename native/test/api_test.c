@@ -21,6 +21,11 @@ static void refuses_calls_without_an_engine(void) {
   const pf_embedding_params embedding = {0};
   const pf_ffn_params ffn = {0};
   const pf_attention_params attention = {0};
+  const pf_rope_params rope = {0};
+  const pf_kv_store_params store = {0};
+  const pf_paged_attention_params paged_attention = {0};
+  const pf_linear_top_k_params head = {0};
+  int32_t ids[4];
   EXPECT(pf_embedding(NULL, &embedding) == PF_ERROR_ARGUMENT);
   EXPECT(pf_linear_packed_size(NULL, 4, 4, &bytes) == PF_ERROR_ARGUMENT);
   EXPECT(pf_linear_pack(NULL, x, y, 4, 4) == PF_ERROR_ARGUMENT);
@@ -29,6 +34,13 @@ static void refuses_calls_without_an_engine(void) {
   EXPECT(pf_ffn(NULL, &ffn) == PF_ERROR_ARGUMENT);
   EXPECT(pf_attention_workspace_size(NULL, 4, &bytes) == PF_ERROR_ARGUMENT);
   EXPECT(pf_attention(NULL, &attention) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_rope(NULL, &rope) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_kv_store(NULL, &store) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_paged_attention_workspace_size(NULL, 4, &bytes) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_paged_attention(NULL, &paged_attention) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_linear_top_k_workspace_size(NULL, 1, 4, 1, &bytes) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_linear_top_k(NULL, &head) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_top_k(NULL, x, NULL, y, ids, y, 1, 4, 1) == PF_ERROR_ARGUMENT);
   EXPECT(pf_layer_norm(NULL, x, NULL, x, x, y, 1, 4, 1e-5f) == PF_ERROR_ARGUMENT);
   EXPECT(pf_rms_norm(NULL, x, NULL, x, y, 1, 4, 1e-5f) == PF_ERROR_ARGUMENT);
   EXPECT(pf_softmax(NULL, x, y, 1, 4) == PF_ERROR_ARGUMENT);
@@ -44,6 +56,12 @@ static void refuses_calls_without_parameters(void) {
   EXPECT(pf_embedding(engine, NULL) == PF_ERROR_ARGUMENT);
   EXPECT(pf_ffn(engine, NULL) == PF_ERROR_ARGUMENT);
   EXPECT(pf_attention(engine, NULL) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_rope(engine, NULL) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_kv_store(engine, NULL) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_paged_attention(engine, NULL) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_linear_top_k(engine, NULL) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_paged_attention_workspace_size(engine, 4, NULL) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_linear_top_k_workspace_size(engine, 1, 4, 1, NULL) == PF_ERROR_ARGUMENT);
   EXPECT(pf_linear_packed_size(engine, 4, 4, NULL) == PF_ERROR_ARGUMENT);
   EXPECT(pf_ffn_workspace_size(engine, 1, 4, NULL) == PF_ERROR_ARGUMENT);
   EXPECT(pf_attention_workspace_size(engine, 4, NULL) == PF_ERROR_ARGUMENT);

@@ -19,12 +19,12 @@ static int32_t *random_ids(int64_t count, int64_t rows) {
   return ids;
 }
 
-static pf_embedding_params random_case(int64_t tokens, int64_t hidden, int position, int type, int type_ids) {
+static pf_embedding_params random_case(int64_t tokens, int64_t hidden, int position, int type, int type_ids, int norm) {
   return (pf_embedding_params){.word_table = random_floats(VOCAB * hidden, 1),
                                .position_table = position ? random_floats(POSITIONS * hidden, 1) : NULL,
                                .token_type_table = type ? random_floats(TOKEN_TYPES * hidden, 1) : NULL,
-                               .weight = random_floats(hidden, 1),
-                               .bias = random_floats(hidden, 1),
+                               .weight = norm ? random_floats(hidden, 1) : NULL,
+                               .bias = norm ? random_floats(hidden, 1) : NULL,
                                .ids = random_ids(tokens, VOCAB),
                                .position_ids = position ? random_ids(tokens, POSITIONS) : NULL,
                                .token_type_ids = type_ids ? random_ids(tokens, TOKEN_TYPES) : NULL,
@@ -69,9 +69,9 @@ static void matches_reference(void) {
   static const int64_t tokens[] = {1, 2, 17};
   for (int h = 0; h < odd_size_count; h++) {
     for (int t = 0; t < COUNT(tokens); t++) {
-      for (int form = 0; form < 8; form++) {
+      for (int form = 0; form < 16; form++) {
         if (!begin_case("tokens=%d hidden=%d form=%d", (int)tokens[t], (int)odd_sizes[h], form)) continue;
-        const pf_embedding_params c = random_case(tokens[t], odd_sizes[h], form & 1, form & 2, form & 4);
+        const pf_embedding_params c = random_case(tokens[t], odd_sizes[h], form & 1, form & 2, form & 4, form & 8);
         check(&c);
       }
     }
@@ -80,7 +80,7 @@ static void matches_reference(void) {
 
 static void does_not_depend_on_the_batch(void) {
   begin_case("tokens=307 hidden=384");
-  const pf_embedding_params c = random_case(307, 384, 1, 1, 1);
+  const pf_embedding_params c = random_case(307, 384, 1, 1, 1, 1);
   const float *y = check(&c);
   for (int64_t token = 0; token < 307; token += 34) {
     pf_embedding_params p = c;
@@ -105,7 +105,7 @@ static void does_not_depend_on_the_batch(void) {
 static void refuses_bad_arguments(void) {
   begin_case("-");
   pf_engine *engine = tested_engine(2);
-  pf_embedding_params valid = random_case(300, 8, 1, 1, 1);
+  pf_embedding_params valid = random_case(300, 8, 1, 1, 1, 1);
   guard_begin(EXACT_END);
   float *y = valid.y = guarded_output(300 * 8);
   EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_embedding(NULL, &valid));

@@ -6,7 +6,7 @@
 #include "test.h"
 
 typedef struct {
-  const float *x, *up, *up_bias, *down, *down_bias, *residual;
+  const float *x, *gate, *gate_bias, *up, *up_bias, *down, *down_bias, *residual;
   int64_t tokens, hidden, intermediate;
   pf_activation activation;
 } ffn_case;
@@ -23,6 +23,8 @@ static void *packed_weight(pf_engine *engine, const float *weight, int64_t n, in
 static pf_ffn_params guarded_params(pf_engine *engine, const ffn_case *c) {
   const int64_t hidden = c->hidden, intermediate = c->intermediate, count = c->tokens * hidden;
   pf_ffn_params p = {.x = guarded_copy(c->x, count),
+                     .gate = c->gate ? packed_weight(engine, c->gate, intermediate, hidden) : NULL,
+                     .gate_bias = guarded_copy(c->gate_bias, intermediate),
                      .up = packed_weight(engine, c->up, intermediate, hidden),
                      .up_bias = guarded_copy(c->up_bias, intermediate),
                      .down = packed_weight(engine, c->down, hidden, intermediate),
@@ -41,8 +43,8 @@ static pf_ffn_params guarded_params(pf_engine *engine, const ffn_case *c) {
 static const float *check(const ffn_case *c) {
   const int64_t count = c->tokens * c->hidden;
   double *expected = case_doubles(count), *bound = case_doubles(count);
-  reference_ffn(c->x, c->up, c->up_bias, c->down, c->down_bias, c->residual, expected, bound, c->tokens, c->hidden,
-                c->intermediate, c->activation);
+  reference_ffn(c->x, c->gate, c->gate_bias, c->up, c->up_bias, c->down, c->down_bias, c->residual, expected, bound,
+                c->tokens, c->hidden, c->intermediate, c->activation);
   float *first = case_floats(count);
   for (int32_t threads = 1; threads <= MOST_THREADS; threads++) {
     pf_engine *engine = tested_engine(threads);
@@ -103,6 +105,38 @@ static void matches_reference(void) {
   check_random(17, 65, 96, 1e4f, 1, RESIDUAL_IS_X, PF_ACTIVATION_RELU);
   check_random(17, 65, 96, 1e4f, 1, OWN_RESIDUAL, PF_ACTIVATION_GELU_TANH);
   check_random(17, 65, 96, 1e-4f, 1, NO_RESIDUAL, PF_ACTIVATION_GELU_ERF);
+}
+
+static void add_gate(ffn_case *c, int bias) {
+  c->gate = random_floats(c->intermediate * c->hidden, 0.5f);
+  c->gate_bias = bias ? random_floats(c->intermediate, 1) : NULL;
+}
+
+static void matches_reference_with_a_gate(void) {
+  static const pf_activation activations[] = {PF_ACTIVATION_SILU, PF_ACTIVATION_GELU_TANH, PF_ACTIVATION_NONE};
+  static const int64_t tokens[] = {1, 7, 17, 65};
+  for (int i = 0; i < odd_size_count; i++) {
+    for (int t = 0; t < COUNT(tokens); t++) {
+      const int64_t hidden = odd_sizes[i], intermediate = odd_sizes[(i * 7 + 4) % odd_size_count];
+      if (!begin_case("tokens=%d hidden=%d intermediate=%d", (int)tokens[t], (int)hidden, (int)intermediate)) continue;
+      ffn_case c = random_case(tokens[t], hidden, intermediate, 1, t & 1, (residual_form)(t % 3), activations[i % 3]);
+      add_gate(&c, t & 1);
+      check(&c);
+    }
+  }
+  begin_case("several chunks");
+  ffn_case c = random_case(150, 33, 3072, 1, 0, RESIDUAL_IS_X, PF_ACTIVATION_SILU);
+  add_gate(&c, 0);
+  const float *y = check(&c);
+  for (int64_t row = 0; row < 150; row += 37) {
+    ffn_case alone = c;
+    alone.x = alone.residual = c.x + row * 33;
+    alone.tokens = 1;
+    guard_begin(EXACT_END);
+    const pf_ffn_params p = guarded_params(tested_engine(2), &alone);
+    EXPECT_STATUS(PF_OK, pf_ffn(tested_engine(2), &p));
+    expect_same_bits(p.y, y + row * 33, 33);
+  }
 }
 
 /* Intermediate values beyond what a chunk holds, so that there are several chunks. */
@@ -167,12 +201,16 @@ static void keeps_nan_in_its_row(void) {
 static void refuses_bad_arguments(void) {
   begin_case("-");
   pf_engine *engine = tested_engine(2);
-  const ffn_case c = random_case(3, 10, 24, 1, 1, OWN_RESIDUAL, PF_ACTIVATION_RELU);
+  ffn_case c = random_case(3, 10, 24, 1, 1, OWN_RESIDUAL, PF_ACTIVATION_RELU);
+  add_gate(&c, 1);
   guard_begin(EXACT_END);
   const pf_ffn_params valid = guarded_params(engine, &c);
   EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_ffn(NULL, &valid));
   EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_ffn(engine, NULL));
   REJECT(PF_ERROR_ARGUMENT, p.x = NULL);
+  REJECT(PF_ERROR_ARGUMENT, p.gate = NULL);
+  REJECT(PF_ERROR_ARGUMENT, p.gate = (const char *)valid.gate + 4);
+  REJECT(PF_ERROR_PACKED_WEIGHTS, p.gate = valid.down);
   REJECT(PF_ERROR_ARGUMENT, p.up = NULL);
   REJECT(PF_ERROR_ARGUMENT, p.down = NULL);
   REJECT(PF_ERROR_ARGUMENT, p.y = NULL);
@@ -215,6 +253,7 @@ static void bounds_its_workspace(void) {
 int main(void) {
   static const test tests[] = {
       TEST(matches_reference),
+      TEST(matches_reference_with_a_gate),
       TEST(matches_reference_over_several_chunks),
       TEST(does_not_depend_on_the_batch),
       TEST(adds_its_residual_in_place),

@@ -79,14 +79,24 @@ void reference_linear(const float *x, const float *weight, const float *bias, co
   free(exact);
 }
 
-void reference_ffn(const float *x, const float *up, const float *up_bias, const float *down, const float *down_bias,
-                   const float *residual, double *y, double *bound, int64_t tokens, int64_t hidden,
-                   int64_t intermediate, pf_activation activation) {
+void reference_ffn(const float *x, const float *gate, const float *gate_bias, const float *up, const float *up_bias,
+                   const float *down, const float *down_bias, const float *residual, double *y, double *bound,
+                   int64_t tokens, int64_t hidden, int64_t intermediate, pf_activation activation) {
+  const int64_t count = tokens * intermediate;
   double *exact = to_doubles(x, tokens * hidden);
-  double *middle = malloc((size_t)(2 * tokens * intermediate) * sizeof *middle);
+  double *middle = malloc((size_t)(4 * count) * sizeof *middle);
   if (!middle) abort();
-  double *middle_error = middle + tokens * intermediate;
-  linear(exact, NULL, up, up_bias, NULL, middle, middle_error, tokens, intermediate, hidden, activation);
+  double *middle_error = middle + count, *gates = middle + 2 * count, *gate_error = middle + 3 * count;
+  linear(exact, NULL, up, up_bias, NULL, middle, middle_error, tokens, intermediate, hidden,
+         gate ? PF_ACTIVATION_NONE : activation);
+  if (gate) {
+    linear(exact, NULL, gate, gate_bias, NULL, gates, gate_error, tokens, intermediate, hidden, activation);
+    for (int64_t i = 0; i < count; i++) {
+      const double error = fabs(middle[i]) * gate_error[i] + (fabs(gates[i]) + gate_error[i]) * middle_error[i];
+      middle[i] *= gates[i];
+      middle_error[i] = error + UNIT * (fabs(middle[i]) + error);
+    }
+  }
   linear(middle, middle_error, down, down_bias, residual, y, bound, tokens, hidden, intermediate, PF_ACTIVATION_NONE);
   free(middle);
   free(exact);
@@ -165,6 +175,97 @@ void reference_attention(const pf_attention_params *a, double *y, double *bound)
   free(scores);
 }
 
+/* Each sequence gathered into adjacent rows; keys before the window as a bias of -inf. */
+void reference_paged_attention(const pf_paged_attention_params *p, double *y, double *bound) {
+  const int64_t row = p->kv_heads * p->head_dim;
+  for (int64_t s = 0; s < p->sequences; s++) {
+    const int32_t q_begin = p->cu_seqlens_q[s], q_length = p->cu_seqlens_q[s + 1] - q_begin;
+    const int32_t kv_length = p->kv_lengths[s];
+    if (q_length == 0) continue;
+    float *k = malloc((size_t)(2 * kv_length * row) * sizeof *k), *v = k + kv_length * row;
+    float *mask = calloc((size_t)q_length * (size_t)kv_length, sizeof *mask);
+    if (!k || !mask) abort();
+    /* Keys that no query sees may have no block any more. */
+    const int64_t first = p->window && kv_length - q_length >= p->window ? kv_length - q_length - p->window + 1 : 0;
+    for (int64_t j = 0; j < kv_length * row; j++) k[j] = v[j] = 0;
+    for (int64_t j = first; j < kv_length; j++) {
+      const int64_t block = p->block_tables[s * p->block_table_stride + j / p->block_tokens];
+      for (int64_t h = 0; h < p->kv_heads; h++) {
+        for (int64_t d = 0; d < p->head_dim; d++) {
+          const int64_t at = (h * p->block_tokens + j % p->block_tokens) * p->head_dim + d;
+          const int64_t values = p->kv_heads * p->block_tokens * p->head_dim;
+          k[j * row + h * p->head_dim + d] = p->cache[2 * block * values + at];
+          v[j * row + h * p->head_dim + d] = p->cache[(2 * block + 1) * values + at];
+        }
+      }
+    }
+    for (int64_t i = 0; i < q_length; i++)
+      for (int64_t j = 0; p->window && j <= kv_length - q_length + i - p->window; j++)
+        mask[i * kv_length + j] = -INFINITY;
+    const int32_t cu_seqlens_q[] = {0, q_length}, cu_seqlens_kv[] = {0, kv_length};
+    const pf_attention_params gathered = {.q = p->q + q_begin * p->q_token_stride,
+                                          .k = k,
+                                          .v = v,
+                                          .cu_seqlens_q = cu_seqlens_q,
+                                          .cu_seqlens_kv = cu_seqlens_kv,
+                                          .bias = p->window ? mask : NULL,
+                                          .q_token_stride = p->q_token_stride,
+                                          .q_head_stride = p->q_head_stride,
+                                          .kv_token_stride = row,
+                                          .kv_head_stride = p->head_dim,
+                                          .y_token_stride = p->y_token_stride,
+                                          .y_head_stride = p->y_head_stride,
+                                          .bias_query_stride = kv_length,
+                                          .q_tokens = q_length,
+                                          .kv_tokens = kv_length,
+                                          .sequences = 1,
+                                          .heads = p->heads,
+                                          .kv_heads = p->kv_heads,
+                                          .head_dim = p->head_dim,
+                                          .scale = p->scale,
+                                          .causal = 1};
+    reference_attention(&gathered, y + q_begin * p->y_token_stride, bound + q_begin * p->y_token_stride);
+    free(mask);
+    free(k);
+  }
+}
+
+void reference_rope(const pf_rope_params *p, double *x, double *bound) {
+  const int64_t half = p->rotary_dim / 2;
+  for (int64_t t = 0; t < p->tokens; t++) {
+    for (int64_t h = 0; h < p->heads; h++) {
+      for (int64_t i = 0; i < half; i++) {
+        const int64_t low = t * p->token_stride + h * p->head_stride + i, high = low + half;
+        const double c = p->cos[p->position_ids[t] * half + i], s = p->sin[p->position_ids[t] * half + i];
+        const double a = p->x[low], b = p->x[high];
+        x[low] = a * c - b * s;
+        x[high] = b * c + a * s;
+        bound[low] = 2 * UNIT * (fabs(a * c) + fabs(b * s));
+        bound[high] = 2 * UNIT * (fabs(b * c) + fabs(a * s));
+      }
+    }
+  }
+}
+
+void reference_log_sum_exp(const float *logits, const float *inverse_temperature, double *log_sum_exp, double *bound,
+                           int64_t rows, int64_t columns) {
+  for (int64_t i = 0; i < rows; i++, logits += columns) {
+    const double scale = inverse_temperature ? inverse_temperature[i] : 1;
+    double max = -INFINITY, sum = 0, error = 0;
+    for (int64_t j = 0; j < columns; j++) max = logits[j] > max || isnan(logits[j]) ? logits[j] : max;
+    for (int64_t j = 0; j < columns && !isinf(max); j++) {
+      const double below = scale * (max - logits[j]), e = exp(-below);
+      sum += e;
+      /* The exponential, the two roundings of its argument, and those of a running maximum below the last. */
+      error += (2 * EXP_ERROR + 4 * UNIT * (below < 110 ? below : 110)) * e;
+    }
+    log_sum_exp[i] = isinf(max) ? max : scale * max + log(sum);
+    /* Chains no longer than what one vector adds of a chunk, and the result's own rounding. */
+    bound[i] = error / sum + (double)(columns < 512 ? columns : 512) * UNIT + 2 * UNIT * fabs(log_sum_exp[i]);
+    if (isinf(max)) bound[i] = 0;
+  }
+}
+
 /* LayerNorm of z, each element of which is off by at most z_error. */
 static void layer_norm_row(const double *z, double z_error, const float *weight, const float *bias, double *y,
                            double *bound, int64_t hidden, float eps) {
@@ -230,7 +331,12 @@ void reference_embedding(const pf_embedding_params *p, double *y, double *bound)
       z[j] = word + type + position;
       z_error = larger(z_error, 2 * UNIT * (fabs(word) + fabs(type) + fabs(position)));
     }
-    layer_norm_row(z, z_error, p->weight, p->bias, y + i * p->hidden, bound + i * p->hidden, p->hidden, p->eps);
+    if (p->weight)
+      layer_norm_row(z, z_error, p->weight, p->bias, y + i * p->hidden, bound + i * p->hidden, p->hidden, p->eps);
+    for (int64_t j = 0; j < p->hidden && !p->weight; j++) {
+      y[i * p->hidden + j] = z[j];
+      bound[i * p->hidden + j] = z_error;
+    }
   }
   free(z);
 }

@@ -22,11 +22,17 @@ double activation_bound(double x, double error, pf_activation activation);
 
 void reference_linear(const float *x, const float *weight, const float *bias, const float *residual, double *y,
                       double *bound, int64_t tokens, int64_t n, int64_t k, pf_activation activation);
-void reference_ffn(const float *x, const float *up, const float *up_bias, const float *down, const float *down_bias,
-                   const float *residual, double *y, double *bound, int64_t tokens, int64_t hidden,
-                   int64_t intermediate, pf_activation activation);
+/* gate NULL: none. */
+void reference_ffn(const float *x, const float *gate, const float *gate_bias, const float *up, const float *up_bias,
+                   const float *down, const float *down_bias, const float *residual, double *y, double *bound,
+                   int64_t tokens, int64_t hidden, int64_t intermediate, pf_activation activation);
 /* Elements that y's strides leave out stay as they are. */
 void reference_attention(const pf_attention_params *p, double *y, double *bound);
+void reference_paged_attention(const pf_paged_attention_params *p, double *y, double *bound);
+void reference_rope(const pf_rope_params *p, double *x, double *bound);
+/* log_sum_exp of rows alone; values and ids are exact, so tests sort for themselves. */
+void reference_log_sum_exp(const float *logits, const float *inverse_temperature, double *log_sum_exp, double *bound,
+                           int64_t rows, int64_t columns);
 void reference_layer_norm(const float *x, const float *residual, const float *weight, const float *bias, double *y,
                           double *bound, int64_t tokens, int64_t hidden, float eps);
 void reference_rms_norm(const float *x, const float *residual, const float *weight, double *y, double *bound,

@@ -1,5 +1,6 @@
 /*
- * BERT's input layer: y = LayerNorm(word[id] + token_type[type] + position[pos]) * weight + bias (Devlin et al. 2018).
+ * BERT's input layer: y = LayerNorm(word[id] + token_type[type] + position[pos]) * weight + bias (Devlin et al. 2018),
+ * or the sum alone.
  *
  * 10 FLOPs and 16 bytes an element: bound by memory, the rows of the word table coming from anywhere in it. The sum is
  * written to y and normalised in place while it is in L1.
@@ -30,7 +31,7 @@ static void embed_row(const pf_embedding_params *p, int64_t token) {
     if (position) z = vf_add(z, vf_load_first(position + j, n));
     vf_store_first(y + j, z, n);
   }
-  PF_KERNEL(normalize_row)(y, p->weight, p->bias, y, hidden, p->eps);
+  if (p->weight) PF_KERNEL(normalize_row)(y, p->weight, p->bias, y, hidden, p->eps);
 }
 
 static void embed_rows(const void *context, int64_t task, int32_t thread) {
@@ -42,20 +43,14 @@ static void embed_rows(const void *context, int64_t task, int32_t thread) {
   for (int64_t token = first; token < end; token++) embed_row(p, token);
 }
 
-static int are_within(const int32_t *ids, int64_t count, int64_t rows) {
-  for (int64_t i = 0; i < count; i++) {
-    if (ids[i] < 0 || ids[i] >= rows) return 0;
-  }
-  return 1;
-}
-
 pf_status PF_KERNEL(embedding)(pf_engine *engine, const pf_embedding_params *p) {
   if (!is_count(p->tokens) || !is_extent(p->hidden) || !(p->eps >= 0.0f)) return PF_ERROR_ARGUMENT;
+  if (!p->weight != !p->bias) return PF_ERROR_ARGUMENT;
   if (!p->word_table || !is_extent(p->vocab)) return PF_ERROR_ARGUMENT;
   if (p->position_table && !is_extent(p->positions)) return PF_ERROR_ARGUMENT;
   if (p->token_type_table && !is_extent(p->token_types)) return PF_ERROR_ARGUMENT;
   if (p->tokens == 0) return PF_OK;
-  if (!p->weight || !p->bias || !p->ids || !p->y) return PF_ERROR_ARGUMENT;
+  if (!p->ids || !p->y) return PF_ERROR_ARGUMENT;
   if (p->position_table && !p->position_ids) return PF_ERROR_ARGUMENT;
 
   if (!are_within(p->ids, p->tokens, p->vocab)) return PF_ERROR_INDEX;

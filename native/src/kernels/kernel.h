@@ -17,6 +17,13 @@ PF_DECLARE_KERNEL(ffn_workspace_size);
 PF_DECLARE_KERNEL(ffn);
 PF_DECLARE_KERNEL(attention_workspace_size);
 PF_DECLARE_KERNEL(attention);
+PF_DECLARE_KERNEL(rope);
+PF_DECLARE_KERNEL(kv_store);
+PF_DECLARE_KERNEL(paged_attention_workspace_size);
+PF_DECLARE_KERNEL(paged_attention);
+PF_DECLARE_KERNEL(linear_top_k_workspace_size);
+PF_DECLARE_KERNEL(linear_top_k);
+PF_DECLARE_KERNEL(top_k);
 PF_DECLARE_KERNEL(layer_norm);
 PF_DECLARE_KERNEL(rms_norm);
 PF_DECLARE_KERNEL(softmax);
@@ -27,6 +34,20 @@ PF_DECLARE_KERNEL(pool);
 /* A count that may be zero, and an extent that may not. Two of them multiply without overflow. */
 static inline int is_count(int64_t n) { return n >= 0 && n <= PF_MAX_DIMENSION; }
 static inline int is_extent(int64_t n) { return n >= 1 && n <= PF_MAX_DIMENSION; }
+
+static inline int are_within(const int32_t *ids, int64_t count, int64_t rows) {
+  for (int64_t i = 0; i < count; i++) {
+    if (ids[i] < 0 || ids[i] >= rows) return 0;
+  }
+  return 1;
+}
+
+/* A paged cache (pf_kv_store_params) whose slots fit an int32_t and whose bytes fit an int64_t. */
+static inline int is_cache(int64_t blocks, int64_t kv_heads, int64_t block_tokens, int64_t head_dim) {
+  return is_extent(blocks) && is_extent(block_tokens) && blocks <= PF_MAX_DIMENSION / block_tokens &&
+         is_extent(kv_heads) && head_dim >= 1 && head_dim <= PF_MAX_HEAD_DIM &&
+         kv_heads <= INT64_MAX / (int64_t)(2 * sizeof(float)) / head_dim / (blocks * block_tokens);
+}
 
 /*
  * Row-wise kernels hand out blocks of rows: about 16 K floats, two to five microseconds, so that drawing a task costs

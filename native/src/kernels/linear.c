@@ -35,6 +35,12 @@
 #define SPLIT_ROWS 28
 #endif
 
+/* Rows that are few: the stream of weights is the floor. */
+#define FEW_ROWS 8
+/* Panels that are then read side by side, and how many floats ahead of its use each of them is fetched. */
+#define STREAMS 4
+#define AHEAD(rows) ((rows) <= 2 ? 128 : 640)
+
 /* Floats of a cache line, and input features between two looks at what to fetch. */
 #define LINE 16
 #define FETCH_STEPS 16
@@ -52,35 +58,49 @@ static int64_t panel_count(int64_t n) { return (n + PANEL - 1) / PANEL; }
 
 static inline int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* Bias, activation and residual over a tile [rows][PANEL], of which `columns` are real. */
-static inline __attribute__((always_inline)) void finish_with(const linear_layer *layer, const float *tile,
-                                                              const float *bias, const float *residual, float *y,
-                                                              int64_t rows, int64_t columns,
-                                                              const pf_activation activation) {
-  for (int64_t i = 0; i < rows; i++) {
-    for (int64_t j = 0; j < columns; j += VF_WIDTH) {
-      const int64_t lanes = min64(columns - j, VF_WIDTH), at = i * layer->n + j;
-      vf v = vf_load(tile + i * PANEL + j);
+/* Rows x columns of y that one tile computes, and what it fetches meanwhile. */
+typedef struct {
+  const float *x;        /* [rows, k] */
+  const float *panel;    /* [k, PANEL] */
+  const float *bias;     /* [columns] or NULL */
+  const float *residual; /* or NULL */
+  float *y;
+  int64_t stride; /* of rows of residual and y */
+  int64_t rows, columns;
+  const float *ahead;  /* this tile's share of a later panel; only ever fetched, so it may lie past the end */
+  int64_t ahead_lines; /* cache lines of it for every FETCH_STEPS input features */
+} linear_tile;
+
+static inline vf add_residual(const linear_layer *layer, vf v, vf residual) {
+  return layer->multiplies ? vf_mul(v, residual) : vf_add(v, residual);
+}
+
+/* Bias, activation and residual over the sums of a tile, [rows][PANEL]. */
+static inline __attribute__((always_inline)) void finish_with(const linear_layer *layer, const linear_tile *tile,
+                                                              const float *sums, const pf_activation activation) {
+  for (int64_t i = 0; i < tile->rows; i++) {
+    for (int64_t j = 0; j < tile->columns; j += VF_WIDTH) {
+      const int64_t lanes = min64(tile->columns - j, VF_WIDTH), at = i * tile->stride + j;
+      vf v = vf_load(sums + i * PANEL + j);
       if (lanes == VF_WIDTH) {
-        if (bias) v = vf_add(v, vf_load(bias + j));
+        if (tile->bias) v = vf_add(v, vf_load(tile->bias + j));
         v = vf_activate(v, activation);
-        if (residual) v = vf_add(v, vf_load(residual + at));
-        vf_store(y + at, v);
+        if (tile->residual) v = add_residual(layer, v, vf_load(tile->residual + at));
+        vf_store(tile->y + at, v);
       } else {
-        if (bias) v = vf_add(v, vf_load_first(bias + j, lanes));
+        if (tile->bias) v = vf_add(v, vf_load_first(tile->bias + j, lanes));
         v = vf_activate(v, activation);
-        if (residual) v = vf_add(v, vf_load_first(residual + at, lanes));
-        vf_store_first(y + at, v, lanes);
+        if (tile->residual) v = add_residual(layer, v, vf_load_first(tile->residual + at, lanes));
+        vf_store_first(tile->y + at, v, lanes);
       }
     }
   }
 }
 
-static void finish(const linear_layer *layer, const float *tile, const float *bias, const float *residual, float *y,
-                   int64_t rows, int64_t columns) {
+static void finish(const linear_layer *layer, const linear_tile *tile, const float *sums) {
 #define FINISH(activation)                                                                                             \
   case activation:                                                                                                     \
-    finish_with(layer, tile, bias, residual, y, rows, columns, activation);                                            \
+    finish_with(layer, tile, sums, activation);                                                                        \
     break;
   switch (layer->activation) {
     FINISH(PF_ACTIVATION_NONE)
@@ -94,28 +114,45 @@ static void finish(const linear_layer *layer, const float *tile, const float *bi
 #undef FINISH
 }
 
-/* Rows x columns of y that one tile computes, and what it fetches meanwhile. */
-typedef struct {
-  const float *x;        /* [rows, k] */
-  const float *panel;    /* [k, PANEL] */
-  const float *bias;     /* [columns] or NULL */
-  const float *residual; /* stride n, or NULL */
-  float *y;              /* stride n */
-  int64_t rows, columns;
-  const float *ahead;  /* this tile's share of a later panel; only ever fetched, so it may lie past the end */
-  int64_t ahead_lines; /* cache lines of it for every FETCH_STEPS input features */
-} linear_tile;
+/* A tile's sums, [rows][2] vectors, to y. `rows` is tile->rows, a constant wherever this is inlined. */
+static inline __attribute__((always_inline)) void store_tile(const linear_layer *layer, const linear_tile *tile,
+                                                             vf (*sum)[2], const int rows) {
+  const float *bias = tile->bias, *residual = tile->residual;
+  const int64_t stride = tile->stride;
+  float *y = tile->y;
+  if (tile->columns == PANEL && layer->activation == PF_ACTIVATION_NONE) {
+    const vf b0 = bias ? vf_load(bias) : vf_zero();
+    const vf b1 = bias ? vf_load(bias + VF_WIDTH) : vf_zero();
+#pragma GCC unroll 14
+    for (int i = 0; i < rows; i++) {
+      vf v0 = vf_add(sum[i][0], b0), v1 = vf_add(sum[i][1], b1);
+      if (residual) {
+        v0 = add_residual(layer, v0, vf_load(residual + i * stride));
+        v1 = add_residual(layer, v1, vf_load(residual + i * stride + VF_WIDTH));
+      }
+      vf_store(y + i * stride, v0);
+      vf_store(y + i * stride + VF_WIDTH, v1);
+    }
+    return;
+  }
+  float sums[TILE_ROWS * PANEL];
+#pragma GCC unroll 14
+  for (int i = 0; i < rows; i++) {
+    vf_store(sums + i * PANEL, sum[i][0]);
+    vf_store(sums + i * PANEL + VF_WIDTH, sum[i][1]);
+  }
+  finish(layer, tile, sums);
+}
 
 /* The inner loop. `rows` is tile->rows, a constant wherever this is inlined. */
 static inline __attribute__((always_inline)) void multiply_rows(const linear_layer *layer, const linear_tile *tile,
                                                                 const int rows) {
-  const int64_t n = layer->n, k = layer->k;
-  const float *x = tile->x, *panel = tile->panel, *bias = tile->bias, *residual = tile->residual;
-  const float *ahead = tile->ahead;
+  const int64_t stride = tile->stride, k = layer->k;
+  const float *x = tile->x, *panel = tile->panel, *ahead = tile->ahead;
   float *y = tile->y;
   for (int i = 0; i < rows; i++) {
-    __builtin_prefetch(y + i * n, 1, 2);
-    __builtin_prefetch(y + i * n + PANEL - 1, 1, 2);
+    __builtin_prefetch(y + i * stride, 1, 2);
+    __builtin_prefetch(y + i * stride + PANEL - 1, 1, 2);
   }
   vf sum[TILE_ROWS][2];
 #pragma GCC unroll 14
@@ -134,28 +171,7 @@ static inline __attribute__((always_inline)) void multiply_rows(const linear_lay
       }
     }
   }
-  if (tile->columns == PANEL && layer->activation == PF_ACTIVATION_NONE) {
-    const vf b0 = bias ? vf_load(bias) : vf_zero();
-    const vf b1 = bias ? vf_load(bias + VF_WIDTH) : vf_zero();
-#pragma GCC unroll 14
-    for (int i = 0; i < rows; i++) {
-      vf v0 = vf_add(sum[i][0], b0), v1 = vf_add(sum[i][1], b1);
-      if (residual) {
-        v0 = vf_add(v0, vf_load(residual + i * n));
-        v1 = vf_add(v1, vf_load(residual + i * n + VF_WIDTH));
-      }
-      vf_store(y + i * n, v0);
-      vf_store(y + i * n + VF_WIDTH, v1);
-    }
-    return;
-  }
-  float buffer[TILE_ROWS * PANEL];
-#pragma GCC unroll 14
-  for (int i = 0; i < rows; i++) {
-    vf_store(buffer + i * PANEL, sum[i][0]);
-    vf_store(buffer + i * PANEL + VF_WIDTH, sum[i][1]);
-  }
-  finish(layer, buffer, bias, residual, y, rows, tile->columns);
+  store_tile(layer, tile, sum, rows);
 }
 
 static void multiply(const linear_layer *layer, const linear_tile *tile) {
@@ -184,38 +200,153 @@ static void multiply(const linear_layer *layer, const linear_tile *tile) {
 #undef ROWS
 }
 
+/*
+ * The inner loop for few rows: several panels side by side. `rows` and `streams` are constants wherever this is
+ * inlined; `tile` is that of the first panel.
+ */
+static inline __attribute__((always_inline)) void multiply_streams(const linear_layer *layer, linear_tile tile,
+                                                                   const int rows, const int streams) {
+  const int64_t k = layer->k, panel_floats = k * PANEL;
+  const int64_t ahead = AHEAD(rows) / PANEL;
+  const float *x = tile.x;
+  vf sum[STREAMS][FEW_ROWS][2];
+#pragma GCC unroll 4
+  for (int s = 0; s < streams; s++) {
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) sum[s][i][0] = sum[s][i][1] = vf_zero();
+  }
+  const float *panel = tile.panel, *fetch = panel + ahead * PANEL;
+  for (int64_t p = 0, stop = k > ahead ? k - ahead : 0;; stop = k) {
+    for (; p < stop; p++, panel += PANEL, fetch += PANEL) {
+      vf a[FEW_ROWS];
+#pragma GCC unroll 8
+      for (int i = 0; i < rows; i++) a[i] = vf_set1(x[i * k + p]);
+#pragma GCC unroll 4
+      for (int s = 0; s < streams; s++) {
+        const float *w = panel + s * panel_floats;
+        for (int line = 0; line < PANEL; line += LINE) __builtin_prefetch(fetch + s * panel_floats + line);
+        const vf w0 = vf_load(w), w1 = vf_load(w + VF_WIDTH);
+#pragma GCC unroll 8
+        for (int i = 0; i < rows; i++) {
+          sum[s][i][0] = vf_fma(a[i], w0, sum[s][i][0]);
+          sum[s][i][1] = vf_fma(a[i], w1, sum[s][i][1]);
+        }
+      }
+    }
+    if (p == k) break;
+    /* Behind the end of a panel lies the next one, which is another stream's: on to the panel that is this one's. */
+    fetch += (streams - 1) * panel_floats;
+  }
+#pragma GCC unroll 4
+  for (int s = 0; s < streams; s++) {
+    store_tile(layer, &tile, sum[s], rows);
+    if (tile.bias) tile.bias += PANEL;
+    if (tile.residual) tile.residual += PANEL;
+    tile.y += PANEL;
+  }
+}
+
+/* Panels that multiply_streams takes at a time for this many rows; 1: it is not for them. */
+static inline __attribute__((always_inline)) int streams_for(int64_t rows) {
+#if VF_REGISTERS == 32
+  return rows <= FEW_ROWS ? STREAMS : 1;
+#else
+  return rows <= 2 ? STREAMS : rows <= 4 ? 2 : 1;
+#endif
+}
+
+static void multiply_few(const linear_layer *layer, const linear_tile *tile) {
+#define ROWS(r)                                                                                                        \
+  case r:                                                                                                              \
+    multiply_streams(layer, *tile, r, streams_for(r));                                                                 \
+    break;
+  switch (tile->rows) {
+    ROWS(1)
+    ROWS(2)
+    ROWS(3)
+    ROWS(4)
+#if VF_REGISTERS == 32
+    ROWS(5)
+    ROWS(6)
+    ROWS(7)
+    ROWS(8)
+#endif
+  }
+#undef ROWS
+}
+
+/* One panel for all rows, tile after tile. residual and y are those of its first output feature. */
+static void multiply_panel(const linear_layer *layer, int64_t panel, const float *x, const float *residual, float *y,
+                           int64_t stride, int64_t rows) {
+  const int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
+  const int64_t column = panel * PANEL, panel_floats = layer->k * PANEL;
+  linear_tile tile = {
+      .panel = layer->panels + panel * panel_floats,
+      .bias = layer->bias ? layer->bias + column : NULL,
+      .stride = stride,
+      .columns = min64(layer->n - column, PANEL),
+      .ahead_lines = (FETCH_STEPS * PANEL / LINE + tiles - 1) / tiles,
+  };
+  for (int64_t t = 0; t < tiles; t++) {
+    const int64_t row = rows * t / tiles, next = rows * (t + 1) / tiles;
+    tile.x = x + row * layer->k;
+    tile.residual = residual ? residual + row * stride : NULL;
+    tile.y = y + row * stride;
+    tile.rows = next - row;
+    tile.ahead = tile.panel + panel_floats + panel_floats * t / tiles;
+    multiply(layer, &tile);
+  }
+}
+
+/* Panels first .. end - 1 for all rows. residual and y are those of the first one's first output feature. */
+static void multiply_panels(const linear_layer *layer, int64_t first, int64_t end, const float *x,
+                            const float *residual, float *y, int64_t stride, int64_t rows) {
+  const int streams = streams_for(rows);
+  for (int64_t panel = first; panel < end;) {
+    const int64_t column = panel * PANEL, at = (panel - first) * PANEL;
+    if (streams > 1 && panel + streams <= end && column + streams * PANEL <= layer->n) {
+      const linear_tile tile = {
+          .x = x,
+          .panel = layer->panels + column * layer->k,
+          .bias = layer->bias ? layer->bias + column : NULL,
+          .residual = residual ? residual + at : NULL,
+          .y = y + at,
+          .stride = stride,
+          .rows = rows,
+          .columns = PANEL,
+      };
+      multiply_few(layer, &tile);
+      panel += streams;
+    } else {
+      multiply_panel(layer, panel, x, residual ? residual + at : NULL, y + at, stride, rows);
+      panel++;
+    }
+  }
+}
+
+void PF_KERNEL(linear_panels)(const linear_layer *layer, const float *x, float *y, int64_t stride, int64_t rows,
+                              int64_t first, int64_t end) {
+  multiply_panels(layer, first, end, x, NULL, y, stride, rows);
+}
+
 typedef struct {
   const linear_layer *layer;
   const float *x, *residual;
   float *y;
-  int64_t rows, blocks; /* of rows */
+  int64_t rows, blocks;       /* of rows */
+  int64_t part_panels, parts; /* of the output features */
 } linear_call;
 
-/* One panel for one block of rows; panels vary fastest, so that neighbouring tasks share rows of x. */
+/* A few panels for one block of rows; panels vary fastest, so that neighbouring tasks share rows of x. */
 static void run_task(const void *context, int64_t task, int32_t thread) {
   (void)thread;
   const linear_call *c = context;
   const linear_layer *l = c->layer;
-  const int64_t panels = panel_count(l->n), panel = task % panels, block = task / panels;
+  const int64_t part = task % c->parts, block = task / c->parts;
   const int64_t begin = c->rows * block / c->blocks, rows = c->rows * (block + 1) / c->blocks - begin;
-  const int64_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
-  const int64_t column = panel * PANEL, panel_floats = l->k * PANEL;
-  linear_tile tile = {
-      .panel = l->panels + panel * panel_floats,
-      .bias = l->bias ? l->bias + column : NULL,
-      .columns = min64(l->n - column, PANEL),
-      .ahead_lines = (FETCH_STEPS * PANEL / LINE + tiles - 1) / tiles,
-  };
-  for (int64_t t = 0; t < tiles; t++) {
-    const int64_t row = begin + rows * t / tiles, next = begin + rows * (t + 1) / tiles;
-    const int64_t at = row * l->n + column;
-    tile.x = c->x + row * l->k;
-    tile.residual = c->residual ? c->residual + at : NULL;
-    tile.y = c->y + at;
-    tile.rows = next - row;
-    tile.ahead = tile.panel + panel_floats + panel_floats * t / tiles;
-    multiply(l, &tile);
-  }
+  const int64_t first = part * c->part_panels, end = min64(first + c->part_panels, panel_count(l->n));
+  const int64_t at = begin * l->n + first * PANEL;
+  multiply_panels(l, first, end, c->x + begin * l->k, c->residual ? c->residual + at : NULL, c->y + at, l->n, rows);
 }
 
 void PF_KERNEL(linear_run)(pf_engine *engine, const linear_layer *layer, const float *x, const float *residual,
@@ -228,8 +359,10 @@ void PF_KERNEL(linear_run)(pf_engine *engine, const linear_layer *layer, const f
    * the weights are what takes time, and every thread keeps to its own panels. */
   const int32_t threads = pf_engine_threads(engine);
   if (rows >= SPLIT_ROWS * threads) blocks = (blocks + threads - 1) / threads * threads;
-  const linear_call call = {layer, x, residual, y, rows, blocks};
-  pf_parallel_for(engine, blocks * panel_count(layer->n), run_task, &call);
+  const int64_t panels = panel_count(layer->n), streams = streams_for(rows);
+  const int64_t part_panels = panels >= 2 * streams * threads ? streams : 1;
+  const linear_call call = {layer, x, residual, y, rows, blocks, part_panels, (panels + part_panels - 1) / part_panels};
+  pf_parallel_for(engine, blocks * call.parts, run_task, &call);
 }
 
 pf_status PF_KERNEL(linear_open)(const void *packed, const float *bias, int64_t n, int64_t k, pf_activation activation,
@@ -240,7 +373,7 @@ pf_status PF_KERNEL(linear_open)(const void *packed, const float *bias, int64_t 
   header h;
   memcpy(&h, packed, sizeof h);
   if (h.magic != MAGIC || h.isa != PF_ISA || h.n != n || h.k != k) return PF_ERROR_PACKED_WEIGHTS;
-  *layer = (linear_layer){(const float *)packed + HEADER_BYTES / sizeof(float), bias, n, k, activation};
+  *layer = (linear_layer){(const float *)packed + HEADER_BYTES / sizeof(float), bias, n, k, activation, 0};
   return PF_OK;
 }
 

@@ -14,6 +14,7 @@ module dev.panaformer {
 
   exports dev.panaformer;
   exports dev.panaformer.checkpoint;
+  exports dev.panaformer.generate;
   exports dev.panaformer.kernel;
   exports dev.panaformer.model;
   exports dev.panaformer.nn;

@@ -68,10 +68,10 @@ public class panaformer_h {
     public static final AddressLayout C_POINTER = ValueLayout.ADDRESS
             .withTargetLayout(MemoryLayout.sequenceLayout(java.lang.Long.MAX_VALUE, JAVA_BYTE));
     public static final ValueLayout.OfLong C_LONG = ValueLayout.JAVA_LONG;
-    private static final int PF_ABI_VERSION = (int)1L;
+    private static final int PF_ABI_VERSION = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define PF_ABI_VERSION 1
+     * #define PF_ABI_VERSION 2
      * }
      */
     public static int PF_ABI_VERSION() {
@@ -1111,6 +1111,430 @@ public class panaformer_h {
                 traceDowncall("pf_attention", engine, params);
             }
             return (int)mh$.invokeExact(engine, params);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_rope {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_rope");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_rope(pf_engine *engine, const pf_rope_params *params)
+     * }
+     */
+    public static FunctionDescriptor pf_rope$descriptor() {
+        return pf_rope.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_rope(pf_engine *engine, const pf_rope_params *params)
+     * }
+     */
+    public static MethodHandle pf_rope$handle() {
+        return pf_rope.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_rope(pf_engine *engine, const pf_rope_params *params)
+     * }
+     */
+    public static MemorySegment pf_rope$address() {
+        return pf_rope.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_rope(pf_engine *engine, const pf_rope_params *params)
+     * }
+     */
+    public static int pf_rope(MemorySegment engine, MemorySegment params) {
+        var mh$ = pf_rope.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_rope", engine, params);
+            }
+            return (int)mh$.invokeExact(engine, params);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_kv_store {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_kv_store");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_kv_store(pf_engine *engine, const pf_kv_store_params *params)
+     * }
+     */
+    public static FunctionDescriptor pf_kv_store$descriptor() {
+        return pf_kv_store.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_kv_store(pf_engine *engine, const pf_kv_store_params *params)
+     * }
+     */
+    public static MethodHandle pf_kv_store$handle() {
+        return pf_kv_store.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_kv_store(pf_engine *engine, const pf_kv_store_params *params)
+     * }
+     */
+    public static MemorySegment pf_kv_store$address() {
+        return pf_kv_store.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_kv_store(pf_engine *engine, const pf_kv_store_params *params)
+     * }
+     */
+    public static int pf_kv_store(MemorySegment engine, MemorySegment params) {
+        var mh$ = pf_kv_store.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_kv_store", engine, params);
+            }
+            return (int)mh$.invokeExact(engine, params);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_paged_attention_workspace_size {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_LONG,
+            panaformer_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_paged_attention_workspace_size");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_paged_attention_workspace_size(const pf_engine *engine, int64_t head_dim, int64_t *bytes)
+     * }
+     */
+    public static FunctionDescriptor pf_paged_attention_workspace_size$descriptor() {
+        return pf_paged_attention_workspace_size.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_paged_attention_workspace_size(const pf_engine *engine, int64_t head_dim, int64_t *bytes)
+     * }
+     */
+    public static MethodHandle pf_paged_attention_workspace_size$handle() {
+        return pf_paged_attention_workspace_size.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_paged_attention_workspace_size(const pf_engine *engine, int64_t head_dim, int64_t *bytes)
+     * }
+     */
+    public static MemorySegment pf_paged_attention_workspace_size$address() {
+        return pf_paged_attention_workspace_size.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_paged_attention_workspace_size(const pf_engine *engine, int64_t head_dim, int64_t *bytes)
+     * }
+     */
+    public static int pf_paged_attention_workspace_size(MemorySegment engine, long head_dim, MemorySegment bytes) {
+        var mh$ = pf_paged_attention_workspace_size.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_paged_attention_workspace_size", engine, head_dim, bytes);
+            }
+            return (int)mh$.invokeExact(engine, head_dim, bytes);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_paged_attention {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_paged_attention");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_paged_attention(pf_engine *engine, const pf_paged_attention_params *params)
+     * }
+     */
+    public static FunctionDescriptor pf_paged_attention$descriptor() {
+        return pf_paged_attention.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_paged_attention(pf_engine *engine, const pf_paged_attention_params *params)
+     * }
+     */
+    public static MethodHandle pf_paged_attention$handle() {
+        return pf_paged_attention.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_paged_attention(pf_engine *engine, const pf_paged_attention_params *params)
+     * }
+     */
+    public static MemorySegment pf_paged_attention$address() {
+        return pf_paged_attention.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_paged_attention(pf_engine *engine, const pf_paged_attention_params *params)
+     * }
+     */
+    public static int pf_paged_attention(MemorySegment engine, MemorySegment params) {
+        var mh$ = pf_paged_attention.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_paged_attention", engine, params);
+            }
+            return (int)mh$.invokeExact(engine, params);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_linear_top_k_workspace_size {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_LONG,
+            panaformer_h.C_LONG,
+            panaformer_h.C_LONG,
+            panaformer_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_linear_top_k_workspace_size");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t tokens, int64_t vocab, int64_t count, int64_t *bytes)
+     * }
+     */
+    public static FunctionDescriptor pf_linear_top_k_workspace_size$descriptor() {
+        return pf_linear_top_k_workspace_size.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t tokens, int64_t vocab, int64_t count, int64_t *bytes)
+     * }
+     */
+    public static MethodHandle pf_linear_top_k_workspace_size$handle() {
+        return pf_linear_top_k_workspace_size.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t tokens, int64_t vocab, int64_t count, int64_t *bytes)
+     * }
+     */
+    public static MemorySegment pf_linear_top_k_workspace_size$address() {
+        return pf_linear_top_k_workspace_size.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t tokens, int64_t vocab, int64_t count, int64_t *bytes)
+     * }
+     */
+    public static int pf_linear_top_k_workspace_size(MemorySegment engine, long tokens, long vocab, long count, MemorySegment bytes) {
+        var mh$ = pf_linear_top_k_workspace_size.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_linear_top_k_workspace_size", engine, tokens, vocab, count, bytes);
+            }
+            return (int)mh$.invokeExact(engine, tokens, vocab, count, bytes);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_linear_top_k {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_linear_top_k");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_linear_top_k(pf_engine *engine, const pf_linear_top_k_params *params)
+     * }
+     */
+    public static FunctionDescriptor pf_linear_top_k$descriptor() {
+        return pf_linear_top_k.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_linear_top_k(pf_engine *engine, const pf_linear_top_k_params *params)
+     * }
+     */
+    public static MethodHandle pf_linear_top_k$handle() {
+        return pf_linear_top_k.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_linear_top_k(pf_engine *engine, const pf_linear_top_k_params *params)
+     * }
+     */
+    public static MemorySegment pf_linear_top_k$address() {
+        return pf_linear_top_k.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_linear_top_k(pf_engine *engine, const pf_linear_top_k_params *params)
+     * }
+     */
+    public static int pf_linear_top_k(MemorySegment engine, MemorySegment params) {
+        var mh$ = pf_linear_top_k.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_linear_top_k", engine, params);
+            }
+            return (int)mh$.invokeExact(engine, params);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_top_k {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_LONG,
+            panaformer_h.C_LONG,
+            panaformer_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_top_k");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_top_k(pf_engine *engine, const float *logits, const float *inverse_temperature, float *values, int32_t *ids, float *log_sum_exp, int64_t rows, int64_t columns, int64_t count)
+     * }
+     */
+    public static FunctionDescriptor pf_top_k$descriptor() {
+        return pf_top_k.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_top_k(pf_engine *engine, const float *logits, const float *inverse_temperature, float *values, int32_t *ids, float *log_sum_exp, int64_t rows, int64_t columns, int64_t count)
+     * }
+     */
+    public static MethodHandle pf_top_k$handle() {
+        return pf_top_k.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_top_k(pf_engine *engine, const float *logits, const float *inverse_temperature, float *values, int32_t *ids, float *log_sum_exp, int64_t rows, int64_t columns, int64_t count)
+     * }
+     */
+    public static MemorySegment pf_top_k$address() {
+        return pf_top_k.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_top_k(pf_engine *engine, const float *logits, const float *inverse_temperature, float *values, int32_t *ids, float *log_sum_exp, int64_t rows, int64_t columns, int64_t count)
+     * }
+     */
+    public static int pf_top_k(MemorySegment engine, MemorySegment logits, MemorySegment inverse_temperature, MemorySegment values, MemorySegment ids, MemorySegment log_sum_exp, long rows, long columns, long count) {
+        var mh$ = pf_top_k.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_top_k", engine, logits, inverse_temperature, values, ids, log_sum_exp, rows, columns, count);
+            }
+            return (int)mh$.invokeExact(engine, logits, inverse_temperature, values, ids, log_sum_exp, rows, columns, count);
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }

@@ -16,6 +16,8 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  * {@snippet lang=c :
  * struct pf_ffn_params {
  *     const float *x;
+ *     const void *gate;
+ *     const float *gate_bias;
  *     const void *up;
  *     const float *up_bias;
  *     const void *down;
@@ -39,6 +41,8 @@ public class pf_ffn_params {
 
     private static final GroupLayout $LAYOUT = MemoryLayout.structLayout(
         panaformer_h.C_POINTER.withName("x"),
+        panaformer_h.C_POINTER.withName("gate"),
+        panaformer_h.C_POINTER.withName("gate_bias"),
         panaformer_h.C_POINTER.withName("up"),
         panaformer_h.C_POINTER.withName("up_bias"),
         panaformer_h.C_POINTER.withName("down"),
@@ -105,6 +109,94 @@ public class pf_ffn_params {
         struct.set(x$LAYOUT, x$OFFSET, fieldValue);
     }
 
+    private static final AddressLayout gate$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("gate"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * const void *gate
+     * }
+     */
+    public static final AddressLayout gate$layout() {
+        return gate$LAYOUT;
+    }
+
+    private static final long gate$OFFSET = 8;
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * const void *gate
+     * }
+     */
+    public static final long gate$offset() {
+        return gate$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * const void *gate
+     * }
+     */
+    public static MemorySegment gate(MemorySegment struct) {
+        return struct.get(gate$LAYOUT, gate$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * const void *gate
+     * }
+     */
+    public static void gate(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(gate$LAYOUT, gate$OFFSET, fieldValue);
+    }
+
+    private static final AddressLayout gate_bias$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("gate_bias"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * const float *gate_bias
+     * }
+     */
+    public static final AddressLayout gate_bias$layout() {
+        return gate_bias$LAYOUT;
+    }
+
+    private static final long gate_bias$OFFSET = 16;
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * const float *gate_bias
+     * }
+     */
+    public static final long gate_bias$offset() {
+        return gate_bias$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * const float *gate_bias
+     * }
+     */
+    public static MemorySegment gate_bias(MemorySegment struct) {
+        return struct.get(gate_bias$LAYOUT, gate_bias$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * const float *gate_bias
+     * }
+     */
+    public static void gate_bias(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(gate_bias$LAYOUT, gate_bias$OFFSET, fieldValue);
+    }
+
     private static final AddressLayout up$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("up"));
 
     /**
@@ -117,7 +209,7 @@ public class pf_ffn_params {
         return up$LAYOUT;
     }
 
-    private static final long up$OFFSET = 8;
+    private static final long up$OFFSET = 24;
 
     /**
      * Offset for field:
@@ -161,7 +253,7 @@ public class pf_ffn_params {
         return up_bias$LAYOUT;
     }
 
-    private static final long up_bias$OFFSET = 16;
+    private static final long up_bias$OFFSET = 32;
 
     /**
      * Offset for field:
@@ -205,7 +297,7 @@ public class pf_ffn_params {
         return down$LAYOUT;
     }
 
-    private static final long down$OFFSET = 24;
+    private static final long down$OFFSET = 40;
 
     /**
      * Offset for field:
@@ -249,7 +341,7 @@ public class pf_ffn_params {
         return down_bias$LAYOUT;
     }
 
-    private static final long down_bias$OFFSET = 32;
+    private static final long down_bias$OFFSET = 48;
 
     /**
      * Offset for field:
@@ -293,7 +385,7 @@ public class pf_ffn_params {
         return residual$LAYOUT;
     }
 
-    private static final long residual$OFFSET = 40;
+    private static final long residual$OFFSET = 56;
 
     /**
      * Offset for field:
@@ -337,7 +429,7 @@ public class pf_ffn_params {
         return y$LAYOUT;
     }
 
-    private static final long y$OFFSET = 48;
+    private static final long y$OFFSET = 64;
 
     /**
      * Offset for field:
@@ -381,7 +473,7 @@ public class pf_ffn_params {
         return tokens$LAYOUT;
     }
 
-    private static final long tokens$OFFSET = 56;
+    private static final long tokens$OFFSET = 72;
 
     /**
      * Offset for field:
@@ -425,7 +517,7 @@ public class pf_ffn_params {
         return hidden$LAYOUT;
     }
 
-    private static final long hidden$OFFSET = 64;
+    private static final long hidden$OFFSET = 80;
 
     /**
      * Offset for field:
@@ -469,7 +561,7 @@ public class pf_ffn_params {
         return intermediate$LAYOUT;
     }
 
-    private static final long intermediate$OFFSET = 72;
+    private static final long intermediate$OFFSET = 88;
 
     /**
      * Offset for field:
@@ -513,7 +605,7 @@ public class pf_ffn_params {
         return activation$LAYOUT;
     }
 
-    private static final long activation$OFFSET = 80;
+    private static final long activation$OFFSET = 96;
 
     /**
      * Offset for field:
@@ -557,7 +649,7 @@ public class pf_ffn_params {
         return workspace$LAYOUT;
     }
 
-    private static final long workspace$OFFSET = 88;
+    private static final long workspace$OFFSET = 104;
 
     /**
      * Offset for field:
@@ -601,7 +693,7 @@ public class pf_ffn_params {
         return workspace_bytes$LAYOUT;
     }
 
-    private static final long workspace_bytes$OFFSET = 96;
+    private static final long workspace_bytes$OFFSET = 112;
 
     /**
      * Offset for field:

@@ -30,6 +30,8 @@ import picocli.CommandLine.Spec;
       FillMaskCommand.class,
       AnswerCommand.class,
       InfoCommand.class,
+      GenerateCommand.class,
+      PerplexityCommand.class,
       VerifyCommand.class,
       ConvertCommand.class
     })

@@ -3,6 +3,7 @@ package dev.panaformer.kernel;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /**
  * What every implementation of {@link Kernels} asks of its arguments, so that none computes outside
@@ -66,6 +67,155 @@ final class Arguments {
     requireDisjoint("feedForward", y, tokens * hidden, "x", x, tokens * hidden);
   }
 
+  static void gatedFeedForward(
+      MemorySegment x,
+      PackedWeight gate,
+      PackedWeight up,
+      PackedWeight down,
+      MemorySegment residual,
+      MemorySegment y,
+      long tokens) {
+    if (gate.in() != up.in() || gate.out() != up.out()) {
+      throw new IllegalArgumentException(
+          String.format(
+              "gatedFeedForward: gate is [%d, %d], but up is [%d, %d]",
+              gate.out(), gate.in(), up.out(), up.in()));
+    }
+    feedForward(x, up, MemorySegment.NULL, down, MemorySegment.NULL, residual, y, tokens);
+  }
+
+  static void rope(
+      RotaryTables tables,
+      MemorySegment x,
+      TokenBatch batch,
+      long heads,
+      long tokenStride,
+      long headStride) {
+    requireSize("rope", "heads", heads, 1);
+    requireSize("rope", "positions", tables.positions(), 1);
+    if (tables.rotaryDim() < 2
+        || tables.rotaryDim() % 2 != 0
+        || tables.rotaryDim() > MAX_HEAD_DIM) {
+      throw new IllegalArgumentException(
+          "rope: rotaryDim is " + tables.rotaryDim() + ", not an even number to " + MAX_HEAD_DIM);
+    }
+    requireFloats("rope", "cos", tables.cos(), tables.positions(), tables.rotaryDim() / 2);
+    requireFloats("rope", "sin", tables.sin(), tables.positions(), tables.rotaryDim() / 2);
+    requireRows(
+        "rope", x, batch.tokens(), tokenStride, (heads - 1) * headStride + tables.rotaryDim());
+    for (long t = 0; t < batch.tokens(); t++) {
+      int position = batch.positionIds().getAtIndex(JAVA_INT, t);
+      if (position < 0 || position >= tables.positions()) {
+        throw new IndexOutOfBoundsException(
+            "rope: token " + t + " has position " + position + " of " + tables.positions());
+      }
+    }
+  }
+
+  static void kvStore(
+      MemorySegment qkv, long keys, long tokenStride, DecoderBatch batch, KvCache cache) {
+    long width = 2L * cache.kvHeads() * cache.headDim();
+    if (keys < 0) {
+      throw new IllegalArgumentException("kvStore: keys begin at " + keys);
+    }
+    requireRows("kvStore", qkv, batch.tokens().tokens(), tokenStride, keys + width);
+  }
+
+  static void pagedAttention(
+      MemorySegment q,
+      long tokenStride,
+      MemorySegment y,
+      DecoderBatch batch,
+      KvCache cache,
+      long heads,
+      long window) {
+    requireSize("pagedAttention", "heads", heads, 1);
+    requireSize("pagedAttention", "window", window, 0);
+    if (heads % cache.kvHeads() != 0) {
+      throw new IllegalArgumentException(
+          "pagedAttention: " + cache.kvHeads() + " kvHeads do not divide " + heads + " heads");
+    }
+    long tokens = batch.tokens().tokens();
+    long width = heads * cache.headDim();
+    requireRows("pagedAttention", q, tokens, tokenStride, width);
+    requireFloats("pagedAttention", "y", y, tokens, width);
+    requireDisjoint("pagedAttention", y, tokens * width, "q", q, floats(q));
+  }
+
+  /** Rows of {@code width} floats that begin {@code stride} apart. */
+  private static void requireRows(
+      String kernel, MemorySegment x, long rows, long stride, long width) {
+    if (stride < width) {
+      throw new IllegalArgumentException(
+          kernel + ": rows of " + width + " floats, " + stride + " apart");
+    }
+    if (rows > 0 && (floats(x) < (rows - 1) * stride + width || !x.isNative())) {
+      throw new IllegalArgumentException(
+          kernel
+              + ": x "
+              + received(x)
+              + ", but "
+              + rows
+              + " rows need "
+              + ((rows - 1) * stride + width));
+    }
+  }
+
+  static void topK(
+      MemorySegment logits,
+      MemorySegment inverseTemperatures,
+      MemorySegment values,
+      MemorySegment ids,
+      MemorySegment logSumExp,
+      long rows,
+      long columns,
+      long count) {
+    requireFloats("topK", "logits", logits, rows, columns);
+    requireTopK("topK", inverseTemperatures, values, ids, logSumExp, rows, columns, count);
+  }
+
+  static void linearTopK(
+      MemorySegment x,
+      PackedWeight weight,
+      MemorySegment inverseTemperatures,
+      MemorySegment values,
+      MemorySegment ids,
+      MemorySegment logSumExp,
+      long tokens,
+      long count) {
+    requireFloats("linearTopK", "x", x, tokens, weight.in());
+    requireTopK(
+        "linearTopK", inverseTemperatures, values, ids, logSumExp, tokens, weight.out(), count);
+  }
+
+  private static void requireTopK(
+      String kernel,
+      MemorySegment inverseTemperatures,
+      MemorySegment values,
+      MemorySegment ids,
+      MemorySegment logSumExp,
+      long rows,
+      long columns,
+      long count) {
+    requireSize(kernel, "rows", rows, 0);
+    requireSize(kernel, "columns", columns, 1);
+    if (count < 1 || count > columns) {
+      throw new IllegalArgumentException(
+          kernel + ": count is " + count + ", not in 1 to " + columns);
+    }
+    requireFloats(kernel, "inverseTemperatures", inverseTemperatures, 1, rows);
+    requireFloats(kernel, "values", values, rows, count);
+    requireFloats(kernel, "ids", ids, rows, count);
+    requireFloats(kernel, "logSumExp", logSumExp, 1, rows);
+    for (long row = 0; row < rows; row++) {
+      float value = inverseTemperatures.getAtIndex(ValueLayout.JAVA_FLOAT, row);
+      if (!(value > 0 && value < Float.POSITIVE_INFINITY)) {
+        throw new IllegalArgumentException(
+            kernel + ": inverse temperature " + row + " is " + value + ", not above 0");
+      }
+    }
+  }
+
   static void embedding(EmbeddingTables tables, TokenBatch batch, MemorySegment y) {
     requireSize("embedding", "hidden", tables.hidden(), 1);
     requireSize("embedding", "vocab", tables.vocab(), 1);
@@ -80,8 +230,11 @@ final class Arguments {
       requireFloats(
           "embedding", "tokenType", tables.tokenType(), tables.tokenTypes(), tables.hidden());
     }
-    requireFloats("embedding", "weight", tables.weight(), 1, tables.hidden());
-    requireFloats("embedding", "bias", tables.bias(), 1, tables.hidden());
+    requireFloatsOrAbsent("embedding", "weight", tables.weight(), 1, tables.hidden());
+    requireFloatsOrAbsent("embedding", "bias", tables.bias(), 1, tables.hidden());
+    if (isAbsent(tables.weight()) != isAbsent(tables.bias())) {
+      throw new IllegalArgumentException("embedding: one of weight and bias is absent");
+    }
     requireComplete("embedding", batch);
     requireFloats("embedding", "y", y, batch.tokens(), tables.hidden());
   }

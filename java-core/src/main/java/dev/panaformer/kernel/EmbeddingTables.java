@@ -5,15 +5,15 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The input layer of BERT: {@code LayerNorm(word[id] + position[p] + tokenType[t])}.
+ * The input layer of a transformer: {@code LayerNorm(word[id] + position[p] + tokenType[t])}.
  *
  * @param word {@code [vocab, hidden]}
  * @param position {@code [positions, hidden]}, or {@link MemorySegment#NULL} with {@code positions}
  *     0
  * @param tokenType {@code [tokenTypes, hidden]}, or {@link MemorySegment#NULL} with {@code
  *     tokenTypes} 0
- * @param weight {@code [hidden]}, of the LayerNorm
- * @param bias {@code [hidden]}, of the LayerNorm
+ * @param weight {@code [hidden]}, of the LayerNorm; {@link MemorySegment#NULL} for the sum alone
+ * @param bias {@code [hidden]}, of the LayerNorm; absent where {@code weight} is
  */
 public record EmbeddingTables(
     MemorySegment word,

@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
+import java.util.Arrays;
 
 /**
  * The kernels as plain loops on the caller's thread: what the native ones are tested and measured
@@ -49,6 +50,9 @@ public final class JavaKernels implements Kernels {
         }
         set(y, t * hidden + i, sum);
       }
+    }
+    if (Arguments.isAbsent(tables.weight())) {
+      return;
     }
     layerNorm(
         y,
@@ -95,6 +99,270 @@ public final class JavaKernels implements Kernels {
       linearRow(x, row, up, upBias, MemorySegment.NULL, intermediate, 0, activation);
       linearRow(intermediate, 0, down, downBias, residual, y, row, Activation.NONE);
     }
+  }
+
+  @Override
+  public void gatedFeedForward(
+      MemorySegment x,
+      PackedWeight gate,
+      PackedWeight up,
+      PackedWeight down,
+      Activation activation,
+      MemorySegment residual,
+      MemorySegment y,
+      long tokens,
+      Workspace workspace) {
+    Arguments.gatedFeedForward(x, gate, up, down, residual, y, tokens);
+    MemorySegment product = workspace.scratch(up.out() * Float.BYTES);
+    for (long t = 0; t < tokens; t++) {
+      long row = t * up.in();
+      for (long j = 0; j < up.out(); j++) {
+        double g = dot(x, row, gate.segment(), j * gate.in(), gate.in());
+        double u = dot(x, row, up.segment(), j * up.in(), up.in());
+        set(product, j, activate(g, activation) * u);
+      }
+      linearRow(product, 0, down, MemorySegment.NULL, residual, y, row, Activation.NONE);
+    }
+  }
+
+  @Override
+  public void rope(
+      RotaryTables tables,
+      MemorySegment x,
+      TokenBatch batch,
+      long heads,
+      long tokenStride,
+      long headStride,
+      Workspace workspace) {
+    Arguments.rope(tables, x, batch, heads, tokenStride, headStride);
+    long half = tables.rotaryDim() / 2;
+    for (long t = 0; t < batch.tokens(); t++) {
+      long angles = batch.positionIds().getAtIndex(JAVA_INT, t) * half;
+      for (long h = 0; h < heads; h++) {
+        long head = t * tokenStride + h * headStride;
+        for (long i = 0; i < half; i++) {
+          double cos = get(tables.cos(), angles + i);
+          double sin = get(tables.sin(), angles + i);
+          double a = get(x, head + i);
+          double b = get(x, head + half + i);
+          set(x, head + i, a * cos - b * sin);
+          set(x, head + half + i, b * cos + a * sin);
+        }
+      }
+    }
+  }
+
+  @Override
+  public void kvStore(
+      MemorySegment qkv,
+      long keys,
+      long tokenStride,
+      DecoderBatch batch,
+      KvCache cache,
+      int layer,
+      Workspace workspace) {
+    Arguments.kvStore(qkv, keys, tokenStride, batch, cache);
+    long headDim = cache.headDim();
+    for (long t = 0; t < batch.tokens().tokens(); t++) {
+      int slot = batch.slots().getAtIndex(JAVA_INT, t);
+      for (int part = 0; part < 2; part++) {
+        for (int h = 0; h < cache.kvHeads(); h++) {
+          long from = t * tokenStride + keys + (part * (long) cache.kvHeads() + h) * headDim;
+          MemorySegment.copy(
+              qkv,
+              from * Float.BYTES,
+              cache.layer(layer),
+              cached(cache, slot, part, h) * Float.BYTES,
+              headDim * Float.BYTES);
+        }
+      }
+    }
+  }
+
+  /** Where the keys (part 0) or values (1) of a head begin for the token in a slot. */
+  private static long cached(KvCache cache, int slot, int part, int head) {
+    long block = slot / cache.blockTokens();
+    long row = ((block * 2 + part) * cache.kvHeads() + head) * cache.blockTokens();
+    return (row + slot % cache.blockTokens()) * cache.headDim();
+  }
+
+  @Override
+  public void pagedAttention(
+      MemorySegment q,
+      long tokenStride,
+      MemorySegment y,
+      DecoderBatch batch,
+      KvCache cache,
+      int layer,
+      long heads,
+      float scale,
+      long window,
+      Workspace workspace) {
+    Arguments.pagedAttention(q, tokenStride, y, batch, cache, heads, window);
+    MemorySegment tables = batch.blockTables();
+    long headDim = cache.headDim();
+    for (int s = 0; s < batch.sequences(); s++) {
+      int length = batch.kvLengths().getAtIndex(JAVA_INT, s);
+      int queries = batch.tokens().length(s);
+      int[] slots = new int[length];
+      for (int j = 0; j < length; j++) {
+        long entry = (long) s * batch.blockTableStride() + j / cache.blockTokens();
+        slots[j] =
+            tables.getAtIndex(JAVA_INT, entry) * cache.blockTokens() + j % cache.blockTokens();
+      }
+      for (int i = 0; i < queries; i++) {
+        int position = length - queries + i;
+        int first = window == 0 ? 0 : (int) Math.max(0, position - window + 1);
+        long token = batch.tokens().start(s) + i;
+        for (int h = 0; h < heads; h++) {
+          int kvHead = (int) (h / (heads / cache.kvHeads()));
+          attend(
+              q,
+              token * tokenStride + h * headDim,
+              y,
+              (token * heads + h) * headDim,
+              cache,
+              layer,
+              kvHead,
+              slots,
+              first,
+              position + 1,
+              scale);
+        }
+      }
+    }
+  }
+
+  /** One query over the cached tokens from {@code first} up to {@code end}. */
+  private static void attend(
+      MemorySegment q,
+      long qStart,
+      MemorySegment y,
+      long yStart,
+      KvCache cache,
+      int layer,
+      int kvHead,
+      int[] slots,
+      int first,
+      int end,
+      float scale) {
+    MemorySegment memory = cache.layer(layer);
+    double[] weights = new double[end - first];
+    double max = Double.NEGATIVE_INFINITY;
+    for (int j = first; j < end; j++) {
+      long key = cached(cache, slots[j], 0, kvHead);
+      weights[j - first] = scale * dot(q, qStart, memory, key, cache.headDim());
+      max = Math.max(max, weights[j - first]);
+    }
+    double sum = 0;
+    for (int j = 0; j < weights.length; j++) {
+      weights[j] = Math.exp(weights[j] - max);
+      sum += weights[j];
+    }
+    for (int d = 0; d < cache.headDim(); d++) {
+      double mixed = 0;
+      for (int j = first; j < end; j++) {
+        mixed += weights[j - first] * get(memory, cached(cache, slots[j], 1, kvHead) + d);
+      }
+      set(y, yStart + d, mixed / sum);
+    }
+  }
+
+  @Override
+  public void topK(
+      MemorySegment logits,
+      MemorySegment inverseTemperatures,
+      MemorySegment values,
+      MemorySegment ids,
+      MemorySegment logSumExp,
+      long rows,
+      long columns,
+      long count) {
+    Arguments.topK(logits, inverseTemperatures, values, ids, logSumExp, rows, columns, count);
+    for (long row = 0; row < rows; row++) {
+      double inverseTemperature = get(inverseTemperatures, row);
+      topKRow(
+          logits, row * columns, inverseTemperature, values, ids, logSumExp, row, columns, count);
+    }
+  }
+
+  @Override
+  public void linearTopK(
+      MemorySegment x,
+      PackedWeight weight,
+      MemorySegment inverseTemperatures,
+      MemorySegment values,
+      MemorySegment ids,
+      MemorySegment logSumExp,
+      long tokens,
+      long count,
+      Workspace workspace) {
+    Arguments.linearTopK(x, weight, inverseTemperatures, values, ids, logSumExp, tokens, count);
+    MemorySegment logits = workspace.scratch(weight.out() * Float.BYTES);
+    for (long t = 0; t < tokens; t++) {
+      linearRow(
+          x,
+          t * weight.in(),
+          weight,
+          MemorySegment.NULL,
+          MemorySegment.NULL,
+          logits,
+          0,
+          Activation.NONE);
+      double inverseTemperature = get(inverseTemperatures, t);
+      topKRow(logits, 0, inverseTemperature, values, ids, logSumExp, t, weight.out(), count);
+    }
+  }
+
+  private static void topKRow(
+      MemorySegment logits,
+      long start,
+      double inverseTemperature,
+      MemorySegment values,
+      MemorySegment ids,
+      MemorySegment logSumExp,
+      long row,
+      long columns,
+      long count) {
+    long[] best = new long[(int) count];
+    Arrays.fill(best, Long.MAX_VALUE);
+    boolean nan = false;
+    float max = Float.NEGATIVE_INFINITY;
+    for (int id = 0; id < columns; id++) {
+      float logit = (float) get(logits, start + id);
+      nan |= Float.isNaN(logit);
+      max = Math.max(max, logit);
+      insert(best, key(logit, id));
+    }
+    double sum = 0;
+    for (long id = 0; id < columns; id++) {
+      sum += Math.exp((get(logits, start + id) - max) * inverseTemperature);
+    }
+    set(logSumExp, row, nan ? Double.NaN : max * inverseTemperature + Math.log(sum));
+    for (int i = 0; i < count; i++) {
+      int id = nan ? -1 : (int) best[i];
+      ids.setAtIndex(JAVA_INT, row * count + i, id);
+      set(values, row * count + i, nan ? Double.NaN : get(logits, start + id));
+    }
+  }
+
+  /** Sorts by descending logit, then by ascending id. */
+  private static long key(float logit, int id) {
+    int bits = Float.floatToIntBits(logit == 0 ? 0 : logit);
+    long descending = ~(bits ^ (bits >> 31 & Integer.MAX_VALUE));
+    return descending << 32 | id;
+  }
+
+  /** Into an ascending array, if it is among the least. */
+  private static void insert(long[] least, long key) {
+    int i = least.length - 1;
+    if (key >= least[i]) {
+      return;
+    }
+    for (; i > 0 && least[i - 1] > key; i--) {
+      least[i] = least[i - 1];
+    }
+    least[i] = key;
   }
 
   private static void linearRow(

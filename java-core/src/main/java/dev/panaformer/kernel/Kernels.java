@@ -60,6 +60,105 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
       long tokens,
       Workspace workspace);
 
+  /**
+   * {@code y = (activation(x gateᵀ) * (x upᵀ)) downᵀ + residual} (Shazeer 2020).
+   *
+   * @param y may be {@code residual}
+   */
+  void gatedFeedForward(
+      MemorySegment x,
+      PackedWeight gate,
+      PackedWeight up,
+      PackedWeight down,
+      Activation activation,
+      MemorySegment residual,
+      MemorySegment y,
+      long tokens,
+      Workspace workspace);
+
+  /**
+   * Turns the pairs {@code (x[i], x[i + rotaryDim / 2])} of every head by the angles of its token's
+   * position, in place.
+   *
+   * @param x element (token, head, feature) at {@code token * tokenStride + head * headStride +
+   *     feature}
+   */
+  void rope(
+      RotaryTables tables,
+      MemorySegment x,
+      TokenBatch batch,
+      long heads,
+      long tokenStride,
+      long headStride,
+      Workspace workspace);
+
+  /**
+   * Writes the keys and values of a pass into a layer of the cache.
+   *
+   * @param qkv rows of {@code tokenStride} floats, with the keys from {@code keys} on and the
+   *     values right behind them, {@code kvHeads * headDim} each
+   */
+  void kvStore(
+      MemorySegment qkv,
+      long keys,
+      long tokenStride,
+      DecoderBatch batch,
+      KvCache cache,
+      int layer,
+      Workspace workspace);
+
+  /**
+   * Causal attention of a pass's tokens over all that the cache has of their sequences. What a
+   * token gets does not depend on how its sequence was spread over passes.
+   *
+   * @param q rows of {@code tokenStride} floats that begin with the queries, {@code heads *
+   *     headDim}
+   * @param y {@code [tokens, heads * headDim]}
+   * @param window how many tokens a query sees, its own included; 0 for all
+   */
+  void pagedAttention(
+      MemorySegment q,
+      long tokenStride,
+      MemorySegment y,
+      DecoderBatch batch,
+      KvCache cache,
+      int layer,
+      long heads,
+      float scale,
+      long window,
+      Workspace workspace);
+
+  /**
+   * The largest of each row of logits, in descending order, equal ones by ascending id.
+   *
+   * @param logits {@code [rows, columns]}
+   * @param inverseTemperatures {@code [rows]}
+   * @param values {@code [rows, count]}; NaN for a row that has one
+   * @param ids int32 {@code [rows, count]}; -1 for such a row
+   * @param logSumExp {@code [rows]}, of all logits of the row times its inverse temperature
+   */
+  void topK(
+      MemorySegment logits,
+      MemorySegment inverseTemperatures,
+      MemorySegment values,
+      MemorySegment ids,
+      MemorySegment logSumExp,
+      long rows,
+      long columns,
+      long count);
+
+  /** {@link #topK} of {@code x weightᵀ}, which is not kept. */
+  void linearTopK(
+      MemorySegment x,
+      PackedWeight weight,
+      MemorySegment inverseTemperatures,
+      MemorySegment values,
+      MemorySegment ids,
+      MemorySegment logSumExp,
+      long tokens,
+      long count,
+      Workspace workspace);
+
   /** {@code y = softmax(scale q kᵀ + bias) v} per sequence and head; see {@link Attention}. */
   void attention(Attention attention, Workspace workspace);
 

@@ -8,6 +8,10 @@ import dev.panaformer.bindings.NativeLibrary;
 import dev.panaformer.bindings.pf_attention_params;
 import dev.panaformer.bindings.pf_embedding_params;
 import dev.panaformer.bindings.pf_ffn_params;
+import dev.panaformer.bindings.pf_kv_store_params;
+import dev.panaformer.bindings.pf_linear_top_k_params;
+import dev.panaformer.bindings.pf_paged_attention_params;
+import dev.panaformer.bindings.pf_rope_params;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
@@ -179,6 +183,8 @@ public final class NativeKernels implements Kernels {
     long scratchBytes = params.get(JAVA_LONG, 0);
     MemorySegment scratch = workspace.scratch(scratchBytes);
     pf_ffn_params.x(params, x);
+    pf_ffn_params.gate(params, MemorySegment.NULL);
+    pf_ffn_params.gate_bias(params, MemorySegment.NULL);
     pf_ffn_params.up(params, up.segment());
     pf_ffn_params.up_bias(params, upBias);
     pf_ffn_params.down(params, down.segment());
@@ -192,6 +198,180 @@ public final class NativeKernels implements Kernels {
     pf_ffn_params.workspace(params, scratch);
     pf_ffn_params.workspace_bytes(params, scratch.byteSize());
     check("feedForward", pf_ffn(engine(), params), up);
+  }
+
+  @Override
+  public void gatedFeedForward(
+      MemorySegment x,
+      PackedWeight gate,
+      PackedWeight up,
+      PackedWeight down,
+      Activation activation,
+      MemorySegment residual,
+      MemorySegment y,
+      long tokens,
+      Workspace workspace) {
+    Arguments.gatedFeedForward(x, gate, up, down, residual, y, tokens);
+    MemorySegment params = workspace.parameters();
+    check("gatedFeedForward", pf_ffn_workspace_size(engine(), tokens, up.out(), params));
+    MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
+    pf_ffn_params.x(params, x);
+    pf_ffn_params.up(params, up.segment());
+    pf_ffn_params.up_bias(params, MemorySegment.NULL);
+    pf_ffn_params.gate(params, gate.segment());
+    pf_ffn_params.gate_bias(params, MemorySegment.NULL);
+    pf_ffn_params.down(params, down.segment());
+    pf_ffn_params.down_bias(params, MemorySegment.NULL);
+    pf_ffn_params.residual(params, residual);
+    pf_ffn_params.y(params, y);
+    pf_ffn_params.tokens(params, tokens);
+    pf_ffn_params.hidden(params, up.in());
+    pf_ffn_params.intermediate(params, up.out());
+    pf_ffn_params.activation(params, activation.ordinal());
+    pf_ffn_params.workspace(params, scratch);
+    pf_ffn_params.workspace_bytes(params, scratch.byteSize());
+    check("gatedFeedForward", pf_ffn(engine(), params), up);
+  }
+
+  @Override
+  public void rope(
+      RotaryTables tables,
+      MemorySegment x,
+      TokenBatch batch,
+      long heads,
+      long tokenStride,
+      long headStride,
+      Workspace workspace) {
+    Arguments.rope(tables, x, batch, heads, tokenStride, headStride);
+    MemorySegment params = workspace.parameters();
+    pf_rope_params.x(params, x);
+    pf_rope_params.cos(params, tables.cos());
+    pf_rope_params.sin(params, tables.sin());
+    pf_rope_params.position_ids(params, batch.positionIds());
+    pf_rope_params.token_stride(params, tokenStride);
+    pf_rope_params.head_stride(params, headStride);
+    pf_rope_params.tokens(params, batch.tokens());
+    pf_rope_params.heads(params, heads);
+    pf_rope_params.rotary_dim(params, tables.rotaryDim());
+    pf_rope_params.positions(params, tables.positions());
+    check("rope", pf_rope(engine(), params));
+  }
+
+  @Override
+  public void kvStore(
+      MemorySegment qkv,
+      long keys,
+      long tokenStride,
+      DecoderBatch batch,
+      KvCache cache,
+      int layer,
+      Workspace workspace) {
+    Arguments.kvStore(qkv, keys, tokenStride, batch, cache);
+    MemorySegment params = workspace.parameters();
+    long values = keys + (long) cache.kvHeads() * cache.headDim();
+    pointer(params, pf_kv_store_params.k$offset(), qkv, keys);
+    pointer(params, pf_kv_store_params.v$offset(), qkv, values);
+    pf_kv_store_params.cache(params, cache.layer(layer));
+    pf_kv_store_params.slots(params, batch.slots());
+    pf_kv_store_params.kv_token_stride(params, tokenStride);
+    pf_kv_store_params.kv_head_stride(params, cache.headDim());
+    pf_kv_store_params.tokens(params, batch.tokens().tokens());
+    pf_kv_store_params.blocks(params, cache.blocks());
+    pf_kv_store_params.block_tokens(params, cache.blockTokens());
+    pf_kv_store_params.kv_heads(params, cache.kvHeads());
+    pf_kv_store_params.head_dim(params, cache.headDim());
+    check("kvStore", pf_kv_store(engine(), params));
+  }
+
+  @Override
+  public void pagedAttention(
+      MemorySegment q,
+      long tokenStride,
+      MemorySegment y,
+      DecoderBatch batch,
+      KvCache cache,
+      int layer,
+      long heads,
+      float scale,
+      long window,
+      Workspace workspace) {
+    Arguments.pagedAttention(q, tokenStride, y, batch, cache, heads, window);
+    MemorySegment params = workspace.parameters();
+    check("pagedAttention", pf_paged_attention_workspace_size(engine(), cache.headDim(), params));
+    MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
+    pf_paged_attention_params.q(params, q);
+    pf_paged_attention_params.cache(params, cache.layer(layer));
+    pf_paged_attention_params.y(params, y);
+    pf_paged_attention_params.cu_seqlens_q(params, batch.tokens().cuSeqlens());
+    pf_paged_attention_params.kv_lengths(params, batch.kvLengths());
+    pf_paged_attention_params.block_tables(params, batch.blockTables());
+    pf_paged_attention_params.q_token_stride(params, tokenStride);
+    pf_paged_attention_params.q_head_stride(params, cache.headDim());
+    pf_paged_attention_params.y_token_stride(params, heads * cache.headDim());
+    pf_paged_attention_params.y_head_stride(params, cache.headDim());
+    pf_paged_attention_params.block_table_stride(params, batch.blockTableStride());
+    pf_paged_attention_params.q_tokens(params, batch.tokens().tokens());
+    pf_paged_attention_params.sequences(params, batch.sequences());
+    pf_paged_attention_params.heads(params, heads);
+    pf_paged_attention_params.kv_heads(params, cache.kvHeads());
+    pf_paged_attention_params.head_dim(params, cache.headDim());
+    pf_paged_attention_params.blocks(params, cache.blocks());
+    pf_paged_attention_params.block_tokens(params, cache.blockTokens());
+    pf_paged_attention_params.window(params, window);
+    pf_paged_attention_params.scale(params, scale);
+    pf_paged_attention_params.workspace(params, scratch);
+    pf_paged_attention_params.workspace_bytes(params, scratch.byteSize());
+    check("pagedAttention", pf_paged_attention(engine(), params));
+  }
+
+  @Override
+  public void topK(
+      MemorySegment logits,
+      MemorySegment inverseTemperatures,
+      MemorySegment values,
+      MemorySegment ids,
+      MemorySegment logSumExp,
+      long rows,
+      long columns,
+      long count) {
+    Arguments.topK(logits, inverseTemperatures, values, ids, logSumExp, rows, columns, count);
+    check(
+        "topK",
+        pf_top_k(
+            engine(), logits, inverseTemperatures, values, ids, logSumExp, rows, columns, count));
+  }
+
+  @Override
+  public void linearTopK(
+      MemorySegment x,
+      PackedWeight weight,
+      MemorySegment inverseTemperatures,
+      MemorySegment values,
+      MemorySegment ids,
+      MemorySegment logSumExp,
+      long tokens,
+      long count,
+      Workspace workspace) {
+    Arguments.linearTopK(x, weight, inverseTemperatures, values, ids, logSumExp, tokens, count);
+    MemorySegment params = workspace.parameters();
+    check(
+        "linearTopK",
+        pf_linear_top_k_workspace_size(engine(), tokens, weight.out(), count, params));
+    MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
+    pf_linear_top_k_params.x(params, x);
+    pf_linear_top_k_params.packed(params, weight.segment());
+    pf_linear_top_k_params.bias(params, MemorySegment.NULL);
+    pf_linear_top_k_params.inverse_temperature(params, inverseTemperatures);
+    pf_linear_top_k_params.values(params, values);
+    pf_linear_top_k_params.ids(params, ids);
+    pf_linear_top_k_params.log_sum_exp(params, logSumExp);
+    pf_linear_top_k_params.tokens(params, tokens);
+    pf_linear_top_k_params.vocab(params, weight.out());
+    pf_linear_top_k_params.hidden(params, weight.in());
+    pf_linear_top_k_params.count(params, count);
+    pf_linear_top_k_params.workspace(params, scratch);
+    pf_linear_top_k_params.workspace_bytes(params, scratch.byteSize());
+    check("linearTopK", pf_linear_top_k(engine(), params), weight);
   }
 
   @Override

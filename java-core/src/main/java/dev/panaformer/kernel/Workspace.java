@@ -15,6 +15,8 @@ public final class Workspace implements AutoCloseable {
   public enum Buffer {
     /** Hidden states. */
     HIDDEN,
+    /** Hidden states as a layer's parts read them, normalised. */
+    NORMED,
     /** Queries, keys and values. */
     QKV,
     /** What attention, and after it the feed-forward network, puts out. */

@@ -101,6 +101,58 @@ public final class Weights implements AutoCloseable {
     }
   }
 
+  /** {@code name.weight} {@code [in, out]}, transposed, and {@code name.bias} {@code [out]}. */
+  public Linear transposed(String name, long out, long in) {
+    try (Arena mapped = Arena.ofConfined()) {
+      Tensor weight = require(name + ".weight", mapped, in, out);
+      MemorySegment bias = tensor(name + ".bias", out);
+      long bytes = out * in * Float.BYTES;
+      MemorySegment both = staging.ensure(2 * bytes);
+      weight.copyFloat32To(both);
+      MemorySegment turned = both.asSlice(bytes);
+      for (long i = 0; i < in; i++) {
+        for (long o = 0; o < out; o++) {
+          turned.setAtIndex(JAVA_FLOAT, o * in + i, both.getAtIndex(JAVA_FLOAT, i * out + o));
+        }
+      }
+      return new Linear(pack(name, turned, out, in), bias);
+    }
+  }
+
+  /** Layers of different widths and the same input as one, {@code [sum of outs, in]}. */
+  public Linear stacked(long in, boolean biased, List<String> layers, List<Long> outs) {
+    try (Arena mapped = Arena.ofConfined()) {
+      List<Tensor> weights = new ArrayList<>();
+      List<Tensor> biases = new ArrayList<>();
+      long out = 0;
+      for (int i = 0; i < layers.size(); i++) {
+        weights.add(require(layers.get(i) + ".weight", mapped, outs.get(i), in));
+        if (biased) {
+          biases.add(require(layers.get(i) + ".bias", mapped, outs.get(i)));
+        }
+        out += outs.get(i);
+      }
+      MemorySegment weight = staging.ensure(out * in * Float.BYTES);
+      copyInOrder(weights, weight);
+      MemorySegment bias = MemorySegment.NULL;
+      if (biased) {
+        bias = memory.allocate(JAVA_FLOAT, out);
+        copyInOrder(biases, bias);
+      }
+      return new Linear(pack(layers.get(0), weight, out, in), bias);
+    }
+  }
+
+  /** {@code name.weight} {@code [out, in]} of a layer without bias. */
+  public Linear unbiased(String name, long out, long in) {
+    return new Linear(packed(name + ".weight", out, in), MemorySegment.NULL);
+  }
+
+  /** Memory that lives as long as the layers. */
+  public MemorySegment floats(long count) {
+    return memory.allocate(JAVA_FLOAT, count);
+  }
+
   private static void copyInOrder(List<Tensor> tensors, MemorySegment target) {
     long offset = 0;
     for (Tensor tensor : tensors) {

@@ -12,6 +12,7 @@ import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertTask;
+import dev.panaformer.model.CausalConfig;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -29,7 +30,7 @@ record ModelCase(String name, Path folder) implements GoldenCase {
   private static final double DEFAULT_TOLERANCE = 1e-5;
 
   /** An output without padding, as the model traces it: {@code [tokens or sequences, …]}. */
-  private record Output(long[] shape, float[] values) {}
+  record Output(long[] shape, float[] values) {}
 
   @Override
   public void run(Backends backends, Report report) {
@@ -42,6 +43,10 @@ record ModelCase(String name, Path folder) implements GoldenCase {
       throw new UnsupportedCaseException("training");
     }
     ModelFolder model = ModelFolder.open(folder);
+    if (CausalConfig.describes(model.config())) {
+      new DecoderCase(folder, model, meta).run(backends, report);
+      return;
+    }
     BertConfig config = BertConfig.of(asReferenced(model.config(), meta));
     requireNoOptions(meta);
     ModelInputs inputs = ModelInputs.read(folder.resolve("inputs.safetensors"));
@@ -71,10 +76,7 @@ record ModelCase(String name, Path folder) implements GoldenCase {
     return ConfigJson.of(config.source(), json);
   }
 
-  private static void requireNoOptions(ConfigJson meta) {
-    if (meta.has("generate")) {
-      throw new UnsupportedCaseException("generate");
-    }
+  static void requireNoOptions(ConfigJson meta) {
     if (meta.has("options")) {
       for (String option : meta.object("options").json().keySet()) {
         throw new UnsupportedCaseException("option " + option);
@@ -82,7 +84,7 @@ record ModelCase(String name, Path folder) implements GoldenCase {
     }
   }
 
-  private static double tolerance(ConfigJson meta, String output) {
+  static double tolerance(ConfigJson meta, String output) {
     String errors = "reference_error_float32";
     return meta.has(errors) && meta.object(errors).has(output)
         ? meta.object(errors)
@@ -112,13 +114,13 @@ record ModelCase(String name, Path folder) implements GoldenCase {
     return outputs;
   }
 
-  private static float[] copy(MemorySegment values, long[] shape) {
+  static float[] copy(MemorySegment values, long[] shape) {
     float[] copy = new float[Math.toIntExact(Tensor.elements(shape))];
     MemorySegment.copy(values, JAVA_FLOAT, 0, copy, 0, copy.length);
     return copy;
   }
 
-  private static Comparison compare(
+  static Comparison compare(
       String name, Tensor expected, Output ours, ModelInputs inputs, double tolerance) {
     if (ours == null) {
       return Comparison.missing(name, expected.shapeString(), "not produced");

@@ -1,0 +1,223 @@
+package dev.panaformer.cli;
+
+import dev.panaformer.CausalLM;
+import dev.panaformer.CausalLMOptions;
+import dev.panaformer.generate.ContextOverflow;
+import dev.panaformer.generate.EarlyStopping;
+import dev.panaformer.generate.Generation;
+import dev.panaformer.generate.GenerationOptions;
+import dev.panaformer.generate.GenerationResult;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** A prompt's continuation, piece by piece as it comes. */
+@Command(
+    name = "generate",
+    sortOptions = false,
+    description = "Continue a prompt with a decoder, printing the text as it comes.")
+final class GenerateCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+  @Mixin private ComputeArguments compute;
+
+  @Option(
+      names = "--model",
+      required = true,
+      paramLabel = "DIR",
+      description = "A folder with config.json, weights and tokenizer.json.")
+  private Path model;
+
+  @Option(
+      names = {"-p", "--prompt"},
+      paramLabel = "TEXT",
+      description = "What to continue. Without it, or with '-', stdin is read to its end.")
+  private String prompt = "-";
+
+  @Option(
+      names = {"-n", "--max-new-tokens"},
+      paramLabel = "N",
+      description = "Generate at most so many tokens. Default: ${DEFAULT-VALUE}.")
+  private int maxNewTokens = GenerationOptions.DEFAULT.maxNewTokens();
+
+  @Option(
+      names = "--min-new-tokens",
+      paramLabel = "N",
+      description = "Let no end token end the text before so many.")
+  private int minNewTokens;
+
+  @Option(
+      names = "--temperature",
+      paramLabel = "T",
+      description = "Divide the logits and draw; 0, the default, takes the best token.")
+  private double temperature;
+
+  @Option(names = "--top-k", paramLabel = "K", description = "Draw from the K best; 0 from all.")
+  private int topK;
+
+  @Option(
+      names = "--top-p",
+      paramLabel = "P",
+      description = "Draw from the fewest best that have probability P together.")
+  private double topP = 1;
+
+  @Option(
+      names = "--min-p",
+      paramLabel = "P",
+      description = "Draw from those of at least P times the best one's probability.")
+  private double minP;
+
+  @Option(
+      names = "--repetition-penalty",
+      paramLabel = "X",
+      description = "Divide the logits of tokens that the text holds; 1 for none.")
+  private double repetitionPenalty = 1;
+
+  @Option(
+      names = "--presence-penalty",
+      paramLabel = "X",
+      description = "Lower the logits of generated tokens by X.")
+  private double presencePenalty;
+
+  @Option(
+      names = "--frequency-penalty",
+      paramLabel = "X",
+      description = "Lower them by X for each time they were generated.")
+  private double frequencyPenalty;
+
+  @Option(names = "--seed", paramLabel = "S", description = "Draw the same again.")
+  private Long seed;
+
+  @Option(
+      names = "--beams",
+      paramLabel = "B",
+      description = "Search with B beams instead; the text comes at the end.")
+  private int beams = 1;
+
+  @Option(
+      names = "--length-penalty",
+      paramLabel = "X",
+      description = "Of the beam search: the exponent of a text's length.")
+  private double lengthPenalty = 1;
+
+  @Option(
+      names = "--early-stopping",
+      description = "Of the beam search: one of ${COMPLETION-CANDIDATES}.")
+  private EarlyStopping earlyStopping = GenerationOptions.DEFAULT.earlyStopping();
+
+  @Option(
+      names = "--stop",
+      paramLabel = "TEXT",
+      description = "End the text before this one. May be repeated.")
+  private List<String> stops = new ArrayList<>();
+
+  @Option(
+      names = "--time-limit",
+      paramLabel = "SECONDS",
+      description = "End with what there is by then.")
+  private Double timeLimit;
+
+  @Option(
+      names = "--slide",
+      description = "Forget the oldest tokens when the context is full, instead of ending.")
+  private boolean slide;
+
+  @Option(
+      names = "--stats",
+      description = "Tell on stderr how long it took to the first token and how fast it went on.")
+  private boolean stats;
+
+  @Override
+  public Integer call() throws IOException {
+    GenerationOptions options = options();
+    String text = prompt.equals("-") ? stdin() : prompt;
+    PrintWriter out = spec.commandLine().getOut();
+    try (CausalLM lm = CausalLM.load(model, CausalLMOptions.of(compute.options()));
+        Generation generation = lm.generate(text, options)) {
+      for (String piece : generation) {
+        out.print(piece);
+        out.flush();
+      }
+      out.println();
+      out.flush();
+      if (stats) {
+        PrintWriter err = spec.commandLine().getErr();
+        err.println(stats(generation.result(), lm.description()));
+        err.flush();
+      }
+    }
+    return 0;
+  }
+
+  private GenerationOptions options() {
+    GenerationOptions.Builder options =
+        GenerationOptions.builder()
+            .maxNewTokens(maxNewTokens)
+            .minNewTokens(minNewTokens)
+            .temperature(temperature)
+            .topK(topK)
+            .topP(topP)
+            .minP(minP)
+            .repetitionPenalty(repetitionPenalty)
+            .presencePenalty(presencePenalty)
+            .frequencyPenalty(frequencyPenalty)
+            .beams(beams)
+            .lengthPenalty(lengthPenalty)
+            .earlyStopping(earlyStopping)
+            .stopStrings(stops)
+            .contextOverflow(slide ? ContextOverflow.SLIDE : ContextOverflow.REFUSE);
+    if (seed != null) {
+      options.seed(seed);
+    }
+    if (timeLimit != null) {
+      options.timeLimit(Duration.ofNanos((long) (timeLimit * 1e9)));
+    }
+    return options.build();
+  }
+
+  private static String stdin() throws IOException {
+    try {
+      return StandardCharsets.UTF_8
+          .newDecoder()
+          .decode(ByteBuffer.wrap(System.in.readAllBytes()))
+          .toString();
+    } catch (CharacterCodingException e) {
+      throw new IOException("stdin: not UTF-8", e);
+    }
+  }
+
+  private static String stats(GenerationResult result, String description) {
+    String ended =
+        switch (result.finishReason()) {
+          case STOP_ID -> "at an end token";
+          case STOP_STRING -> "at a stop text";
+          case LENGTH -> "at the most tokens asked for";
+          case CONTEXT -> "with a full context";
+          case DEADLINE -> "at the time limit";
+          case CANCELLED -> "when it was cancelled";
+        };
+    return String.format(
+        Locale.ROOT,
+        "%d tokens read, first token after %.1f ms; %d generated, then %.1f tokens/s; ended %s;"
+            + " seed %d; %s",
+        result.promptTokens(),
+        result.timeToFirstToken().toNanos() * 1e-6,
+        result.ids().length,
+        result.tokensPerSecond(),
+        ended,
+        result.seed(),
+        description);
+  }
+}

@@ -1,0 +1,169 @@
+package dev.panaformer.cli.verify;
+
+import dev.panaformer.CausalLM;
+import dev.panaformer.CausalLMOptions;
+import dev.panaformer.checkpoint.Checkpoint;
+import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.checkpoint.ModelFolder;
+import dev.panaformer.checkpoint.SafetensorsCheckpoint;
+import dev.panaformer.cli.verify.ModelCase.Output;
+import dev.panaformer.generate.EarlyStopping;
+import dev.panaformer.generate.Generation;
+import dev.panaformer.generate.GenerationOptions;
+import dev.panaformer.kernel.Activation;
+import dev.panaformer.kernel.DecoderBatch;
+import dev.panaformer.kernel.KvCache;
+import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.model.CausalConfig;
+import dev.panaformer.model.CausalModel;
+import dev.panaformer.nn.Weights;
+import dev.panaformer.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
+
+/**
+ * A decoder with inputs: its forward pass, and the ids that it generates, greedily ({@code
+ * generated}) or by a search of N beams that ends as soon as N texts have ({@code
+ * generated_beamN}).
+ */
+record DecoderCase(Path folder, ModelFolder model, ConfigJson meta) {
+  private static final Pattern GENERATED = Pattern.compile("generated(?:_beam(\\d+))?");
+  private static final int BLOCK_TOKENS = 16;
+
+  void run(Backends backends, Report report) {
+    ModelCase.requireNoOptions(meta);
+    CausalConfig config = CausalConfig.of(model.config());
+    ModelInputs inputs = ModelInputs.read(folder.resolve("inputs.safetensors"));
+    requirePlainPositions(inputs);
+    try (SafetensorsCheckpoint reference =
+            SafetensorsCheckpoint.open(folder.resolve("outputs.safetensors"));
+        Arena arena = Arena.ofConfined()) {
+      Map<String, Output> outputs = compute(backends, config, inputs);
+      for (String name : reference.names()) {
+        Tensor expected = reference.tensor(name, arena);
+        Matcher generated = GENERATED.matcher(name);
+        report.add(
+            generated.matches()
+                ? generated(name, beams(generated), expected, inputs, backends)
+                : ModelCase.compare(
+                    name, expected, outputs.get(name), inputs, ModelCase.tolerance(meta, name)));
+      }
+    }
+  }
+
+  private static int beams(Matcher generated) {
+    return generated.group(1) == null ? 1 : Integer.parseInt(generated.group(1));
+  }
+
+  /** Ours are the places of tokens among those that are no padding. */
+  private static void requirePlainPositions(ModelInputs inputs) {
+    for (int s = 0; s < inputs.sequences(); s++) {
+      int next = 0;
+      for (int t = 0; t < inputs.length(); t++) {
+        int position = inputs.positions() == null ? t : inputs.positions()[s][t];
+        if (inputs.isToken(s, t) && position != next++) {
+          throw new UnsupportedCaseException("positions that do not count the tokens");
+        }
+      }
+    }
+  }
+
+  private Map<String, Output> compute(Backends backends, CausalConfig config, ModelInputs inputs) {
+    Map<String, Output> outputs = new HashMap<>();
+    int blocks = inputs.sequences() * (inputs.length() / BLOCK_TOKENS + 1);
+    try (NativeMemory memory = new NativeMemory();
+        Checkpoint checkpoint = model.openWeights();
+        Weights weights =
+            new Weights(checkpoint, backends.kernels(), memory, config.weightNames());
+        KvCache cache =
+            new KvCache(
+                config.numLayers(), config.kvHeads(), config.headDim(), blocks, BLOCK_TOKENS);
+        Workspace workspace = new Workspace();
+        DecoderBatch batch = new DecoderBatch()) {
+      CausalModel decoder = CausalModel.load(weights, config);
+      for (int s = 0; s < inputs.sequences(); s++) {
+        int[] ids = tokens(inputs, s);
+        if (ids.length > 0) {
+          batch.add(cache.open(), ids, 0, ids.length);
+        }
+      }
+      MemorySegment hidden =
+          decoder.forward(
+              batch,
+              cache,
+              workspace,
+              (name, values, shape) ->
+                  outputs.put(name, new Output(shape, ModelCase.copy(values, shape))));
+      long[] shape = {batch.tokens().tokens(), config.vocabSize()};
+      MemorySegment logits = workspace.floats(Buffer.LOGITS, Tensor.elements(shape));
+      decoder
+          .kernels()
+          .linear(
+              hidden,
+              decoder.head(),
+              MemorySegment.NULL,
+              MemorySegment.NULL,
+              logits,
+              shape[0],
+              Activation.NONE);
+      outputs.put("logits", new Output(shape, ModelCase.copy(logits, shape)));
+    }
+    return outputs;
+  }
+
+  /** Those of a sequence that are no padding. */
+  private static int[] tokens(ModelInputs inputs, int sequence) {
+    return IntStream.range(0, inputs.length())
+        .filter(t -> inputs.isToken(sequence, t))
+        .map(t -> inputs.ids()[sequence][t])
+        .toArray();
+  }
+
+  private Comparison generated(
+      String name, int beams, Tensor expected, ModelInputs inputs, Backends backends) {
+    ConfigJson generate = meta.object("generate");
+    GenerationOptions options =
+        GenerationOptions.builder()
+            .maxNewTokens(generate.requireInt("new", 1, 1 << 20))
+            .beams(beams)
+            .earlyStopping(EarlyStopping.WHEN_FULL)
+            .build();
+    int padding = generate.optionalInt("pad", 0, 0, Integer.MAX_VALUE);
+    int width = Math.toIntExact(expected.shape()[1]);
+    long[] reference = expected.toLongs();
+    int differing = 0;
+    String first = "";
+    try (CausalLM lm = CausalLM.load(folder, CausalLMOptions.of(backends.options()))) {
+      List<Generation> generations = new ArrayList<>();
+      for (int s = 0; s < inputs.sequences(); s++) {
+        generations.add(lm.generate(tokens(inputs, s), options));
+      }
+      for (int s = 0; s < generations.size(); s++) {
+        int[] row = Arrays.copyOf(inputs.ids()[s], width);
+        Arrays.fill(row, inputs.length(), width, padding);
+        int[] ids = generations.get(s).result().ids();
+        System.arraycopy(
+            ids, 0, row, inputs.length(), Math.min(ids.length, width - inputs.length()));
+        for (int t = 0; t < width; t++) {
+          if (row[t] != reference[s * width + t]) {
+            String place = "[" + s + ", " + t + "]: " + row[t] + " for " + reference[s * width + t];
+            first = differing == 0 ? place : first;
+            differing++;
+          }
+        }
+      }
+    }
+    return Comparison.exact(name, reference.length, differing, first);
+  }
+}

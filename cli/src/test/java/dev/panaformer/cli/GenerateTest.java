@@ -1,0 +1,128 @@
+package dev.panaformer.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** {@code generate} and {@code perplexity} on a small Llama that speaks in single letters. */
+class GenerateTest {
+  private static final String PROMPT = "a b c";
+
+  @TempDir Path temporary;
+  private String model;
+
+  @BeforeEach
+  void model() {
+    model = Golden.modelWithVocabulary("llama-lm-generate", temporary.resolve("model")).toString();
+  }
+
+  private Outcome generate(String... more) {
+    List<String> arguments =
+        new ArrayList<>(List.of("generate", "--model", model, "--max-new-tokens", "12"));
+    arguments.addAll(List.of(more));
+    return Outcome.of(arguments.toArray(String[]::new));
+  }
+
+  private String text(String... more) {
+    Outcome outcome = generate(more);
+    assertEquals(0, outcome.status(), outcome::toString);
+    assertEquals("", outcome.err());
+    return outcome.out();
+  }
+
+  @Test
+  void continuesThePrompt() {
+    String text = text("--prompt", PROMPT);
+    assertTrue(text.strip().split(" +").length > 5, text);
+    assertEquals(text, text("--prompt", PROMPT, "--backend", "java"));
+    assertEquals(text, text("--prompt", PROMPT, "--threads", "1", "--temperature", "0"));
+    assertEquals(
+        text,
+        Outcome.ofInput(PROMPT, "generate", "--model", model, "--max-new-tokens", "12").out());
+    assertNotEquals(text, text("--prompt", PROMPT, "--repetition-penalty", "1.8"));
+    assertNotEquals(text, text("--prompt", PROMPT, "--beams", "4"));
+  }
+
+  @Test
+  void aSeedDrawsTheSameAgain() {
+    String[] options = {
+      "-p",
+      PROMPT,
+      "--temperature",
+      "1.5",
+      "--top-k",
+      "50",
+      "--top-p",
+      "0.95",
+      "--min-p",
+      "0.01",
+      "--seed",
+      "7"
+    };
+    String text = text(options);
+    assertEquals(text, text(options));
+    options[options.length - 1] = "8";
+    assertNotEquals(text, text(options));
+  }
+
+  @Test
+  void endsBeforeAStop() {
+    String text = text("--prompt", PROMPT);
+    String stop = text.strip().split(" +")[3];
+    assertEquals(
+        text.substring(0, text.indexOf(stop)) + System.lineSeparator(),
+        text("--prompt", PROMPT, "--stop", stop, "--stop", "never said"));
+  }
+
+  @Test
+  void tellsHowFastItWas() {
+    Outcome outcome = generate("--prompt", PROMPT, "--stats");
+    assertEquals(0, outcome.status(), outcome::toString);
+    assertTrue(
+        outcome.err().matches("(?s)\\d+ tokens read, first token after .* ms; .* tokens/s; .*"),
+        outcome.err());
+  }
+
+  @Test
+  void saysWhatIsWrong() {
+    assertFails("temperature is -1.0, expected 0", generate("-p", PROMPT, "--temperature", "-1"));
+    assertFails("topP is 0.0, expected above 0", generate("-p", PROMPT, "--top-p", "0"));
+    assertFails("at most 128 are allowed", generate("-p", "a ".repeat(200)));
+    assertEquals(0, generate("-p", "a ".repeat(200), "--slide").status());
+    assertEquals(2, Outcome.of("generate", "--prompt", PROMPT).status());
+  }
+
+  private static void assertFails(String expected, Outcome outcome) {
+    assertEquals(1, outcome.status(), outcome::toString);
+    assertTrue(outcome.err().contains(expected), outcome.err());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"native", "java"})
+  void tellsThePerplexityOfAFile(String backend) throws IOException {
+    Path file = temporary.resolve("text");
+    Files.writeString(file, "the quick brown fox jumps over the lazy dog ".repeat(12));
+    Outcome outcome =
+        Outcome.of(
+            "perplexity", "--model", model, "--backend", backend, "--stride", "40", file + "");
+    assertEquals(0, outcome.status(), outcome::toString);
+    assertTrue(
+        outcome.out().matches("perplexity \\d+\\.\\d{4}  loss \\d+\\.\\d{6}  tokens \\d+\\s+"),
+        outcome.out());
+    Files.write(file, new byte[] {(byte) 0xFF, (byte) 0xFE});
+    Outcome binary = Outcome.of("perplexity", "--model", model, file.toString());
+    assertFails("not UTF-8", binary);
+    assertFails("no such file", Outcome.of("perplexity", "--model", model, file + ".none"));
+  }
+}

@@ -1,0 +1,276 @@
+package dev.panaformer;
+
+import dev.panaformer.checkpoint.Checkpoint;
+import dev.panaformer.checkpoint.ModelFolder;
+import dev.panaformer.generate.Decoder;
+import dev.panaformer.generate.Generation;
+import dev.panaformer.generate.GenerationOptions;
+import dev.panaformer.generate.Prefix;
+import dev.panaformer.generate.Scheduler;
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.model.CausalConfig;
+import dev.panaformer.model.CausalModel;
+import dev.panaformer.nn.Weights;
+import dev.panaformer.tokenizer.Tokenizer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
+
+/**
+ * Continues texts: GPT-2, Llama and what shares their form.
+ *
+ * <pre>{@code
+ * try (var lm = CausalLM.load(folder)) {
+ *   for (String piece : lm.generate("Once upon a time", options)) {
+ *     System.out.print(piece);
+ *   }
+ * }
+ * }</pre>
+ *
+ * <p>All generations of a model run together, each token as it comes; see {@link Scheduler}. What
+ * one gives does not depend on the others, to the last bit.
+ *
+ * <p>Safe for use by any number of platform and virtual threads. {@link #close} waits for the
+ * generations under way, unless they are cancelled; later calls throw {@link
+ * IllegalStateException}.
+ */
+public final class CausalLM implements AutoCloseable {
+  private final String name;
+  private final CausalModel model;
+  private final Kernels kernels;
+  private final NativeMemory memory;
+  private final Optional<Tokenizer> tokenizer;
+  private final Scheduler scheduler;
+  private final int contextLength;
+  private final AtomicBoolean closed = new AtomicBoolean();
+
+  private CausalLM(
+      String name,
+      CausalModel model,
+      Kernels kernels,
+      NativeMemory memory,
+      Optional<Tokenizer> tokenizer,
+      CausalLMOptions options) {
+    this.name = name;
+    this.model = model;
+    this.kernels = kernels;
+    this.memory = memory;
+    this.tokenizer = tokenizer;
+    Decoder decoder = new PagedDecoder(model, options);
+    this.contextLength = decoder.contextLength();
+    Function<int[], String> decode = tokenizer.map(CausalLM::reader).orElse(null);
+    this.scheduler =
+        new Scheduler(
+            name,
+            decoder,
+            model.config().eosTokenIds(),
+            decode,
+            options.maxSequences(),
+            options.stepTokens());
+  }
+
+  private static Function<int[], String> reader(Tokenizer tokenizer) {
+    return ids -> tokenizer.decode(ids, true);
+  }
+
+  /** {@link #load(Path, CausalLMOptions)} with {@link CausalLMOptions#DEFAULT}. */
+  public static CausalLM load(Path folder) {
+    return load(folder, CausalLMOptions.DEFAULT);
+  }
+
+  /**
+   * Loads a decoder. A folder without a tokenizer does for whoever works with ids.
+   *
+   * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model;
+   *     nothing stays open or allocated then
+   */
+  public static CausalLM load(Path path, CausalLMOptions options) {
+    ModelFolder folder = ModelFolder.open(path);
+    CausalConfig config = CausalConfig.of(folder.config());
+    Optional<Tokenizer> tokenizer =
+        hasTokenizer(folder.transformer())
+            ? Optional.of(Tokenizer.load(folder.transformer()))
+            : Optional.empty();
+    Kernels kernels = null;
+    NativeMemory memory = null;
+    try {
+      kernels = options.backend().open(options.threads());
+      memory = new NativeMemory();
+      try (Checkpoint checkpoint = folder.openWeights();
+          Weights weights = new Weights(checkpoint, kernels, memory, config.weightNames())) {
+        CausalModel model = CausalModel.load(weights, config);
+        return new CausalLM(path.toString(), model, kernels, memory, tokenizer, options);
+      }
+    } catch (Throwable e) {
+      if (memory != null) {
+        memory.close();
+      }
+      if (kernels != null) {
+        kernels.close();
+      }
+      tokenizer.ifPresent(Tokenizer::close);
+      throw e;
+    }
+  }
+
+  private static boolean hasTokenizer(Path folder) {
+    return Files.exists(folder.resolve("tokenizer.json"))
+        || Files.exists(folder.resolve("vocab.txt"));
+  }
+
+  /**
+   * Begins to continue a text, and returns at once.
+   *
+   * @throws IllegalArgumentException if the prompt has no tokens, or too many and the options say
+   *     to refuse it
+   * @throws dev.panaformer.kernel.CacheExhaustedException if the whole cache is too small for the
+   *     prompt with all new tokens
+   */
+  public Generation generate(String prompt, GenerationOptions options) {
+    return generate(tokenize(prompt), options);
+  }
+
+  /** {@link #generate(String, GenerationOptions)} with {@link GenerationOptions#DEFAULT}. */
+  public Generation generate(String prompt) {
+    return generate(prompt, GenerationOptions.DEFAULT);
+  }
+
+  /**
+   * Begins to continue a text that is tokenized already, and returns at once.
+   *
+   * @param prompt as {@link #tokenize} gives it
+   * @throws IllegalArgumentException as for text, and for stop strings without a tokenizer
+   * @throws IndexOutOfBoundsException if an id is outside the vocabulary
+   */
+  public Generation generate(int[] prompt, GenerationOptions options) {
+    return scheduler.generate(prompt, options);
+  }
+
+  /**
+   * Reads the beginning that many texts have in common and keeps it in the cache, until the prefix
+   * is closed. Waits until it is read.
+   *
+   * @throws IllegalArgumentException if there are no tokens, or more than the context
+   * @throws dev.panaformer.kernel.CacheExhaustedException if there is no room for it now
+   */
+  public Prefix prefix(int[] ids) {
+    return scheduler.prefix(ids);
+  }
+
+  /** {@link #prefix(int[])} of a text, with the special tokens that begin it. */
+  public Prefix prefix(String text) {
+    return prefix(tokenize(text));
+  }
+
+  /**
+   * Begins to continue a prefix by some tokens and what the model makes of them, and returns at
+   * once. The result is that of the whole prompt, to the last bit.
+   *
+   * @param rest perhaps none; as {@code encodePlain} of a tokenizer gives them
+   * @throws IllegalStateException if the prefix is closed
+   */
+  public Generation generate(Prefix prefix, int[] rest, GenerationOptions options) {
+    return scheduler.generate(prefix, rest, options);
+  }
+
+  /**
+   * {@link #generate(Prefix, int[], GenerationOptions)} of a text, which is tokenized by itself.
+   */
+  public Generation generate(Prefix prefix, String rest, GenerationOptions options) {
+    return generate(prefix, tokenizer().encodePlain(rest).ids(), options);
+  }
+
+  /**
+   * How well the model foresees a text. One longer than the context is read in windows that overlap
+   * by half, each token being judged where most precedes it.
+   *
+   * @throws IllegalArgumentException if the text has fewer than two tokens
+   * @throws java.util.concurrent.CancellationException if the thread is interrupted
+   */
+  public TextScore score(String text) {
+    return score(tokenize(text), Math.max(1, contextLength / 2));
+  }
+
+  /**
+   * How well the model foresees a text that is tokenized already.
+   *
+   * @param stride by how many tokens a window of a context's length follows the one before: many
+   *     are quick, few give each token more to go by
+   * @throws IllegalArgumentException if there are fewer than two ids, or the stride is not from 1
+   *     to {@link #contextLength}
+   * @throws IndexOutOfBoundsException if an id is outside the vocabulary
+   */
+  public TextScore score(int[] ids, int stride) {
+    if (ids.length < 2) {
+      throw new IllegalArgumentException(
+          "a text of " + ids.length + " tokens, at least 2 are needed to foresee one");
+    }
+    if (stride < 1 || stride > contextLength) {
+      throw new IllegalArgumentException(
+          "stride is " + stride + ", expected 1 to " + contextLength);
+    }
+    float[] scores = new float[ids.length];
+    int scored = 1;
+    for (int start = 0; scored < ids.length; start += stride) {
+      int end = Math.min(start + contextLength, ids.length);
+      float[] window =
+          scheduler.score(Arrays.copyOfRange(ids, start, end), Math.max(1, scored - start));
+      System.arraycopy(window, 0, scores, end - window.length, window.length);
+      scored = end;
+    }
+    return new TextScore(ids.clone(), scores);
+  }
+
+  /**
+   * The ids of a text, with the special tokens that the model's tokenizer puts around it.
+   *
+   * @throws IllegalStateException if the folder has no tokenizer
+   */
+  public int[] tokenize(String text) {
+    return tokenizer().ids(text);
+  }
+
+  /**
+   * The text of ids, without special tokens.
+   *
+   * @throws IllegalStateException if the folder has no tokenizer
+   */
+  public String decode(int[] ids) {
+    return tokenizer().decode(ids, true);
+  }
+
+  private Tokenizer tokenizer() {
+    return tokenizer.orElseThrow(() ->
+        new IllegalStateException(
+            name + " has neither tokenizer.json nor vocab.txt, only ids can be used"));
+  }
+
+  /** The most tokens that a text may have: the model's positions, or fewer if its cache has. */
+  public int contextLength() {
+    return contextLength;
+  }
+
+  /** What the model computes. */
+  public CausalConfig config() {
+    return model.config();
+  }
+
+  /** What computes it, for people: backend, instruction set, threads. */
+  public String description() {
+    return kernels.description();
+  }
+
+  @Override
+  public void close() {
+    if (closed.compareAndSet(false, true)) {
+      scheduler.close();
+      memory.close();
+      kernels.close();
+      tokenizer.ifPresent(Tokenizer::close);
+    }
+  }
+}

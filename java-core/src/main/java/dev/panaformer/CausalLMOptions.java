@@ -1,0 +1,80 @@
+package dev.panaformer;
+
+import dev.panaformer.kernel.Backend;
+import java.util.Objects;
+
+/**
+ * How a model that generates runs. Immutable: {@code CausalLMOptions.DEFAULT.withThreads(2)}.
+ *
+ * @param backend what computes
+ * @param threads on how many threads a step computes
+ * @param cacheTokens for how many tokens, of all texts together, the key-value cache has room; it
+ *     is allocated at once and never grows. 0 for four contexts, but no more than 1 GiB.
+ * @param blockTokens tokens of one block of the cache, the least that a text takes of it
+ * @param maxSequences how many texts, or beams of texts, a step continues at most
+ * @param stepTokens how many tokens a step computes at most, which is how long a prompt that is
+ *     being read delays the other texts; at least half as many are kept for prompts
+ */
+public record CausalLMOptions(
+    Backend backend,
+    int threads,
+    int cacheTokens,
+    int blockTokens,
+    int maxSequences,
+    int stepTokens) {
+
+  /** Native code where there is some, on all processors; up to 64 sequences. */
+  public static final CausalLMOptions DEFAULT =
+      new CausalLMOptions(Backend.AUTO, ModelOptions.DEFAULT.threads(), 0, 32, 64, 256);
+
+  private static final int MAX_THREADS = 256;
+
+  /**
+   * @throws IllegalArgumentException if a number is below 1, {@code cacheTokens} below 0, or the
+   *     threads above 256
+   */
+  public CausalLMOptions {
+    Objects.requireNonNull(backend, "backend");
+    require("threads", threads, 1, MAX_THREADS);
+    require("cacheTokens", cacheTokens, 0, Integer.MAX_VALUE);
+    require("blockTokens", blockTokens, 1, 1 << 16);
+    require("maxSequences", maxSequences, 1, 1 << 16);
+    require("stepTokens", stepTokens, 1, 1 << 20);
+  }
+
+  /** The defaults, with the backend and the threads of these. */
+  public static CausalLMOptions of(ModelOptions options) {
+    return DEFAULT.withBackend(options.backend()).withThreads(options.threads());
+  }
+
+  private static void require(String name, int value, int min, int max) {
+    if (value < min || value > max) {
+      throw new IllegalArgumentException(
+          name + " is " + value + ", expected " + min + " to " + max);
+    }
+  }
+
+  public CausalLMOptions withBackend(Backend value) {
+    return new CausalLMOptions(value, threads, cacheTokens, blockTokens, maxSequences, stepTokens);
+  }
+
+  public CausalLMOptions withThreads(int value) {
+    return new CausalLMOptions(backend, value, cacheTokens, blockTokens, maxSequences, stepTokens);
+  }
+
+  public CausalLMOptions withCacheTokens(int value) {
+    return new CausalLMOptions(backend, threads, value, blockTokens, maxSequences, stepTokens);
+  }
+
+  public CausalLMOptions withBlockTokens(int value) {
+    return new CausalLMOptions(backend, threads, cacheTokens, value, maxSequences, stepTokens);
+  }
+
+  public CausalLMOptions withMaxSequences(int value) {
+    return new CausalLMOptions(backend, threads, cacheTokens, blockTokens, value, stepTokens);
+  }
+
+  public CausalLMOptions withStepTokens(int value) {
+    return new CausalLMOptions(backend, threads, cacheTokens, blockTokens, maxSequences, value);
+  }
+}

@@ -1,0 +1,198 @@
+package dev.panaformer;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.generate.Candidates;
+import dev.panaformer.generate.Decoder;
+import dev.panaformer.kernel.Activation;
+import dev.panaformer.kernel.DecoderBatch;
+import dev.panaformer.kernel.GrowableBuffer;
+import dev.panaformer.kernel.KvCache;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.model.CausalConfig;
+import dev.panaformer.model.CausalModel;
+import java.lang.foreign.MemorySegment;
+
+/** A model over a cache of its own. */
+final class PagedDecoder implements Decoder {
+  /** Contexts for which the cache has room by default, unless they are too large. */
+  private static final int DEFAULT_CONTEXTS = 4;
+
+  private static final long MAX_DEFAULT_BYTES = 1L << 30;
+
+  private final CausalModel model;
+  private final KvCache cache;
+  private final int contextLength;
+  private final Workspace workspace = new Workspace();
+  private final DecoderBatch batch = new DecoderBatch();
+  private final GrowableBuffer inverseTemperatures = new GrowableBuffer();
+  private final GrowableBuffer values = new GrowableBuffer();
+  private final GrowableBuffer ids = new GrowableBuffer();
+  private final GrowableBuffer logSumExp = new GrowableBuffer();
+  private MemorySegment hiddenStates = MemorySegment.NULL;
+
+  PagedDecoder(CausalModel model, CausalLMOptions options) {
+    CausalConfig c = model.config();
+    this.model = model;
+    int blocks = Math.ceilDiv(cacheTokens(c, options), options.blockTokens());
+    this.cache =
+        new KvCache(c.numLayers(), c.kvHeads(), c.headDim(), blocks, options.blockTokens());
+    this.contextLength = (int) Math.min(c.contextLength(), (long) blocks * options.blockTokens());
+  }
+
+  private static int cacheTokens(CausalConfig c, CausalLMOptions options) {
+    if (options.cacheTokens() > 0) {
+      return options.cacheTokens();
+    }
+    long tokenBytes = 2L * c.numLayers() * c.kvHeads() * c.headDim() * Float.BYTES;
+    long tokens = Math.max(1, MAX_DEFAULT_BYTES / tokenBytes);
+    return (int) Math.min(tokens, (long) DEFAULT_CONTEXTS * c.contextLength());
+  }
+
+  private record CachedText(KvCache.Sequence sequence) implements Sequence {
+    @Override
+    public int length() {
+      return sequence.length();
+    }
+
+    @Override
+    public Sequence fork() {
+      return new CachedText(sequence.fork());
+    }
+
+    @Override
+    public void truncate(int length) {
+      sequence.truncate(length);
+    }
+
+    @Override
+    public void close() {
+      sequence.close();
+    }
+  }
+
+  @Override
+  public int vocabulary() {
+    return model.config().vocabSize();
+  }
+
+  @Override
+  public int contextLength() {
+    return contextLength;
+  }
+
+  @Override
+  public int blocks() {
+    return cache.blocks();
+  }
+
+  @Override
+  public int blockTokens() {
+    return cache.blockTokens();
+  }
+
+  @Override
+  public Sequence open() {
+    return new CachedText(cache.open());
+  }
+
+  @Override
+  public void begin() {
+    batch.clear();
+  }
+
+  @Override
+  public void add(Sequence sequence, int[] ids, int from, int to) {
+    batch.add(((CachedText) sequence).sequence, ids, from, to);
+  }
+
+  @Override
+  public void forward() {
+    hiddenStates = model.forward(batch, cache, workspace, null);
+  }
+
+  private MemorySegment gather(int[] rows, int count) {
+    long rowBytes = (long) model.config().hiddenSize() * Float.BYTES;
+    MemorySegment gathered =
+        workspace.floats(Buffer.POOLED, (long) count * model.config().hiddenSize());
+    for (int i = 0; i < count; i++) {
+      MemorySegment.copy(hiddenStates, rows[i] * rowBytes, gathered, i * rowBytes, rowBytes);
+    }
+    return gathered;
+  }
+
+  @Override
+  public MemorySegment logits(int[] rows, int count) {
+    MemorySegment logits = workspace.floats(Buffer.LOGITS, (long) count * vocabulary());
+    model
+        .kernels()
+        .linear(
+            gather(rows, count),
+            model.head(),
+            MemorySegment.NULL,
+            MemorySegment.NULL,
+            logits,
+            count,
+            Activation.NONE);
+    return logits;
+  }
+
+  @Override
+  public Candidates best(int[] rows, int count, int k, float[] inverseTemperatures) {
+    Candidates best = room(count, k);
+    model
+        .kernels()
+        .linearTopK(
+            gather(rows, count),
+            model.head(),
+            floats(inverseTemperatures, count),
+            best.values(),
+            best.ids(),
+            best.logSumExp(),
+            count,
+            k,
+            workspace);
+    return best;
+  }
+
+  @Override
+  public Candidates best(MemorySegment logits, int count, int k, float[] inverseTemperatures) {
+    Candidates best = room(count, k);
+    model
+        .kernels()
+        .topK(
+            logits,
+            floats(inverseTemperatures, count),
+            best.values(),
+            best.ids(),
+            best.logSumExp(),
+            count,
+            vocabulary(),
+            k);
+    return best;
+  }
+
+  private MemorySegment floats(float[] array, int count) {
+    MemorySegment segment = inverseTemperatures.ensure((long) count * Float.BYTES);
+    MemorySegment.copy(array, 0, segment, JAVA_FLOAT, 0, count);
+    return segment;
+  }
+
+  private Candidates room(int count, int k) {
+    long bytes = (long) count * k * Float.BYTES;
+    return new Candidates(
+        values.ensure(bytes), ids.ensure(bytes), logSumExp.ensure((long) count * Float.BYTES), k);
+  }
+
+  @Override
+  public void close() {
+    cache.close();
+    workspace.close();
+    batch.close();
+    inverseTemperatures.close();
+    values.close();
+    ids.close();
+    logSumExp.close();
+  }
+}

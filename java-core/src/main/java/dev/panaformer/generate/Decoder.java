@@ -1,0 +1,84 @@
+package dev.panaformer.generate;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A decoder-only model over its key-value cache, as generation sees it. A pass is {@link #begin},
+ * {@link #add} for every sequence that takes part, {@link #forward}; then rows of it, numbered in
+ * the order in which tokens were added, become logits or the best of them.
+ *
+ * <p>Used by one thread at a time. What a sequence gets depends on nothing but its own tokens, to
+ * the last bit: neither on its neighbours nor on how its tokens were spread over passes.
+ */
+public interface Decoder extends AutoCloseable {
+
+  /** A sequence whose tokens up to now are in the cache. */
+  interface Sequence extends AutoCloseable {
+    /** Tokens in the cache; the position of the next one. */
+    int length();
+
+    /** The same tokens once more; blocks are shared until one of both writes into them. */
+    Sequence fork();
+
+    /** Forgets the tokens from {@code length} on. */
+    void truncate(int length);
+
+    /** Gives the blocks back. Closing again does nothing. */
+    @Override
+    void close();
+  }
+
+  /** How many tokens there are; ids are below. */
+  int vocabulary();
+
+  /** How many tokens a sequence may have. */
+  int contextLength();
+
+  /** Blocks of the cache, free or not. */
+  int blocks();
+
+  /** Tokens of one block. */
+  int blockTokens();
+
+  /** A sequence without tokens. */
+  Sequence open();
+
+  /** Begins a pass. */
+  void begin();
+
+  /**
+   * Appends tokens to a sequence, to be computed in this pass. A sequence is added once a pass.
+   *
+   * @throws dev.panaformer.kernel.CacheExhaustedException if the cache has no room for them; the
+   *     sequence is as it was
+   */
+  void add(Sequence sequence, int[] ids, int from, int to);
+
+  /** Computes the pass. */
+  void forward();
+
+  /**
+   * The logits of some of the pass's tokens.
+   *
+   * @param rows numbers of tokens within the pass
+   * @param count how many of {@code rows} there are
+   * @return float32 {@code [count, vocabulary]}, to be written to, valid until the next call
+   */
+  MemorySegment logits(int[] rows, int count);
+
+  /**
+   * The best tokens after some of the pass's tokens, by logits that are not kept.
+   *
+   * @param k how many of each
+   * @param inverseTemperatures of each row, for the logarithm of the sum
+   * @return valid until the next call
+   */
+  Candidates best(int[] rows, int count, int k, float[] inverseTemperatures);
+
+  /** The same of logits in memory, which stay valid. */
+  Candidates best(MemorySegment logits, int count, int k, float[] inverseTemperatures);
+
+  /** Frees the cache. No sequence may be in use. */
+  @Override
+  void close();
+}

@@ -1,0 +1,12 @@
+package dev.panaformer.generate;
+
+/**
+ * A token that a model put out.
+ *
+ * @param id its place in the vocabulary
+ * @param logProbability natural logarithm of the probability that the model itself gave it, before
+ *     penalties and temperature; NaN unless {@link GenerationOptions#logProbabilities} asked for it
+ * @param text what may be read of the generated text since the token before: empty while a
+ *     character is incomplete or a stop string may be beginning, and for stop ids
+ */
+public record GeneratedToken(int id, float logProbability, String text) {}

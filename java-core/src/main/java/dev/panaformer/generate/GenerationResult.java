@@ -1,0 +1,33 @@
+package dev.panaformer.generate;
+
+import java.time.Duration;
+
+/**
+ * What a generation gave in the end. The arrays are not to be modified.
+ *
+ * @param text the generated text, without what {@link GenerationOptions#stopStrings} or stop ids
+ *     end it with; empty if the model has no tokenizer
+ * @param ids the generated tokens, a stop id that ended them included
+ * @param logProbabilities of each token, as in {@link GeneratedToken}; empty unless asked for
+ * @param finishReason why it ended
+ * @param promptTokens tokens that were read, after sliding
+ * @param seed what draws it again
+ * @param timeToFirstToken from the request, waiting included; the whole time if there is no token
+ * @param time from the request to the end
+ */
+public record GenerationResult(
+    String text,
+    int[] ids,
+    float[] logProbabilities,
+    FinishReason finishReason,
+    int promptTokens,
+    long seed,
+    Duration timeToFirstToken,
+    Duration time) {
+
+  /** Tokens a second after the first one; 0 if there are fewer than two. */
+  public double tokensPerSecond() {
+    double seconds = time.minus(timeToFirstToken).toNanos() * 1e-9;
+    return ids.length < 2 || seconds <= 0 ? 0 : (ids.length - 1) / seconds;
+  }
+}

@@ -1,0 +1,102 @@
+package dev.panaformer.generate;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Set;
+
+/** What all tasks that generate have in common: how they end. */
+abstract class GenerationTask extends Task {
+  final Generation generation;
+  final GenerationOptions options;
+  final int vocabulary;
+  final int contextLength;
+  final int blockTokens;
+  private final Prefix prefix;
+  private final Set<Integer> ends;
+  private boolean done;
+
+  /**
+   * @param prefix what the prompt begins with; or null
+   * @param ends tokens that end the text
+   * @param shape the model's numbers; it computes nothing yet
+   */
+  GenerationTask(Generation generation, Prefix prefix, Set<Integer> ends, Decoder shape) {
+    this.generation = generation;
+    this.options = generation.options();
+    this.prefix = prefix;
+    this.ends = ends;
+    this.vocabulary = shape.vocabulary();
+    this.contextLength = shape.contextLength();
+    this.blockTokens = shape.blockTokens();
+  }
+
+  /** The prompt's beginning, as far as it is known; its last token is always computed. */
+  Decoder.Sequence open(Decoder decoder, int promptLength) {
+    return prefix == null ? decoder.open() : prefix.fork(promptLength - 1);
+  }
+
+  /** Blocks of the prefix that are never written into. */
+  int sharedBlocks(int promptLength) {
+    return prefix == null ? 0 : Math.min(prefix.length(), promptLength - 1) / blockTokens;
+  }
+
+  @Override
+  Prefix prefix() {
+    return prefix;
+  }
+
+  boolean isEnd(int id) {
+    return ends.contains(id);
+  }
+
+  int endCount() {
+    return ends.size();
+  }
+
+  /** Whether it is too early for an end. */
+  boolean suppressesEnds(int generated) {
+    return generated < options.minNewTokens() && !ends.isEmpty();
+  }
+
+  void suppressEnds(MemorySegment logits, long offset) {
+    for (int end : ends) {
+      logits.setAtIndex(JAVA_FLOAT, offset + end, Float.NEGATIVE_INFINITY);
+    }
+  }
+
+  void finish(FinishReason reason) {
+    done = true;
+    generation.finish(reason);
+  }
+
+  @Override
+  void checkInterrupted() {
+    if (generation.isCancelled()) {
+      finish(FinishReason.CANCELLED);
+    } else if (generation.isOverdue()) {
+      finish(FinishReason.DEADLINE);
+    }
+  }
+
+  @Override
+  void cancel() {
+    generation.cancel();
+  }
+
+  @Override
+  boolean done() {
+    return done;
+  }
+
+  @Override
+  void fail(RuntimeException cause) {
+    done = true;
+    generation.fail(cause);
+  }
+
+  @Override
+  CacheShortage cacheShortage() {
+    return options.cacheShortage();
+  }
+}

@@ -1,0 +1,87 @@
+package dev.panaformer.generate;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+
+/** The tokens that a text holds, for the penalties they get. Not thread-safe. */
+final class TokenCounts {
+  private final Map<Integer, Integer> places;
+  private int[] ids;
+  private int[] generated;
+  private float[] unpenalized = {};
+
+  TokenCounts() {
+    places = new HashMap<>();
+    ids = new int[16];
+    generated = new int[16];
+  }
+
+  private TokenCounts(TokenCounts other) {
+    places = new HashMap<>(other.places);
+    ids = other.ids.clone();
+    generated = other.generated.clone();
+  }
+
+  TokenCounts copy() {
+    return new TokenCounts(this);
+  }
+
+  void addPrompt(int[] prompt) {
+    for (int id : prompt) {
+      place(id);
+    }
+  }
+
+  void addGenerated(int id) {
+    // Not generated[place(id)]++, which takes the array before it grows.
+    int place = place(id);
+    generated[place]++;
+  }
+
+  private int place(int id) {
+    Integer known = places.putIfAbsent(id, places.size());
+    if (known != null) {
+      return known;
+    }
+    int place = places.size() - 1;
+    if (place == ids.length) {
+      ids = Arrays.copyOf(ids, 2 * place);
+      generated = Arrays.copyOf(generated, 2 * place);
+    }
+    ids[place] = id;
+    return place;
+  }
+
+  /**
+   * Penalizes a row in place.
+   *
+   * @param logits float32, the row's beginning at {@code offset}
+   * @param zero what counts as 0: a repeated token's distance from it is what is scaled. 0 for
+   *     logits; their logarithmic sum makes log-probabilities of them, as a beam search wants.
+   */
+  void penalize(MemorySegment logits, long offset, float zero, GenerationOptions options) {
+    float repetition = (float) options.repetitionPenalty();
+    if (unpenalized.length < ids.length) {
+      unpenalized = new float[ids.length];
+    }
+    for (int i = 0; i < places.size(); i++) {
+      unpenalized[i] = logits.getAtIndex(JAVA_FLOAT, offset + ids[i]);
+      float x = unpenalized[i] - zero;
+      x = x < 0 ? x * repetition : x / repetition;
+      if (generated[i] > 0) {
+        x -= (float) (options.presencePenalty() + options.frequencyPenalty() * generated[i]);
+      }
+      logits.setAtIndex(JAVA_FLOAT, offset + ids[i], x + zero);
+    }
+  }
+
+  /** What the row that was penalized last held for a token before. */
+  float unpenalized(MemorySegment logits, long offset, int id) {
+    Integer place = places.get(id);
+    return place == null ? logits.getAtIndex(JAVA_FLOAT, offset + id) : unpenalized[place];
+  }
+}

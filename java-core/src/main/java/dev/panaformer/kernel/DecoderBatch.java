@@ -1,0 +1,102 @@
+package dev.panaformer.kernel;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The tokens of one pass of a decoder: for each sequence those that follow what the cache has of
+ * it, be it one or a piece of a prompt.
+ *
+ * <p>Reused: {@link #clear}, {@link #add} for each sequence. Not thread-safe.
+ */
+public final class DecoderBatch implements AutoCloseable {
+  private final TokenBatch tokens = new TokenBatch();
+  private final GrowableBuffer slots = new GrowableBuffer();
+  private final GrowableBuffer kvLengths = new GrowableBuffer();
+  private final GrowableBuffer blockTables = new GrowableBuffer();
+  private final List<KvCache.Sequence> sequences = new ArrayList<>();
+  private int blockTableStride;
+
+  /** Empties the batch. */
+  public void clear() {
+    tokens.clear();
+    sequences.clear();
+    blockTableStride = 0;
+  }
+
+  /**
+   * Appends tokens to a sequence, which counts them from now on; the pass is to write their keys
+   * and values. A sequence is added once.
+   *
+   * @throws CacheExhaustedException if the cache has no room for them; nothing is changed then
+   */
+  public void add(KvCache.Sequence sequence, int[] ids, int from, int to) {
+    sequence.reserve(to - from);
+    for (int i = from; i < to; i++) {
+      int position = sequence.length() + i - from;
+      int slot = sequence.slot(position);
+      int token = tokens.tokens();
+      tokens.add(ids[i], position, 0);
+      put(slots, token, slot);
+    }
+    tokens.endSequence();
+    sequence.advance(to - from);
+    put(kvLengths, sequences.size(), sequence.length());
+    sequences.add(sequence);
+    blockTableStride = Math.max(blockTableStride, sequence.blocks());
+  }
+
+  private static void put(GrowableBuffer buffer, int index, int value) {
+    long offset = (long) index * Integer.BYTES;
+    buffer.ensure(offset + Integer.BYTES, offset).set(JAVA_INT, offset, value);
+  }
+
+  /** The tokens, end to end, at the positions that they have in their sequences. */
+  public TokenBatch tokens() {
+    return tokens;
+  }
+
+  public int sequences() {
+    return sequences.size();
+  }
+
+  /** int32 {@code [tokens]}: where in the cache each token's keys and values go. */
+  public MemorySegment slots() {
+    return slots.segment();
+  }
+
+  /** int32 {@code [sequences]}: tokens of each, those of this pass included. */
+  public MemorySegment kvLengths() {
+    return kvLengths.segment();
+  }
+
+  /** Entries of each row of {@link #blockTables}. */
+  public int blockTableStride() {
+    return blockTableStride;
+  }
+
+  /** int32 {@code [sequences, blockTableStride]}: the blocks of each sequence, in order. */
+  public MemorySegment blockTables() {
+    MemorySegment tables =
+        blockTables.ensure((long) sequences.size() * blockTableStride * Integer.BYTES);
+    for (int s = 0; s < sequences.size(); s++) {
+      KvCache.Sequence sequence = sequences.get(s);
+      long row = (long) s * blockTableStride;
+      for (int i = 0; i < sequence.blocks(); i++) {
+        tables.setAtIndex(JAVA_INT, row + i, sequence.block(i));
+      }
+    }
+    return tables;
+  }
+
+  @Override
+  public void close() {
+    tokens.close();
+    slots.close();
+    kvLengths.close();
+    blockTables.close();
+  }
+}

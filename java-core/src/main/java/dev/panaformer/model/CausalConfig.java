@@ -1,0 +1,78 @@
+package dev.panaformer.model;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonPrimitive;
+import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.checkpoint.UnsupportedModelException;
+import dev.panaformer.nn.WeightNames;
+import java.util.LinkedHashSet;
+import java.util.Set;
+
+/** What config.json says of a decoder, and what generation needs to know of any. */
+public sealed interface CausalConfig permits Gpt2Config, LlamaConfig {
+
+  /** The values of {@code model_type} that are decoders. */
+  Set<String> MODEL_TYPES = Set.of("gpt2", "llama", "mistral", "qwen2");
+
+  int vocabSize();
+
+  /** Tokens that a text may have. */
+  int contextLength();
+
+  int hiddenSize();
+
+  int numLayers();
+
+  int kvHeads();
+
+  int headDim();
+
+  /** The tokens that end a text. */
+  Set<Integer> eosTokenIds();
+
+  /** How checkpoints of the family spell names. */
+  WeightNames weightNames();
+
+  /** Whether a configuration is that of a decoder which we know. */
+  static boolean describes(ConfigJson json) {
+    return MODEL_TYPES.contains(json.optionalString("model_type", ""));
+  }
+
+  /**
+   * @throws dev.panaformer.checkpoint.CheckpointException if a field is missing, wrong, or asks for
+   *     what we do not do, naming it
+   */
+  static CausalConfig of(ConfigJson json) {
+    String type = json.requireString("model_type");
+    return switch (type) {
+      case "gpt2" -> Gpt2Config.of(json);
+      case "llama", "mistral", "qwen2" -> LlamaConfig.of(json);
+      default ->
+          throw new UnsupportedModelException(
+              json.source()
+                  + ": model_type is "
+                  + type
+                  + ", expected gpt2, llama, mistral or qwen2 of a decoder");
+    };
+  }
+
+  /** One id, or an array of them, or none. */
+  static Set<Integer> ids(ConfigJson json, String field) {
+    Set<Integer> ids = new LinkedHashSet<>();
+    if (!json.has(field)) {
+      return ids;
+    }
+    JsonElement value = json.json().get(field);
+    if (value.isJsonArray()) {
+      for (JsonElement element : value.getAsJsonArray()) {
+        if (!(element instanceof JsonPrimitive id && id.isNumber())) {
+          throw json.wrong(field, "an id or an array of ids");
+        }
+        ids.add(id.getAsInt());
+      }
+    } else {
+      ids.add(json.requireInt(field, 0, Integer.MAX_VALUE));
+    }
+    return ids;
+  }
+}

@@ -1,0 +1,79 @@
+package dev.panaformer.model;
+
+import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.kernel.Activation;
+import dev.panaformer.nn.WeightNames;
+import java.util.Set;
+
+/**
+ * The config.json of GPT-2 and what shares its form.
+ *
+ * @param scale applied to the attention scores; 1 where the file turns scaling off
+ */
+public record Gpt2Config(
+    int vocabSize,
+    int contextLength,
+    int hiddenSize,
+    int numLayers,
+    int numHeads,
+    int innerSize,
+    Activation activation,
+    float layerNormEpsilon,
+    float scale,
+    boolean tied,
+    Set<Integer> eosTokenIds)
+    implements CausalConfig {
+
+  static Gpt2Config of(ConfigJson json) {
+    int hidden = json.requireInt("n_embd", 1, 1 << 20);
+    int heads = json.requireInt("n_head", 1, 1 << 16);
+    if (hidden % heads != 0) {
+      throw json.wrong("n_head", "a divisor of n_embd, " + hidden);
+    }
+    for (String field : new String[] {"scale_attn_by_inverse_layer_idx", "add_cross_attention"}) {
+      if (json.optionalBoolean(field, false)) {
+        throw json.unsupported(field, "false");
+      }
+    }
+    boolean scaled = json.optionalBoolean("scale_attn_weights", true);
+    return new Gpt2Config(
+        json.requireInt("vocab_size", 1, Integer.MAX_VALUE),
+        json.requireInt("n_positions", 1, 1 << 24),
+        hidden,
+        json.requireInt("n_layer", 1, 1 << 16),
+        heads,
+        json.optionalInt("n_inner", 4 * hidden, 1, 1 << 24),
+        activation(json),
+        (float) json.optionalDouble("layer_norm_epsilon", 1e-5, 0, 1),
+        scaled ? (float) (1 / Math.sqrt((double) hidden / heads)) : 1,
+        json.optionalBoolean("tie_word_embeddings", true),
+        CausalConfig.ids(json, "eos_token_id"));
+  }
+
+  private static Activation activation(ConfigJson json) {
+    return switch (json.optionalString("activation_function", "gelu_new")) {
+      case "gelu_new", "gelu_pytorch_tanh" -> Activation.GELU_TANH;
+      case "gelu" -> Activation.GELU_ERF;
+      case "relu" -> Activation.RELU;
+      case "silu", "swish" -> Activation.SILU;
+      default ->
+          throw json.unsupported(
+              "activation_function", "gelu_new, gelu_pytorch_tanh, gelu, relu or silu");
+    };
+  }
+
+  @Override
+  public int kvHeads() {
+    return numHeads;
+  }
+
+  @Override
+  public int headDim() {
+    return hiddenSize / numHeads;
+  }
+
+  @Override
+  public WeightNames weightNames() {
+    return WeightNames.SAME.orPrefixed("transformer.");
+  }
+}

@@ -1,0 +1,134 @@
+package dev.panaformer.model;
+
+import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.nn.WeightNames;
+import java.util.Set;
+
+/**
+ * The config.json of Llama, and of Mistral and Qwen2, which share its form.
+ *
+ * @param slidingWindow tokens that a query sees; 0 for all
+ * @param attentionBias whether queries, keys and values have one
+ */
+public record LlamaConfig(
+    int vocabSize,
+    int contextLength,
+    int hiddenSize,
+    int intermediateSize,
+    int numLayers,
+    int numHeads,
+    int kvHeads,
+    int headDim,
+    float rmsNormEps,
+    Rope rope,
+    int slidingWindow,
+    boolean attentionBias,
+    boolean tied,
+    Set<Integer> eosTokenIds)
+    implements CausalConfig {
+
+  /**
+   * How fast each pair of features turns.
+   *
+   * @param factor by which positions are stretched; 1 for none
+   * @param lowFreqFactor of Llama 3; 0 where all are stretched alike
+   */
+  public record Rope(
+      double theta,
+      double factor,
+      double lowFreqFactor,
+      double highFreqFactor,
+      int originalContext) {
+
+    /** Radians a position, of the pair {@code (2i, 2i + 1)} of {@code dim}. */
+    double frequency(int i, int dim) {
+      double frequency = Math.pow(theta, -2.0 * i / dim);
+      if (lowFreqFactor == 0) {
+        return frequency / factor;
+      }
+      double turns = originalContext * frequency / (2 * Math.PI);
+      if (turns > highFreqFactor) {
+        return frequency;
+      }
+      if (turns < lowFreqFactor) {
+        return frequency / factor;
+      }
+      double smooth = (turns - lowFreqFactor) / (highFreqFactor - lowFreqFactor);
+      return (1 - smooth) * frequency / factor + smooth * frequency;
+    }
+  }
+
+  static LlamaConfig of(ConfigJson json) {
+    String type = json.requireString("model_type");
+    int hidden = json.requireInt("hidden_size", 1, 1 << 20);
+    int heads = json.requireInt("num_attention_heads", 1, 1 << 16);
+    int kvHeads = json.optionalInt("num_key_value_heads", heads, 1, heads);
+    if (heads % kvHeads != 0) {
+      throw json.wrong("num_key_value_heads", "a divisor of num_attention_heads, " + heads);
+    }
+    if (!json.has("head_dim") && hidden % heads != 0) {
+      throw json.wrong("num_attention_heads", "a divisor of hidden_size, " + hidden);
+    }
+    if (json.optionalBoolean("mlp_bias", false)) {
+      throw json.unsupported("mlp_bias", "false");
+    }
+    if (!json.optionalString("hidden_act", "silu").equals("silu")) {
+      throw json.unsupported("hidden_act", "silu");
+    }
+    boolean attentionBias = json.optionalBoolean("attention_bias", false);
+    if (attentionBias && !type.equals("qwen2")) {
+      throw json.unsupported("attention_bias", "false");
+    }
+    boolean windowed = type.equals("mistral") || json.optionalBoolean("use_sliding_window", false);
+    return new LlamaConfig(
+        json.requireInt("vocab_size", 1, Integer.MAX_VALUE),
+        json.requireInt("max_position_embeddings", 1, 1 << 24),
+        hidden,
+        json.requireInt("intermediate_size", 1, 1 << 24),
+        json.requireInt("num_hidden_layers", 1, 1 << 16),
+        heads,
+        kvHeads,
+        json.optionalInt("head_dim", Math.max(1, hidden / heads), 2, 256),
+        (float) json.optionalDouble("rms_norm_eps", 1e-6, 0, 1),
+        rope(json),
+        windowed ? json.optionalInt("sliding_window", 0, 1, Integer.MAX_VALUE) : 0,
+        type.equals("qwen2"),
+        json.optionalBoolean("tie_word_embeddings", false),
+        CausalConfig.ids(json, "eos_token_id"));
+  }
+
+  private static Rope rope(ConfigJson json) {
+    boolean current = json.has("rope_parameters");
+    if (!current && !json.has("rope_scaling")) {
+      return new Rope(theta(json, 10000), 1, 0, 0, 0);
+    }
+    ConfigJson scaling = json.object(current ? "rope_parameters" : "rope_scaling");
+    double theta = theta(scaling, theta(json, 10000));
+    String type = scaling.optionalString("rope_type", scaling.optionalString("type", "default"));
+    return switch (type) {
+      case "default" -> new Rope(theta, 1, 0, 0, 0);
+      case "linear" -> new Rope(theta, factor(scaling), 0, 0, 0);
+      case "llama3" ->
+          new Rope(
+              theta,
+              factor(scaling),
+              scaling.requireDouble("low_freq_factor", 1e-6, 1e6),
+              scaling.requireDouble("high_freq_factor", 1e-6, 1e6),
+              scaling.requireInt("original_max_position_embeddings", 1, 1 << 24));
+      default -> throw scaling.unsupported("rope_type", "default, linear or llama3");
+    };
+  }
+
+  private static double theta(ConfigJson json, double absent) {
+    return json.optionalDouble("rope_theta", absent, 1, 1e12);
+  }
+
+  private static double factor(ConfigJson json) {
+    return json.requireDouble("factor", 1, 1e6);
+  }
+
+  @Override
+  public WeightNames weightNames() {
+    return WeightNames.SAME.orPrefixed("model.");
+  }
+}
