@@ -7,7 +7,8 @@
 double seconds(void);
 /* Sorts. */
 double median(double *values, int count);
-/* Random floats, aligned to PF_ALIGNMENT, on huge pages where there are; freed with free(). */
+/* Random floats, aligned to PF_ALIGNMENT, on huge pages where there are and SMALL_PAGES is not in the environment; freed
+ * with free(). */
 float *tensor(int64_t count);
 
 /*

@@ -47,7 +47,8 @@ static void attend(query_block *b, const pf_attention_params *a, const float *k,
                    int64_t keys) {
   load_queries(b, a->scale);
   clear_sums(&b->sums);
-  key_tile tile = {.count = 1};
+  key_tile tile;
+  tile.count = 1;
   for (int64_t first = 0; first < keys; first += TILE_KEYS) {
     tile.first = first;
     tile.keys = min64(keys - first, TILE_KEYS);
@@ -76,7 +77,10 @@ static void run_task(const void *context, int64_t task, int32_t thread) {
   const int64_t kv_at = kv_begin * a->kv_token_stride + kv_head * a->kv_head_stride;
   float *workspace = (float *)((char *)a->workspace + thread * thread_bytes(a->head_dim));
 
-  query_block b = {.head_dim = a->head_dim, .stride = a->kv_token_stride};
+  query_block b;
+  b.head_dim = a->head_dim;
+  b.stride = a->kv_token_stride;
+  b.window = 0;
   b.qt = workspace;
   b.sums.yt = b.qt + padded(a->head_dim) * BLOCK;
   b.pt = b.sums.yt + padded(a->head_dim) * BLOCK;

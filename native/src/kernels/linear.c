@@ -12,6 +12,15 @@
  * While a tile computes, it fetches its share of the next panel into the second-level cache and the lines of y that it
  * will store. Measured on one AVX-512 core with weights beyond that cache: 32 rows 43 -> 80 % of the FMA peak, 128 rows
  * 66 -> 87 %. Tried and lost: huge pages (no difference), fetching y only at the end, a panel of three vectors.
+ *
+ * Up to eight rows, all of one tile, wait for memory alone. A core that reads one stream has too few lines in flight,
+ * and none at the start of a page; so several panels are read side by side, each fetched a little ahead of its use,
+ * beyond its end into the panel that takes its place. Even where the sums of all panels exceed the registers there is
+ * time to spill them. Measured there against the fastest way to read the same memory (bench/decode_bench.c), on one and
+ * two threads: one row 77-82 -> 94-98 %, two 73-78 -> 94-98 %, four 69-74 -> 88-91 %, eight 60-63 -> 90-94 %; small
+ * pages take a tenth of the bandwidth from both sides. With AVX2, one row 79 -> 94 %, four 67 -> 94 %, eight 55 -> 70
+ * %. Tried and lost: all fetches of a step at once, fetches of y, into the second-level cache alone, or a block of one
+ * panel after another's.
  */
 #include "linear.h"
 
@@ -37,7 +46,7 @@
 
 /* Rows that are few: the stream of weights is the floor. */
 #define FEW_ROWS 8
-/* Panels that are then read side by side, and how many floats ahead of its use each of them is fetched. */
+/* Panels that are then read side by side at most, and how many floats ahead of its use each of them is fetched. */
 #define STREAMS 4
 #define AHEAD(rows) ((rows) <= 2 ? 128 : 640)
 
@@ -135,7 +144,7 @@ static inline __attribute__((always_inline)) void store_tile(const linear_layer 
     }
     return;
   }
-  float sums[TILE_ROWS * PANEL];
+  float sums[(TILE_ROWS > FEW_ROWS ? TILE_ROWS : FEW_ROWS) * PANEL];
 #pragma GCC unroll 14
   for (int i = 0; i < rows; i++) {
     vf_store(sums + i * PANEL, sum[i][0]);
@@ -251,7 +260,7 @@ static inline __attribute__((always_inline)) int streams_for(int64_t rows) {
 #if VF_REGISTERS == 32
   return rows <= FEW_ROWS ? STREAMS : 1;
 #else
-  return rows <= 2 ? STREAMS : rows <= 4 ? 2 : 1;
+  return rows == 1 ? STREAMS : rows <= FEW_ROWS ? 2 : 1;
 #endif
 }
 
@@ -265,12 +274,10 @@ static void multiply_few(const linear_layer *layer, const linear_tile *tile) {
     ROWS(2)
     ROWS(3)
     ROWS(4)
-#if VF_REGISTERS == 32
     ROWS(5)
     ROWS(6)
     ROWS(7)
     ROWS(8)
-#endif
   }
 #undef ROWS
 }

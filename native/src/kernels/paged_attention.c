@@ -14,6 +14,10 @@
  * are fewer blocks of queries than keep the threads busy, spans are computed in parallel, a wave of them at a time, and
  * still give the same bits. A span or tile that a query does not see changes nothing, so it does not matter what else
  * is in its block.
+ *
+ * Measured on one AVX-512 core, one query over 8192 keys in scattered blocks of 4 KB, beyond all caches: 51 -> 66 % of
+ * the read bandwidth by fetching values and next keys while keys are scored; in cache it is three times as fast as
+ * memory is. Tried and lost: fetching values row by row before each sixteen keys, and keys while values are added.
  */
 #include "attention_tile.h"
 
@@ -22,9 +26,10 @@
 #define SPAN_KEYS (4 * TILE_KEYS)
 
 /* Queries up to which keys in the lanes are faster; a group of query heads for one token is fewer in most models. */
-#ifndef ROW_LANES
 #define ROW_LANES (VF_WIDTH / 2)
-#endif
+
+/* Floats of a cache line. */
+#define LINE 16
 
 /* Spans of a wave and thread; more of them wait less for the slowest, and take more workspace. */
 #define WAVE_SPANS 8
@@ -131,10 +136,16 @@ static int open_block(const paged_call *c, int64_t task, float *workspace, paged
 
 /* ---- Few queries: keys in the lanes ---- */
 
-/* scores[lane][key] for up to VF_WIDTH keys at `rows`; each a chain over the features, as in multiply_rows. */
-static inline __attribute__((always_inline)) void score_keys(const float *const *rows, int64_t keys, const float *q,
-                                                             int64_t head_dim, float *scores, const int lanes) {
+/*
+ * scores[lane][key] for up to VF_WIDTH keys at `rows`; each a chain over the features, as in multiply_rows. Meanwhile
+ * the values of these keys, which lie `values` behind them, and the keys at `next`, unless NULL, are fetched into the
+ * second-level cache, line after line: in the order of the transposition the CPU would not see that they are adjacent.
+ */
+static inline __attribute__((always_inline)) void score_keys(const float *const *rows, int64_t keys, int64_t values,
+                                                             const float *const *next, const float *q, int64_t head_dim,
+                                                             float *scores, const int lanes) {
   vf sum[ROW_LANES];
+  int64_t fetched = 0, line = 0;
 #pragma GCC unroll 8
   for (int i = 0; i < lanes; i++) sum[i] = vf_zero();
   for (int64_t d = 0; d < head_dim; d += VF_WIDTH) {
@@ -147,9 +158,18 @@ static inline __attribute__((always_inline)) void score_keys(const float *const 
         k[l] = features < VF_WIDTH ? vf_load_first(rows[l] + d, features) : vf_load(rows[l] + d);
     }
     vf_transpose(k);
-    if (features == VF_WIDTH) {
+    if (keys == VF_WIDTH && features == VF_WIDTH) {
 #pragma GCC unroll 16
       for (int64_t l = 0; l < VF_WIDTH; l++) {
+        if (fetched < VF_WIDTH) {
+          __builtin_prefetch(rows[fetched] + values + line, 0, 2);
+          if (next) __builtin_prefetch(next[fetched] + line, 0, 2);
+          line += LINE;
+          if (line >= head_dim) {
+            line = 0;
+            fetched++;
+          }
+        }
 #pragma GCC unroll 8
         for (int i = 0; i < lanes; i++) sum[i] = vf_fma(k[l], vf_set1(q[i * PF_MAX_HEAD_DIM + d + l]), sum[i]);
       }
@@ -231,30 +251,42 @@ static void weigh_row(const query_block *b, const key_tile *tile, row_sums *s, i
   s->sum[lane] = sum;
 }
 
-static inline __attribute__((always_inline)) void attend_rows(const query_block *b, const key_tile *tile, row_sums *s,
-                                                              const int lanes) {
+/* Keys of a tile one by one, as lanes take them. */
+typedef struct {
   const float *rows[TILE_KEYS];
+} key_rows;
+
+static void list_keys(const key_tile *tile, int64_t stride, key_rows *list) {
   int64_t keys = 0;
   for (int64_t r = 0; r < tile->count; r++)
-    for (int64_t i = 0; i < tile->runs[r].keys; i++) rows[keys++] = tile->runs[r].k + i * b->stride;
-  for (int64_t key = 0; key < keys; key += VF_WIDTH)
-    score_keys(rows + key, min64(keys - key, VF_WIDTH), s->q, b->head_dim, s->p + key, lanes);
+    for (int64_t i = 0; i < tile->runs[r].keys; i++) list->rows[keys++] = tile->runs[r].k + i * stride;
+}
+
+/* One tile; `next` are the keys of the one after it, or NULL. */
+static inline __attribute__((always_inline)) void attend_rows(const query_block *b, const key_tile *tile,
+                                                              const key_rows *list, const float *const *next,
+                                                              row_sums *s, const int lanes) {
+  const int64_t values = tile->runs[0].v - tile->runs[0].k, head_dim = b->head_dim, stride = b->stride;
+  for (int64_t key = 0; key < tile->keys; key += VF_WIDTH) {
+    const int64_t keys = min64(tile->keys - key, VF_WIDTH);
+    score_keys(list->rows + key, keys, values, next ? next + key : NULL, s->q, head_dim, s->p + key, lanes);
+  }
   for (int i = 0; i < lanes; i++) weigh_row(b, tile, s, i);
 
   /* As many vectors of values at a time as their sums for all lanes fit the registers. */
   const int most = VF_REGISTERS / 2 / lanes, vectors = most >= 4 ? 4 : most >= 2 ? 2 : 1;
   int64_t d = 0;
-  for (; d + vectors * VF_WIDTH <= b->head_dim; d += vectors * VF_WIDTH)
-    add_values(tile, b->stride, s->p, s->decay, s->y, d, VF_WIDTH, lanes, vectors);
-  for (; d + VF_WIDTH <= b->head_dim; d += VF_WIDTH)
-    add_values(tile, b->stride, s->p, s->decay, s->y, d, VF_WIDTH, lanes, 1);
-  if (d < b->head_dim) add_values(tile, b->stride, s->p, s->decay, s->y, d, b->head_dim - d, lanes, 1);
+  for (; d + vectors * VF_WIDTH <= head_dim; d += vectors * VF_WIDTH)
+    add_values(tile, stride, s->p, s->decay, s->y, d, VF_WIDTH, lanes, vectors);
+  for (; d + VF_WIDTH <= head_dim; d += VF_WIDTH) add_values(tile, stride, s->p, s->decay, s->y, d, VF_WIDTH, lanes, 1);
+  if (d < head_dim) add_values(tile, stride, s->p, s->decay, s->y, d, head_dim - d, lanes, 1);
 }
 
-static void attend_few(const query_block *b, const key_tile *tile, row_sums *s) {
+static void attend_few(const query_block *b, const key_tile *tile, const key_rows *list, const float *const *next,
+                       row_sums *s) {
 #define LANES(n)                                                                                                       \
   case n:                                                                                                              \
-    attend_rows(b, tile, s, n);                                                                                        \
+    attend_rows(b, tile, list, next, s, n);                                                                            \
     break;
   switch (b->queries) {
     LANES(1)
@@ -283,10 +315,19 @@ static void span_of_few(const paged_call *c, paged_block *b, int64_t first, int6
     s.max[i] = -FLT_MAX;
     s.sum[i] = 0.0f;
   }
-  key_tile tile;
-  for (int64_t key = first; key < end; key += tile.keys) {
-    find_keys(c, b, key, end, &tile);
-    attend_few(q, &tile, &s);
+  key_tile tiles[2];
+  key_rows lists[2];
+  find_keys(c, b, first, end, &tiles[0]);
+  list_keys(&tiles[0], q->stride, &lists[0]);
+  for (int64_t key = first, i = 0; key < end; key += tiles[i].keys, i = 1 - i) {
+    const int64_t next = key + tiles[i].keys;
+    if (next < b->end) {
+      find_keys(c, b, next, b->end, &tiles[1 - i]);
+      list_keys(&tiles[1 - i], q->stride, &lists[1 - i]);
+      /* A last tile has fewer keys than this one. */
+      for (int64_t l = tiles[1 - i].keys; l < tiles[i].keys; l++) lists[1 - i].rows[l] = lists[1 - i].rows[0];
+    }
+    attend_few(q, &tiles[i], &lists[i], next < b->end ? lists[1 - i].rows : NULL, &s);
   }
   float max[VF_WIDTH] = {0}, sum[VF_WIDTH] = {0};
   for (int64_t i = 0; i < q->queries; i++) {
