@@ -1,5 +1,5 @@
 /**
- * Transformer encoders on the JVM. {@code dev.panaformer} is what most users need: text in, numbers
+ * Transformers on the JVM. {@code dev.panaformer} is what most users need: text in, numbers or text
  * out. The packages below it are the parts, for those who run models by themselves.
  *
  * <p>The tokenizer library and protobuf are automatic modules under the names that their manifests

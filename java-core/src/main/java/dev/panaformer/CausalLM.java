@@ -1,6 +1,7 @@
 package dev.panaformer;
 
 import dev.panaformer.checkpoint.Checkpoint;
+import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.generate.Decoder;
 import dev.panaformer.generate.Generation;
@@ -17,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 
@@ -51,6 +53,7 @@ public final class CausalLM implements AutoCloseable {
   private CausalLM(
       String name,
       CausalModel model,
+      Set<Integer> endTokens,
       Kernels kernels,
       NativeMemory memory,
       Optional<Tokenizer> tokenizer,
@@ -65,12 +68,7 @@ public final class CausalLM implements AutoCloseable {
     Function<int[], String> decode = tokenizer.map(CausalLM::reader).orElse(null);
     this.scheduler =
         new Scheduler(
-            name,
-            decoder,
-            model.config().eosTokenIds(),
-            decode,
-            options.maxSequences(),
-            options.stepTokens());
+            name, decoder, endTokens, decode, options.maxSequences(), options.stepTokens());
   }
 
   private static Function<int[], String> reader(Tokenizer tokenizer) {
@@ -103,7 +101,14 @@ public final class CausalLM implements AutoCloseable {
       try (Checkpoint checkpoint = folder.openWeights();
           Weights weights = new Weights(checkpoint, kernels, memory, config.weightNames())) {
         CausalModel model = CausalModel.load(weights, config);
-        return new CausalLM(path.toString(), model, kernels, memory, tokenizer, options);
+        return new CausalLM(
+            path.toString(),
+            model,
+            endTokens(folder.transformer(), config),
+            kernels,
+            memory,
+            tokenizer,
+            options);
       }
     } catch (Throwable e) {
       if (memory != null) {
@@ -115,6 +120,16 @@ public final class CausalLM implements AutoCloseable {
       tokenizer.ifPresent(Tokenizer::close);
       throw e;
     }
+  }
+
+  /** Those of generation_config.json, where there are some: of chat models it names more. */
+  private static Set<Integer> endTokens(Path folder, CausalConfig config) {
+    Path file = folder.resolve("generation_config.json");
+    Set<Integer> named =
+        Files.exists(file)
+            ? CausalConfig.ids(ConfigJson.read(file), "eos_token_id")
+            : Set.<Integer>of();
+    return named.isEmpty() ? config.eosTokenIds() : named;
   }
 
   private static boolean hasTokenizer(Path folder) {

@@ -87,6 +87,10 @@ final class PagedDecoder implements Decoder {
     return cache.blocks();
   }
 
+  int freeBlocks() {
+    return cache.freeBlocks();
+  }
+
   @Override
   public int blockTokens() {
     return cache.blockTokens();

@@ -1,11 +1,13 @@
 package dev.panaformer.cli;
 
 import dev.panaformer.checkpoint.Checkpoint;
+import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.ModelFolder.SentenceModules;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.model.BertConfig;
+import dev.panaformer.model.CausalConfig;
 import dev.panaformer.nn.NonFiniteWeights;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
@@ -96,10 +98,10 @@ final class InfoCommand implements Callable<Integer> {
   }
 
   private Info info(ModelFolder folder) {
-    BertConfig config = null;
+    Shape shape = null;
     String problem = null;
     try {
-      config = BertConfig.of(folder.config());
+      shape = shape(folder);
     } catch (UnsupportedModelException e) {
       problem = e.getMessage();
     }
@@ -124,14 +126,12 @@ final class InfoCommand implements Callable<Integer> {
     return new Info(
         folder.path().toString(),
         String.join(", ", folder.config().strings("architectures")),
-        config == null ? null : config.numHiddenLayers(),
-        config == null ? null : config.hiddenSize(),
-        config == null ? null : config.numAttentionHeads(),
-        config == null ? null : config.intermediateSize(),
-        config == null ? null : config.vocabSize(),
-        config == null
-            ? null
-            : Math.min(config.maxTokens(), folder.maxSequenceLength().orElse(Integer.MAX_VALUE)),
+        shape == null ? null : shape.layers,
+        shape == null ? null : shape.hidden,
+        shape == null ? null : shape.heads,
+        shape == null ? null : shape.intermediate,
+        shape == null ? null : shape.vocabulary,
+        shape == null ? null : shape.maxTokens,
         tensors,
         parameters,
         bytes,
@@ -141,6 +141,31 @@ final class InfoCommand implements Callable<Integer> {
         computes(),
         problem,
         nonFinite);
+  }
+
+  private record Shape(
+      int layers, int hidden, int heads, int intermediate, int vocabulary, int maxTokens) {}
+
+  private static Shape shape(ModelFolder folder) {
+    ConfigJson json = folder.config();
+    if (CausalConfig.describes(json)) {
+      CausalConfig c = CausalConfig.of(json);
+      return new Shape(
+          c.numLayers(),
+          c.hiddenSize(),
+          c.numHeads(),
+          c.intermediateSize(),
+          c.vocabSize(),
+          c.contextLength());
+    }
+    BertConfig c = BertConfig.of(json);
+    return new Shape(
+        c.numHiddenLayers(),
+        c.hiddenSize(),
+        c.numAttentionHeads(),
+        c.intermediateSize(),
+        c.vocabSize(),
+        Math.min(c.maxTokens(), folder.maxSequenceLength().orElse(Integer.MAX_VALUE)));
   }
 
   private static List<NonFiniteWeights> check(Checkpoint weights) {

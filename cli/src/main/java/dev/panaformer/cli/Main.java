@@ -22,7 +22,7 @@ import picocli.CommandLine.Spec;
     name = "panaformer",
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
-    description = "Transformer encoders on the JVM over fused native kernels.",
+    description = "Transformers on the JVM over fused native kernels.",
     scope = ScopeType.INHERIT,
     subcommands = {
       EmbedCommand.class,

@@ -103,6 +103,15 @@ class GenerateTest {
     assertEquals(2, Outcome.of("generate", "--prompt", PROMPT).status());
   }
 
+  @Test
+  void infoKnowsDecoders() {
+    Outcome outcome = Outcome.of("info", "--model", model);
+    assertEquals(0, outcome.status(), outcome::toString);
+    assertTrue(
+        outcome.out().contains("2 layers, 64 hidden, 4 heads, 128 intermediate, 200 words, 128"),
+        outcome.out());
+  }
+
   private static void assertFails(String expected, Outcome outcome) {
     assertEquals(1, outcome.status(), outcome::toString);
     assertTrue(outcome.err().contains(expected), outcome.err());

@@ -186,6 +186,13 @@ public final class JavaKernels implements Kernels {
     return (row + slot % cache.blockTokens()) * cache.headDim();
   }
 
+  /** The same for token {@code j} of the sequence with this block table. */
+  private static long cached(KvCache cache, MemorySegment table, int j, int part, int head) {
+    int block = table.getAtIndex(JAVA_INT, j / cache.blockTokens());
+    int slot = block * cache.blockTokens() + j % cache.blockTokens();
+    return cached(cache, slot, part, head);
+  }
+
   @Override
   public void pagedAttention(
       MemorySegment q,
@@ -204,12 +211,8 @@ public final class JavaKernels implements Kernels {
     for (int s = 0; s < batch.sequences(); s++) {
       int length = batch.kvLengths().getAtIndex(JAVA_INT, s);
       int queries = batch.tokens().length(s);
-      int[] slots = new int[length];
-      for (int j = 0; j < length; j++) {
-        long entry = (long) s * batch.blockTableStride() + j / cache.blockTokens();
-        slots[j] =
-            tables.getAtIndex(JAVA_INT, entry) * cache.blockTokens() + j % cache.blockTokens();
-      }
+      MemorySegment weights = workspace.scratch((long) length * Double.BYTES);
+      MemorySegment table = tables.asSlice(4L * s * batch.blockTableStride());
       for (int i = 0; i < queries; i++) {
         int position = length - queries + i;
         int first = window == 0 ? 0 : (int) Math.max(0, position - window + 1);
@@ -224,10 +227,11 @@ public final class JavaKernels implements Kernels {
               cache,
               layer,
               kvHead,
-              slots,
+              table,
               first,
               position + 1,
-              scale);
+              scale,
+              weights);
         }
       }
     }
@@ -242,27 +246,30 @@ public final class JavaKernels implements Kernels {
       KvCache cache,
       int layer,
       int kvHead,
-      int[] slots,
+      MemorySegment table,
       int first,
       int end,
-      float scale) {
+      float scale,
+      MemorySegment weights) {
     MemorySegment memory = cache.layer(layer);
-    double[] weights = new double[end - first];
     double max = Double.NEGATIVE_INFINITY;
     for (int j = first; j < end; j++) {
-      long key = cached(cache, slots[j], 0, kvHead);
-      weights[j - first] = scale * dot(q, qStart, memory, key, cache.headDim());
-      max = Math.max(max, weights[j - first]);
+      long key = cached(cache, table, j, 0, kvHead);
+      double score = scale * dot(q, qStart, memory, key, cache.headDim());
+      weights.setAtIndex(JAVA_DOUBLE, j, score);
+      max = Math.max(max, score);
     }
     double sum = 0;
-    for (int j = 0; j < weights.length; j++) {
-      weights[j] = Math.exp(weights[j] - max);
-      sum += weights[j];
+    for (int j = first; j < end; j++) {
+      double weight = Math.exp(weights.getAtIndex(JAVA_DOUBLE, j) - max);
+      weights.setAtIndex(JAVA_DOUBLE, j, weight);
+      sum += weight;
     }
     for (int d = 0; d < cache.headDim(); d++) {
       double mixed = 0;
       for (int j = first; j < end; j++) {
-        mixed += weights[j - first] * get(memory, cached(cache, slots[j], 1, kvHead) + d);
+        long value = cached(cache, table, j, 1, kvHead);
+        mixed += weights.getAtIndex(JAVA_DOUBLE, j) * get(memory, value + d);
       }
       set(y, yStart + d, mixed / sum);
     }

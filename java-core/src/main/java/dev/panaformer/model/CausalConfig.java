@@ -14,6 +14,34 @@ public sealed interface CausalConfig permits Gpt2Config, LlamaConfig {
   /** The values of {@code model_type} that are decoders. */
   Set<String> MODEL_TYPES = Set.of("gpt2", "llama", "mistral", "qwen2");
 
+  /** What matters to training, to other programs, or to generation, where options say it. */
+  Set<String> HARMLESS =
+      Set.of(
+          "architectures",
+          "auto_map",
+          "bos_token_id",
+          "dtype",
+          "eos_token_id",
+          "gradient_checkpointing",
+          "initializer_range",
+          "is_decoder",
+          "keys_to_ignore_at_inference",
+          "label2id",
+          "id2label",
+          "model_type",
+          "output_attentions",
+          "output_hidden_states",
+          "output_past",
+          "pad_token_id",
+          "return_dict",
+          "task_specific_params",
+          "tie_word_embeddings",
+          "torch_dtype",
+          "transformers_version",
+          "unk_token_id",
+          "use_cache",
+          "vocab_size");
+
   int vocabSize();
 
   /** Tokens that a text may have. */
@@ -21,7 +49,12 @@ public sealed interface CausalConfig permits Gpt2Config, LlamaConfig {
 
   int hiddenSize();
 
+  int intermediateSize();
+
   int numLayers();
+
+  /** Heads of the queries. */
+  int numHeads();
 
   int kvHeads();
 
@@ -54,6 +87,20 @@ public sealed interface CausalConfig permits Gpt2Config, LlamaConfig {
                   + type
                   + ", expected gpt2, llama, mistral or qwen2 of a decoder");
     };
+  }
+
+  /**
+   * Refuses what a file says and nobody here has thought of: it may change what the model computes.
+   *
+   * @param known the family's own fields
+   */
+  static void requireKnown(ConfigJson json, Set<String> known) {
+    for (String field : json.json().keySet()) {
+      boolean harmless = field.startsWith("_") || HARMLESS.contains(field);
+      if (!harmless && !known.contains(field) && json.has(field)) {
+        throw json.unsupported(field, "no such field, which this model does not know");
+      }
+    }
   }
 
   /** One id, or an array of them, or none. */

@@ -9,6 +9,7 @@ import java.util.Set;
  * The config.json of GPT-2 and what shares its form.
  *
  * @param scale applied to the attention scores; 1 where the file turns scaling off
+ * @param scaleByLayer whether layer i, from 1, divides that by i
  */
 public record Gpt2Config(
     int vocabSize,
@@ -16,13 +17,42 @@ public record Gpt2Config(
     int hiddenSize,
     int numLayers,
     int numHeads,
-    int innerSize,
+    int intermediateSize,
     Activation activation,
     float layerNormEpsilon,
     float scale,
+    boolean scaleByLayer,
     boolean tied,
     Set<Integer> eosTokenIds)
     implements CausalConfig {
+
+  private static final Set<String> FIELDS =
+      Set.of(
+          "activation_function",
+          "add_cross_attention",
+          "attn_pdrop",
+          "embd_pdrop",
+          "layer_norm_epsilon",
+          "n_ctx",
+          "n_embd",
+          "n_head",
+          "n_inner",
+          "n_layer",
+          "n_positions",
+          "reorder_and_upcast_attn",
+          "resid_pdrop",
+          "scale_attn_by_inverse_layer_idx",
+          "scale_attn_weights",
+          "summary_activation",
+          "summary_first_dropout",
+          "summary_proj_to_labels",
+          "summary_type",
+          "summary_use_proj");
+
+  /** What the attention scores of a layer, from 0, are multiplied by. */
+  float scale(int layer) {
+    return scaleByLayer ? scale / (layer + 1) : scale;
+  }
 
   static Gpt2Config of(ConfigJson json) {
     int hidden = json.requireInt("n_embd", 1, 1 << 20);
@@ -30,15 +60,18 @@ public record Gpt2Config(
     if (hidden % heads != 0) {
       throw json.wrong("n_head", "a divisor of n_embd, " + hidden);
     }
-    for (String field : new String[] {"scale_attn_by_inverse_layer_idx", "add_cross_attention"}) {
-      if (json.optionalBoolean(field, false)) {
-        throw json.unsupported(field, "false");
-      }
+    if (json.optionalBoolean("add_cross_attention", false)) {
+      throw json.unsupported("add_cross_attention", "false");
+    }
+    CausalConfig.requireKnown(json, FIELDS);
+    int positions = json.requireInt("n_positions", 1, 1 << 24);
+    if (json.optionalInt("n_ctx", positions, 1, 1 << 24) != positions) {
+      throw json.wrong("n_ctx", "n_positions, " + positions);
     }
     boolean scaled = json.optionalBoolean("scale_attn_weights", true);
     return new Gpt2Config(
         json.requireInt("vocab_size", 1, Integer.MAX_VALUE),
-        json.requireInt("n_positions", 1, 1 << 24),
+        positions,
         hidden,
         json.requireInt("n_layer", 1, 1 << 16),
         heads,
@@ -46,6 +79,7 @@ public record Gpt2Config(
         activation(json),
         (float) json.optionalDouble("layer_norm_epsilon", 1e-5, 0, 1),
         scaled ? (float) (1 / Math.sqrt((double) hidden / heads)) : 1,
+        json.optionalBoolean("scale_attn_by_inverse_layer_idx", false),
         json.optionalBoolean("tie_word_embeddings", true),
         CausalConfig.ids(json, "eos_token_id"));
   }

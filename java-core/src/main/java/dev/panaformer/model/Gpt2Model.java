@@ -59,8 +59,8 @@ public record Gpt2Model(
               layer.at("attn").transposed("c_attn", 3L * hidden, hidden),
               layer.at("attn").transposed("c_proj", hidden, hidden),
               layer.layerNorm("ln_2", hidden, eps),
-              layer.at("mlp").transposed("c_fc", c.innerSize(), hidden),
-              layer.at("mlp").transposed("c_proj", hidden, c.innerSize())));
+              layer.at("mlp").transposed("c_fc", c.intermediateSize(), hidden),
+              layer.at("mlp").transposed("c_proj", hidden, c.intermediateSize())));
     }
     String head = c.tied() ? "wte.weight" : "lm_head.weight";
     return new Gpt2Model(
@@ -99,7 +99,7 @@ public record Gpt2Model(
           cache,
           i,
           config.numHeads(),
-          config.scale(),
+          config.scale(i),
           0,
           workspace);
       layer.output.add(kernels, context, x, tokens);

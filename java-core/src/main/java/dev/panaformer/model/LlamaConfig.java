@@ -2,12 +2,13 @@ package dev.panaformer.model;
 
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.nn.WeightNames;
+import java.util.List;
 import java.util.Set;
 
 /**
  * The config.json of Llama, and of Mistral and Qwen2, which share its form.
  *
- * @param slidingWindow tokens that a query sees; 0 for all
+ * @param slidingWindow tokens that a query sees from {@code firstWindowedLayer} on; 0 for all
  * @param attentionBias whether queries, keys and values have one
  */
 public record LlamaConfig(
@@ -22,6 +23,7 @@ public record LlamaConfig(
     float rmsNormEps,
     Rope rope,
     int slidingWindow,
+    int firstWindowedLayer,
     boolean attentionBias,
     boolean tied,
     Set<Integer> eosTokenIds)
@@ -58,8 +60,42 @@ public record LlamaConfig(
     }
   }
 
+  private static final Set<String> FIELDS =
+      Set.of(
+          "attention_bias",
+          "attention_dropout",
+          "head_dim",
+          "hidden_act",
+          "hidden_size",
+          "intermediate_size",
+          "layer_types",
+          "max_position_embeddings",
+          "max_window_layers",
+          "mlp_bias",
+          "num_attention_heads",
+          "num_hidden_layers",
+          "num_key_value_heads",
+          "pretraining_tp",
+          "rms_norm_eps",
+          "rope_parameters",
+          "rope_scaling",
+          "rope_theta",
+          "sliding_window",
+          "use_sliding_window");
+
+  private static final Set<String> ROPE_FIELDS =
+      Set.of(
+          "factor",
+          "high_freq_factor",
+          "low_freq_factor",
+          "original_max_position_embeddings",
+          "rope_theta",
+          "rope_type",
+          "type");
+
   static LlamaConfig of(ConfigJson json) {
     String type = json.requireString("model_type");
+    CausalConfig.requireKnown(json, FIELDS);
     int hidden = json.requireInt("hidden_size", 1, 1 << 20);
     int heads = json.requireInt("num_attention_heads", 1, 1 << 16);
     int kvHeads = json.optionalInt("num_key_value_heads", heads, 1, heads);
@@ -79,22 +115,53 @@ public record LlamaConfig(
     if (attentionBias && !type.equals("qwen2")) {
       throw json.unsupported("attention_bias", "false");
     }
-    boolean windowed = type.equals("mistral") || json.optionalBoolean("use_sliding_window", false);
+    int layers = json.requireInt("num_hidden_layers", 1, 1 << 16);
+    boolean optional = type.equals("qwen2");
+    boolean windowed =
+        type.equals("mistral") || optional && json.optionalBoolean("use_sliding_window", false);
+    int firstWindowed = optional ? json.optionalInt("max_window_layers", 28, 0, 1 << 16) : 0;
+    int window = windowed ? json.optionalInt("sliding_window", 0, 1, Integer.MAX_VALUE) : 0;
+    requireLayerTypes(json, layers, window == 0 ? layers : firstWindowed);
     return new LlamaConfig(
         json.requireInt("vocab_size", 1, Integer.MAX_VALUE),
         json.requireInt("max_position_embeddings", 1, 1 << 24),
         hidden,
         json.requireInt("intermediate_size", 1, 1 << 24),
-        json.requireInt("num_hidden_layers", 1, 1 << 16),
+        layers,
         heads,
         kvHeads,
         json.optionalInt("head_dim", Math.max(1, hidden / heads), 2, 256),
         (float) json.optionalDouble("rms_norm_eps", 1e-6, 0, 1),
         rope(json),
-        windowed ? json.optionalInt("sliding_window", 0, 1, Integer.MAX_VALUE) : 0,
+        window,
+        firstWindowed,
         type.equals("qwen2"),
         json.optionalBoolean("tie_word_embeddings", false),
         CausalConfig.ids(json, "eos_token_id"));
+  }
+
+  /** Newer files say of each layer what follows from the fields above; they must agree. */
+  private static void requireLayerTypes(ConfigJson json, int layers, int firstWindowed) {
+    List<String> types = json.strings("layer_types");
+    if (types.isEmpty()) {
+      return;
+    }
+    boolean agree = types.size() == layers;
+    for (int i = 0; agree && i < layers; i++) {
+      agree = types.get(i).equals(i < firstWindowed ? "full_attention" : "sliding_attention");
+    }
+    if (!agree) {
+      throw json.unsupported(
+          "layer_types",
+          String.format(
+              "%d times full_attention, then sliding_attention, %d in all",
+              Math.min(firstWindowed, layers), layers));
+    }
+  }
+
+  /** How many tokens a query of a layer sees; 0 for all. */
+  int window(int layer) {
+    return layer < firstWindowedLayer ? 0 : slidingWindow;
   }
 
   private static Rope rope(ConfigJson json) {
@@ -103,7 +170,15 @@ public record LlamaConfig(
       return new Rope(theta(json, 10000), 1, 0, 0, 0);
     }
     ConfigJson scaling = json.object(current ? "rope_parameters" : "rope_scaling");
-    double theta = theta(scaling, theta(json, 10000));
+    CausalConfig.requireKnown(scaling, ROPE_FIELDS);
+    if (current && json.has("rope_scaling")) {
+      throw json.wrong("rope_scaling", "no such field beside rope_parameters");
+    }
+    double outer = theta(json, 10000);
+    if (json.has("rope_theta") && theta(scaling, outer) != outer) {
+      throw json.wrong("rope_theta", "that of rope_parameters");
+    }
+    double theta = theta(scaling, outer);
     String type = scaling.optionalString("rope_type", scaling.optionalString("type", "default"));
     return switch (type) {
       case "default" -> new Rope(theta, 1, 0, 0, 0);
@@ -113,7 +188,8 @@ public record LlamaConfig(
               theta,
               factor(scaling),
               scaling.requireDouble("low_freq_factor", 1e-6, 1e6),
-              scaling.requireDouble("high_freq_factor", 1e-6, 1e6),
+              scaling.requireDouble(
+                  "high_freq_factor", scaling.requireDouble("low_freq_factor", 0, 1e6) + 1e-6, 1e6),
               scaling.requireInt("original_max_position_embeddings", 1, 1 << 24));
       default -> throw scaling.unsupported("rope_type", "default, linear or llama3");
     };

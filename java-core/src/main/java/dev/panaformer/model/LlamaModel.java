@@ -140,7 +140,7 @@ public record LlamaModel(
           i,
           config.numHeads(),
           scale,
-          config.slidingWindow(),
+          config.window(i),
           workspace);
       layer.output.add(kernels, context, x, tokens);
       norm(x, layer.feedForwardNorm, normed, tokens);
