@@ -1,0 +1,150 @@
+package dev.panaformer.bench;
+
+import dev.panaformer.CausalLM;
+import dev.panaformer.CausalLMOptions;
+import dev.panaformer.generate.Generation;
+import dev.panaformer.generate.GenerationOptions;
+import dev.panaformer.generate.GenerationResult;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Random;
+
+/**
+ * GPT-2 small, greedy, against ONNX Runtime with its cache passed from run to run: both in one JVM,
+ * in turn, with a pause in which threads that spin after the turn before give up. Then eight texts
+ * at once against one.
+ *
+ * <p>{@code CompareDecoders [threads…]}; {@code -Dpanaformer.peers=} names the folder with
+ * gpt2-small.onnx, without which there is no peer to compare with.
+ */
+public final class CompareDecoders {
+  private static final int ROUNDS = 7;
+  private static final int PAUSE_MILLISECONDS = 30;
+  private static final int NEW_TOKENS = 64;
+  private static final int CONCURRENT = 8;
+
+  private CompareDecoders() {}
+
+  /** Arguments: the numbers of threads, 1 and 2 if there are none. */
+  public static void main(String[] arguments) throws Exception {
+    int[] threads =
+        arguments.length == 0
+            ? new int[] {1, 2}
+            : Arrays.stream(arguments).mapToInt(Integer::parseInt).toArray();
+    Path cache = Path.of(System.getProperty("java.io.tmpdir"), "panaformer-bench");
+    Path folder = Gpt2.panaformer(cache);
+    Path topologies = Path.of(System.getProperty("panaformer.peers", "../shared/peers"));
+    boolean hasPeer = Files.exists(topologies.resolve("gpt2-small.onnx"));
+    for (int count : threads) {
+      CausalLMOptions options = CausalLMOptions.DEFAULT.withThreads(count).withCacheTokens(4096);
+      try (CausalLM lm = CausalLM.load(folder, options)) {
+        System.out.println("GPT-2 small, float32; " + lm.description());
+        if (hasPeer) {
+          try (OnnxRuntimeGpt2 peer = new OnnxRuntimeGpt2(Gpt2.onnx(topologies, cache), count)) {
+            compare(lm, peer);
+          }
+        }
+        concurrent(lm);
+      }
+    }
+  }
+
+  private static GenerationOptions options(int newTokens) {
+    return GenerationOptions.builder()
+        .temperature(0)
+        .maxNewTokens(newTokens)
+        .stopAtEndToken(false)
+        .build();
+  }
+
+  private static int[] prompt(int length, int seed) {
+    return new Random(seed).ints(length, 0, Gpt2.VOCAB).toArray();
+  }
+
+  private static void compare(CausalLM lm, OnnxRuntimeGpt2 peer) throws Exception {
+    System.out.println("                         Panaformer   ONNX Runtime");
+    for (int length : new int[] {64, 256}) {
+      double[][] times = new double[2][ROUNDS];
+      for (int round = -1; round < ROUNDS; round++) {
+        Thread.sleep(PAUSE_MILLISECONDS);
+        double ours = firstToken(lm.generate(prompt(length, round), options(1)).result());
+        Thread.sleep(PAUSE_MILLISECONDS);
+        double theirs = peer.generate(prompt(length, round), 1)[0];
+        if (round >= 0) {
+          times[0][round] = ours * 1e3;
+          times[1][round] = theirs * 1e3;
+        }
+      }
+      row("prefill of " + length + ", ms", times[0], times[1]);
+    }
+    double[][] times = new double[2][ROUNDS];
+    for (int round = -1; round < ROUNDS; round++) {
+      Thread.sleep(PAUSE_MILLISECONDS);
+      double ours =
+          1 / lm.generate(prompt(64, round), options(NEW_TOKENS)).result().tokensPerSecond();
+      Thread.sleep(PAUSE_MILLISECONDS);
+      double theirs = peer.generate(prompt(64, round), NEW_TOKENS)[1] / (NEW_TOKENS - 1);
+      if (round >= 0) {
+        times[0][round] = ours * 1e3;
+        times[1][round] = theirs * 1e3;
+      }
+    }
+    row("decoding, ms a token", times[0], times[1]);
+    System.out.printf(
+        Locale.ROOT,
+        "%-22s %8.2f GB/s %8.2f GB/s%n",
+        "  reads weights at",
+        Gpt2.STEP_BYTES * 1e-6 / Compare.median(times[0]),
+        Gpt2.STEP_BYTES * 1e-6 / Compare.median(times[1]));
+  }
+
+  private static double firstToken(GenerationResult result) {
+    return result.timeToFirstToken().toNanos() * 1e-9;
+  }
+
+  private static void row(String name, double[] ours, double[] theirs) {
+    double[] ratios = new double[ours.length];
+    Arrays.setAll(ratios, i -> theirs[i] / ours[i]);
+    System.out.printf(
+        Locale.ROOT,
+        "%-22s %10.2f %14.2f  %6.2fx%n",
+        name,
+        Compare.median(ours),
+        Compare.median(theirs),
+        Compare.median(ratios));
+  }
+
+  /** Tokens a second of so many texts at once, prompts and all, against one alone. */
+  private static void concurrent(CausalLM lm) {
+    double[] ratios = new double[ROUNDS];
+    double[] rates = new double[ROUNDS];
+    for (int round = -1; round < ROUNDS; round++) {
+      double one = tokensPerSecond(lm, 1, round);
+      double many = tokensPerSecond(lm, CONCURRENT, round);
+      if (round >= 0) {
+        rates[round] = many;
+        ratios[round] = many / one;
+      }
+    }
+    System.out.printf(
+        Locale.ROOT,
+        "%d texts at once: %.0f tokens/s, %.2f times those of one%n%n",
+        CONCURRENT,
+        Compare.median(rates),
+        Compare.median(ratios));
+  }
+
+  private static double tokensPerSecond(CausalLM lm, int texts, int round) {
+    long begin = System.nanoTime();
+    List<Generation> generations = new ArrayList<>();
+    for (int i = 0; i < texts; i++) {
+      generations.add(lm.generate(prompt(8, 100 * round + i), options(NEW_TOKENS)));
+    }
+    generations.forEach(Generation::result);
+    return texts * NEW_TOKENS / ((System.nanoTime() - begin) * 1e-9);
+  }
+}
