@@ -3,7 +3,6 @@ package dev.panaformer;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
-import com.google.protobuf.ByteString;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
@@ -12,11 +11,6 @@ import dev.panaformer.checkpoint.OnnxCheckpoint;
 import dev.panaformer.checkpoint.OpenFiles;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.checkpoint.SafetensorsWriter;
-import dev.panaformer.checkpoint.onnx.GraphProto;
-import dev.panaformer.checkpoint.onnx.ModelProto;
-import dev.panaformer.checkpoint.onnx.NodeProto;
-import dev.panaformer.checkpoint.onnx.StringStringEntryProto;
-import dev.panaformer.checkpoint.onnx.TensorProto;
 import dev.panaformer.kernel.Backend;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.tensor.DType;
@@ -24,12 +18,9 @@ import dev.panaformer.tensor.Tensor;
 import dev.panaformer.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -167,53 +158,12 @@ class FuzzTest {
 
   @Test
   void onnx() throws IOException {
-    TinyModel model = new TinyModel("BertModel");
-    GraphProto.Builder graph = GraphProto.newBuilder();
-    model.weights.forEach((name, tensor) -> graph.addInitializer(initializer(name, tensor)));
-    // A matrix without a name of its own, a bias that tells whose it is, and a file of its own.
-    graph.addNode(
-        NodeProto.newBuilder()
-            .setOpType("MatMul")
-            .addInput("hidden")
-            .addInput("onnx::MatMul_1")
-            .addOutput("product"));
-    graph.addNode(
-        NodeProto.newBuilder()
-            .setOpType("Add")
-            .addInput("pooler.dense.bias")
-            .addInput("product")
-            .addOutput("sum"));
-    // What tells the number of heads, the activation and the epsilon.
-    graph.addNode(
-        NodeProto.newBuilder()
-            .setOpType("Reshape")
-            .addInput("sum")
-            .addInput("shape")
-            .addOutput("q"));
-    graph.addNode(NodeProto.newBuilder().setOpType("Gelu").addInput("q").addOutput("y"));
-    graph.addInitializer(
-        TensorProto.newBuilder()
-            .setName("shape")
-            .setDataType(7)
-            .addDims(4)
-            .addAllInt64Data(List.of(0L, 0L, 3L, 8L)));
-    graph.addNode(NodeProto.newBuilder().setOpType("LayerNormalization").addInput("y"));
-    int hidden = TinyModel.HIDDEN;
-    graph.addInitializer(
-        initializer("pooler.dense.bias", Tensor.ofFloats(new float[hidden], hidden)));
-    graph.addInitializer(
-        TensorProto.newBuilder()
-            .setName("onnx::MatMul_1")
-            .setDataType(1)
-            .addDims(hidden)
-            .addDims(hidden)
-            .setDataLocation(1)
-            .addExternalData(entry("location", "weights.bin"))
-            .addExternalData(entry("offset", "64"))
-            .addExternalData(entry("length", Integer.toString(hidden * hidden * Float.BYTES))));
-    Files.write(folder.resolve("weights.bin"), new byte[64 + hidden * hidden * Float.BYTES]);
-    Path file = folder.resolve("model.onnx");
-    Files.write(file, ModelProto.newBuilder().setGraph(graph).build().toByteArray());
+    TinyOnnx onnx = new TinyOnnx(new TinyModel("BertModel"), TinyOnnx.Matrices.BIAS_TELLS, "");
+    String norm = "embeddings.LayerNorm.weight";
+    int bytes = TinyModel.HIDDEN * Float.BYTES;
+    onnx.replace(TinyOnnx.external(norm, "weights.bin", "64", "" + bytes, TinyModel.HIDDEN));
+    Files.write(folder.resolve("weights.bin"), new byte[64 + bytes]);
+    Path file = onnx.write(folder);
     fuzz(
         "model.onnx",
         8_000,
@@ -223,26 +173,6 @@ class FuzzTest {
             checkpoint.config();
           }
         });
-  }
-
-  private static TensorProto initializer(String name, Tensor tensor) {
-    float[] values = tensor.toFloats();
-    ByteBuffer bytes =
-        ByteBuffer.allocate(values.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    bytes.asFloatBuffer().put(values);
-    TensorProto.Builder proto =
-        TensorProto.newBuilder()
-            .setName(name)
-            .setDataType(1)
-            .setRawData(ByteString.copyFrom(bytes.array()));
-    for (long size : tensor.shape()) {
-      proto.addDims(size);
-    }
-    return proto.build();
-  }
-
-  private static StringStringEntryProto entry(String key, String value) {
-    return StringStringEntryProto.newBuilder().setKey(key).setValue(value).build();
   }
 
   @Test

@@ -134,7 +134,11 @@ public final class OnnxCheckpoint implements Checkpoint {
     for (StringStringEntryProto field : proto.getExternalDataList()) {
       fields.put(field.getKey(), field.getValue());
     }
-    Path path = ModelFolder.inside(source(), fields.getOrDefault("location", ""));
+    String location = fields.getOrDefault("location", "");
+    if (location.isEmpty()) {
+      throw new CheckpointException(where + " has no external location");
+    }
+    Path path = ModelFolder.inside(source(), location);
     long offset = byteCount(where, "offset", fields.getOrDefault("offset", "0"));
     long length = byteCount(where, "length", fields.getOrDefault("length", "" + expected));
     CheckpointFile data = externalFiles.computeIfAbsent(path, CheckpointFile::open);
