@@ -3,7 +3,6 @@ package dev.panaformer;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ModelFolder;
@@ -23,7 +22,6 @@ import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.CausalModel;
 import dev.panaformer.nn.Weights;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -41,14 +39,12 @@ import org.junit.jupiter.api.Timeout;
 /** A thousand generations of a small Llama from sixteen threads, in a cache too small for them. */
 @Timeout(120)
 class CausalLMSoakTest {
-  private static final Path FOLDER =
-      Path.of(System.getProperty("panaformer.golden", "../../shared/golden"), "llama-lm-generate");
+  private static final Path FOLDER = Path.of("../cli/src/test/resources/golden/llama-lm-generate");
 
   private record Request(int[] prompt, GenerationOptions options) {}
 
   @Test
   void everyOutcomeIsThatOfASingleRunAndEveryBlockComesBack() throws Exception {
-    assumeTrue(Files.isDirectory(FOLDER), () -> FOLDER + " is not there");
     ModelFolder folder = ModelFolder.open(FOLDER);
     CausalConfig config = CausalConfig.of(folder.config());
     try (Kernels kernels = NativeKernels.create(Isa.AUTO, 2);

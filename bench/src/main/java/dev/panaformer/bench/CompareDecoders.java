@@ -16,7 +16,7 @@ import java.util.Random;
 /**
  * GPT-2 small, greedy, against ONNX Runtime with its cache passed from run to run: both in one JVM,
  * in turn, with a pause in which threads that spin after the turn before give up. Then eight texts
- * at once against one.
+ * at once against one, and a small Llama against llama.cpp in the same way.
  *
  * <p>{@code CompareDecoders [threads…]}; {@code -Dpanaformer.peers=} names the folder with
  * gpt2-small.onnx, without which there is no peer to compare with.
@@ -25,6 +25,7 @@ public final class CompareDecoders {
   private static final int ROUNDS = 7;
   private static final int PAUSE_MILLISECONDS = 30;
   private static final int NEW_TOKENS = 64;
+  private static final int PROMPT_TOKENS = 64;
   private static final int CONCURRENT = 8;
 
   private CompareDecoders() {}
@@ -49,6 +50,11 @@ public final class CompareDecoders {
           }
         }
         concurrent(lm);
+      }
+      try (CausalLM lm = CausalLM.load(Llama.panaformer(cache), options);
+          LlamaCpp peer = new LlamaCpp(Llama.gguf(Llama.panaformer(cache)), count)) {
+        System.out.println("Llama of 12 layers of 768, float32; " + lm.description());
+        compare(lm, peer);
       }
     }
   }
@@ -85,9 +91,12 @@ public final class CompareDecoders {
     for (int round = -1; round < ROUNDS; round++) {
       Thread.sleep(PAUSE_MILLISECONDS);
       double ours =
-          1 / lm.generate(prompt(64, round), options(NEW_TOKENS)).result().tokensPerSecond();
+          1
+              / lm.generate(prompt(PROMPT_TOKENS, round), options(NEW_TOKENS))
+                  .result()
+                  .tokensPerSecond();
       Thread.sleep(PAUSE_MILLISECONDS);
-      double theirs = peer.generate(prompt(64, round), NEW_TOKENS)[1] / (NEW_TOKENS - 1);
+      double theirs = peer.generate(prompt(PROMPT_TOKENS, round), NEW_TOKENS)[1] / (NEW_TOKENS - 1);
       if (round >= 0) {
         times[0][round] = ours * 1e3;
         times[1][round] = theirs * 1e3;
@@ -100,6 +109,31 @@ public final class CompareDecoders {
         "  reads weights at",
         Gpt2.STEP_BYTES * 1e-6 / Compare.median(times[0]),
         Gpt2.STEP_BYTES * 1e-6 / Compare.median(times[1]));
+  }
+
+  private static void compare(CausalLM lm, LlamaCpp peer) throws Exception {
+    System.out.println("                         Panaformer      llama.cpp");
+    double[][] prefill = new double[2][ROUNDS];
+    double[][] decoding = new double[2][ROUNDS];
+    for (int round = -1; round < ROUNDS; round++) {
+      Thread.sleep(PAUSE_MILLISECONDS);
+      GenerationResult ours = lm.generate(llamaPrompt(round), options(NEW_TOKENS)).result();
+      Thread.sleep(PAUSE_MILLISECONDS);
+      double[] theirs = peer.generate(PROMPT_TOKENS, NEW_TOKENS);
+      if (round >= 0) {
+        prefill[0][round] = firstToken(ours) * 1e3;
+        prefill[1][round] = theirs[0] * 1e3;
+        decoding[0][round] = 1e3 / ours.tokensPerSecond();
+        decoding[1][round] = theirs[1] * 1e3 / (theirs[2] - 1);
+      }
+    }
+    row("first of " + PROMPT_TOKENS + ", ms", prefill[0], prefill[1]);
+    row("decoding, ms a token", decoding[0], decoding[1]);
+    System.out.println();
+  }
+
+  private static int[] llamaPrompt(int seed) {
+    return new Random(seed).ints(PROMPT_TOKENS, 0, Llama.VOCAB).toArray();
   }
 
   private static double firstToken(GenerationResult result) {

@@ -83,7 +83,7 @@ final class Gpt2 {
     tensors.put(name + ".bias", Tensor.ofFloats(new float[HIDDEN], HIDDEN));
   }
 
-  private static Tensor noise(SplittableRandom random, int rows, int columns) {
+  static Tensor noise(SplittableRandom random, int rows, int columns) {
     float[] values = new float[rows * columns];
     for (int i = 0; i < values.length; i++) {
       values[i] = noise(random);

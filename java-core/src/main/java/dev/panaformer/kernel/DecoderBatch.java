@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * The tokens of one pass of a decoder: for each sequence those that follow what the cache has of
@@ -32,8 +33,14 @@ public final class DecoderBatch implements AutoCloseable {
    * and values. A sequence is added once.
    *
    * @throws CacheExhaustedException if the cache has no room for them; nothing is changed then
+   * @throws IllegalArgumentException if the sequence is in this batch already
+   * @throws IndexOutOfBoundsException if {@code from} to {@code to} is no range of the ids
    */
   public void add(KvCache.Sequence sequence, int[] ids, int from, int to) {
+    Objects.checkFromToIndex(from, to, ids.length);
+    if (sequences.contains(sequence)) {
+      throw new IllegalArgumentException("a sequence is added to a batch twice");
+    }
     sequence.reserve(to - from);
     for (int i = from; i < to; i++) {
       int position = sequence.length() + i - from;

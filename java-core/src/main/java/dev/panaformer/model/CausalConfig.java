@@ -42,6 +42,9 @@ public sealed interface CausalConfig permits Gpt2Config, LlamaConfig {
           "use_cache",
           "vocab_size");
 
+  /** The largest head that attention takes. */
+  int MAX_HEAD_DIM = 256;
+
   int vocabSize();
 
   /** Tokens that a text may have. */
@@ -103,6 +106,24 @@ public sealed interface CausalConfig permits Gpt2Config, LlamaConfig {
     }
   }
 
+  /**
+   * The features of a head: {@code head_dim}, or an even share of the hidden size.
+   *
+   * @param headsField how the family calls the number of heads
+   */
+  static int headDim(ConfigJson json, String headsField, int heads, int hidden) {
+    if (!json.has("head_dim") && (hidden % heads != 0 || hidden / heads > MAX_HEAD_DIM)) {
+      throw json.wrong(
+          headsField,
+          "a divisor of the hidden size "
+              + hidden
+              + " that leaves at most "
+              + MAX_HEAD_DIM
+              + " features a head");
+    }
+    return json.optionalInt("head_dim", hidden / heads, 1, MAX_HEAD_DIM);
+  }
+
   /** One id, or an array of them, or none. */
   static Set<Integer> ids(ConfigJson json, String field) {
     Set<Integer> ids = new LinkedHashSet<>();
@@ -112,7 +133,10 @@ public sealed interface CausalConfig permits Gpt2Config, LlamaConfig {
     JsonElement value = json.json().get(field);
     if (value.isJsonArray()) {
       for (JsonElement element : value.getAsJsonArray()) {
-        if (!(element instanceof JsonPrimitive id && id.isNumber())) {
+        if (!(element instanceof JsonPrimitive id
+            && id.isNumber()
+            && id.getAsDouble() == id.getAsInt()
+            && id.getAsInt() >= 0)) {
           throw json.wrong(field, "an id or an array of ids");
         }
         ids.add(id.getAsInt());

@@ -57,9 +57,7 @@ public record Gpt2Config(
   static Gpt2Config of(ConfigJson json) {
     int hidden = json.requireInt("n_embd", 1, 1 << 20);
     int heads = json.requireInt("n_head", 1, 1 << 16);
-    if (hidden % heads != 0) {
-      throw json.wrong("n_head", "a divisor of n_embd, " + hidden);
-    }
+    CausalConfig.headDim(json, "n_head", heads, hidden);
     if (json.optionalBoolean("add_cross_attention", false)) {
       throw json.unsupported("add_cross_attention", "false");
     }

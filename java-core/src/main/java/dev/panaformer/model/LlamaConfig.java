@@ -42,7 +42,7 @@ public record LlamaConfig(
       double highFreqFactor,
       int originalContext) {
 
-    /** Radians a position, of the pair {@code (2i, 2i + 1)} of {@code dim}. */
+    /** Radians a position, of the pair {@code (i, i + dim / 2)} of {@code dim}. */
     double frequency(int i, int dim) {
       double frequency = Math.pow(theta, -2.0 * i / dim);
       if (lowFreqFactor == 0) {
@@ -59,6 +59,12 @@ public record LlamaConfig(
       return (1 - smooth) * frequency / factor + smooth * frequency;
     }
   }
+
+  /** As many as anybody has trained for: their tables are computed when the model is loaded. */
+  private static final int MAX_POSITIONS = 1 << 20;
+
+  /** What the reference takes where the field is missing; null says that there is none. */
+  private static final int DEFAULT_SLIDING_WINDOW = 4096;
 
   private static final Set<String> FIELDS =
       Set.of(
@@ -102,8 +108,11 @@ public record LlamaConfig(
     if (heads % kvHeads != 0) {
       throw json.wrong("num_key_value_heads", "a divisor of num_attention_heads, " + heads);
     }
-    if (!json.has("head_dim") && hidden % heads != 0) {
-      throw json.wrong("num_attention_heads", "a divisor of hidden_size, " + hidden);
+    int headDim = CausalConfig.headDim(json, "num_attention_heads", heads, hidden);
+    if (headDim % 2 != 0) {
+      throw json.wrong(
+          json.has("head_dim") ? "head_dim" : "num_attention_heads",
+          "an even number of features a head, for rotary positions, not " + headDim);
     }
     if (json.optionalBoolean("mlp_bias", false)) {
       throw json.unsupported("mlp_bias", "false");
@@ -120,17 +129,17 @@ public record LlamaConfig(
     boolean windowed =
         type.equals("mistral") || optional && json.optionalBoolean("use_sliding_window", false);
     int firstWindowed = optional ? json.optionalInt("max_window_layers", 28, 0, 1 << 16) : 0;
-    int window = windowed ? json.optionalInt("sliding_window", 0, 1, Integer.MAX_VALUE) : 0;
+    int window = windowed ? slidingWindow(json) : 0;
     requireLayerTypes(json, layers, window == 0 ? layers : firstWindowed);
     return new LlamaConfig(
         json.requireInt("vocab_size", 1, Integer.MAX_VALUE),
-        json.requireInt("max_position_embeddings", 1, 1 << 24),
+        json.requireInt("max_position_embeddings", 1, MAX_POSITIONS),
         hidden,
         json.requireInt("intermediate_size", 1, 1 << 24),
         layers,
         heads,
         kvHeads,
-        json.optionalInt("head_dim", Math.max(1, hidden / heads), 2, 256),
+        headDim,
         (float) json.optionalDouble("rms_norm_eps", 1e-6, 0, 1),
         rope(json),
         window,
@@ -138,6 +147,13 @@ public record LlamaConfig(
         type.equals("qwen2"),
         json.optionalBoolean("tie_word_embeddings", false),
         CausalConfig.ids(json, "eos_token_id"));
+  }
+
+  private static int slidingWindow(ConfigJson json) {
+    boolean none = json.json().has("sliding_window") && !json.has("sliding_window");
+    return none
+        ? 0
+        : json.optionalInt("sliding_window", DEFAULT_SLIDING_WINDOW, 1, Integer.MAX_VALUE);
   }
 
   /** Newer files say of each layer what follows from the fields above; they must agree. */

@@ -47,6 +47,43 @@ class CausalConfigTest {
   }
 
   @Test
+  void aWindowThatIsNotGivenIsTheReferences() {
+    assertEquals(4096, ((LlamaConfig) config(LLAMA, "'model_type': 'mistral'")).window(0));
+    assertEquals(
+        0,
+        ((LlamaConfig) config(LLAMA, "'model_type': 'mistral', 'sliding_window': null")).window(0));
+    LlamaConfig qwen =
+        (LlamaConfig)
+            config(
+                LLAMA, "'model_type': 'qwen2', 'use_sliding_window': true, 'max_window_layers': 1");
+    assertTrue(qwen.attentionBias());
+    assertEquals(0, qwen.window(0));
+    assertEquals(4096, qwen.window(1));
+    assertEquals(0, ((LlamaConfig) config(LLAMA, "'model_type': 'qwen2'")).window(1));
+  }
+
+  @Test
+  void frequenciesBetweenTheBoundsOfLlama3AreMixed() {
+    LlamaConfig.Rope rope = new LlamaConfig.Rope(1e4, 8, 1, 4, 8192);
+    int dim = 128;
+    boolean between = false;
+    for (int i = 0; i < dim / 2; i++) {
+      double plain = Math.pow(1e4, -2.0 * i / dim);
+      double wavelength = 2 * Math.PI / plain;
+      double expected = plain;
+      if (wavelength > 8192.0) {
+        expected = plain / 8;
+      } else if (wavelength >= 8192.0 / 4) {
+        double smooth = (8192 / wavelength - 1) / (4 - 1);
+        expected = (1 - smooth) * plain / 8 + smooth * plain;
+        between = true;
+      }
+      assertEquals(expected, rope.frequency(i, dim), expected * 1e-14, "pair " + i);
+    }
+    assertTrue(between);
+  }
+
+  @Test
   void bothSpellingsOfRotaryScalingMeanTheSame() {
     String fields =
         "'factor': 8, 'low_freq_factor': 1, 'high_freq_factor': 4,"
@@ -78,6 +115,13 @@ class CausalConfigTest {
         "g | 'add_cross_attention': true | add_cross_attention is true",
         "g | 'activation_function': 'mish' | activation_function",
         "g | 'n_head': 4 | n_head is 4",
+        "g | 'n_embd': 1024, 'n_head': 2 | n_head is 2, expected a divisor of the hidden size 1024",
+        "g | 'eos_token_id': [1.5] | eos_token_id",
+        "g | 'eos_token_id': [-1] | eos_token_id",
+        "l | 'head_dim': 5 | head_dim is 5, expected an even number",
+        "l | 'num_attention_heads': 8 | num_attention_heads is 8, expected an even number",
+        "l | 'hidden_size': 2048 | num_attention_heads is 4, expected a divisor",
+        "l | 'max_position_embeddings': 16777216 | max_position_embeddings is 16777216",
         "g | 'n_ctx': 4 | n_ctx is 4, expected n_positions, 8",
         "g | 'model_type': 'opt' | model_type is opt",
         "g | 'eos_token_id': ['a'] | eos_token_id",
