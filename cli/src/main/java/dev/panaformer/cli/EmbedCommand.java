@@ -72,22 +72,10 @@ final class EmbedCommand implements Callable<Integer> {
     for (int i = 0; i < texts.size(); i++) {
       StringBuilder row = new StringBuilder(String.format("%4d", i + 1));
       for (float[] other : vectors) {
-        row.append(String.format(Locale.ROOT, "  %7.4f", cosine(vectors.get(i), other)));
+        row.append(String.format(Locale.ROOT, "  %7.4f", Cosine.of(vectors.get(i), other)));
       }
       out.println(row.append("  ").append(texts.get(i)));
     }
     out.flush();
-  }
-
-  private static double cosine(float[] a, float[] b) {
-    double dot = 0;
-    double aa = 0;
-    double bb = 0;
-    for (int i = 0; i < a.length; i++) {
-      dot += (double) a[i] * b[i];
-      aa += (double) a[i] * a[i];
-      bb += (double) b[i] * b[i];
-    }
-    return dot / Math.sqrt(Math.max(aa * bb, Double.MIN_NORMAL));
   }
 }

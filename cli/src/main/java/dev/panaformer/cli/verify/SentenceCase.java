@@ -7,6 +7,7 @@ import com.google.gson.JsonParser;
 import dev.panaformer.TextEmbedder;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
+import dev.panaformer.cli.Cosine;
 import dev.panaformer.cli.DefaultModel;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
@@ -14,6 +15,7 @@ import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
@@ -61,7 +63,8 @@ record SentenceCase(String name, Path folder) implements GoldenCase {
     double minCosine = 1;
     for (int s = 0; s < vectors.length; s++) {
       System.arraycopy(vectors[s], 0, ours, s * dimension, dimension);
-      minCosine = Math.min(minCosine, cosine(ours, expected, s * dimension, dimension));
+      float[] row = Arrays.copyOfRange(expected, s * dimension, (s + 1) * dimension);
+      minCosine = Math.min(minCosine, Cosine.of(vectors[s], row));
     }
     Difference difference = Difference.of(ours, expected, i -> true);
     return new Comparison(
@@ -74,18 +77,6 @@ record SentenceCase(String name, Path folder) implements GoldenCase {
             && difference.maxAbs() <= TOLERANCE_MAX_ABS
             && minCosine >= MIN_COSINE,
         String.format(Locale.ROOT, "cosine at least %.7f, expected %.5f", minCosine, MIN_COSINE));
-  }
-
-  private static double cosine(float[] a, float[] b, int from, int count) {
-    double dot = 0;
-    double aa = 0;
-    double bb = 0;
-    for (int i = from; i < from + count; i++) {
-      dot += (double) a[i] * b[i];
-      aa += (double) a[i] * a[i];
-      bb += (double) b[i] * b[i];
-    }
-    return dot / Math.sqrt(aa * bb);
   }
 
   private List<String> sentences() throws IOException {
