@@ -14,7 +14,6 @@ import dev.panaformer.generate.Prefix;
 import dev.panaformer.kernel.Backend;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -27,16 +26,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** The ids that the reference generates, and what batches, chunks and prefixes must not change. */
 class GoldenGenerationTest {
-  /** The cases that the command line carries, where the whole collection is not at hand. */
-  private static final Path GOLDEN =
-      Stream.of(
-              System.getProperty("panaformer.golden", "../../shared/golden"),
-              "../cli/src/test/resources/golden")
-          .map(Path::of)
-          .filter(Files::isDirectory)
-          .findFirst()
-          .orElseThrow();
-
   static Stream<Arguments> casesAndOptions() {
     return Stream.of("gpt2-lm-generate", "llama-lm-generate")
         .flatMap(name ->
@@ -102,7 +91,7 @@ class GoldenGenerationTest {
   @ParameterizedTest
   @MethodSource("casesAndOptions")
   void generatesTheReferencesIds(String name, CausalLMOptions options) {
-    Path folder = GOLDEN.resolve(name);
+    Path folder = GoldenCases.FOLDER.resolve(name);
     List<int[]> prompts = prompts(folder);
     GenerationOptions greedy =
         GenerationOptions.builder()
@@ -136,7 +125,7 @@ class GoldenGenerationTest {
   @ParameterizedTest
   @MethodSource("casesAndOptions")
   void aDrawnTextIsTheSameAloneAndWithOthers(String name, CausalLMOptions options) {
-    Path folder = GOLDEN.resolve(name);
+    Path folder = GoldenCases.FOLDER.resolve(name);
     List<int[]> prompts = prompts(folder);
     GenerationOptions drawn =
         GenerationOptions.builder()
@@ -168,7 +157,7 @@ class GoldenGenerationTest {
   @ParameterizedTest
   @MethodSource("casesAndOptions")
   void scoresInWindows(String name, CausalLMOptions options) {
-    Path folder = GOLDEN.resolve(name);
+    Path folder = GoldenCases.FOLDER.resolve(name);
     try (CausalLM lm = CausalLM.load(folder, options)) {
       int context = lm.contextLength();
       int[] ids = IntStream.range(0, context + 50).map(i -> (i * 37 + 11) % 200).toArray();

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.google.gson.JsonParser;
+import dev.panaformer.GoldenCases;
 import dev.panaformer.tokenizer.Tokenizer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -20,9 +21,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class DetokenizerTest {
-  private static final Path GOLDEN =
-      Path.of(System.getProperty("panaformer.golden", "../../shared/golden"));
-
   /** A vocabulary of the 256 bytes. */
   private static final Function<int[], String> BYTES =
       ids -> {
@@ -69,7 +67,7 @@ class DetokenizerTest {
   @ParameterizedTest
   @ValueSource(strings = {"bytelevel-bpe-gpt2", "bpe-byte-fallback-llama"})
   void piecesMakeTheText(String name) throws Exception {
-    Path folder = GOLDEN.resolve("tokenizers").resolve(name);
+    Path folder = GoldenCases.FOLDER.resolve("tokenizers").resolve(name);
     assumeTrue(Files.isDirectory(folder), () -> folder + " is absent");
     try (Tokenizer tokenizer = Tokenizer.load(folder);
         Stream<String> lines = Files.lines(folder.resolve("expected.jsonl"))) {

@@ -2,8 +2,8 @@ package dev.panaformer.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.panaformer.GoldenCases;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
@@ -17,7 +17,6 @@ import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -29,14 +28,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/**
- * Every intermediate result against the reference's float64 run, where the folder of golden cases
- * is at hand: {@code -Dpanaformer.golden}, or {@code shared/golden} beside the repository.
- */
+/** Every intermediate result against the reference's float64 run. */
 class GoldenModelTest {
-  private static final Path GOLDEN =
-      Path.of(System.getProperty("panaformer.golden", "../../shared/golden"));
-
   private static final List<String> CASES =
       List.of(
           "bert-model",
@@ -55,8 +48,7 @@ class GoldenModelTest {
   @ParameterizedTest
   @MethodSource("casesAndKernels")
   void everyNamedResultIsTheReferences(String name, Supplier<Kernels> backend) {
-    Path folder = GOLDEN.resolve(name);
-    assumeTrue(Files.isDirectory(folder), () -> folder + " is not there");
+    Path folder = GoldenCases.FOLDER.resolve(name);
     Map<String, float[]> results = new HashMap<>();
     try (Arena arena = Arena.ofConfined();
         Checkpoint inputs = SafetensorsCheckpoint.open(folder.resolve("inputs.safetensors"));

@@ -8,6 +8,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import dev.panaformer.GoldenCases;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,9 +20,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** The reference tokenizers, where their cases are at hand: 220 texts each. */
 class GoldenTokenizerTest {
-  private static final Path GOLDEN =
-      Path.of(System.getProperty("panaformer.golden", "../../shared/golden"));
-
   /** The second text of every pair in the cases. */
   private static final String PAIR = "second segment!";
 
@@ -29,7 +27,7 @@ class GoldenTokenizerTest {
   @ValueSource(
       strings = {"wordpiece-bert", "bytelevel-bpe-gpt2", "unigram-t5", "bpe-byte-fallback-llama"})
   void agrees(String name) throws IOException {
-    Path folder = GOLDEN.resolve("tokenizers").resolve(name);
+    Path folder = GoldenCases.FOLDER.resolve("tokenizers").resolve(name);
     assumeTrue(Files.isDirectory(folder), () -> folder + " is absent");
     try (Tokenizer tokenizer = Tokenizer.load(folder);
         Stream<String> lines = Files.lines(folder.resolve("expected.jsonl"))) {
