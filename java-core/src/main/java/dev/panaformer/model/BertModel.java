@@ -8,9 +8,10 @@ import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
 import dev.panaformer.nn.EncoderLayer;
-import dev.panaformer.nn.FeedForward;
 import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.NormPlacement;
+import dev.panaformer.nn.PlainFeedForward;
 import dev.panaformer.nn.SelfAttention;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
@@ -43,10 +44,7 @@ public record BertModel(
     EmbeddingTables embeddings = embeddings(weights.at("embeddings"), config);
     List<EncoderLayer> layers = new ArrayList<>();
     for (int i = 0; i < config.numHiddenLayers(); i++) {
-      Weights layer = weights.at("encoder.layer." + i);
-      layers.add(
-          new EncoderLayer(
-              selfAttention(layer.at("attention"), config), feedForward(layer, config)));
+      layers.add(layer(weights.at("encoder.layer." + i), config));
     }
     Optional<Linear> pooler =
         weights.has("pooler.dense.weight")
@@ -72,23 +70,22 @@ public record BertModel(
         norm.eps());
   }
 
-  private static SelfAttention selfAttention(Weights w, BertConfig c) {
+  private static EncoderLayer layer(Weights w, BertConfig c) {
     int hidden = c.hiddenSize();
-    return new SelfAttention(
-        w.at("self").concatenated(hidden, hidden, "query", "key", "value"),
-        w.at("output").linear("dense", hidden, hidden),
+    Weights attention = w.at("attention");
+    return new EncoderLayer(
+        new SelfAttention(
+            attention.at("self").concatenated(hidden, hidden, "query", "key", "value"),
+            attention.at("output").linear("dense", hidden, hidden),
+            c.numAttentionHeads(),
+            c.headDim()),
+        attention.at("output").layerNorm("LayerNorm", hidden, c.layerNormEps()),
+        new PlainFeedForward(
+            w.at("intermediate").linear("dense", c.intermediateSize(), hidden),
+            w.at("output").linear("dense", hidden, c.intermediateSize()),
+            c.hiddenAct()),
         w.at("output").layerNorm("LayerNorm", hidden, c.layerNormEps()),
-        c.numAttentionHeads(),
-        c.headDim());
-  }
-
-  private static FeedForward feedForward(Weights w, BertConfig c) {
-    int hidden = c.hiddenSize();
-    return new FeedForward(
-        w.at("intermediate").linear("dense", c.intermediateSize(), hidden),
-        w.at("output").linear("dense", hidden, c.intermediateSize()),
-        w.at("output").layerNorm("LayerNorm", hidden, c.layerNormEps()),
-        c.hiddenAct());
+        NormPlacement.AFTER);
   }
 
   @Override

@@ -10,37 +10,22 @@ import dev.panaformer.kernel.KvCache;
 import dev.panaformer.kernel.PackedWeight;
 import dev.panaformer.kernel.RotaryTables;
 import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
-import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.CausalAttention;
+import dev.panaformer.nn.DecoderLayer;
+import dev.panaformer.nn.FeedForward;
+import dev.panaformer.nn.GatedFeedForward;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Llama (Touvron et al. 2023): rotary positions, RMS norms before each part of a layer, gated
  * feed-forward networks, key and value heads that several query heads may share.
- *
- * @param norm {@code [hidden]}, of the final norm
  */
-public record LlamaModel(
-    LlamaConfig config,
-    Kernels kernels,
-    EmbeddingTables embeddings,
-    RotaryTables rotary,
-    List<Layer> layers,
-    MemorySegment norm,
-    PackedWeight head)
+public record LlamaModel(LlamaConfig config, Kernels kernels, DecoderStack stack, PackedWeight head)
     implements CausalModel {
-
-  record Layer(
-      MemorySegment attentionNorm,
-      Linear qkv,
-      Linear output,
-      MemorySegment feedForwardNorm,
-      Linear gate,
-      Linear up,
-      Linear down) {}
 
   static LlamaModel load(Weights w, LlamaConfig c) {
     int hidden = c.hiddenSize();
@@ -56,39 +41,51 @@ public record LlamaModel(
             0,
             hidden,
             0);
-    List<Layer> layers = new ArrayList<>();
+    RotaryTables rotary = rotary(w, c);
+    List<DecoderLayer> layers = new ArrayList<>();
     for (int i = 0; i < c.numLayers(); i++) {
-      layers.add(layer(w.at("layers." + i), c));
+      layers.add(layer(w.at("layers." + i), c, rotary, i));
     }
     String head = c.tied() ? "embed_tokens.weight" : "lm_head.weight";
     return new LlamaModel(
         c,
         w.kernels(),
-        embeddings,
-        rotary(w, c),
-        List.copyOf(layers),
-        w.tensor("norm.weight", hidden),
+        new DecoderStack(
+            embeddings, List.copyOf(layers), w.rmsNorm("norm", hidden, c.rmsNormEps())),
         w.packed(head, c.vocabSize(), hidden));
   }
 
-  private static Layer layer(Weights w, LlamaConfig c) {
+  private static DecoderLayer layer(Weights w, LlamaConfig c, RotaryTables rotary, int index) {
     long hidden = c.hiddenSize();
     long inner = c.intermediateSize();
     long queries = (long) c.numHeads() * c.headDim();
     long keys = (long) c.kvHeads() * c.headDim();
-    Weights attention = w.at("self_attn");
-    return new Layer(
-        w.tensor("input_layernorm.weight", hidden),
-        attention.stacked(
-            hidden,
-            c.attentionBias(),
-            List.of("q_proj", "k_proj", "v_proj"),
-            List.of(queries, keys, keys)),
-        attention.unbiased("o_proj", hidden, queries),
-        w.tensor("post_attention_layernorm.weight", hidden),
-        w.at("mlp").unbiased("gate_proj", inner, hidden),
-        w.at("mlp").unbiased("up_proj", inner, hidden),
-        w.at("mlp").unbiased("down_proj", hidden, inner));
+    CausalAttention attention =
+        new CausalAttention(
+            w.at("self_attn")
+                .stacked(
+                    hidden,
+                    c.attentionBias(),
+                    List.of("q_proj", "k_proj", "v_proj"),
+                    List.of(queries, keys, keys)),
+            w.at("self_attn").unbiased("o_proj", hidden, queries),
+            Optional.of(rotary),
+            c.numHeads(),
+            c.kvHeads(),
+            c.headDim(),
+            (float) (1 / Math.sqrt(c.headDim())),
+            c.window(index));
+    FeedForward feedForward =
+        new GatedFeedForward(
+            w.at("mlp").packed("gate_proj.weight", inner, hidden),
+            w.at("mlp").packed("up_proj.weight", inner, hidden),
+            w.at("mlp").packed("down_proj.weight", hidden, inner),
+            Activation.SILU);
+    return new DecoderLayer(
+        w.rmsNorm("input_layernorm", hidden, c.rmsNormEps()),
+        attention,
+        w.rmsNorm("post_attention_layernorm", hidden, c.rmsNormEps()),
+        feedForward);
   }
 
   private static RotaryTables rotary(Weights w, LlamaConfig c) {
@@ -109,61 +106,6 @@ public record LlamaModel(
   @Override
   public MemorySegment forward(
       DecoderBatch batch, KvCache cache, Workspace workspace, Trace trace) {
-    int tokens = batch.tokens().tokens();
-    int hidden = config.hiddenSize();
-    int headDim = config.headDim();
-    long queries = (long) config.numHeads() * headDim;
-    long row = queries + 2L * config.kvHeads() * headDim;
-    float scale = (float) (1 / Math.sqrt(headDim));
-    MemorySegment x = workspace.floats(Buffer.HIDDEN, (long) tokens * hidden);
-    MemorySegment normed = workspace.floats(Buffer.NORMED, (long) tokens * hidden);
-    MemorySegment qkv = workspace.floats(Buffer.QKV, tokens * row);
-    MemorySegment context = workspace.floats(Buffer.CONTEXT, tokens * queries);
-    kernels.embedding(embeddings, batch.tokens(), x, workspace);
-    for (int i = 0; i < layers.size(); i++) {
-      if (trace != null) {
-        trace.accept("hidden_states." + i, x, tokens, hidden);
-      }
-      Layer layer = layers.get(i);
-      norm(x, layer.attentionNorm, normed, tokens);
-      layer.qkv.forward(kernels, normed, qkv, tokens);
-      // Queries and keys lie side by side, head by head.
-      long turning = config.numHeads() + config.kvHeads();
-      kernels.rope(rotary, qkv, batch.tokens(), turning, row, headDim, workspace);
-      kernels.kvStore(qkv, queries, row, batch, cache, i, workspace);
-      kernels.pagedAttention(
-          qkv,
-          row,
-          context,
-          batch,
-          cache,
-          i,
-          config.numHeads(),
-          scale,
-          config.window(i),
-          workspace);
-      layer.output.add(kernels, context, x, tokens);
-      norm(x, layer.feedForwardNorm, normed, tokens);
-      kernels.gatedFeedForward(
-          normed,
-          layer.gate.weight(),
-          layer.up.weight(),
-          layer.down.weight(),
-          Activation.SILU,
-          x,
-          x,
-          tokens,
-          workspace);
-    }
-    norm(x, norm, normed, tokens);
-    if (trace != null) {
-      trace.accept("hidden_states." + layers.size(), normed, tokens, hidden);
-    }
-    return normed;
-  }
-
-  private void norm(MemorySegment x, MemorySegment weight, MemorySegment y, int tokens) {
-    kernels.rmsNorm(
-        x, MemorySegment.NULL, weight, y, tokens, config.hiddenSize(), config.rmsNormEps());
+    return stack.forward(kernels, batch, cache, workspace, trace);
   }
 }

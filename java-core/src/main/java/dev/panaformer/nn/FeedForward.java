@@ -1,27 +1,24 @@
 package dev.panaformer.nn;
 
-import dev.panaformer.kernel.Activation;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 
-/**
- * The position-wise feed-forward network with its residual connection, normalised afterwards
- * (Vaswani et al. 2017): {@code x = norm(x + down(activation(up(x))))}.
- *
- * @param up {@code [intermediate, hidden]}
- * @param down {@code [hidden, intermediate]}
- */
-public record FeedForward(Linear up, Linear down, LayerNorm norm, Activation activation) {
+/** The position-wise feed-forward network of a layer, with its residual connection. */
+public sealed interface FeedForward permits PlainFeedForward, GatedFeedForward {
 
   /**
-   * @param x {@code [tokens, hidden]}, read and overwritten
+   * {@code y = network(x) + residual}.
+   *
+   * @param x {@code [tokens, hidden]}
+   * @param residual {@code [tokens, hidden]}; may be x
+   * @param y {@code [tokens, hidden]}; not x, but may be a residual that is not x
    */
-  public void forward(Kernels kernels, MemorySegment x, int tokens, Workspace workspace) {
-    MemorySegment y = workspace.floats(Buffer.CONTEXT, tokens * down.out());
-    kernels.feedForward(
-        x, up.weight(), up.bias(), down.weight(), down.bias(), activation, x, y, tokens, workspace);
-    norm.forward(kernels, y, x, tokens);
-  }
+  void forward(
+      Kernels kernels,
+      MemorySegment x,
+      MemorySegment residual,
+      MemorySegment y,
+      long tokens,
+      Workspace workspace);
 }

@@ -9,12 +9,10 @@ import java.lang.foreign.MemorySegment;
  * @param weight {@code [hidden]}
  * @param bias {@code [hidden]}
  */
-public record LayerNorm(MemorySegment weight, MemorySegment bias, long hidden, float eps) {
+public record LayerNorm(MemorySegment weight, MemorySegment bias, long hidden, float eps)
+    implements Norm {
 
-  /**
-   * @param x {@code [tokens, hidden]}
-   * @param y {@code [tokens, hidden]}; may be x
-   */
+  @Override
   public void forward(Kernels kernels, MemorySegment x, MemorySegment y, long tokens) {
     kernels.layerNorm(x, MemorySegment.NULL, weight, bias, y, tokens, hidden, eps);
   }

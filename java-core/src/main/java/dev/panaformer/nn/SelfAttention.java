@@ -7,27 +7,37 @@ import dev.panaformer.kernel.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Multi-head self-attention with its residual connection, normalised afterwards (Vaswani et al.
- * 2017): {@code x = norm(x + output(attention(qkv(x))))}.
+ * Multi-head self-attention of whole sequences (Vaswani et al. 2017): {@code
+ * output(attention(qkv(x)))}.
  *
- * @param qkv {@code [3 hidden, hidden]}: query, key and value projections
- * @param output {@code [hidden, hidden]}
+ * @param qkv {@code [(heads + 2 kvHeads) * headDim, hidden]}: queries, keys, values
+ * @param output {@code [hidden, heads * headDim]}
+ * @param kvHeads a divisor of {@code heads}: so many query heads share a key and a value head
+ * @param scale applied to the products of queries and keys, usually {@code 1/√headDim}
  */
-public record SelfAttention(Linear qkv, Linear output, LayerNorm norm, int heads, int headDim) {
+public record SelfAttention(
+    Linear qkv, Linear output, int heads, int kvHeads, int headDim, float scale) {
+
+  /** With as many key heads as query heads, and the usual scale. */
+  public SelfAttention(Linear qkv, Linear output, int heads, int headDim) {
+    this(qkv, output, heads, heads, headDim, (float) (1 / Math.sqrt(headDim)));
+  }
 
   /**
-   * @param x {@code [tokens, hidden]}, read and overwritten
+   * {@code x += attention(in)}.
+   *
+   * @param in {@code [tokens, hidden]}; may be x
+   * @param x {@code [tokens, hidden]}
    */
-  public void forward(Kernels kernels, MemorySegment x, TokenBatch batch, Workspace workspace) {
+  public void add(
+      Kernels kernels, MemorySegment in, MemorySegment x, TokenBatch batch, Workspace workspace) {
     int tokens = batch.tokens();
     MemorySegment projected = workspace.floats(Buffer.QKV, tokens * qkv.out());
     MemorySegment context = workspace.floats(Buffer.CONTEXT, tokens * output.in());
-    qkv.forward(kernels, x, projected, tokens);
-    float scale = (float) (1 / Math.sqrt(headDim));
+    qkv.forward(kernels, in, projected, tokens);
     kernels.attention(
-        workspace.attention().of(heads, heads, headDim, scale).packed(projected, context, batch),
+        workspace.attention().of(heads, kvHeads, headDim, scale).packed(projected, context, batch),
         workspace);
     output.add(kernels, context, x, tokens);
-    norm.forward(kernels, x, x, tokens);
   }
 }

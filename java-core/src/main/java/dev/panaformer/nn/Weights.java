@@ -182,6 +182,11 @@ public final class Weights implements AutoCloseable {
         tensor(name + ".weight", hidden), tensor(name + ".bias", hidden), hidden, eps);
   }
 
+  /** {@code name.weight} {@code [hidden]}. */
+  public RmsNorm rmsNorm(String name, long hidden, float eps) {
+    return new RmsNorm(tensor(name + ".weight", hidden), hidden, eps);
+  }
+
   private Tensor require(String name, Arena mapped, long... shape) {
     List<String> spellings = names.of(prefix + name);
     String found =

@@ -1,0 +1,62 @@
+package dev.panaformer.nn;
+
+import dev.panaformer.kernel.DecoderBatch;
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.KvCache;
+import dev.panaformer.kernel.RotaryTables;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.Workspace.Buffer;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+
+/**
+ * Self-attention of a decoder over its key-value cache: each token sees those before it.
+ *
+ * @param qkv {@code [(heads + 2 kvHeads) * headDim, hidden]}: queries, keys, values
+ * @param output {@code [hidden, heads * headDim]}
+ * @param rotary turns queries and keys by their positions, where positions are not embedded
+ * @param scale applied to the products of queries and keys, usually {@code 1/√headDim}
+ * @param window how many tokens a token sees, itself included; 0 for all
+ */
+public record CausalAttention(
+    Linear qkv,
+    Linear output,
+    Optional<RotaryTables> rotary,
+    int heads,
+    int kvHeads,
+    int headDim,
+    float scale,
+    long window) {
+
+  /**
+   * {@code x += attention(in)}.
+   *
+   * @param in {@code [tokens, hidden]}; may be x
+   * @param x {@code [tokens, hidden]}
+   * @param layer whose part of the cache is written and read
+   */
+  public void add(
+      Kernels kernels,
+      MemorySegment in,
+      MemorySegment x,
+      DecoderBatch batch,
+      KvCache cache,
+      int layer,
+      Workspace workspace) {
+    int tokens = batch.tokens().tokens();
+    long row = qkv.out();
+    long queries = output.in();
+    MemorySegment projected = workspace.floats(Buffer.QKV, tokens * row);
+    MemorySegment context = workspace.floats(Buffer.CONTEXT, tokens * queries);
+    qkv.forward(kernels, in, projected, tokens);
+    if (rotary.isPresent()) {
+      // Queries and keys lie side by side, head by head.
+      kernels.rope(
+          rotary.get(), projected, batch.tokens(), heads + kvHeads, row, headDim, workspace);
+    }
+    kernels.kvStore(projected, queries, row, batch, cache, layer, workspace);
+    kernels.pagedAttention(
+        projected, row, context, batch, cache, layer, heads, scale, window, workspace);
+    output.add(kernels, context, x, tokens);
+  }
+}
