@@ -1,6 +1,5 @@
 package dev.panaformer;
 
-import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.generate.Decoder;
@@ -8,11 +7,8 @@ import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.Prefix;
 import dev.panaformer.generate.Scheduler;
-import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.CausalModel;
-import dev.panaformer.nn.Weights;
 import dev.panaformer.tokenizer.Tokenizer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,8 +39,7 @@ import java.util.function.Function;
 public final class CausalLM implements AutoCloseable {
   private final String name;
   private final CausalModel model;
-  private final Kernels kernels;
-  private final NativeMemory memory;
+  private final ModelResources resources;
   private final Optional<Tokenizer> tokenizer;
   private final Scheduler scheduler;
   private final int contextLength;
@@ -54,15 +49,12 @@ public final class CausalLM implements AutoCloseable {
       String name,
       CausalModel model,
       Set<Integer> endTokens,
-      Kernels kernels,
-      NativeMemory memory,
-      Optional<Tokenizer> tokenizer,
+      ModelResources resources,
       CausalLMOptions options) {
     this.name = name;
     this.model = model;
-    this.kernels = kernels;
-    this.memory = memory;
-    this.tokenizer = tokenizer;
+    this.resources = resources;
+    this.tokenizer = resources.tokenizer();
     Decoder decoder = new PagedDecoder(model, options);
     this.contextLength = decoder.contextLength();
     Function<int[], String> decode = tokenizer.map(CausalLM::reader).orElse(null);
@@ -89,37 +81,20 @@ public final class CausalLM implements AutoCloseable {
   public static CausalLM load(Path path, CausalLMOptions options) {
     ModelFolder folder = ModelFolder.open(path);
     CausalConfig config = CausalConfig.of(folder.config());
-    Optional<Tokenizer> tokenizer =
-        hasTokenizer(folder.transformer())
-            ? Optional.of(Tokenizer.load(folder.transformer()))
-            : Optional.empty();
-    Kernels kernels = null;
-    NativeMemory memory = null;
-    try {
-      kernels = options.backend().open(options.threads());
-      memory = new NativeMemory();
-      try (Checkpoint checkpoint = folder.openWeights();
-          Weights weights = new Weights(checkpoint, kernels, memory, config.weightNames())) {
-        CausalModel model = CausalModel.load(weights, config);
-        return new CausalLM(
-            path.toString(),
-            model,
-            endTokens(folder.transformer(), config),
-            kernels,
-            memory,
-            tokenizer,
-            options);
-      }
-    } catch (Throwable e) {
-      if (memory != null) {
-        memory.close();
-      }
-      if (kernels != null) {
-        kernels.close();
-      }
-      tokenizer.ifPresent(Tokenizer::close);
-      throw e;
-    }
+    Optional<Path> tokenizerFolder =
+        Optional.of(folder.transformer()).filter(CausalLM::hasTokenizer);
+    return ModelResources.load(
+        options.backend(),
+        options.threads(),
+        tokenizerFolder,
+        resources ->
+            new CausalLM(
+                path.toString(),
+                resources.weights(
+                    folder, config.weightNames(), weights -> CausalModel.load(weights, config)),
+                endTokens(folder.transformer(), config),
+                resources,
+                options));
   }
 
   /** Those of generation_config.json, where there are some: of chat models it names more. */
@@ -276,16 +251,14 @@ public final class CausalLM implements AutoCloseable {
 
   /** What computes it, for people: backend, instruction set, threads. */
   public String description() {
-    return kernels.description();
+    return resources.kernels().description();
   }
 
   @Override
   public void close() {
     if (closed.compareAndSet(false, true)) {
       scheduler.close();
-      memory.close();
-      kernels.close();
-      tokenizer.ifPresent(Tokenizer::close);
+      resources.close();
     }
   }
 }

@@ -1,10 +1,8 @@
 package dev.panaformer;
 
 import dev.panaformer.ModelOptions.Truncation;
-import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.WorkspacePool;
@@ -15,8 +13,7 @@ import dev.panaformer.tokenizer.Encoding;
 import dev.panaformer.tokenizer.Tokenizer;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiFunction;
 import java.util.function.IntFunction;
@@ -29,27 +26,19 @@ final class LoadedModel<M extends BertTask> implements AutoCloseable {
   private final String name;
   private final ModelFolder folder;
   private final ModelOptions options;
+  private final ModelResources resources;
   private final Tokenizer tokenizer;
-  private final Kernels kernels;
-  private final NativeMemory memory;
   private final M task;
   private final int maxTokens;
   private final WorkspacePool workspaces;
   private final AtomicBoolean closed = new AtomicBoolean();
 
-  private LoadedModel(
-      ModelFolder folder,
-      ModelOptions options,
-      Tokenizer tokenizer,
-      Kernels kernels,
-      NativeMemory memory,
-      M task) {
+  private LoadedModel(ModelFolder folder, ModelOptions options, ModelResources resources, M task) {
     this.name = folder.path().toString();
     this.folder = folder;
     this.options = options;
-    this.tokenizer = tokenizer;
-    this.kernels = kernels;
-    this.memory = memory;
+    this.resources = resources;
+    this.tokenizer = resources.tokenizer().orElseThrow();
     this.task = task;
     this.maxTokens =
         Math.min(
@@ -66,51 +55,19 @@ final class LoadedModel<M extends BertTask> implements AutoCloseable {
       Path path, ModelOptions options, BiFunction<Weights, BertConfig, M> loader) {
     ModelFolder folder = ModelFolder.open(path);
     BertConfig config = BertConfig.of(folder.config());
-    // In a young JVM the tokenizer takes as long as all the rest: side by side they take half.
-    CompletableFuture<Tokenizer> tokenizer =
-        CompletableFuture.supplyAsync(
-            () -> Tokenizer.load(folder.transformer()),
-            task -> Thread.ofPlatform().daemon().name("tokenizer-loader").start(task));
-    Kernels kernels = null;
-    NativeMemory memory = null;
-    try {
-      kernels = options.backend().open(options.threads());
-      memory = new NativeMemory();
-      M task;
-      try (Checkpoint checkpoint = folder.openWeights();
-          Weights weights =
-              new Weights(checkpoint, kernels, memory, config.family().weightNames())) {
-        task = loader.apply(weights, config);
-      }
-      return new LoadedModel<>(folder, options, join(tokenizer), kernels, memory, task);
-    } catch (Throwable e) {
-      if (memory != null) {
-        memory.close();
-      }
-      if (kernels != null) {
-        kernels.close();
-      }
-      Tokenizer loaded = tokenizer.exceptionally(failure -> null).join();
-      if (loaded != null) {
-        loaded.close();
-      }
-      throw e;
-    }
-  }
-
-  /** What the other thread made, or threw. */
-  private static Tokenizer join(CompletableFuture<Tokenizer> tokenizer) {
-    try {
-      return tokenizer.join();
-    } catch (CompletionException e) {
-      if (e.getCause() instanceof RuntimeException failure) {
-        throw failure;
-      }
-      if (e.getCause() instanceof Error error) {
-        throw error;
-      }
-      throw e;
-    }
+    return ModelResources.load(
+        options.backend(),
+        options.threads(),
+        Optional.of(folder.transformer()),
+        resources ->
+            new LoadedModel<>(
+                folder,
+                options,
+                resources,
+                resources.weights(
+                    folder,
+                    config.family().weightNames(),
+                    weights -> loader.apply(weights, config))));
   }
 
   /** The folder, for messages. */
@@ -131,7 +88,7 @@ final class LoadedModel<M extends BertTask> implements AutoCloseable {
   }
 
   Kernels kernels() {
-    return kernels;
+    return resources.kernels();
   }
 
   Tokenizer tokenizer() {
@@ -228,9 +185,7 @@ final class LoadedModel<M extends BertTask> implements AutoCloseable {
   public void close() {
     if (closed.compareAndSet(false, true)) {
       workspaces.close();
-      memory.close();
-      kernels.close();
-      tokenizer.close();
+      resources.close();
     }
   }
 }
