@@ -17,7 +17,7 @@
  * and none at the start of a page; so several panels are read side by side, each fetched a little ahead of its use,
  * beyond its end into the panel that takes its place. Even where the sums of all panels exceed the registers there is
  * time to spill them. Measured there against the fastest way to read the same memory (bench/decode_bench.c), on one and
- * two threads: one row 77-82 -> 94-98 %, two 73-78 -> 94-98 %, four 69-74 -> 88-91 %, eight 60-63 -> 90-94 %; small
+ * two threads: one row 77-82 -> 94-98 %, two 73-78 -> 94-98 %, four 69-74 -> 89-94 %, eight 60-63 -> 90-94 %; small
  * pages take a tenth of the bandwidth from both sides. With AVX2, one row 79 -> 94 %, four 67 -> 94 %, eight 55 -> 70
  * %. Tried and lost: all fetches of a step at once, fetches of y, into the second-level cache alone, or a block of one
  * panel after another's.
@@ -48,7 +48,7 @@
 #define FEW_ROWS 8
 /* Panels that are then read side by side at most, and how many floats ahead of its use each of them is fetched. */
 #define STREAMS 4
-#define AHEAD(rows) ((rows) <= 2 ? 128 : 640)
+#define AHEAD(rows) ((rows) <= 2 ? 128 : (rows) <= 4 && VF_REGISTERS == 32 ? 192 : 640)
 
 /* Floats of a cache line, and input features between two looks at what to fetch. */
 #define LINE 16
