@@ -16,6 +16,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Named;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -135,6 +136,65 @@ class DecoderKernelsTest {
       }
       assertEquals(16, cache.freeBlocks());
     }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void whatDoesNotFitTheCacheIsRefusedBeforeItIsTouched(Supplier<Kernels> supplier) {
+    try (Kernels kernels = supplier.get();
+        KvCache cache = new KvCache(2, KV_HEADS, HEAD_DIM, 4, 5);
+        KvCache.Sequence sequence = cache.open();
+        DecoderBatch batch = new DecoderBatch()) {
+      batch.add(sequence, new int[3], 0, 3);
+      MemorySegment qkv = floats(3L * ROW);
+      MemorySegment y = floats(3L * CONTEXT_ROW);
+      MemorySegment shortRows = qkv.asSlice(0, 3L * ROW * Float.BYTES - 4);
+      MemorySegment shortY = y.asSlice(0, 3L * CONTEXT_ROW * Float.BYTES - 4);
+      long keys = HEADS * HEAD_DIM;
+      float[] cached = cache.layer(1).toArray(JAVA_FLOAT);
+      assertRefused(
+          "kvStore: x", () -> kernels.kvStore(shortRows, keys, ROW, batch, cache, 1, workspace));
+      assertRefused(
+          "kvStore: rows of",
+          () -> kernels.kvStore(qkv, keys, ROW - 1, batch, cache, 1, workspace));
+      assertRefused(
+          "kvStore: keys begin at -1",
+          () -> kernels.kvStore(qkv, -1, ROW, batch, cache, 1, workspace));
+      assertThrows(
+          IndexOutOfBoundsException.class,
+          () -> kernels.kvStore(qkv, keys, ROW, batch, cache, 2, workspace));
+      assertArrayEquals(cached, cache.layer(1).toArray(JAVA_FLOAT));
+
+      float[] before = y.toArray(JAVA_FLOAT);
+      assertRefused(
+          "pagedAttention: y", () -> attend(kernels, qkv, ROW, shortY, batch, cache, HEADS, 0));
+      assertRefused(
+          "pagedAttention: rows of",
+          () -> attend(kernels, qkv, CONTEXT_ROW - 1, y, batch, cache, HEADS, 0));
+      assertRefused(
+          "2 kvHeads do not divide 5 heads",
+          () -> attend(kernels, qkv, ROW, y, batch, cache, 5, 0));
+      assertRefused("window", () -> attend(kernels, qkv, ROW, y, batch, cache, HEADS, -1));
+      assertRefused("overlaps", () -> attend(kernels, qkv, ROW, qkv, batch, cache, HEADS, 0));
+      assertArrayEquals(before, y.toArray(JAVA_FLOAT));
+    }
+  }
+
+  private void attend(
+      Kernels kernels,
+      MemorySegment q,
+      long stride,
+      MemorySegment y,
+      DecoderBatch batch,
+      KvCache cache,
+      long heads,
+      long window) {
+    kernels.pagedAttention(q, stride, y, batch, cache, 1, heads, 0.2f, window, workspace);
+  }
+
+  private static void assertRefused(String expected, Executable call) {
+    String message = assertThrows(IllegalArgumentException.class, call).getMessage();
+    assertTrue(message.contains(expected), message);
   }
 
   @ParameterizedTest

@@ -5,9 +5,17 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 class KvCacheTest {
   private static final int BLOCKS = 6;
@@ -54,6 +62,64 @@ class KvCacheTest {
     assertThrows(IllegalArgumentException.class, () -> sequence.truncate(6));
     sequence.close();
     sequence.close();
+  }
+
+  @Test
+  @Timeout(60)
+  void threadsShareTheBlocksAndNotWhatIsInThem() throws Exception {
+    try (KvCache shared = new KvCache(2, 1, 1, 64, BLOCK_TOKENS);
+        ExecutorService threads = Executors.newFixedThreadPool(4)) {
+      List<Future<Integer>> forks = new ArrayList<>();
+      for (int thread = 0; thread < 4; thread++) {
+        int first = thread << 20;
+        forks.add(threads.submit(() -> fillAndFork(shared, first)));
+      }
+      for (Future<Integer> count : forks) {
+        assertTrue(count.get() > 0);
+      }
+      assertEquals(64, shared.freeBlocks());
+    }
+  }
+
+  /** Writes texts of its own, and checks that they and their forks keep what they were given. */
+  private static int fillAndFork(KvCache cache, int first) {
+    Random random = new Random(first);
+    int forks = 0;
+    for (int round = 0; round < 2000; round++) {
+      int mark = first + round;
+      try (KvCache.Sequence text = cache.open()) {
+        int length = 1 + random.nextInt(40);
+        fill(cache, text, length, mark);
+        try (KvCache.Sequence fork = text.fork()) {
+          int cut = 1 + random.nextInt(length);
+          fork.truncate(cut);
+          fill(cache, fork, 1 + random.nextInt(8), -mark);
+          assertMarked(cache, fork, 0, cut, mark);
+          assertMarked(cache, fork, cut, fork.length(), -mark);
+          forks++;
+        }
+        assertMarked(cache, text, 0, length, mark);
+      } catch (CacheExhaustedException e) {
+        // The other threads have the blocks now.
+        Thread.onSpinWait();
+      }
+    }
+    return forks;
+  }
+
+  private static void fill(KvCache cache, KvCache.Sequence text, int tokens, int mark) {
+    int from = text.length();
+    append(text, tokens);
+    for (int i = from; i < from + tokens; i++) {
+      cache.layer(1).setAtIndex(JAVA_FLOAT, offset(text, i), mark);
+    }
+  }
+
+  private static void assertMarked(
+      KvCache cache, KvCache.Sequence text, int from, int to, int mark) {
+    for (int i = from; i < to; i++) {
+      assertEquals(mark, cache.layer(1).getAtIndex(JAVA_FLOAT, offset(text, i)));
+    }
   }
 
   @Test
