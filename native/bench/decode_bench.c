@@ -1,10 +1,10 @@
 /*
  * What a step of decoding is made of, and the share of the read bandwidth that it reaches: packed linears of one to
- * eight rows in the shapes of GPT-2 small, the head with its choice of tokens, and attention over a paged cache. Every
- * figure is the median of rounds, each measured next to the probe on the same memory, of which no call finds anything in
- * a cache: copies add up to half a gigabyte.
+ * eight rows in the shapes of GPT-2 small, the head with its choice of tokens, attention over a paged cache, and the
+ * whole of it. Every figure is the median of rounds, each measured next to the probe on the same memory, of which no
+ * call finds anything in a cache: copies add up to half a gigabyte.
  *
- *   decode_bench [threads [linear|head|attention]]
+ *   decode_bench [threads [linear|head|attention|step]]
  */
 #include <math.h>
 #include <stdio.h>
@@ -162,6 +162,140 @@ static void bench_attention(const bench *b, int64_t sequences, int32_t keys, int
   free(lengths);
 }
 
+/* ---- A whole step ---------------------------------------------------------------------------------------------- */
+
+enum { LAYERS = 12, HIDDEN = 768, INTERMEDIATE = 4 * HIDDEN, HEADS = 12, VOCAB = 50257, STEP_KEYS = 128 };
+
+/* Where the packed weights of GPT-2 small lie in the arena, in the order in which a step reads them. */
+typedef struct {
+  pf_engine *engine;
+  int64_t rows;
+  int64_t qkv[LAYERS], output[LAYERS], up[LAYERS], down[LAYERS], head, bytes;
+  float *norm, *x, *normed, *qkv_rows, *context;
+  pf_kv_store_params store;
+  pf_paged_attention_params attention;
+  pf_ffn_params ffn;
+  pf_linear_top_k_params best;
+} step_bench;
+
+static int64_t pack_next(const bench *b, step_bench *s, const float *weight, int64_t n, int64_t k) {
+  int64_t bytes;
+  const int64_t at = s->bytes;
+  pf_linear_packed_size(b->engine, n, k, &bytes);
+  pf_linear_pack(b->engine, weight, b->arena + at, n, k);
+  s->bytes += (bytes + PF_ALIGNMENT - 1) / PF_ALIGNMENT * PF_ALIGNMENT;
+  return at;
+}
+
+static void run_step(void *context, const void *arena) {
+  step_bench *s = context;
+  const char *weights = arena;
+  for (int i = 0; i < LAYERS; i++) {
+    pf_layer_norm(s->engine, s->x, NULL, s->norm, s->norm, s->normed, s->rows, HIDDEN, 1e-5f);
+    pf_linear(s->engine, s->normed, weights + s->qkv[i], NULL, NULL, s->qkv_rows, s->rows, 3 * HIDDEN, HIDDEN,
+              PF_ACTIVATION_NONE);
+    pf_kv_store(s->engine, &s->store);
+    pf_paged_attention(s->engine, &s->attention);
+    pf_linear(s->engine, s->context, weights + s->output[i], NULL, s->x, s->x, s->rows, HIDDEN, HIDDEN,
+              PF_ACTIVATION_NONE);
+    pf_layer_norm(s->engine, s->x, NULL, s->norm, s->norm, s->normed, s->rows, HIDDEN, 1e-5f);
+    s->ffn.up = weights + s->up[i];
+    s->ffn.down = weights + s->down[i];
+    pf_ffn(s->engine, &s->ffn);
+  }
+  pf_layer_norm(s->engine, s->x, NULL, s->norm, s->norm, s->normed, s->rows, HIDDEN, 1e-5f);
+  s->best.packed = weights + s->head;
+  pf_linear_top_k(s->engine, &s->best);
+}
+
+/* One token of each of `rows` texts of STEP_KEYS tokens: all that a step computes but its embeddings. */
+static void bench_step(const bench *b, int64_t rows) {
+  const int64_t block_tokens = 32, sequence_blocks = STEP_KEYS / block_tokens, blocks = rows * sequence_blocks;
+  const int64_t head_dim = HIDDEN / HEADS;
+  step_bench s = {.engine = b->engine, .rows = rows};
+  float *weight = tensor((int64_t)VOCAB * HIDDEN), *cache = tensor(blocks * block_tokens * 2 * HIDDEN);
+  for (int i = 0; i < LAYERS; i++) {
+    s.qkv[i] = pack_next(b, &s, weight, 3 * HIDDEN, HIDDEN);
+    s.output[i] = pack_next(b, &s, weight, HIDDEN, HIDDEN);
+    s.up[i] = pack_next(b, &s, weight, INTERMEDIATE, HIDDEN);
+    s.down[i] = pack_next(b, &s, weight, HIDDEN, INTERMEDIATE);
+  }
+  s.head = pack_next(b, &s, weight, VOCAB, HIDDEN);
+  free(weight);
+  int32_t *lengths = (int32_t *)tensor(rows + 1), *keys = (int32_t *)tensor(rows), *slots = (int32_t *)tensor(rows);
+  int32_t *tables = (int32_t *)tensor(blocks);
+  for (int64_t i = 0; i <= rows; i++) lengths[i] = (int32_t)i;
+  for (int64_t i = 0; i < blocks; i++) tables[i] = (int32_t)i;
+  for (int64_t i = 0; i < rows; i++) {
+    keys[i] = STEP_KEYS;
+    slots[i] = (int32_t)((i + 1) * STEP_KEYS - 1);
+  }
+  s.norm = tensor(HIDDEN);
+  s.x = tensor(rows * HIDDEN);
+  s.normed = tensor(rows * HIDDEN);
+  s.qkv_rows = tensor(rows * 3 * HIDDEN);
+  s.context = tensor(rows * HIDDEN);
+  s.store = (pf_kv_store_params){.k = s.qkv_rows + HIDDEN,
+                                 .v = s.qkv_rows + 2 * HIDDEN,
+                                 .cache = cache,
+                                 .slots = slots,
+                                 .kv_token_stride = 3 * HIDDEN,
+                                 .kv_head_stride = head_dim,
+                                 .tokens = rows,
+                                 .blocks = blocks,
+                                 .block_tokens = block_tokens,
+                                 .kv_heads = HEADS,
+                                 .head_dim = head_dim};
+  s.attention = (pf_paged_attention_params){.q = s.qkv_rows,
+                                            .cache = cache,
+                                            .y = s.context,
+                                            .cu_seqlens_q = lengths,
+                                            .kv_lengths = keys,
+                                            .block_tables = tables,
+                                            .q_token_stride = 3 * HIDDEN,
+                                            .q_head_stride = head_dim,
+                                            .y_token_stride = HIDDEN,
+                                            .y_head_stride = head_dim,
+                                            .block_table_stride = sequence_blocks,
+                                            .q_tokens = rows,
+                                            .sequences = rows,
+                                            .heads = HEADS,
+                                            .kv_heads = HEADS,
+                                            .head_dim = head_dim,
+                                            .blocks = blocks,
+                                            .block_tokens = block_tokens,
+                                            .scale = 1.0f / sqrtf((float)head_dim)};
+  pf_paged_attention_workspace_size(b->engine, head_dim, &s.attention.workspace_bytes);
+  s.attention.workspace = tensor(s.attention.workspace_bytes / 4 + 1);
+  s.ffn = (pf_ffn_params){.x = s.normed,
+                          .residual = s.x,
+                          .y = s.x,
+                          .tokens = rows,
+                          .hidden = HIDDEN,
+                          .intermediate = INTERMEDIATE,
+                          .activation = PF_ACTIVATION_GELU_TANH};
+  pf_ffn_workspace_size(b->engine, rows, INTERMEDIATE, &s.ffn.workspace_bytes);
+  s.ffn.workspace = tensor(s.ffn.workspace_bytes / 4 + 1);
+  s.best = (pf_linear_top_k_params){.x = s.normed,
+                                    .values = tensor(rows),
+                                    .ids = (int32_t *)tensor(rows),
+                                    .log_sum_exp = tensor(rows),
+                                    .tokens = rows,
+                                    .vocab = VOCAB,
+                                    .hidden = HIDDEN,
+                                    .count = 1};
+  pf_linear_top_k_workspace_size(b->engine, rows, VOCAB, 1, &s.best.workspace_bytes);
+  s.best.workspace = tensor(s.best.workspace_bytes / 4 + 1);
+  char name[64];
+  snprintf(name, sizeof name, "step       rows %ld  GPT-2 small", (long)rows);
+  measure(b, name, s.bytes, run_step, &s);
+  void *owned[] = {cache,     lengths,   keys,       slots,           tables,
+                   s.norm,    s.x,       s.normed,   s.qkv_rows,      s.context,
+                   s.attention.workspace, s.ffn.workspace, s.best.values, s.best.ids, s.best.log_sum_exp,
+                   s.best.workspace};
+  for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
+}
+
 int main(int argc, char **argv) {
   const int threads = argc > 1 ? atoi(argv[1]) : 1;
   const char *only = argc > 2 ? argv[2] : "";
@@ -191,6 +325,9 @@ int main(int argc, char **argv) {
       for (int32_t keys = 128; keys <= 8192; keys *= 8) bench_attention(&b, sequences, keys, 12, 12, 64);
       bench_attention(&b, sequences, 8192, 9, 3, 64);
     }
+  }
+  if (!*only || strcmp(only, "step") == 0) {
+    for (int64_t rows = 1; rows <= 8; rows *= 2) bench_step(&b, rows);
   }
   free(b.arena);
   pf_engine_destroy(engine);

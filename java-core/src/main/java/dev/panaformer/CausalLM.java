@@ -7,6 +7,7 @@ import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.Prefix;
 import dev.panaformer.generate.Scheduler;
+import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.CausalModel;
 import dev.panaformer.tokenizer.Tokenizer;
@@ -86,6 +87,8 @@ public final class CausalLM implements AutoCloseable {
     return ModelResources.load(
         options.backend(),
         options.threads(),
+        // Each step reads all weights in order; encoders gain nothing and would load more slowly.
+        NativeMemory.onHugePages(),
         tokenizerFolder,
         resources ->
             new CausalLM(

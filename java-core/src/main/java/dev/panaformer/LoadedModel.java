@@ -3,6 +3,7 @@ package dev.panaformer;
 import dev.panaformer.ModelOptions.Truncation;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.WorkspacePool;
@@ -58,6 +59,7 @@ final class LoadedModel<M extends BertTask> implements AutoCloseable {
     return ModelResources.load(
         options.backend(),
         options.threads(),
+        new NativeMemory(),
         Optional.of(folder.transformer()),
         resources ->
             new LoadedModel<>(

@@ -21,11 +21,13 @@ import java.util.function.Function;
  */
 final class ModelResources implements AutoCloseable {
   private final Kernels kernels;
-  private final NativeMemory memory = new NativeMemory();
+  private final NativeMemory memory;
   private final Optional<CompletableFuture<Tokenizer>> tokenizer;
 
-  private ModelResources(Kernels kernels, Optional<CompletableFuture<Tokenizer>> tokenizer) {
+  private ModelResources(
+      Kernels kernels, NativeMemory memory, Optional<CompletableFuture<Tokenizer>> tokenizer) {
     this.kernels = kernels;
+    this.memory = memory;
     this.tokenizer = tokenizer;
   }
 
@@ -38,16 +40,22 @@ final class ModelResources implements AutoCloseable {
    * Opens resources and makes a model with them, which owns them from then on; nothing stays open
    * or allocated if that fails.
    *
+   * @param memory where the weights go
    * @param tokenizerFolder where a tokenizer is to be read, if one is
    */
   static <T> T load(
-      Backend backend, int threads, Optional<Path> tokenizerFolder, Loader<T> loader) {
+      Backend backend,
+      int threads,
+      NativeMemory memory,
+      Optional<Path> tokenizerFolder,
+      Loader<T> loader) {
     Optional<CompletableFuture<Tokenizer>> tokenizer =
         tokenizerFolder.map(ModelResources::readTokenizer);
     ModelResources resources;
     try {
-      resources = new ModelResources(backend.open(threads), tokenizer);
+      resources = new ModelResources(backend.open(threads), memory, tokenizer);
     } catch (Throwable e) {
+      memory.close();
       close(tokenizer);
       throw e;
     }

@@ -14,7 +14,7 @@ import java.util.Arrays;
  * memory; no sequence may be in use.
  */
 public final class KvCache implements AutoCloseable {
-  private final NativeMemory memory = new NativeMemory();
+  private final NativeMemory memory = NativeMemory.onHugePages();
   private final MemorySegment[] layers;
   private final int kvHeads;
   private final int headDim;

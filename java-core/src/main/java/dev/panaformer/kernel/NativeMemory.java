@@ -3,6 +3,9 @@ package dev.panaformer.kernel;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 
 /**
  * Memory outside the heap that is freed as one: a model's weights, a workspace's buffers.
@@ -18,19 +21,69 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
   /** Bytes to which every segment is aligned: a cache line, and what packed weights ask for. */
   public static final long ALIGNMENT = 64;
 
+  /** What is mapped at a time, so that tensors lie side by side and few pages are not full. */
+  private static final long MAPPING_BYTES = 64L << 20;
+
   private final Arena arena = Arena.ofShared();
+  private final Optional<HugePages> pages;
+
+  // Guarded by this.
+  private final List<HugePages.Mapping> mappings = new ArrayList<>();
+  private long used;
+  private long mapped;
+
+  /** Memory as {@code malloc} gives it, for what is small or short-lived. */
+  public NativeMemory() {
+    this(Optional.empty());
+  }
+
+  private NativeMemory(Optional<HugePages> pages) {
+    this.pages = pages;
+  }
+
+  /** Memory on huge pages where there are such, for what is large and stays: weights, caches. */
+  public static NativeMemory onHugePages() {
+    return new NativeMemory(HugePages.instance());
+  }
 
   /** Zeroed memory, aligned to {@link #ALIGNMENT} or more. */
   @Override
   @SuppressWarnings("restricted")
   public MemorySegment allocate(long byteSize, long byteAlignment) {
-    MemorySegment segment = arena.allocate(byteSize, Math.max(byteAlignment, ALIGNMENT));
+    long alignment = Math.max(byteAlignment, ALIGNMENT);
+    if (pages.isPresent() && alignment <= HugePages.BYTES) {
+      return allocate(pages.get(), byteSize, alignment);
+    }
+    MemorySegment segment = arena.allocate(byteSize, alignment);
     return MemorySegment.ofAddress(segment.address()).reinterpret(byteSize);
+  }
+
+  private synchronized MemorySegment allocate(HugePages huge, long bytes, long alignment) {
+    if (bytes < 0) {
+      throw new IllegalArgumentException("memory of " + bytes + " bytes");
+    }
+    if (!arena.scope().isAlive()) {
+      throw new IllegalStateException("Already closed");
+    }
+    long offset = roundUp(used, alignment);
+    if (bytes > mapped - offset) {
+      mapped = Math.max(MAPPING_BYTES, roundUp(bytes, HugePages.BYTES));
+      mappings.add(huge.map(mapped));
+      offset = 0;
+    }
+    used = offset + bytes;
+    return mappings.getLast().segment(offset, bytes);
+  }
+
+  private static long roundUp(long value, long multiple) {
+    return Math.ceilDiv(value, multiple) * multiple;
   }
 
   /** Frees everything. No segment may be in use. */
   @Override
-  public void close() {
+  public synchronized void close() {
     arena.close();
+    mappings.forEach(mapping -> pages.orElseThrow().unmap(mapping));
+    mappings.clear();
   }
 }
