@@ -14,6 +14,7 @@ typedef struct pf_kernels {
   pf_isa isa;
   int32_t vector_width; /* floats */
 
+  void (*destroy)(pf_engine *);
   pf_status (*embedding)(pf_engine *, const pf_embedding_params *);
   pf_status (*linear_packed_size)(int64_t n, int64_t k, int64_t *bytes);
   pf_status (*linear_pack)(pf_engine *, const float *weight, void *packed, int64_t n, int64_t k);

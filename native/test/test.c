@@ -18,7 +18,7 @@
 const int64_t odd_sizes[] = {1, 7, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 65, 95, 96, 97, 197, 300};
 const int odd_size_count = COUNT(odd_sizes);
 
-static const char *const isa_names[] = {"auto", "portable", "avx2", "avx512", "neon"};
+static const char *const isa_names[] = {"auto", "portable", "avx2", "avx512", "neon", "cuda"};
 
 static struct {
   const char *test_name;
@@ -208,7 +208,7 @@ int run_tests(const test *tests, int count) {
   const char *forced = getenv("PANAFORMER_ISA");
   long failures = 0;
   int ran = 0;
-  for (pf_isa isa = PF_ISA_PORTABLE; isa <= PF_ISA_NEON; isa++) {
+  for (pf_isa isa = PF_ISA_PORTABLE; isa <= PF_ISA_CUDA; isa++) {
     if (forced && *forced && strcmp(forced, isa_names[isa]) != 0) continue;
     if (!pf_cpu_supports(isa)) continue;
     state.forced = forced && *forced;

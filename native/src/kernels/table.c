@@ -4,6 +4,7 @@
 const pf_kernels PF_KERNEL(kernels) = {
     .isa = PF_ISA,
     .vector_width = VF_WIDTH,
+    .destroy = pf_cpu_engine_destroy,
     .embedding = PF_KERNEL(embedding),
     .linear_packed_size = PF_KERNEL(linear_packed_size),
     .linear_pack = PF_KERNEL(linear_pack),
