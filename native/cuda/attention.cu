@@ -74,7 +74,7 @@ __device__ __forceinline__ void merge_moments(float &max, float &sum, float span
 __device__ __forceinline__ int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* `features` of a lane: head_dim is at most features * WARP_LANES. */
-template <int features> __global__ void __launch_bounds__(THREADS) attend(problem p) {
+template <int features> __global__ void __launch_bounds__(THREADS, 2) attend(problem p) {
   constexpr int ROWS = rows_of(features), WARP_ROWS = ROWS / WARPS, WIDTH = features * WARP_LANES;
   SHARED(float, qs, ROWS *WIDTH);         /* [ROWS][WIDTH], scaled */
   SHARED(float, kv, KEYS *(WIDTH + 1));   /* [KEYS][WIDTH + 1]: keys, then values */
@@ -118,15 +118,15 @@ template <int features> __global__ void __launch_bounds__(THREADS) attend(proble
     }
     qs[i] = q;
   }
-  int64_t row_begin[WARP_ROWS], row_end[WARP_ROWS];
+  int row_begin[WARP_ROWS], row_end[WARP_ROWS];
   const float *bias[WARP_ROWS];
 #pragma unroll
   for (int i = 0; i < WARP_ROWS; i++) {
     const int64_t row = first_row + warp * WARP_ROWS + i, token = row / group, head = kv_head * group + row % group;
     const bool there = warp * WARP_ROWS + i < rows;
     const int64_t position = token + kv_length - q_length;
-    row_end[i] = !there ? 0 : p.causal ? smaller(kv_length, position + 1) : kv_length;
-    row_begin[i] = p.window ? position - p.window + 1 : 0;
+    row_end[i] = static_cast<int>(!there ? 0 : p.causal ? smaller(kv_length, position + 1) : kv_length);
+    row_begin[i] = static_cast<int>(p.window && position >= p.window ? position - p.window + 1 : 0);
     bias[i] = p.bias && there ? p.bias + s * p.bias_sequence_stride + head * p.bias_head_stride +
                                     token * p.bias_query_stride
                               : nullptr;
@@ -187,7 +187,7 @@ template <int features> __global__ void __launch_bounds__(THREADS) attend(proble
 #pragma unroll
     for (int i = 0; i < WARP_ROWS; i++) {
       const int from = static_cast<int>(row_begin[i] > first ? smaller(row_begin[i] - first, KEYS) : 0);
-      const int to = static_cast<int>(row_end[i] < first ? 0 : smaller(row_end[i] - first, KEYS));
+      const int to = static_cast<int>(smaller(row_end[i] - first, KEYS));
       for (int j = from; j < to; j++) {
         const float weight = weights[(warp * WARP_ROWS + i) * KEYS + j];
 #pragma unroll

@@ -156,7 +156,7 @@ pf_status check_layer(const cuda_call &call, const void *packed, int64_t n, int6
 }
 
 /* Intermediate values of a feed-forward network: enough rows to fill any GPU, and bounded. */
-constexpr int64_t INTERMEDIATE_BYTES = 64 << 20;
+constexpr int64_t INTERMEDIATE_BYTES = 32 << 20;
 
 int64_t intermediate_rows(int64_t tokens, int64_t intermediate) {
   const int64_t rows = INTERMEDIATE_BYTES / static_cast<int64_t>(sizeof(float)) / intermediate;

@@ -25,7 +25,7 @@ static struct {
   char case_name[256];
   pf_isa isa;
   int forced; /* by PANAFORMER_ISA */
-  pf_engine *engines[MOST_THREADS];
+  pf_engine *engines[MOST_ENGINES];
   long failures, checks, cases, drawn;
   double worst; /* error as a fraction of its bound */
   uint64_t random;
@@ -190,7 +190,7 @@ static long run_on(pf_isa isa, const test *tests, int count) {
     printf("\n");
     failures += state.failures;
   }
-  for (int i = 0; i < MOST_THREADS; i++) {
+  for (int i = 0; i < MOST_ENGINES; i++) {
     pf_engine_destroy(state.engines[i]);
     state.engines[i] = NULL;
   }
