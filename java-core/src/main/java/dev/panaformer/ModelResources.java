@@ -36,16 +36,28 @@ final class ModelResources implements AutoCloseable {
     T load(ModelResources resources);
   }
 
+  /** On the first device, should there be a choice. */
+  static <T> T load(
+      Backend backend,
+      int threads,
+      NativeMemory memory,
+      Optional<Path> tokenizerFolder,
+      Loader<T> loader) {
+    return load(backend, threads, 0, memory, tokenizerFolder, loader);
+  }
+
   /**
    * Opens resources and makes a model with them, which owns them from then on; nothing stays open
    * or allocated if that fails.
    *
-   * @param memory where the weights go
+   * @param device which of several
+   * @param memory where the weights go, unless the kernels have memory of their own
    * @param tokenizerFolder where a tokenizer is to be read, if one is
    */
   static <T> T load(
       Backend backend,
       int threads,
+      int device,
       NativeMemory memory,
       Optional<Path> tokenizerFolder,
       Loader<T> loader) {
@@ -53,7 +65,8 @@ final class ModelResources implements AutoCloseable {
         tokenizerFolder.map(ModelResources::readTokenizer);
     ModelResources resources;
     try {
-      resources = new ModelResources(backend.open(threads), memory, tokenizer);
+      Kernels kernels = backend.open(threads, device);
+      resources = new ModelResources(kernels, kernels.memory(memory), tokenizer);
     } catch (Throwable e) {
       memory.close();
       close(tokenizer);

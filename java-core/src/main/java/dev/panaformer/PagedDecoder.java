@@ -24,7 +24,7 @@ final class PagedDecoder implements Decoder {
   private final CausalModel model;
   private final KvCache cache;
   private final int contextLength;
-  private final Workspace workspace = new Workspace();
+  private final Workspace workspace;
   private final DecoderBatch batch = new DecoderBatch();
   private final GrowableBuffer inverseTemperatures = new GrowableBuffer();
   private final GrowableBuffer values = new GrowableBuffer();
@@ -37,7 +37,14 @@ final class PagedDecoder implements Decoder {
     this.model = model;
     int blocks = Math.ceilDiv(cacheTokens(c, options), options.blockTokens());
     this.cache =
-        new KvCache(c.numLayers(), c.kvHeads(), c.headDim(), blocks, options.blockTokens());
+        new KvCache(
+            c.numLayers(),
+            c.kvHeads(),
+            c.headDim(),
+            blocks,
+            options.blockTokens(),
+            model.kernels());
+    this.workspace = new Workspace(model.kernels());
     this.contextLength = (int) Math.min(c.contextLength(), (long) blocks * options.blockTokens());
   }
 
@@ -117,11 +124,10 @@ final class PagedDecoder implements Decoder {
   }
 
   private MemorySegment gather(int[] rows, int count) {
-    long rowBytes = (long) model.config().hiddenSize() * Float.BYTES;
-    MemorySegment gathered =
-        workspace.floats(Buffer.POOLED, (long) count * model.config().hiddenSize());
+    long hidden = model.config().hiddenSize();
+    MemorySegment gathered = workspace.floats(Buffer.POOLED, count * hidden);
     for (int i = 0; i < count; i++) {
-      MemorySegment.copy(hiddenStates, rows[i] * rowBytes, gathered, i * rowBytes, rowBytes);
+      model.kernels().copy(hiddenStates, rows[i] * hidden, gathered, i * hidden, hidden);
     }
     return gathered;
   }
@@ -139,7 +145,7 @@ final class PagedDecoder implements Decoder {
             logits,
             count,
             Activation.NONE);
-    return logits;
+    return model.kernels().onHost(logits, (long) count * vocabulary(), workspace);
   }
 
   @Override

@@ -22,13 +22,14 @@ import java.util.Locale;
  * The only class that calls the bindings; every argument has been checked against its segment when
  * it does.
  */
-public final class NativeKernels implements Kernels {
+public sealed class NativeKernels implements Kernels permits CudaKernels {
   private final MemorySegment engine;
   private final Isa isa;
   private final int threads;
   private volatile boolean closed;
 
-  private NativeKernels(MemorySegment engine) {
+  /** Takes an engine over, whichever library made it. */
+  NativeKernels(MemorySegment engine) {
     this.engine = engine;
     this.isa = Isa.values()[pf_engine_isa(engine)];
     this.threads = pf_engine_threads(engine);
@@ -107,7 +108,7 @@ public final class NativeKernels implements Kernels {
       check("pack", pf_linear_packed_size(engine(), out, in, bytes));
       packed = allocator.allocate(bytes.get(JAVA_LONG, 0), PF_ALIGNMENT());
     }
-    check("pack", pf_linear_pack(engine(), weight, packed, out, in));
+    check("pack", pf_linear_pack(engine(), at(weight), at(packed), out, in));
     return new PackedWeight(name, packed, out, in);
   }
 
@@ -115,6 +116,7 @@ public final class NativeKernels implements Kernels {
   public void embedding(
       EmbeddingTables tables, TokenBatch batch, MemorySegment y, Workspace workspace) {
     Arguments.embedding(tables, batch, y);
+    requireReachable("embedding", "y", y);
     MemorySegment params = workspace.parameters();
     pf_embedding_params.word_table(params, tables.word());
     pf_embedding_params.position_table(
@@ -150,14 +152,15 @@ public final class NativeKernels implements Kernels {
       long tokens,
       Activation activation) {
     Arguments.linear(x, weight, bias, residual, y, tokens);
+    requireReachable("linear", "y", y);
     int status =
         pf_linear(
             engine(),
-            x,
-            weight.segment(),
-            bias,
-            residual,
-            y,
+            at(x),
+            at(weight.segment()),
+            at(bias),
+            at(residual),
+            at(y),
             tokens,
             weight.out(),
             weight.in(),
@@ -178,6 +181,7 @@ public final class NativeKernels implements Kernels {
       long tokens,
       Workspace workspace) {
     Arguments.feedForward(x, up, upBias, down, downBias, residual, y, tokens);
+    requireReachable("feedForward", "y", y);
     MemorySegment params = workspace.parameters();
     check("feedForward", pf_ffn_workspace_size(engine(), tokens, up.out(), params));
     long scratchBytes = params.get(JAVA_LONG, 0);
@@ -212,6 +216,7 @@ public final class NativeKernels implements Kernels {
       long tokens,
       Workspace workspace) {
     Arguments.gatedFeedForward(x, gate, up, down, residual, y, tokens);
+    requireReachable("gatedFeedForward", "y", y);
     MemorySegment params = workspace.parameters();
     check("gatedFeedForward", pf_ffn_workspace_size(engine(), tokens, up.out(), params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
@@ -243,6 +248,7 @@ public final class NativeKernels implements Kernels {
       long headStride,
       Workspace workspace) {
     Arguments.rope(tables, x, batch, heads, tokenStride, headStride);
+    requireReachable("rope", "x", x);
     MemorySegment params = workspace.parameters();
     pf_rope_params.x(params, x);
     pf_rope_params.cos(params, tables.cos());
@@ -296,6 +302,7 @@ public final class NativeKernels implements Kernels {
       long window,
       Workspace workspace) {
     Arguments.pagedAttention(q, tokenStride, y, batch, cache, heads, window);
+    requireReachable("pagedAttention", "y", y);
     MemorySegment params = workspace.parameters();
     check("pagedAttention", pf_paged_attention_workspace_size(engine(), cache.headDim(), params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
@@ -338,7 +345,15 @@ public final class NativeKernels implements Kernels {
     check(
         "topK",
         pf_top_k(
-            engine(), logits, inverseTemperatures, values, ids, logSumExp, rows, columns, count));
+            engine(),
+            at(logits),
+            inverseTemperatures,
+            values,
+            ids,
+            logSumExp,
+            rows,
+            columns,
+            count));
   }
 
   @Override
@@ -377,6 +392,7 @@ public final class NativeKernels implements Kernels {
   @Override
   public void attention(Attention a, Workspace workspace) {
     Arguments.attention(a);
+    requireReachable("attention", "y", a.y);
     MemorySegment params = workspace.parameters();
     check("attention", pf_attention_workspace_size(engine(), a.headDim, params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
@@ -410,6 +426,19 @@ public final class NativeKernels implements Kernels {
   }
 
   /**
+   * Whether what a kernel writes lies where its engine can write; all of the host's memory does.
+   */
+  void requireReachable(String kernel, String name, MemorySegment tensor) {}
+
+  /**
+   * The address alone, which is all that a call needs: no lifetime to check, and none to be had of
+   * a device's memory.
+   */
+  private static MemorySegment at(MemorySegment segment) {
+    return MemorySegment.ofAddress(segment.address());
+  }
+
+  /**
    * Stores the address of a float within a segment, which a slice would have to be allocated for.
    */
   private static void pointer(
@@ -428,7 +457,11 @@ public final class NativeKernels implements Kernels {
       long hidden,
       float eps) {
     Arguments.layerNorm(x, residual, weight, bias, y, tokens, hidden);
-    check("layerNorm", pf_layer_norm(engine(), x, residual, weight, bias, y, tokens, hidden, eps));
+    requireReachable("layerNorm", "y", y);
+    check(
+        "layerNorm",
+        pf_layer_norm(
+            engine(), at(x), at(residual), at(weight), at(bias), at(y), tokens, hidden, eps));
   }
 
   @Override
@@ -441,19 +474,24 @@ public final class NativeKernels implements Kernels {
       long hidden,
       float eps) {
     Arguments.rmsNorm(x, residual, weight, y, tokens, hidden);
-    check("rmsNorm", pf_rms_norm(engine(), x, residual, weight, y, tokens, hidden, eps));
+    requireReachable("rmsNorm", "y", y);
+    check(
+        "rmsNorm",
+        pf_rms_norm(engine(), at(x), at(residual), at(weight), at(y), tokens, hidden, eps));
   }
 
   @Override
   public void softmax(MemorySegment x, MemorySegment y, long rows, long columns) {
     Arguments.softmax(x, y, rows, columns);
-    check("softmax", pf_softmax(engine(), x, y, rows, columns));
+    requireReachable("softmax", "y", y);
+    check("softmax", pf_softmax(engine(), at(x), at(y), rows, columns));
   }
 
   @Override
   public void activate(MemorySegment x, MemorySegment y, long count, Activation activation) {
     Arguments.activate(x, y, count);
-    check("activate", pf_activate(engine(), x, y, count, activation.ordinal()));
+    requireReachable("activate", "y", y);
+    check("activate", pf_activate(engine(), at(x), at(y), count, activation.ordinal()));
   }
 
   @Override
@@ -465,12 +503,13 @@ public final class NativeKernels implements Kernels {
       Pooling pooling,
       boolean normalize) {
     Arguments.pool(x, batch, y, hidden);
+    requireReachable("pool", "y", y);
     int status =
         pf_pool(
             engine(),
-            x,
+            at(x),
             batch.cuSeqlens(),
-            y,
+            at(y),
             batch.tokens(),
             batch.sequences(),
             hidden,
@@ -509,8 +548,13 @@ public final class NativeKernels implements Kernels {
     check(kernel, status);
   }
 
-  /** What {@link Arguments} lets pass and the library refuses is a mistake in one of the two. */
+  /**
+   * Else, what {@link Arguments} lets pass and the library refuses is a mistake in one of the two.
+   */
   private static void check(String kernel, int status) {
+    if (status == PF_ERROR_UNSUPPORTED()) {
+      throw new UnsupportedOperationException(kernel + " is not there on this device yet");
+    }
     if (status != PF_OK()) {
       throw new IllegalStateException(
           kernel + ": the native library answers with status " + status);
