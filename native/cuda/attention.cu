@@ -74,7 +74,7 @@ __device__ __forceinline__ void merge_moments(float &max, float &sum, float span
 __device__ __forceinline__ int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* `features` of a lane: head_dim is at most features * WARP_LANES. */
-template <int features> __global__ void __launch_bounds__(THREADS, 2) attend(problem p) {
+template <int features> __global__ void __launch_bounds__(THREADS, 3) attend(problem p) {
   constexpr int ROWS = rows_of(features), WARP_ROWS = ROWS / WARPS, WIDTH = features * WARP_LANES;
   SHARED(float, qs, ROWS *WIDTH);         /* [ROWS][WIDTH], scaled */
   SHARED(float, kv, KEYS *(WIDTH + 1));   /* [KEYS][WIDTH + 1]: keys, then values */

@@ -40,6 +40,7 @@ struct cuda_engine {
   int device;
   int multiprocessors;
   cudaStream_t stream;
+  cudaMemPool_t pool; /* keeps what is given back to it, so that only growth asks the driver */
   std::mutex lock; /* of a call */
   device_buffer scratch;
   std::vector<uploaded> uploads;
@@ -54,6 +55,7 @@ public:
   cuda_call(const cuda_call &) = delete;
 
   cudaStream_t stream() const { return engine->stream; }
+  cudaMemPool_t pool() const { return engine->pool; }
   int multiprocessors() const { return engine->multiprocessors; }
 
   /* Device memory for this call alone; NULL if there is not so much. Asking again ends the earlier piece. */

@@ -18,7 +18,7 @@ pf_status failed(cudaError_t error) {
 }
 
 /* Makes room for `bytes`; what was there before is lost once the stream has come here. */
-cudaError_t ensure(device_buffer &buffer, size_t bytes, cudaStream_t stream) {
+cudaError_t ensure(device_buffer &buffer, size_t bytes, cudaMemPool_t pool, cudaStream_t stream) {
   if (bytes <= buffer.bytes) return cudaSuccess;
   if (buffer.memory) {
     const cudaError_t error = cudaFreeAsync(buffer.memory, stream);
@@ -28,7 +28,7 @@ cudaError_t ensure(device_buffer &buffer, size_t bytes, cudaStream_t stream) {
   size_t grown = 4096;
   while (grown < bytes) grown *= 2;
   void *memory = nullptr;
-  const cudaError_t error = cudaMallocAsync(&memory, grown, stream);
+  const cudaError_t error = cudaMallocFromPoolAsync(&memory, grown, pool, stream);
   if (error == cudaSuccess) buffer = {memory, grown};
   return error;
 }
@@ -43,8 +43,20 @@ void destroy(pf_engine *base) {
   for (const uploaded &u : engine->uploads)
     if (u.on_device.memory) cudaFreeAsync(u.on_device.memory, engine->stream);
   cudaStreamSynchronize(engine->stream);
+  cudaMemPoolDestroy(engine->pool);
   cudaStreamDestroy(engine->stream);
   delete engine;
+}
+
+cudaError_t create_pool(int device, cudaMemPool_t *pool) {
+  cudaMemPoolProps properties = {};
+  properties.allocType = cudaMemAllocationTypePinned;
+  properties.location.type = cudaMemLocationTypeDevice;
+  properties.location.id = device;
+  const cudaError_t error = cudaMemPoolCreate(pool, &properties);
+  if (error != cudaSuccess) return error;
+  uint64_t kept = UINT64_MAX;
+  return cudaMemPoolSetAttribute(*pool, cudaMemPoolAttrReleaseThreshold, &kept);
 }
 
 /* Kernels that CUDA does not have yet answer PF_ERROR_UNSUPPORTED instead of being NULL. */
@@ -98,7 +110,7 @@ pf_status cuda_call::note(cudaError_t error) {
 }
 
 void *cuda_call::scratch(size_t bytes) {
-  return note(ensure(engine->scratch, bytes, engine->stream)) == PF_OK ? engine->scratch.memory : nullptr;
+  return note(ensure(engine->scratch, bytes, engine->pool, engine->stream)) == PF_OK ? engine->scratch.memory : nullptr;
 }
 
 const void *cuda_call::upload_bytes(const void *bytes, size_t count) {
@@ -117,7 +129,7 @@ const void *cuda_call::upload_bytes(const void *bytes, size_t count) {
   oldest->used = engine->calls;
   const char *begin = static_cast<const char *>(bytes);
   oldest->bytes.assign(begin, begin + count);
-  if (note(ensure(oldest->on_device, count, engine->stream)) != PF_OK ||
+  if (note(ensure(oldest->on_device, count, engine->pool, engine->stream)) != PF_OK ||
       note(cudaMemcpyAsync(oldest->on_device.memory, bytes, count, cudaMemcpyDefault, engine->stream)) != PF_OK) {
     oldest->bytes.clear();
     return nullptr;
@@ -200,7 +212,10 @@ pf_status pf_cuda_engine_create(int32_t device, pf_engine **engine) {
   created->multiprocessors = description.multiprocessors;
   created->uploads.reserve(cuda_call::UPLOADS);
   error = cudaStreamCreateWithFlags(&created->stream, cudaStreamNonBlocking);
+  if (error == cudaSuccess) error = create_pool(device, &created->pool);
   if (error != cudaSuccess) {
+    if (created->pool) cudaMemPoolDestroy(created->pool);
+    if (created->stream) cudaStreamDestroy(created->stream);
     delete created;
     return failed(error);
   }
@@ -221,7 +236,8 @@ pf_status pf_cuda_allocate(pf_engine *engine, int64_t bytes, void **memory) {
   if (!engine || !memory || bytes < 0) return PF_ERROR_ARGUMENT;
   *memory = nullptr;
   cuda_call call(engine);
-  const cudaError_t error = cudaMallocAsync(memory, bytes > 0 ? static_cast<size_t>(bytes) : 1, call.stream());
+  const size_t size = bytes > 0 ? static_cast<size_t>(bytes) : 1;
+  const cudaError_t error = cudaMallocFromPoolAsync(memory, size, call.pool(), call.stream());
   return error == cudaSuccess ? call.status() : failed(error);
 }
 

@@ -395,7 +395,22 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
 cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
 cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
 
-cudaError_t cudaMallocAsync(void **memory, size_t bytes, cudaStream_t) {
+/* All memory is the heap's, where a sanitizer finds what is not given back. */
+struct emulated_pool {};
+
+cudaError_t cudaMemPoolCreate(cudaMemPool_t *pool, const cudaMemPoolProps *) {
+  *pool = new (std::nothrow) emulated_pool;
+  return *pool ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void *) { return cudaSuccess; }
+
+cudaError_t cudaMemPoolDestroy(cudaMemPool_t pool) {
+  delete pool;
+  return cudaSuccess;
+}
+
+cudaError_t cudaMallocFromPoolAsync(void **memory, size_t bytes, cudaMemPool_t, cudaStream_t) {
   const size_t rounded = (bytes + 255) / 256 * 256;
   void *allocated = aligned_alloc(256, rounded ? rounded : 256);
   if (!allocated) return cudaErrorMemoryAllocation;
