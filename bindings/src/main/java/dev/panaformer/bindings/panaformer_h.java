@@ -68,10 +68,10 @@ public class panaformer_h {
     public static final AddressLayout C_POINTER = ValueLayout.ADDRESS
             .withTargetLayout(MemoryLayout.sequenceLayout(java.lang.Long.MAX_VALUE, JAVA_BYTE));
     public static final ValueLayout.OfLong C_LONG = ValueLayout.JAVA_LONG;
-    private static final int PF_ABI_VERSION = (int)2L;
+    private static final int PF_ABI_VERSION = (int)3L;
     /**
      * {@snippet lang=c :
-     * #define PF_ABI_VERSION 2
+     * #define PF_ABI_VERSION 3
      * }
      */
     public static int PF_ABI_VERSION() {
