@@ -10,13 +10,20 @@ import dev.panaformer.nn.DecoderLayer;
 import dev.panaformer.nn.Norm;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A decoder without its head: embeddings, layers, a last norm.
  *
- * @param norm of what the last layer gives
+ * @param norm of what the last layer gives, unless its layers normalise that themselves
  */
-public record DecoderStack(EmbeddingTables embeddings, List<DecoderLayer> layers, Norm norm) {
+public record DecoderStack(
+    EmbeddingTables embeddings, List<DecoderLayer> layers, Optional<Norm> norm) {
+
+  /** With a last norm. */
+  DecoderStack(EmbeddingTables embeddings, List<DecoderLayer> layers, Norm norm) {
+    this(embeddings, layers, Optional.of(norm));
+  }
 
   /** See {@link CausalModel#forward}. */
   MemorySegment forward(
@@ -31,11 +38,12 @@ public record DecoderStack(EmbeddingTables embeddings, List<DecoderLayer> layers
       }
       layers.get(i).forward(kernels, x, batch, cache, i, workspace);
     }
-    MemorySegment normed = workspace.floats(Buffer.NORMED, tokens * hidden);
-    norm.forward(kernels, x, normed, tokens);
-    if (trace != null) {
-      trace.accept("hidden_states." + layers.size(), normed, tokens, hidden);
+    if (norm.isPresent()) {
+      norm.get().forward(kernels, x, x, tokens);
     }
-    return normed;
+    if (trace != null) {
+      trace.accept("hidden_states." + layers.size(), x, tokens, hidden);
+    }
+    return x;
   }
 }
