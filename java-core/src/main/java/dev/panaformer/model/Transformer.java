@@ -348,11 +348,6 @@ public record Transformer(
       return this;
     }
 
-    /** Features of a head. */
-    int featuresOfHead() {
-      return headDim > 0 ? headDim : width / Math.max(1, Math.max(encoderHeads, decoderHeads));
-    }
-
     /**
      * Reads the weights.
      *

@@ -29,34 +29,32 @@ import java.util.Optional;
 final class TransformerAssembly {
   private final Transformer.Builder b;
   private final Weights weights;
-  private final int headDim;
-  private final float scale;
   private MemorySegment sharedWords;
   private MemorySegment sinusoids;
-  private Optional<RotaryTables> rotary = Optional.empty();
 
   TransformerAssembly(Transformer.Builder builder, Weights weights) {
     this.b = builder;
     this.weights = weights;
-    this.headDim = builder.featuresOfHead();
-    this.scale =
-        builder.attentionScale != null
-            ? builder.attentionScale
-            : (float) (1 / Math.sqrt(Math.max(1, headDim)));
+  }
+
+  private int headDim(int heads) {
+    return b.headDim > 0 ? b.headDim : b.width / heads;
+  }
+
+  private float scale(int heads) {
+    return b.attentionScale != null ? b.attentionScale : (float) (1 / Math.sqrt(headDim(heads)));
   }
 
   Transformer assemble() {
     requireFitting();
-    if (b.positions == Positions.ROTARY) {
-      rotary = Optional.of(rotaryTables());
-    }
     boolean decodes = b.decoderLayers > 0;
     return new Transformer(
         weights.kernels(),
         b.encoderLayers > 0 ? Optional.of(encoder(weights.at("encoder"))) : Optional.empty(),
         decodes ? Optional.of(decoder(weights.at("decoder"))) : Optional.empty(),
         decodes && b.head ? Optional.of(head()) : Optional.empty(),
-        decodes && b.headBias
+        // The reference begins with zeros where a checkpoint has none.
+        decodes && b.headBias && weights.has("final_logits_bias")
             ? weights.tensor("final_logits_bias", 1, b.decoderVocabulary)
             : MemorySegment.NULL);
   }
@@ -79,11 +77,6 @@ final class TransformerAssembly {
     boolean placed = b.positions != Positions.NONE && b.positions != Positions.RELATIVE;
     require(!placed || b.maxPositions > 0, "maxPositions", b.maxPositions, "at least 1");
     require(b.positionOffset >= 0, "positionOffset", b.positionOffset, "at least 0");
-    require(
-        b.positions != Positions.ROTARY || headDim % 2 == 0,
-        "headDim",
-        headDim,
-        "an even number, for rotary positions");
     if (b.positions == Positions.RELATIVE) {
       require(
           b.buckets >= 4 && b.buckets % 2 == 0, "buckets", b.buckets, "an even number from 4 on");
@@ -104,10 +97,16 @@ final class TransformerAssembly {
   private void requireStack(String stack, int heads, int intermediate, int vocabulary) {
     require(heads > 0, "heads of the " + stack, heads, "at least 1");
     require(
-        b.headDim > 0 || b.width % heads == 0 && b.width / heads == headDim,
+        b.headDim > 0 || b.width % heads == 0,
         "heads of the " + stack,
         heads,
         "a divisor of the width, " + b.width + ", or a headDim beside them");
+    int headDim = headDim(heads);
+    require(
+        b.positions != Positions.ROTARY || headDim % 2 == 0,
+        "headDim",
+        headDim,
+        "an even number, for rotary positions");
     require(
         headDim >= 1 && headDim <= CausalConfig.MAX_HEAD_DIM,
         "headDim",
@@ -130,6 +129,7 @@ final class TransformerAssembly {
                 RelativePositions.load(
                     w, "relative_attention_bias.weight", b.encoderHeads, b.buckets, b.maxDistance))
             : Optional.empty();
+    Optional<RotaryTables> rotary = rotary(b.encoderHeads);
     EmbeddingTables embeddings = embeddings(w, b.encoderVocabulary);
     List<EncoderLayer> layers = new ArrayList<>();
     for (int i = 0; i < b.encoderLayers; i++) {
@@ -142,8 +142,8 @@ final class TransformerAssembly {
                   output(attention, b.encoderHeads),
                   b.encoderHeads,
                   b.encoderHeads,
-                  headDim,
-                  scale,
+                  headDim(b.encoderHeads),
+                  scale(b.encoderHeads),
                   rotary,
                   relative),
               norm(layer, "self_attn_layer_norm"),
@@ -160,6 +160,7 @@ final class TransformerAssembly {
             ? RelativePositions.loadCausal(
                 w, "relative_attention_bias.weight", b.decoderHeads, b.buckets, b.maxDistance)
             : DistanceBias.NONE;
+    Optional<RotaryTables> rotary = rotary(b.decoderHeads);
     EmbeddingTables embeddings = embeddings(w, b.decoderVocabulary);
     List<DecoderLayer> layers = new ArrayList<>();
     for (int i = 0; i < b.decoderLayers; i++) {
@@ -174,8 +175,8 @@ final class TransformerAssembly {
                   rotary,
                   b.decoderHeads,
                   b.decoderHeads,
-                  headDim,
-                  scale,
+                  headDim(b.decoderHeads),
+                  scale(b.decoderHeads),
                   0,
                   bias),
               b.encoderLayers > 0 ? Optional.of(cross(layer)) : Optional.empty(),
@@ -195,11 +196,11 @@ final class TransformerAssembly {
             joined(attention, b.decoderHeads, "k_proj", "v_proj"),
             output(attention, b.decoderHeads),
             b.decoderHeads,
-            scale));
+            scale(b.decoderHeads)));
   }
 
   private Linear joined(Weights w, int heads, String... names) {
-    long inner = (long) heads * headDim;
+    long inner = (long) heads * headDim(heads);
     List<Long> outs = new ArrayList<>();
     for (int i = 0; i < names.length; i++) {
       outs.add(inner);
@@ -208,7 +209,7 @@ final class TransformerAssembly {
   }
 
   private Linear output(Weights w, int heads) {
-    return linear(w, "out_proj", b.width, (long) heads * headDim);
+    return linear(w, "out_proj", b.width, (long) heads * headDim(heads));
   }
 
   private Linear linear(Weights w, String name, long out, long in) {
@@ -284,7 +285,11 @@ final class TransformerAssembly {
     };
   }
 
-  private RotaryTables rotaryTables() {
+  private Optional<RotaryTables> rotary(int heads) {
+    if (b.positions != Positions.ROTARY) {
+      return Optional.empty();
+    }
+    int headDim = headDim(heads);
     int half = headDim / 2;
     MemorySegment cos = weights.floats((long) b.maxPositions * half);
     MemorySegment sin = weights.floats((long) b.maxPositions * half);
@@ -295,7 +300,7 @@ final class TransformerAssembly {
         sin.setAtIndex(JAVA_FLOAT, p * half + i, (float) Math.sin(p * frequency));
       }
     }
-    return new RotaryTables(cos, sin, b.maxPositions, headDim);
+    return Optional.of(new RotaryTables(cos, sin, b.maxPositions, headDim));
   }
 
   private PackedWeight head() {
