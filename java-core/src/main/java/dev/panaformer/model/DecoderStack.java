@@ -6,6 +6,7 @@ import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.KvCache;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.nn.CrossAttention;
 import dev.panaformer.nn.DecoderLayer;
 import dev.panaformer.nn.Norm;
 import java.lang.foreign.MemorySegment;
@@ -28,6 +29,16 @@ public record DecoderStack(
   /** See {@link CausalModel#forward}. */
   MemorySegment forward(
       Kernels kernels, DecoderBatch batch, KvCache cache, Workspace workspace, Trace trace) {
+    return forward(kernels, batch, cache, workspace, trace, null);
+  }
+
+  MemorySegment forward(
+      Kernels kernels,
+      DecoderBatch batch,
+      KvCache cache,
+      Workspace workspace,
+      Trace trace,
+      CrossAttention.Observer observer) {
     int tokens = batch.tokens().tokens();
     long hidden = embeddings.hidden();
     MemorySegment x = workspace.floats(Buffer.HIDDEN, tokens * hidden);
@@ -36,7 +47,7 @@ public record DecoderStack(
       if (trace != null) {
         trace.accept("hidden_states." + i, x, tokens, hidden);
       }
-      layers.get(i).forward(kernels, x, batch, cache, i, workspace);
+      layers.get(i).forward(kernels, x, batch, cache, i, workspace, observer);
     }
     if (norm.isPresent()) {
       norm.get().forward(kernels, x, x, tokens);

@@ -68,8 +68,10 @@ public record T5Config(
     known.addAll(GENERATION);
     CausalConfig.requireKnown(json, known);
     int hidden = json.requireInt("d_model", 1, 1 << 20);
+    // mT5 is of version 1.1 throughout.
+    boolean first = json.requireString("model_type").equals("t5");
     int layers = json.requireInt("num_layers", 1, 1 << 16);
-    String projection = json.optionalString("feed_forward_proj", "relu");
+    String projection = json.optionalString("feed_forward_proj", first ? "relu" : "gated-gelu");
     boolean gated = projection.startsWith("gated-");
     String function = projection.substring(gated ? "gated-".length() : 0);
     if (projection.equals("gated-gelu")) {
@@ -101,7 +103,7 @@ public record T5Config(
         (float) json.optionalDouble("layer_norm_epsilon", 1e-6, 0, 1),
         activation,
         gated,
-        json.optionalBoolean("scale_decoder_outputs", tied),
+        first && json.optionalBoolean("scale_decoder_outputs", tied),
         tied,
         json.optionalInt("pad_token_id", 0, 0, vocabulary - 1),
         Seq2SeqConfig.id(json, "decoder_start_token_id"),

@@ -39,11 +39,21 @@ public record CrossAttention(
     kernels.kvStore(projected, 0, keysValues.out(), sources, cache, layer, workspace);
   }
 
+  /** Told what a pass asks of its sources. */
+  @FunctionalInterface
+  public interface Observer {
+    /**
+     * @param queries {@code [tokens, heads * headDim]} of a layer, to be read before this returns
+     */
+    void accept(int layer, MemorySegment queries);
+  }
+
   /**
    * {@code x += attention(in)}.
    *
    * @param in {@code [tokens, hidden]}; may be x
    * @param x {@code [tokens, hidden]}
+   * @param observer or null
    */
   public void add(
       Kernels kernels,
@@ -52,11 +62,15 @@ public record CrossAttention(
       DecoderBatch batch,
       KvCache cache,
       int layer,
-      Workspace workspace) {
+      Workspace workspace,
+      Observer observer) {
     int tokens = batch.tokens().tokens();
     MemorySegment queries = workspace.floats(Buffer.QKV, tokens * query.out());
     MemorySegment context = workspace.floats(Buffer.CONTEXT, tokens * query.out());
     query.forward(kernels, in, queries, tokens);
+    if (observer != null) {
+      observer.accept(layer, queries);
+    }
     kernels.crossAttention(queries, context, batch, cache, layer, heads, scale, workspace);
     output.add(kernels, context, x, tokens);
   }

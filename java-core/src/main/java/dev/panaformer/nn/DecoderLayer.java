@@ -38,6 +38,7 @@ public record DecoderLayer(
   /**
    * @param x {@code [tokens, hidden]}, read and overwritten
    * @param index whose part of the cache is written and read
+   * @param observer told what is asked of sources; or null
    */
   public void forward(
       Kernels kernels,
@@ -45,7 +46,8 @@ public record DecoderLayer(
       DecoderBatch batch,
       KvCache cache,
       int index,
-      Workspace workspace) {
+      Workspace workspace,
+      CrossAttention.Observer observer) {
     int tokens = batch.tokens().tokens();
     long floats = tokens * attention.output().out();
     switch (placement) {
@@ -55,7 +57,7 @@ public record DecoderLayer(
         attention.add(kernels, normed, x, batch, cache, index, workspace);
         if (cross.isPresent()) {
           cross.get().norm.forward(kernels, x, normed, tokens);
-          cross.get().attention.add(kernels, normed, x, batch, cache, index, workspace);
+          cross.get().attention.add(kernels, normed, x, batch, cache, index, workspace, observer);
         }
         feedForwardNorm.forward(kernels, x, normed, tokens);
         feedForward.forward(kernels, normed, x, x, tokens, workspace);
@@ -64,7 +66,7 @@ public record DecoderLayer(
         attention.add(kernels, x, x, batch, cache, index, workspace);
         attentionNorm.forward(kernels, x, x, tokens);
         if (cross.isPresent()) {
-          cross.get().attention.add(kernels, x, x, batch, cache, index, workspace);
+          cross.get().attention.add(kernels, x, x, batch, cache, index, workspace, observer);
           cross.get().norm.forward(kernels, x, x, tokens);
         }
         MemorySegment sum = workspace.floats(Buffer.CONTEXT, floats);
