@@ -8,12 +8,15 @@ import dev.panaformer.generate.GenerationConfig;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.Scheduler;
 import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.WorkspacePool;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.Seq2SeqModel;
 import dev.panaformer.tokenizer.Tokenizer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -46,6 +49,7 @@ public final class Seq2Seq implements AutoCloseable {
   private final Defaults defaults;
   private final Scheduler scheduler;
   private final int maxSourceTokens;
+  private final WorkspacePool workspaces;
   private final AtomicBoolean closed = new AtomicBoolean();
 
   /**
@@ -67,6 +71,7 @@ public final class Seq2Seq implements AutoCloseable {
     this.resources = resources;
     this.tokenizer = resources.tokenizer();
     Decoder decoder = new PagedDecoder(model, options);
+    this.workspaces = new WorkspacePool(name, 1);
     this.maxSourceTokens = decoder.sourceLength();
     Function<int[], String> decode =
         tokenizer.<Function<int[], String>>map(t -> ids -> t.decode(ids, true)).orElse(null);
@@ -230,12 +235,54 @@ public final class Seq2Seq implements AutoCloseable {
     if (target.length == 0) {
       throw new IllegalArgumentException(name + ": a target without tokens");
     }
-    int[] ids = new int[target.length + 1];
-    ids[0] = model.config().startsWithLastToken() ? target[target.length - 1] : startToken();
-    System.arraycopy(target, 0, ids, 1, target.length);
+    int[] ids = withStart(target);
     float[] scores = new float[ids.length];
     System.arraycopy(scheduler.score(source, ids, 1), 0, scores, 1, target.length);
     return new TextScore(ids, scores);
+  }
+
+  /** What each token of a target looks at in a source. */
+  public AttentionMap attention(String source, String target) {
+    return attention(tokenize(source), tokenize(target));
+  }
+
+  /**
+   * What each token of a target looks at in a source.
+   *
+   * @param target with its end token, without a start token
+   * @throws IllegalArgumentException if source or target has no tokens, or too many
+   * @throws IndexOutOfBoundsException if an id is outside its vocabulary
+   * @throws IllegalStateException if this is closed
+   */
+  public AttentionMap attention(int[] source, int[] target) {
+    requireSourceIds(source);
+    requireLength("source", source.length, maxSourceTokens);
+    requireLength("target", target.length, model.config().contextLength());
+    int[] ids = Arrays.copyOf(withStart(target), target.length);
+    for (int id : target) {
+      if (id < 0 || id >= model.config().vocabSize()) {
+        throw new IndexOutOfBoundsException(
+            "the target has id " + id + ", the decoder has " + model.config().vocabSize());
+      }
+    }
+    try (Workspace workspace = workspaces.lease()) {
+      return new AttentionMap(source.clone(), ids, model.crossAttentions(source, ids, workspace));
+    }
+  }
+
+  private void requireLength(String what, int tokens, int most) {
+    if (tokens < 1 || tokens > most) {
+      throw new IllegalArgumentException(
+          name + ": a " + what + " of " + tokens + " tokens, expected 1 to " + most);
+    }
+  }
+
+  /** A target behind what its decoder begins with. */
+  private int[] withStart(int[] target) {
+    int[] ids = new int[target.length + 1];
+    ids[0] = model.config().startsWithLastToken() ? target[target.length - 1] : startToken();
+    System.arraycopy(target, 0, ids, 1, target.length);
+    return ids;
   }
 
   /**
@@ -254,6 +301,15 @@ public final class Seq2Seq implements AutoCloseable {
    */
   public String decode(int[] ids) {
     return tokenizer().decode(ids, true);
+  }
+
+  /**
+   * The spelling of a token in the vocabulary.
+   *
+   * @throws IllegalStateException if the folder has no tokenizer
+   */
+  public String token(int id) {
+    return tokenizer().token(id);
   }
 
   private Tokenizer tokenizer() {
@@ -280,6 +336,7 @@ public final class Seq2Seq implements AutoCloseable {
   @Override
   public void close() {
     if (closed.compareAndSet(false, true)) {
+      workspaces.close();
       scheduler.close();
       resources.close();
     }

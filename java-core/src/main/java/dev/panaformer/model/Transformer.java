@@ -9,6 +9,7 @@ import dev.panaformer.kernel.KvCache;
 import dev.panaformer.kernel.PackedWeight;
 import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
+import dev.panaformer.nn.CrossAttention;
 import dev.panaformer.nn.DecoderLayer;
 import dev.panaformer.nn.NormPlacement;
 import dev.panaformer.nn.Weights;
@@ -101,11 +102,17 @@ public record Transformer(
    * Runs a pass of the decoder; its sequences have sources exactly if there is an encoder.
    *
    * @param trace told {@code hidden_states.N}; or null
+   * @param observer told what is asked of the sources; or null
    * @return {@code [tokens, width]}, in the workspace until its next pass
    * @throws IllegalStateException if there is no decoder
    */
-  public MemorySegment decode(DecoderBatch batch, KvCache cache, Workspace workspace, Trace trace) {
-    return requireDecoder().forward(kernels, batch, cache, workspace, trace);
+  public MemorySegment decode(
+      DecoderBatch batch,
+      KvCache cache,
+      Workspace workspace,
+      Trace trace,
+      CrossAttention.Observer observer) {
+    return requireDecoder().forward(kernels, batch, cache, workspace, trace, observer);
   }
 
   private DecoderStack requireDecoder() {

@@ -56,9 +56,9 @@ public record TextInfilling(double density, double meanSpan, int mask) {
       }
     }
     IntStream.Builder source = IntStream.builder();
-    for (int i = 0; i < ids.length; i++) {
-      boolean begins = masked[i] && !masked[i - 1];
-      if (begins || maskBefore[i] && !masked[i]) {
+    source.add(ids[0]);
+    for (int i = 1; i < ids.length; i++) {
+      if ((masked[i] || maskBefore[i]) && !masked[i - 1]) {
         source.add(mask);
       }
       if (!masked[i]) {
