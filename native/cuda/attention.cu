@@ -33,6 +33,8 @@ struct problem {
   const int32_t *cu_seqlens_q, *cu_seqlens_kv, *kv_lengths, *block_tables;
   int64_t q_token_stride, q_head_stride, kv_token_stride, kv_head_stride, y_token_stride, y_head_stride;
   int64_t bias_sequence_stride, bias_head_stride, bias_query_stride;
+  const float *distance_bias; /* [heads, distances], or NULL: of a key that lies so far before its query */
+  int64_t distances;
   int64_t block_table_stride, block_tokens;
   int64_t sequences, heads, kv_heads, head_dim, window;
   float scale;
@@ -119,7 +121,8 @@ template <int features> __global__ void __launch_bounds__(THREADS, 3) attend(pro
     qs[i] = q;
   }
   int row_begin[WARP_ROWS], row_end[WARP_ROWS];
-  const float *bias[WARP_ROWS];
+  const float *bias[WARP_ROWS]; /* of key 0 */
+  int positions[WARP_ROWS];
 #pragma unroll
   for (int i = 0; i < WARP_ROWS; i++) {
     const int64_t row = first_row + warp * WARP_ROWS + i, token = row / group, head = kv_head * group + row % group;
@@ -130,6 +133,8 @@ template <int features> __global__ void __launch_bounds__(THREADS, 3) attend(pro
     bias[i] = p.bias && there ? p.bias + s * p.bias_sequence_stride + head * p.bias_head_stride +
                                     token * p.bias_query_stride
                               : nullptr;
+    positions[i] = static_cast<int>(position);
+    if (p.distance_bias && there) bias[i] = p.distance_bias + head * p.distances;
   }
 
   sums<features> all, span;
@@ -171,7 +176,10 @@ template <int features> __global__ void __launch_bounds__(THREADS, 3) attend(pro
 #pragma unroll
       for (int i = 0; i < WARP_ROWS; i++) {
         const bool seen = key >= row_begin[i] && key < row_end[i];
-        if (seen && bias[i]) score[i] += bias[i][key];
+        if (seen && bias[i]) {
+          /* Both kinds are one addition: a key's own element, or that of its distance, the last for all beyond. */
+          score[i] += bias[i][p.distance_bias ? smaller(positions[i] - key, p.distances - 1) : key];
+        }
         if (!seen) score[i] = -INFINITY;
         const float larger = fmaxf(span.max[i], warp_max(score[i]));
         const float weight = seen ? expf(score[i] - (larger == -INFINITY ? 0 : larger)) : 0;
@@ -301,7 +309,8 @@ pf_status cuda::attention(pf_engine *engine, const pf_attention_params *a) {
       !is_extent(a->kv_heads) || a->heads % a->kv_heads != 0)
     return PF_ERROR_ARGUMENT;
   if (!are_strides({a->q_token_stride, a->q_head_stride, a->kv_token_stride, a->kv_head_stride, a->y_token_stride,
-                    a->y_head_stride, a->bias_sequence_stride, a->bias_head_stride, a->bias_query_stride}))
+                    a->y_head_stride, a->bias_sequence_stride, a->bias_head_stride}) ||
+      a->bias_query_stride < -static_cast<int64_t>(PF_MAX_DIMENSION) || a->bias_query_stride > PF_MAX_DIMENSION)
     return PF_ERROR_ARGUMENT;
   if (a->sequences == 0) return a->q_tokens == 0 ? PF_OK : PF_ERROR_INDEX;
   if (!a->cu_seqlens_q || !a->cu_seqlens_kv) return PF_ERROR_ARGUMENT;
@@ -349,8 +358,8 @@ pf_status cuda::paged_attention_workspace_size(int32_t threads, int64_t head_dim
 /* Whether the sequence has its queries' keys, and every block of them that a query sees is one of the cache. */
 static bool has_blocks(const pf_paged_attention_params *a, int64_t s) {
   const int64_t q_length = a->cu_seqlens_q[s + 1] - a->cu_seqlens_q[s], kv_length = a->kv_lengths[s];
-  if (kv_length < q_length) return false;
-  if (q_length == 0) return true;
+  if (q_length == 0) return kv_length >= 0;
+  if (kv_length < (a->all_keys ? 1 : q_length)) return false;
   const int64_t blocks = ceil_div(kv_length, a->block_tokens);
   if (blocks > a->block_table_stride) return false;
   const int64_t seen = a->window ? kv_length - q_length - a->window + 1 : 0;
@@ -364,7 +373,7 @@ pf_status cuda::paged_attention(pf_engine *engine, const pf_paged_attention_para
   if (status != PF_OK) return status;
   if (!is_count(a->sequences) || !is_count(a->q_tokens) || !is_extent(a->heads) || !is_extent(a->kv_heads) ||
       a->heads % a->kv_heads != 0 || !is_cache(a->blocks, a->kv_heads, a->block_tokens, a->head_dim) ||
-      !is_count(a->window))
+      !is_count(a->window) || (a->all_keys && (a->window || a->bias)) || (a->bias && !is_extent(a->bias_distances)))
     return PF_ERROR_ARGUMENT;
   if (!are_strides({a->q_token_stride, a->q_head_stride, a->y_token_stride, a->y_head_stride, a->block_table_stride}))
     return PF_ERROR_ARGUMENT;
@@ -399,7 +408,9 @@ pf_status cuda::paged_attention(pf_engine *engine, const pf_paged_attention_para
   p.head_dim = a->head_dim;
   p.window = a->window;
   p.scale = a->scale;
-  p.causal = true;
+  p.causal = !a->all_keys;
+  p.distance_bias = a->bias;
+  p.distances = a->bias_distances;
   p.row_blocks = ceil_div(longest_q * (a->heads / a->kv_heads), rows_of(features_of(a->head_dim)));
   const int64_t spans = ceil_div(longest_kv, SPAN);
   /* Two blocks a multiprocessor keep it busy; more of them would only write and read more partial sums. */

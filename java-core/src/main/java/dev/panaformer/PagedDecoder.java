@@ -10,9 +10,13 @@ import dev.panaformer.kernel.GrowableBuffer;
 import dev.panaformer.kernel.KvCache;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
-import dev.panaformer.model.CausalConfig;
-import dev.panaformer.model.CausalModel;
+import dev.panaformer.model.DecoderConfig;
+import dev.panaformer.model.LanguageModel;
+import dev.panaformer.model.Seq2SeqConfig;
+import dev.panaformer.model.Seq2SeqModel;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 
 /** A model over a cache of its own. */
 final class PagedDecoder implements Decoder {
@@ -21,19 +25,21 @@ final class PagedDecoder implements Decoder {
 
   private static final long MAX_DEFAULT_BYTES = 1L << 30;
 
-  private final CausalModel model;
+  private final LanguageModel model;
   private final KvCache cache;
   private final int contextLength;
   private final Workspace workspace;
   private final DecoderBatch batch = new DecoderBatch();
+  private final DecoderBatch sources = new DecoderBatch();
+  private final List<Source> unread = new ArrayList<>();
   private final GrowableBuffer inverseTemperatures = new GrowableBuffer();
   private final GrowableBuffer values = new GrowableBuffer();
   private final GrowableBuffer ids = new GrowableBuffer();
   private final GrowableBuffer logSumExp = new GrowableBuffer();
   private MemorySegment hiddenStates = MemorySegment.NULL;
 
-  PagedDecoder(CausalModel model, CausalLMOptions options) {
-    CausalConfig c = model.config();
+  PagedDecoder(LanguageModel model, CausalLMOptions options) {
+    DecoderConfig c = model.config();
     this.model = model;
     int blocks = Math.ceilDiv(cacheTokens(c, options), options.blockTokens());
     this.cache =
@@ -48,16 +54,47 @@ final class PagedDecoder implements Decoder {
     this.contextLength = (int) Math.min(c.contextLength(), (long) blocks * options.blockTokens());
   }
 
-  private static int cacheTokens(CausalConfig c, CausalLMOptions options) {
+  private static int cacheTokens(DecoderConfig c, CausalLMOptions options) {
     if (options.cacheTokens() > 0) {
       return options.cacheTokens();
     }
     long tokenBytes = 2L * c.numLayers() * c.kvHeads() * c.headDim() * Float.BYTES;
     long tokens = Math.max(1, MAX_DEFAULT_BYTES / tokenBytes);
-    return (int) Math.min(tokens, (long) DEFAULT_CONTEXTS * c.contextLength());
+    int source = c instanceof Seq2SeqConfig s ? s.maxSourceTokens() : 0;
+    return (int) Math.min(tokens, (long) DEFAULT_CONTEXTS * (c.contextLength() + source));
   }
 
-  private record CachedText(KvCache.Sequence sequence) implements Sequence {
+  /** What an encoder reads, once for all texts that attend to it. */
+  private final class Source {
+    private final int[] ids;
+    private final KvCache.Sequence sequence = cache.open();
+    private boolean read;
+    private int users = 1;
+
+    Source(int[] ids) {
+      this.ids = ids;
+    }
+
+    void leave() {
+      if (--users == 0) {
+        sequence.close();
+      }
+    }
+  }
+
+  private static final class CachedText implements Sequence {
+    private final KvCache.Sequence sequence;
+    private final Source source;
+    private boolean closed;
+
+    /**
+     * @param source null for none
+     */
+    CachedText(KvCache.Sequence sequence, Source source) {
+      this.sequence = sequence;
+      this.source = source;
+    }
+
     @Override
     public int length() {
       return sequence.length();
@@ -65,7 +102,10 @@ final class PagedDecoder implements Decoder {
 
     @Override
     public Sequence fork() {
-      return new CachedText(sequence.fork());
+      if (source != null) {
+        source.users++;
+      }
+      return new CachedText(sequence.fork(), source);
     }
 
     @Override
@@ -76,6 +116,10 @@ final class PagedDecoder implements Decoder {
     @Override
     public void close() {
       sequence.close();
+      if (source != null && !closed) {
+        source.leave();
+      }
+      closed = true;
     }
   }
 
@@ -105,21 +149,55 @@ final class PagedDecoder implements Decoder {
 
   @Override
   public Sequence open() {
-    return new CachedText(cache.open());
+    return new CachedText(cache.open(), null);
+  }
+
+  @Override
+  public int sourceLength() {
+    if (!(model.config() instanceof Seq2SeqConfig c)) {
+      return 0;
+    }
+    return (int) Math.min(c.maxSourceTokens(), (long) cache.blocks() * cache.blockTokens());
+  }
+
+  @Override
+  public Sequence open(int[] source) {
+    if (!(model instanceof Seq2SeqModel)) {
+      throw new UnsupportedOperationException("a decoder without encoder");
+    }
+    return new CachedText(cache.open(), new Source(source));
   }
 
   @Override
   public void begin() {
     batch.clear();
+    sources.clear();
+    unread.clear();
   }
 
   @Override
   public void add(Sequence sequence, int[] ids, int from, int to) {
-    batch.add(((CachedText) sequence).sequence, ids, from, to);
+    CachedText text = (CachedText) sequence;
+    Source source = text.source;
+    if (source == null) {
+      batch.add(text.sequence, ids, from, to);
+      return;
+    }
+    if (!source.read && !unread.contains(source)) {
+      // What a pass that failed has left of it.
+      source.sequence.truncate(0);
+      sources.add(source.sequence, source.ids, 0, source.ids.length);
+      unread.add(source);
+    }
+    batch.add(text.sequence, source.sequence, ids, from, to);
   }
 
   @Override
   public void forward() {
+    if (!unread.isEmpty()) {
+      ((Seq2SeqModel) model).encode(sources, cache, workspace, null);
+      unread.forEach(source -> source.read = true);
+    }
     hiddenStates = model.forward(batch, cache, workspace, null);
   }
 
@@ -140,7 +218,7 @@ final class PagedDecoder implements Decoder {
         .linear(
             gather(rows, count),
             model.head(),
-            MemorySegment.NULL,
+            model.headBias(),
             MemorySegment.NULL,
             logits,
             count,
@@ -156,6 +234,7 @@ final class PagedDecoder implements Decoder {
         .linearTopK(
             gather(rows, count),
             model.head(),
+            model.headBias(),
             floats(inverseTemperatures, count),
             best.values(),
             best.ids(),
@@ -200,6 +279,7 @@ final class PagedDecoder implements Decoder {
     cache.close();
     workspace.close();
     batch.close();
+    sources.close();
     inverseTemperatures.close();
     values.close();
     ids.close();

@@ -92,7 +92,7 @@ final class Gpt2 {
   }
 
   /** Near enough to normal: a sum of uniform numbers. */
-  private static float noise(SplittableRandom random) {
+  static float noise(SplittableRandom random) {
     long bits = random.nextLong();
     int sum = 0;
     for (int i = 0; i < Long.SIZE; i += Short.SIZE) {

@@ -9,6 +9,7 @@ import dev.panaformer.kernel.Device;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.CausalConfig;
+import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.nn.NonFiniteWeights;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
@@ -160,6 +161,16 @@ final class InfoCommand implements Callable<Integer> {
           c.intermediateSize(),
           c.vocabSize(),
           c.contextLength());
+    }
+    if (Seq2SeqConfig.describes(json)) {
+      Seq2SeqConfig c = Seq2SeqConfig.of(json);
+      return new Shape(
+          c.encoderLayers() + c.numLayers(),
+          c.hiddenSize(),
+          c.numHeads(),
+          c.intermediateSize(),
+          c.vocabSize(),
+          c.maxSourceTokens());
     }
     BertConfig c = BertConfig.of(json);
     return new Shape(

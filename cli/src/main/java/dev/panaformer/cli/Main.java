@@ -32,6 +32,7 @@ import picocli.CommandLine.Spec;
       InfoCommand.class,
       GenerateCommand.class,
       PerplexityCommand.class,
+      AttentionCommand.class,
       VerifyCommand.class,
       ConvertCommand.class
     })

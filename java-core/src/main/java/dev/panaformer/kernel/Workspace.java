@@ -22,6 +22,8 @@ public final class Workspace implements AutoCloseable {
     QKV,
     /** What attention, and after it the feed-forward network, puts out. */
     CONTEXT,
+    /** What is added to attention scores by distance, for all distances of a batch. */
+    POSITION_BIAS,
     /** Rows picked out of the hidden states: one a sequence, or one a mask. */
     POOLED,
     /** The hidden layer of a head. */
