@@ -148,6 +148,11 @@ public final class Weights implements AutoCloseable {
     return new Linear(packed(name + ".weight", out, in), MemorySegment.NULL);
   }
 
+  /** Memory that lives as long as the layers; Java can write it if the kernels are the host's. */
+  public MemorySegment floats(long count) {
+    return kernels.place(memory, host -> host.allocate(JAVA_FLOAT, count));
+  }
+
   /**
    * A table that lives as long as the layers.
    *
