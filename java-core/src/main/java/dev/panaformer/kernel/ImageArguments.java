@@ -25,14 +25,14 @@ final class ImageArguments {
     requireMap(kernel, "grid", grid.rows(), grid.columns());
     Arguments.requireSize(kernel, "strideHeight", grid.strideHeight(), 1);
     Arguments.requireSize(kernel, "strideWidth", grid.strideWidth(), 1);
-    if (grid.padding() < 0
-        || grid.padding() >= Math.min(grid.patchHeight(), grid.patchWidth())) {
+    if (grid.padding() < 0 || grid.padding() >= Math.min(grid.patchHeight(), grid.patchWidth())) {
       throw new IllegalArgumentException(
           String.format(
               "%s: padding is %d, not in 0 to below the patch of %d x %d",
               kernel, grid.padding(), grid.patchHeight(), grid.patchWidth()));
     }
-    if (weight.in() != Math.multiplyExact(grid.channels(), grid.patchHeight() * grid.patchWidth())) {
+    if (weight.in()
+        != Math.multiplyExact(grid.channels(), grid.patchHeight() * grid.patchWidth())) {
       throw new IllegalArgumentException(
           String.format(
               "%s: weight %s takes %d values, but %d channels of %d x %d are %d",
@@ -51,7 +51,9 @@ final class ImageArguments {
           kernel + ": yImageStride is " + yImageStride + ", but an image needs " + row);
     }
     long written = images == 0 ? 0 : (images - 1) * yImageStride + row;
-    long read = Math.multiplyExact(images, Math.multiplyExact(grid.channels(), grid.height() * grid.width()));
+    long read =
+        Math.multiplyExact(
+            images, Math.multiplyExact(grid.channels(), grid.height() * grid.width()));
     Arguments.requireFloats(kernel, "x", x, 1, read);
     Arguments.requireFloatsOrAbsent(kernel, "bias", bias, 1, weight.out());
     Arguments.requireFloatsOrAbsent(kernel, "positions", positions, patches, weight.out());

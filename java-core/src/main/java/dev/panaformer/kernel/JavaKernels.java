@@ -78,8 +78,7 @@ public final class JavaKernels implements Kernels {
       Workspace workspace) {
     ImageArguments.patchEmbedding(x, images, grid, weight, bias, positions, y, yImageStride);
     MemorySegment patch = workspace.scratch(grid.values() * Float.BYTES);
-    PlainPatchEmbedding.run(
-        x, images, grid, weight, bias, positions, y, yImageStride, patch);
+    PlainPatchEmbedding.run(x, images, grid, weight, bias, positions, y, yImageStride, patch);
   }
 
   @Override
@@ -96,8 +95,7 @@ public final class JavaKernels implements Kernels {
       Activation activation,
       Workspace workspace) {
     ImageArguments.depthwiseConv(x, weight, bias, y, images, height, width, channels, kernel);
-    PlainDepthwiseConv.run(
-        x, weight, bias, y, images, height, width, channels, kernel, activation);
+    PlainDepthwiseConv.run(x, weight, bias, y, images, height, width, channels, kernel, activation);
   }
 
   @Override

@@ -53,8 +53,8 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
       Workspace workspace);
 
   /**
-   * {@code activation} of the weighted sum of the neighbours of each place, channel by channel, with
-   * 0 outside of the image.
+   * {@code activation} of the weighted sum of the neighbours of each place, channel by channel,
+   * with 0 outside of the image.
    *
    * @param x {@code [images, height, width, channels]}
    * @param weight {@code [kernel, kernel, channels]}, of an odd kernel

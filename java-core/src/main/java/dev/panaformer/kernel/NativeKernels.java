@@ -6,14 +6,14 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.panaformer.bindings.NativeLibrary;
 import dev.panaformer.bindings.pf_attention_params;
+import dev.panaformer.bindings.pf_depthwise_conv_params;
 import dev.panaformer.bindings.pf_embedding_params;
 import dev.panaformer.bindings.pf_ffn_params;
-import dev.panaformer.bindings.pf_depthwise_conv_params;
 import dev.panaformer.bindings.pf_interpolate_params;
-import dev.panaformer.bindings.pf_patch_embedding_params;
 import dev.panaformer.bindings.pf_kv_store_params;
 import dev.panaformer.bindings.pf_linear_top_k_params;
 import dev.panaformer.bindings.pf_paged_attention_params;
+import dev.panaformer.bindings.pf_patch_embedding_params;
 import dev.panaformer.bindings.pf_rope_params;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -156,8 +156,7 @@ public final class NativeKernels implements Kernels {
       Workspace workspace) {
     ImageArguments.patchEmbedding(x, images, grid, weight, bias, positions, y, yImageStride);
     MemorySegment params = workspace.parameters();
-    check(
-        "patchEmbedding", pf_patch_embedding_workspace_size(engine(), grid.values(), params));
+    check("patchEmbedding", pf_patch_embedding_workspace_size(engine(), grid.values(), params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
     pf_patch_embedding_params.x(params, x);
     pf_patch_embedding_params.packed(params, weight.segment());

@@ -8,8 +8,8 @@ package dev.panaformer.kernel;
  * @param padding pixels by which the first patch begins outside of the image, above and on the left
  * @param rows of patches
  * @param columns of patches
- * @param channelsLast whether images are {@code [height, width, channels]}, as the tokens of a layer
- *     are, and the input features of a patch likewise; else channels come first in both
+ * @param channelsLast whether images are {@code [height, width, channels]}, as the tokens of a
+ *     layer are, and the input features of a patch likewise; else channels come first in both
  */
 public record PatchGrid(
     long channels,

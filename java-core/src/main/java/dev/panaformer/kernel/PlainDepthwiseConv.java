@@ -37,8 +37,7 @@ final class PlainDepthwiseConv {
                     * x.getAtIndex(JAVA_FLOAT, (at + down * width + right) * channels + c);
           }
         }
-        y.setAtIndex(
-            JAVA_FLOAT, at * channels + c, (float) JavaKernels.activate(sum, activation));
+        y.setAtIndex(JAVA_FLOAT, at * channels + c, (float) JavaKernels.activate(sum, activation));
       }
     }
   }

@@ -44,8 +44,7 @@ final class PlainPatchEmbedding {
       for (long i = 0; i < area; i++) {
         long row = top + i / grid.patchWidth();
         long column = left + i % grid.patchWidth();
-        boolean inside =
-            row >= 0 && row < grid.height() && column >= 0 && column < grid.width();
+        boolean inside = row >= 0 && row < grid.height() && column >= 0 && column < grid.width();
         long from =
             grid.channelsLast()
                 ? (row * grid.width() + column) * grid.channels() + c

@@ -166,7 +166,9 @@ public final class Weights implements AutoCloseable {
     }
   }
 
-  /** A depthwise convolution's {@code [channels, 1, size, size]} as {@code [size, size, channels]}. */
+  /**
+   * A depthwise convolution's {@code [channels, 1, size, size]} as {@code [size, size, channels]}.
+   */
   public MemorySegment depthwise(String name, long channels, long size) {
     try (Arena mapped = Arena.ofConfined()) {
       Tensor tensor = require(name, mapped, channels, 1, size, size);

@@ -13,6 +13,7 @@ import dev.panaformer.kernel.Workspace;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertTask;
 import dev.panaformer.model.CausalConfig;
+import dev.panaformer.model.VisionConfig;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -45,6 +46,10 @@ record ModelCase(String name, Path folder) implements GoldenCase {
     ModelFolder model = ModelFolder.open(folder);
     if (CausalConfig.describes(model.config())) {
       new DecoderCase(folder, model, meta).run(backends, report);
+      return;
+    }
+    if (VisionConfig.describes(model.config())) {
+      new ImageCase(folder, model, asReferenced(model.config(), meta), meta).run(backends, report);
       return;
     }
     BertConfig config = BertConfig.of(asReferenced(model.config(), meta));
