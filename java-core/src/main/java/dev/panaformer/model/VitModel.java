@@ -164,7 +164,7 @@ public record VitModel(
     int tokens = layout.tokens();
     int rows = images.count() * tokens;
     TokenBatch batch = batch(images.count(), tokens, workspace);
-    MemorySegment x = embed(images, layout, workspace);
+    MemorySegment x = embed(images, interpolatePositions, layout, workspace);
     trace(trace, "hidden_states.0", x, images, tokens);
     for (int i = 0; i < layers.size(); i++) {
       layers.get(i).forward(kernels, x, batch, workspace);
@@ -215,7 +215,8 @@ public record VitModel(
     return batch;
   }
 
-  private MemorySegment embed(Images images, Layout layout, Workspace workspace) {
+  private MemorySegment embed(
+      Images images, boolean interpolate, Layout layout, Workspace workspace) {
     int hidden = config.hiddenSize();
     long floats = (long) layout.tokens() * hidden;
     MemorySegment x = workspace.floats(Buffer.HIDDEN, images.count() * floats);
@@ -237,7 +238,7 @@ public record VitModel(
             config.patchWidth()),
         patches.weight(),
         patches.bias(),
-        gridPositions(images, layout, workspace),
+        gridPositions(images, interpolate, layout, workspace),
         x.asSlice(leading),
         floats,
         workspace);
@@ -245,24 +246,23 @@ public record VitModel(
   }
 
   /** The positions of an image's patches: those learned, or as many as its grid has. */
-  private MemorySegment gridPositions(Images images, Layout layout, Workspace workspace) {
+  private MemorySegment gridPositions(
+      Images images, boolean interpolate, Layout layout, Workspace workspace) {
     int rows = config.gridRows();
     int columns = config.gridColumns();
     if (config.family() != VitFamily.YOLOS) {
-      boolean learned =
-          images.height() == config.imageHeight() && images.width() == config.imageWidth();
+      // The reference has no other than square tables to interpolate from, and takes one as it is
+      // for a square image of as many patches.
       boolean square = images.height() == images.width();
-      // The reference takes the table as it is for any square grid of as many patches, and has no
-      // other than square tables to interpolate from.
-      if (learned || square && layout.rows() * layout.columns() == rows * columns) {
+      if (!interpolate || square && layout.rows() * layout.columns() == rows * columns) {
         return positions;
       }
       int side = (int) Math.sqrt(rows * columns);
       if (side * side != rows * columns) {
         throw new IllegalArgumentException(
             String.format(
-                "an image of %d x %d pixels; positions for %d x %d patches are interpolated for"
-                    + " square grids only",
+                "an image of %d x %d pixels; positions for %d x %d patches cannot be interpolated,"
+                    + " only those of as many as a square has",
                 images.width(), images.height(), columns, rows));
       }
       rows = side;
