@@ -20,7 +20,7 @@ public sealed interface VisionEncoder extends VisionTask
    * @param hidden features of each
    */
   record Layout(int before, int rows, int columns, int after, int hidden) {
-    int tokens() {
+    public int tokens() {
       return before + rows * columns + after;
     }
   }
