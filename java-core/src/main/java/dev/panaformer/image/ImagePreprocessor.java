@@ -42,6 +42,7 @@ public record ImagePreprocessor(
       Optional<int[]> crop,
       List<Double> mean,
       List<Double> std,
+      int longest,
       int multiple) {
 
     static Defaults of(String modelType) {
@@ -54,6 +55,7 @@ public record ImagePreprocessor(
                 Optional.of(new int[] {224, 224}),
                 HALF,
                 HALF,
+                0,
                 1);
         case "yolos" ->
             new Defaults(
@@ -63,6 +65,7 @@ public record ImagePreprocessor(
                 Optional.empty(),
                 IMAGENET_MEAN,
                 IMAGENET_STD,
+                1333,
                 16);
         case "segformer" ->
             new Defaults(
@@ -72,6 +75,7 @@ public record ImagePreprocessor(
                 Optional.empty(),
                 IMAGENET_MEAN,
                 IMAGENET_STD,
+                0,
                 1);
         default ->
             new Defaults(
@@ -81,6 +85,7 @@ public record ImagePreprocessor(
                 Optional.empty(),
                 HALF,
                 HALF,
+                0,
                 1);
       };
     }
@@ -114,7 +119,7 @@ public record ImagePreprocessor(
 
   private static ImageSize size(ConfigJson json, Defaults defaults) {
     return json.has("size")
-        ? ImageSize.of(json, "size", defaults.squareSize(), defaults.multiple())
+        ? ImageSize.of(json, "size", defaults.squareSize(), defaults.longest(), defaults.multiple())
         : defaults.size();
   }
 
@@ -130,7 +135,7 @@ public record ImagePreprocessor(
     if (!json.has("crop_size")) {
       return defaults.crop().or(() -> Optional.of(new int[] {224, 224}));
     }
-    ImageSize size = ImageSize.of(json, "crop_size", true, 1);
+    ImageSize size = ImageSize.of(json, "crop_size", true, 0, 1);
     if (!(size instanceof ImageSize.Exact exact)) {
       throw json.unsupported("crop_size", "height and width");
     }

@@ -46,13 +46,14 @@ public sealed interface ImageSize {
 
   /**
    * @param square what a single number means: both sides, or the shorter one
+   * @param longest what a single number for the shorter side comes with
    * @param multiple of which sides that keep proportions are to be
    */
-  static ImageSize of(ConfigJson json, String field, boolean square, int multiple) {
+  static ImageSize of(ConfigJson json, String field, boolean square, int longest, int multiple) {
     if (json.json().get(field).isJsonPrimitive()) {
       int side = json.requireInt(field, 1, MAX_SIDE);
-      int longest = json.optionalInt("max_size", 0, 1, MAX_SIDE);
-      return square ? new Exact(side, side) : new Shortest(side, longest, multiple);
+      int atMost = json.optionalInt("max_size", longest, 1, MAX_SIDE);
+      return square ? new Exact(side, side) : new Shortest(side, atMost, multiple);
     }
     ConfigJson size = json.object(field);
     if (size.has("height") || size.has("width")) {

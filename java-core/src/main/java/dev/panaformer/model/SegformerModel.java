@@ -279,18 +279,23 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
     attention.kv().forward(kernels, reduced, kv, keys);
     TokenBatch batch = workspace.batch();
     fill(batch, images, height * width);
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment keyLengths = lengths(arena, images, keyRows * keyColumns);
-      kernels.attention(
-          workspace
-              .attention()
-              .of(heads, heads, headDim, (float) (1 / Math.sqrt(headDim)))
-              .query(queries, 0, hidden, headDim, batch.cuSeqlens(), tokens)
-              .keys(kv, 0, kv, hidden, 2 * hidden, headDim, keyLengths, keys)
-              .output(context, hidden, headDim)
-              .sequences(images),
-          workspace);
-    }
+    kernels.attention(
+        workspace
+            .attention()
+            .of(heads, heads, headDim, (float) (1 / Math.sqrt(headDim)))
+            .query(queries, 0, hidden, headDim, batch.cuSeqlens(), tokens)
+            .keys(
+                kv,
+                0,
+                kv,
+                hidden,
+                2 * hidden,
+                headDim,
+                lengths(images, keyRows * keyColumns, workspace),
+                keys)
+            .output(context, hidden, headDim)
+            .sequences(images),
+        workspace);
     attention.output().add(kernels, context, x, tokens);
   }
 
@@ -304,12 +309,13 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
     }
   }
 
-  private static MemorySegment lengths(Arena arena, int images, int tokens) {
-    int[] lengths = new int[images + 1];
-    for (int i = 0; i < images; i++) {
-      lengths[i + 1] = lengths[i] + tokens;
+  /** Cumulative lengths, int32 in the room of as many floats: the workspace has but one batch. */
+  private static MemorySegment lengths(int images, int tokens, Workspace workspace) {
+    MemorySegment lengths = workspace.floats(Buffer.POOLED, images + 1L);
+    for (int i = 0; i <= images; i++) {
+      lengths.setAtIndex(JAVA_INT, i, i * tokens);
     }
-    return arena.allocateFrom(JAVA_INT, lengths);
+    return lengths;
   }
 
   /** {@code x += down(activation(neighbours(up(in))))}. */

@@ -21,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.Random;
 import java.util.zip.CRC32;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
@@ -275,6 +276,32 @@ class ImageFilesTest {
       byte[] cut = Arrays.copyOf(whole, whole.length * (part - 1) / part);
       String message = refused(cut, part + "." + format, LIMIT);
       assertTrue(message.contains("image"), message);
+    }
+  }
+
+  /** Whatever is wrong with a file, the answer is an image or an exception that names the file. */
+  @ParameterizedTest
+  @ValueSource(strings = {"png", "jpg", "bmp", "tiff", "gif", "webp"})
+  void survivesDamage(String format) throws IOException {
+    byte[] whole =
+        format.equals("webp")
+            ? Base64.getDecoder().decode(WEBP)
+            : Files.readAllBytes(write(gradient(40, 30, BufferedImage.TYPE_INT_RGB), format));
+    Random random = new Random(11);
+    Path file = folder.resolve("damaged." + format);
+    for (int i = 0; i < 300; i++) {
+      byte[] damaged = whole.clone();
+      for (int j = random.nextInt(4); j >= 0; j--) {
+        int bound = random.nextBoolean() ? Math.min(60, damaged.length) : damaged.length;
+        damaged[random.nextInt(bound)] = (byte) random.nextInt();
+      }
+      Files.write(file, damaged);
+      try {
+        RgbImage image = RgbImage.read(file, LIMIT);
+        assertTrue((long) image.width() * image.height() <= LIMIT);
+      } catch (ImageException e) {
+        assertTrue(e.getMessage().startsWith(file + ": "), e.getMessage());
+      }
     }
   }
 

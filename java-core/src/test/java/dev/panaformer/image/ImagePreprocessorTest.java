@@ -48,6 +48,8 @@ class ImagePreprocessorTest {
         // Multiples of 16, and no side above 1333.
         "yolos | {} | 640 | 480 | 1056 x 800",
         "yolos | {} | 2000 | 500 | 1328 x 320",
+        "yolos | {'size': 512} | 2000 | 500 | 1328 x 320",
+        "yolos | {'size': 512, 'max_size': 864} | 2000 | 500 | 864 x 208",
         "yolos | {'size': 800, 'max_size': 1333} | 480 | 640 | 800 x 1056",
       })
   void sizes(String modelType, String json, int width, int height, String expected) {
