@@ -69,7 +69,7 @@ record ModelCase(String name, Path folder) implements GoldenCase {
   /**
    * The class that the reference ran decides, rather than the one that the checkpoint was saved by.
    */
-  private static ConfigJson asReferenced(ConfigJson config, ConfigJson meta) {
+  static ConfigJson asReferenced(ConfigJson config, ConfigJson meta) {
     if (!meta.has("reference")) {
       return config;
     }
