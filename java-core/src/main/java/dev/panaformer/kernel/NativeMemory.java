@@ -66,9 +66,10 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
       throw new IllegalStateException("Already closed");
     }
     long offset = roundUp(used, alignment);
-    if (bytes > mapped - offset) {
-      mapped = Math.max(MAPPING_BYTES, roundUp(bytes, HugePages.BYTES));
-      mappings.add(huge.map(mapped));
+    if (mappings.isEmpty() || bytes > mapped - offset) {
+      long next = Math.max(MAPPING_BYTES, roundUp(bytes, HugePages.BYTES));
+      mappings.add(huge.map(next));
+      mapped = next;
       offset = 0;
     }
     used = offset + bytes;
