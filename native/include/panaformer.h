@@ -80,6 +80,11 @@ typedef enum pf_activation {
   PF_ACTIVATION_TANH = 6
 } pf_activation;
 
+typedef enum pf_interpolation {
+  PF_INTERPOLATION_BILINEAR = 0,
+  PF_INTERPOLATION_BICUBIC = 1 /* Keys 1981 with a = -0.75 */
+} pf_interpolation;
+
 typedef enum pf_pooling {
   PF_POOLING_CLS = 0,  /* first token */
   PF_POOLING_MEAN = 1, /* mean over the tokens */
@@ -136,6 +141,74 @@ typedef struct pf_embedding_params {
  * PF_ERROR_INDEX.
  */
 PF_API pf_status pf_embedding(pf_engine *engine, const pf_embedding_params *params);
+
+/* ---- Images ------------------------------------------------------------------------------------------------- */
+
+/*
+ * An image is [channels, height, width], as decoders and checkpoints have it, or, where channels_last is not 0,
+ * [height, width, channels]: the tokens of a layer by their places. A batch is images of one size.
+ */
+typedef struct pf_patch_embedding_params {
+  const float *x;         /* [images, channels, height, width] or [images, height, width, channels] */
+  const void *packed;     /* pf_linear_pack of [n, k], k = channels patch_height patch_width; a row's input features are
+                             [channels, patch_height, patch_width], or channels last as those of x */
+  const float *bias;      /* [n] or NULL */
+  const float *positions; /* [grid_height grid_width, n], added to the patches of every image; or NULL */
+  float *y;               /* y[image * y_image_stride + patch * n + j]; overlaps no input */
+  int64_t y_image_stride; /* at least grid_height grid_width n */
+  int64_t images, channels, height, width;
+  int64_t patch_height, patch_width;
+  int64_t stride_height, stride_width; /* from patch to patch */
+  int64_t padding;                     /* rows and columns by which the first patch begins outside; below the patch's */
+  int64_t grid_height, grid_width;     /* patches; pixels outside the image are 0, on every side */
+  int64_t n;
+  int32_t channels_last;
+  void *workspace; /* pf_patch_embedding_workspace_size bytes, aligned */
+  int64_t workspace_bytes;
+} pf_patch_embedding_params;
+
+/* Bytes of workspace for patches of k = channels patch_height patch_width values; depends on no size of an image. */
+PF_API pf_status pf_patch_embedding_workspace_size(const pf_engine *engine, int64_t k, int64_t *bytes);
+
+/*
+ * The patches of images, each through one linear layer (Dosovitskiy et al. 2021): a strided convolution whose result is
+ * tokens, row by row of the grid. Patches may overlap. Only those of one task are ever gathered.
+ */
+PF_API pf_status pf_patch_embedding(pf_engine *engine, const pf_patch_embedding_params *params);
+
+typedef struct pf_depthwise_conv_params {
+  const float *x;      /* [images, height, width, channels] */
+  const float *weight; /* [kernel, kernel, channels] */
+  const float *bias;   /* [channels] or NULL */
+  float *y;            /* [images, height, width, channels]; overlaps no input */
+  int64_t images, height, width, channels;
+  int64_t kernel; /* odd, at most PF_MAX_KERNEL */
+  pf_activation activation;
+} pf_depthwise_conv_params;
+
+/* The largest kernel of pf_depthwise_conv. */
+#define PF_MAX_KERNEL 31
+
+/*
+ * y = activation(bias + the kernel x kernel neighbours of each place, channel by channel, with 0 outside the image), as
+ * in SegFormer's feed-forward network (Xie et al. 2021).
+ */
+PF_API pf_status pf_depthwise_conv(pf_engine *engine, const pf_depthwise_conv_params *params);
+
+typedef struct pf_interpolate_params {
+  const float *x; /* [images, height, width, channels] */
+  float *y;       /* [images, y_height, y_width, y_pixel_stride], of which channels are written; overlaps not x */
+  int64_t y_pixel_stride; /* at least channels */
+  int64_t images, height, width, channels;
+  int64_t y_height, y_width;
+  pf_interpolation interpolation;
+} pf_interpolate_params;
+
+/*
+ * Another resolution of the same image: the middles of the outer pixels stay half a pixel from the border (PyTorch's
+ * align_corners=False), without a filter against aliasing. Places outside the image count as its border.
+ */
+PF_API pf_status pf_interpolate(pf_engine *engine, const pf_interpolate_params *params);
 
 /* ---- Linear ------------------------------------------------------------------------------------------------- */
 

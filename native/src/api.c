@@ -21,6 +21,26 @@ pf_status pf_embedding(pf_engine *engine, const pf_embedding_params *params) {
   return pf_engine_kernels(engine)->embedding(engine, params);
 }
 
+pf_status pf_patch_embedding_workspace_size(const pf_engine *engine, int64_t k, int64_t *bytes) {
+  CHECK(engine && bytes);
+  return pf_engine_kernels(engine)->patch_embedding_workspace_size(pf_engine_threads(engine), k, bytes);
+}
+
+pf_status pf_patch_embedding(pf_engine *engine, const pf_patch_embedding_params *params) {
+  CHECK(engine && params);
+  return pf_engine_kernels(engine)->patch_embedding(engine, params);
+}
+
+pf_status pf_depthwise_conv(pf_engine *engine, const pf_depthwise_conv_params *params) {
+  CHECK(engine && params);
+  return pf_engine_kernels(engine)->depthwise_conv(engine, params);
+}
+
+pf_status pf_interpolate(pf_engine *engine, const pf_interpolate_params *params) {
+  CHECK(engine && params);
+  return pf_engine_kernels(engine)->interpolate(engine, params);
+}
+
 pf_status pf_linear_packed_size(const pf_engine *engine, int64_t n, int64_t k, int64_t *bytes) {
   CHECK(engine && bytes);
   return pf_engine_kernels(engine)->linear_packed_size(n, k, bytes);

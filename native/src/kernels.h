@@ -16,6 +16,10 @@ typedef struct pf_kernels {
 
   void (*destroy)(pf_engine *);
   pf_status (*embedding)(pf_engine *, const pf_embedding_params *);
+  pf_status (*patch_embedding_workspace_size)(int32_t threads, int64_t k, int64_t *bytes);
+  pf_status (*patch_embedding)(pf_engine *, const pf_patch_embedding_params *);
+  pf_status (*depthwise_conv)(pf_engine *, const pf_depthwise_conv_params *);
+  pf_status (*interpolate)(pf_engine *, const pf_interpolate_params *);
   pf_status (*linear_packed_size)(int64_t n, int64_t k, int64_t *bytes);
   pf_status (*linear_pack)(pf_engine *, const float *weight, void *packed, int64_t n, int64_t k);
   pf_status (*linear)(pf_engine *, const float *x, const void *packed, const float *bias, const float *residual,

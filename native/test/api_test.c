@@ -25,7 +25,14 @@ static void refuses_calls_without_an_engine(void) {
   const pf_kv_store_params store = {0};
   const pf_paged_attention_params paged_attention = {0};
   const pf_linear_top_k_params head = {0};
+  const pf_patch_embedding_params patches = {0};
+  const pf_depthwise_conv_params conv = {0};
+  const pf_interpolate_params resize = {0};
   int32_t ids[4];
+  EXPECT(pf_patch_embedding_workspace_size(NULL, 4, &bytes) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_patch_embedding(NULL, &patches) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_depthwise_conv(NULL, &conv) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_interpolate(NULL, &resize) == PF_ERROR_ARGUMENT);
   EXPECT(pf_embedding(NULL, &embedding) == PF_ERROR_ARGUMENT);
   EXPECT(pf_linear_packed_size(NULL, 4, 4, &bytes) == PF_ERROR_ARGUMENT);
   EXPECT(pf_linear_pack(NULL, x, y, 4, 4) == PF_ERROR_ARGUMENT);
@@ -54,6 +61,10 @@ static void refuses_calls_without_parameters(void) {
   EXPECT(pf_engine_create(PF_ISA_PORTABLE, 2, &engine) == PF_OK);
   EXPECT(pf_engine_isa(engine) == PF_ISA_PORTABLE && pf_engine_threads(engine) == 2);
   EXPECT(pf_embedding(engine, NULL) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_patch_embedding(engine, NULL) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_patch_embedding_workspace_size(engine, 4, NULL) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_depthwise_conv(engine, NULL) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_interpolate(engine, NULL) == PF_ERROR_ARGUMENT);
   EXPECT(pf_ffn(engine, NULL) == PF_ERROR_ARGUMENT);
   EXPECT(pf_attention(engine, NULL) == PF_ERROR_ARGUMENT);
   EXPECT(pf_rope(engine, NULL) == PF_ERROR_ARGUMENT);

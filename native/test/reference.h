@@ -38,6 +38,10 @@ void reference_layer_norm(const float *x, const float *residual, const float *we
 void reference_rms_norm(const float *x, const float *residual, const float *weight, double *y, double *bound,
                         int64_t tokens, int64_t hidden, float eps);
 void reference_embedding(const pf_embedding_params *p, double *y, double *bound);
+/* Elements that y's strides leave out stay as they are; weight is [n, k], before packing. */
+void reference_patch_embedding(const pf_patch_embedding_params *p, const float *weight, double *y, double *bound);
+void reference_depthwise_conv(const pf_depthwise_conv_params *p, double *y, double *bound);
+void reference_interpolate(const pf_interpolate_params *p, double *y, double *bound);
 void reference_softmax(const float *x, double *y, double *bound, int64_t rows, int64_t columns);
 void reference_pool(const float *x, const int32_t *cu_seqlens, double *y, double *bound, int64_t sequences,
                     int64_t hidden, pf_pooling pooling, int32_t normalize);

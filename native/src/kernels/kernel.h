@@ -10,6 +10,10 @@
 /* Declared with the types of the table, so that a definition cannot differ from its row. */
 #define PF_DECLARE_KERNEL(name) __typeof__(*((pf_kernels *)0)->name) PF_KERNEL(name)
 PF_DECLARE_KERNEL(embedding);
+PF_DECLARE_KERNEL(patch_embedding_workspace_size);
+PF_DECLARE_KERNEL(patch_embedding);
+PF_DECLARE_KERNEL(depthwise_conv);
+PF_DECLARE_KERNEL(interpolate);
 PF_DECLARE_KERNEL(linear_packed_size);
 PF_DECLARE_KERNEL(linear_pack);
 PF_DECLARE_KERNEL(linear);

@@ -4,17 +4,20 @@
  *
  * <p>The tokenizer library and protobuf are automatic modules under the names that their manifests
  * reserve; neither shows in this module's API. So is the jar with the native library, which is
- * found wherever it lies on the module path or class path.
+ * found wherever it lies on the module path or class path. Readers of images are services of
+ * java.desktop.
  */
 module dev.panaformer {
   requires transitive com.google.gson;
   requires com.google.protobuf;
   requires dev.panaformer.bindings;
   requires ai.djl.tokenizers;
+  requires transitive java.desktop;
 
   exports dev.panaformer;
   exports dev.panaformer.checkpoint;
   exports dev.panaformer.generate;
+  exports dev.panaformer.image;
   exports dev.panaformer.kernel;
   exports dev.panaformer.model;
   exports dev.panaformer.nn;

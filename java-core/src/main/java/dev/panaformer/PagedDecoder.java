@@ -30,7 +30,9 @@ final class PagedDecoder implements Decoder {
   private final int contextLength;
   private final Workspace workspace;
   private final DecoderBatch batch = new DecoderBatch();
-  private final DecoderBatch sources = new DecoderBatch();
+  private final int stepTokens;
+  private final List<DecoderBatch> sources = new ArrayList<>();
+  private int sourceBatches;
   private final List<Source> unread = new ArrayList<>();
   private final GrowableBuffer inverseTemperatures = new GrowableBuffer();
   private final GrowableBuffer values = new GrowableBuffer();
@@ -41,6 +43,7 @@ final class PagedDecoder implements Decoder {
   PagedDecoder(LanguageModel model, CausalLMOptions options) {
     DecoderConfig c = model.config();
     this.model = model;
+    this.stepTokens = options.stepTokens();
     int blocks = Math.ceilDiv(cacheTokens(c, options), options.blockTokens());
     this.cache =
         new KvCache(
@@ -171,7 +174,7 @@ final class PagedDecoder implements Decoder {
   @Override
   public void begin() {
     batch.clear();
-    sources.clear();
+    sourceBatches = 0;
     unread.clear();
   }
 
@@ -186,16 +189,30 @@ final class PagedDecoder implements Decoder {
     if (!source.read && !unread.contains(source)) {
       // What a pass that failed has left of it.
       source.sequence.truncate(0);
-      sources.add(source.sequence, source.ids, 0, source.ids.length);
+      batchFor(source).add(source.sequence, source.ids, 0, source.ids.length);
       unread.add(source);
     }
     batch.add(text.sequence, source.sequence, ids, from, to);
   }
 
+  /** Sources are read together, but no more of them than a step computes: that bounds memory. */
+  private DecoderBatch batchFor(Source source) {
+    if (sourceBatches == 0
+        || sources.get(sourceBatches - 1).tokens().tokens() + source.ids.length > stepTokens) {
+      if (sourceBatches == sources.size()) {
+        sources.add(new DecoderBatch());
+      }
+      sources.get(sourceBatches++).clear();
+    }
+    return sources.get(sourceBatches - 1);
+  }
+
   @Override
   public void forward() {
     if (!unread.isEmpty()) {
-      ((Seq2SeqModel) model).encode(sources, cache, workspace, null);
+      for (DecoderBatch read : sources.subList(0, sourceBatches)) {
+        ((Seq2SeqModel) model).encode(read, cache, workspace, null);
+      }
       unread.forEach(source -> source.read = true);
     }
     hiddenStates = model.forward(batch, cache, workspace, null);
@@ -279,7 +296,7 @@ final class PagedDecoder implements Decoder {
     cache.close();
     workspace.close();
     batch.close();
-    sources.close();
+    sources.forEach(DecoderBatch::close);
     inverseTemperatures.close();
     values.close();
     ids.close();

@@ -1,16 +1,12 @@
 package dev.panaformer;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertForSequenceClassification;
-import dev.panaformer.model.ProblemType;
 import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -49,12 +45,12 @@ public final class TextClassifier implements AutoCloseable {
    *
    * @throws IllegalArgumentException if the text is too long, and the options say to refuse it
    */
-  public List<ScoredLabel> classify(String text) {
+  public List<Label> classify(String text) {
     return classifyAll(List.of(text)).get(0);
   }
 
   /** All labels of a pair of texts, such as a premise and a hypothesis, the best first. */
-  public List<ScoredLabel> classify(String text, String pair) {
+  public List<Label> classify(String text, String pair) {
     try (Workspace workspace = model.lease()) {
       return classifyAll(List.of(model.fit(model.tokenizer().encode(text, pair))), workspace)
           .get(0);
@@ -62,15 +58,15 @@ public final class TextClassifier implements AutoCloseable {
   }
 
   /** {@link #classify(String)} of each text, in their order. */
-  public List<List<ScoredLabel>> classifyAll(List<String> texts) {
+  public List<List<Label>> classifyAll(List<String> texts) {
     try (Workspace workspace = model.lease()) {
       return classifyAll(
           texts.stream().map(t -> model.fit(model.tokenizer().encode(t))).toList(), workspace);
     }
   }
 
-  private List<List<ScoredLabel>> classifyAll(List<Encoding> encodings, Workspace workspace) {
-    List<List<ScoredLabel>> results = new ArrayList<>();
+  private List<List<Label>> classifyAll(List<Encoding> encodings, Workspace workspace) {
+    List<List<Label>> results = new ArrayList<>();
     model.inBatches(
         encodings,
         workspace,
@@ -89,26 +85,8 @@ public final class TextClassifier implements AutoCloseable {
     return results;
   }
 
-  private List<ScoredLabel> scored(MemorySegment logits, int sequence) {
-    List<String> labels = labels();
-    double[] scores = new double[labels.size()];
-    for (int i = 0; i < scores.length; i++) {
-      scores[i] = logits.getAtIndex(JAVA_FLOAT, (long) sequence * scores.length + i);
-    }
-    if (model.config().problemType() != ProblemType.REGRESSION) {
-      if (scores.length == 1
-          || model.config().problemType() == ProblemType.MULTI_LABEL_CLASSIFICATION) {
-        Probabilities.sigmoid(scores);
-      } else {
-        Probabilities.softmax(scores);
-      }
-    }
-    List<ScoredLabel> scored = new ArrayList<>();
-    for (int i = 0; i < scores.length; i++) {
-      scored.add(new ScoredLabel(labels.get(i), (float) scores[i]));
-    }
-    scored.sort(Comparator.comparingDouble(ScoredLabel::score).reversed());
-    return scored;
+  private List<Label> scored(MemorySegment logits, int sequence) {
+    return Labels.scored(logits, sequence, labels(), model.config().problemType());
   }
 
   /** The labels, in the order of config.json. */

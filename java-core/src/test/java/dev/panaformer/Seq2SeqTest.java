@@ -264,6 +264,13 @@ class Seq2SeqTest {
   void badFilesAreRefusedByName() throws IOException {
     String[][] edits = {
       {
+        "bart-tiny",
+        "BartForConditionalGeneration",
+        "BartForSequenceClassification",
+        "architectures is"
+      },
+      {"t5-tiny", "T5ForConditionalGeneration", "T5EncoderModel", "architectures is"},
+      {
         "t5-tiny",
         "\"num_decoder_layers\": 2",
         "\"num_decoder_layers\": 3",

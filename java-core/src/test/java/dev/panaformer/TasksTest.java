@@ -31,9 +31,9 @@ class TasksTest {
   void labelsOfOneChoiceSumToOne() {
     new TinyModel("BertForSequenceClassification").write(folder);
     try (TextClassifier classifier = TextClassifier.load(folder)) {
-      List<ScoredLabel> labels = classifier.classify("i love you");
+      List<Label> labels = classifier.classify("i love you");
       assertEquals(3, labels.size());
-      assertEquals(1, labels.stream().mapToDouble(ScoredLabel::score).sum(), 1e-6);
+      assertEquals(1, labels.stream().mapToDouble(Label::score).sum(), 1e-6);
       assertTrue(labels.get(0).score() >= labels.get(1).score());
       assertTrue(labels.get(1).score() >= labels.get(2).score());
       assertEquals(

@@ -45,7 +45,8 @@ public final class CompareDecoders {
       try (CausalLM lm = CausalLM.load(folder, options)) {
         System.out.println("GPT-2 small, float32; " + lm.description());
         if (hasPeer) {
-          try (OnnxRuntimeGpt2 peer = new OnnxRuntimeGpt2(Gpt2.onnx(topologies, cache), count)) {
+          try (OnnxRuntimeGpt2 peer =
+              new OnnxRuntimeGpt2(Topology.onnx(topologies, cache, "gpt2-small"), count)) {
             compare(lm, peer);
           }
         }

@@ -1,18 +1,11 @@
 package dev.panaformer.bench;
 
-import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import dev.panaformer.checkpoint.SafetensorsWriter;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -99,49 +92,5 @@ final class Gpt2 {
       sum += (short) (bits >> i);
     }
     return sum * (DEVIATION / 37837);
-  }
-
-  /**
-   * The peer's folder, its weights written if they are not there.
-   *
-   * @param topologies has gpt2-small.onnx and what tells where its weights lie
-   */
-  static Path onnx(Path topologies, Path parent) throws IOException {
-    Path folder = Files.createDirectories(parent.resolve("gpt2-small-onnx"));
-    Path model = folder.resolve("model.onnx");
-    if (!Files.exists(model)) {
-      JsonObject layout =
-          JsonParser.parseString(Files.readString(topologies.resolve("gpt2-small.weights.json")))
-              .getAsJsonObject();
-      writeNoise(
-          folder.resolve(layout.get("file").getAsString()),
-          layout.get("bytes").getAsLong(),
-          layout);
-      Files.copy(topologies.resolve("gpt2-small.onnx"), model, StandardCopyOption.REPLACE_EXISTING);
-    }
-    return folder;
-  }
-
-  private static void writeNoise(Path file, long bytes, JsonObject layout) throws IOException {
-    SplittableRandom random = new SplittableRandom(2);
-    ByteBuffer buffer = ByteBuffer.allocateDirect(1 << 20).order(ByteOrder.LITTLE_ENDIAN);
-    try (FileChannel channel =
-        FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
-      channel.write(ByteBuffer.allocate(1), bytes - 1);
-      for (JsonElement element : layout.getAsJsonArray("tensors")) {
-        long offset = element.getAsJsonObject().get("offset").getAsLong();
-        long end = offset + element.getAsJsonObject().get("length").getAsLong();
-        while (offset < end) {
-          buffer.clear().limit((int) Math.min(buffer.capacity(), end - offset));
-          while (buffer.hasRemaining()) {
-            buffer.putFloat(noise(random));
-          }
-          buffer.flip();
-          while (buffer.hasRemaining()) {
-            offset += channel.write(buffer, offset);
-          }
-        }
-      }
-    }
   }
 }

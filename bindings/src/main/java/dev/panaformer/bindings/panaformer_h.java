@@ -113,6 +113,15 @@ public class panaformer_h {
     public static int PF_MAX_DIMENSION() {
         return PF_MAX_DIMENSION;
     }
+    private static final int PF_MAX_KERNEL = (int)31L;
+    /**
+     * {@snippet lang=c :
+     * #define PF_MAX_KERNEL 31
+     * }
+     */
+    public static int PF_MAX_KERNEL() {
+        return PF_MAX_KERNEL;
+    }
     private static final int PF_OK = (int)0L;
     /**
      * {@snippet lang=c :
@@ -328,6 +337,24 @@ public class panaformer_h {
      */
     public static int PF_ACTIVATION_TANH() {
         return PF_ACTIVATION_TANH;
+    }
+    private static final int PF_INTERPOLATION_BILINEAR = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum pf_interpolation.PF_INTERPOLATION_BILINEAR = 0
+     * }
+     */
+    public static int PF_INTERPOLATION_BILINEAR() {
+        return PF_INTERPOLATION_BILINEAR;
+    }
+    private static final int PF_INTERPOLATION_BICUBIC = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum pf_interpolation.PF_INTERPOLATION_BICUBIC = 1
+     * }
+     */
+    public static int PF_INTERPOLATION_BICUBIC() {
+        return PF_INTERPOLATION_BICUBIC;
     }
     private static final int PF_POOLING_CLS = (int)0L;
     /**
@@ -707,6 +734,243 @@ public class panaformer_h {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("pf_embedding", engine, params);
+            }
+            return (int)mh$.invokeExact(engine, params);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_patch_embedding_workspace_size {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_LONG,
+            panaformer_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_patch_embedding_workspace_size");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_patch_embedding_workspace_size(const pf_engine *engine, int64_t k, int64_t *bytes)
+     * }
+     */
+    public static FunctionDescriptor pf_patch_embedding_workspace_size$descriptor() {
+        return pf_patch_embedding_workspace_size.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_patch_embedding_workspace_size(const pf_engine *engine, int64_t k, int64_t *bytes)
+     * }
+     */
+    public static MethodHandle pf_patch_embedding_workspace_size$handle() {
+        return pf_patch_embedding_workspace_size.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_patch_embedding_workspace_size(const pf_engine *engine, int64_t k, int64_t *bytes)
+     * }
+     */
+    public static MemorySegment pf_patch_embedding_workspace_size$address() {
+        return pf_patch_embedding_workspace_size.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_patch_embedding_workspace_size(const pf_engine *engine, int64_t k, int64_t *bytes)
+     * }
+     */
+    public static int pf_patch_embedding_workspace_size(MemorySegment engine, long k, MemorySegment bytes) {
+        var mh$ = pf_patch_embedding_workspace_size.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_patch_embedding_workspace_size", engine, k, bytes);
+            }
+            return (int)mh$.invokeExact(engine, k, bytes);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_patch_embedding {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_patch_embedding");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_patch_embedding(pf_engine *engine, const pf_patch_embedding_params *params)
+     * }
+     */
+    public static FunctionDescriptor pf_patch_embedding$descriptor() {
+        return pf_patch_embedding.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_patch_embedding(pf_engine *engine, const pf_patch_embedding_params *params)
+     * }
+     */
+    public static MethodHandle pf_patch_embedding$handle() {
+        return pf_patch_embedding.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_patch_embedding(pf_engine *engine, const pf_patch_embedding_params *params)
+     * }
+     */
+    public static MemorySegment pf_patch_embedding$address() {
+        return pf_patch_embedding.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_patch_embedding(pf_engine *engine, const pf_patch_embedding_params *params)
+     * }
+     */
+    public static int pf_patch_embedding(MemorySegment engine, MemorySegment params) {
+        var mh$ = pf_patch_embedding.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_patch_embedding", engine, params);
+            }
+            return (int)mh$.invokeExact(engine, params);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_depthwise_conv {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_depthwise_conv");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_depthwise_conv(pf_engine *engine, const pf_depthwise_conv_params *params)
+     * }
+     */
+    public static FunctionDescriptor pf_depthwise_conv$descriptor() {
+        return pf_depthwise_conv.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_depthwise_conv(pf_engine *engine, const pf_depthwise_conv_params *params)
+     * }
+     */
+    public static MethodHandle pf_depthwise_conv$handle() {
+        return pf_depthwise_conv.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_depthwise_conv(pf_engine *engine, const pf_depthwise_conv_params *params)
+     * }
+     */
+    public static MemorySegment pf_depthwise_conv$address() {
+        return pf_depthwise_conv.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_depthwise_conv(pf_engine *engine, const pf_depthwise_conv_params *params)
+     * }
+     */
+    public static int pf_depthwise_conv(MemorySegment engine, MemorySegment params) {
+        var mh$ = pf_depthwise_conv.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_depthwise_conv", engine, params);
+            }
+            return (int)mh$.invokeExact(engine, params);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_interpolate {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_interpolate");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_interpolate(pf_engine *engine, const pf_interpolate_params *params)
+     * }
+     */
+    public static FunctionDescriptor pf_interpolate$descriptor() {
+        return pf_interpolate.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_interpolate(pf_engine *engine, const pf_interpolate_params *params)
+     * }
+     */
+    public static MethodHandle pf_interpolate$handle() {
+        return pf_interpolate.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_interpolate(pf_engine *engine, const pf_interpolate_params *params)
+     * }
+     */
+    public static MemorySegment pf_interpolate$address() {
+        return pf_interpolate.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_interpolate(pf_engine *engine, const pf_interpolate_params *params)
+     * }
+     */
+    public static int pf_interpolate(MemorySegment engine, MemorySegment params) {
+        var mh$ = pf_interpolate.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_interpolate", engine, params);
             }
             return (int)mh$.invokeExact(engine, params);
         } catch (Throwable ex$) {

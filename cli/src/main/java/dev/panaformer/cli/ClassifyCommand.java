@@ -1,6 +1,6 @@
 package dev.panaformer.cli;
 
-import dev.panaformer.ScoredLabel;
+import dev.panaformer.Label;
 import dev.panaformer.TextClassifier;
 import dev.panaformer.TokenClassifier;
 import dev.panaformer.TokenClassifier.Entity;
@@ -48,7 +48,7 @@ final class ClassifyCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print one JSON line for each text.")
   private boolean json;
 
-  private record LabelledText(String text, List<ScoredLabel> labels) {}
+  private record LabelledText(String text, List<Label> labels) {}
 
   private record TextWithEntities(String text, List<Entity> entities) {}
 
@@ -70,9 +70,9 @@ final class ClassifyCommand implements Callable<Integer> {
         Progress progress = Progress.printing("Classifying", reader.remaining())) {
       List<String> next;
       while (!(next = reader.next(TEXTS_AT_ONCE)).isEmpty()) {
-        List<List<ScoredLabel>> labels = classifier.classifyAll(next);
+        List<List<Label>> labels = classifier.classifyAll(next);
         for (int i = 0; i < next.size(); i++) {
-          List<ScoredLabel> best = labels.get(i).stream().limit(top).toList();
+          List<Label> best = labels.get(i).stream().limit(top).toList();
           print(new LabelledText(next.get(i), best));
         }
         spec.commandLine().getOut().flush();
@@ -88,7 +88,7 @@ final class ClassifyCommand implements Callable<Integer> {
       return;
     }
     out.println(result.text());
-    for (ScoredLabel label : result.labels()) {
+    for (Label label : result.labels()) {
       out.printf(Locale.ROOT, "  %7.4f  %s%n", label.score(), label.label());
     }
   }

@@ -10,6 +10,7 @@ import dev.panaformer.kernel.Kernels;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.Seq2SeqConfig;
+import dev.panaformer.model.VisionConfig;
 import dev.panaformer.nn.NonFiniteWeights;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
@@ -61,6 +62,7 @@ final class InfoCommand implements Callable<Integer> {
    * @param parameters elements of all floating-point tensors
    * @param bytes of all tensors, as the checkpoint stores them
    * @param maxTokens the longest text that is read
+   * @param tokenizer null for models of images
    * @param pooling null where the folder says nothing of it
    * @param problem why the model cannot be run, or null
    * @param nonFinite null unless weights were checked
@@ -139,7 +141,7 @@ final class InfoCommand implements Callable<Integer> {
         parameters,
         bytes,
         List.copyOf(dtypes),
-        tokenizer(folder),
+        VisionConfig.describes(folder.config()) ? null : tokenizer(folder),
         folder.sentenceModules().map(InfoCommand::pooling).orElse(null),
         computes(),
         Device.describeAll(),
@@ -150,6 +152,7 @@ final class InfoCommand implements Callable<Integer> {
   private record Shape(
       int layers, int hidden, int heads, int intermediate, int vocabulary, int maxTokens) {}
 
+  /** Null for models of images, whose stages have shapes of their own. */
   private static Shape shape(ModelFolder folder) {
     ConfigJson json = folder.config();
     if (CausalConfig.describes(json)) {
@@ -161,6 +164,10 @@ final class InfoCommand implements Callable<Integer> {
           c.intermediateSize(),
           c.vocabSize(),
           c.contextLength());
+    }
+    if (VisionConfig.describes(json)) {
+      VisionConfig.of(json);
+      return null;
     }
     if (Seq2SeqConfig.describes(json)) {
       Seq2SeqConfig c = Seq2SeqConfig.of(json);
@@ -218,7 +225,7 @@ final class InfoCommand implements Callable<Integer> {
     row(out, "architecture", info.architecture);
     if (info.problem != null) {
       row(out, "cannot be run", info.problem);
-    } else {
+    } else if (info.layers != null) {
       row(
           out,
           "shape",
@@ -241,7 +248,9 @@ final class InfoCommand implements Callable<Integer> {
             info.bytes,
             info.tensors,
             String.join(", ", info.dtypes)));
-    row(out, "tokenizer", info.tokenizer);
+    if (info.tokenizer != null) {
+      row(out, "tokenizer", info.tokenizer);
+    }
     if (info.pooling != null) {
       row(out, "pooling", info.pooling);
     }

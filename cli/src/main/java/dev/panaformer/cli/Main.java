@@ -27,6 +27,9 @@ import picocli.CommandLine.Spec;
     subcommands = {
       EmbedCommand.class,
       ClassifyCommand.class,
+      ClassifyImageCommand.class,
+      DetectCommand.class,
+      SegmentCommand.class,
       FillMaskCommand.class,
       AnswerCommand.class,
       InfoCommand.class,

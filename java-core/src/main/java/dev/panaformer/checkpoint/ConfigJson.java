@@ -97,6 +97,36 @@ public final class ConfigJson {
     throw wrong(field, "true or false");
   }
 
+  /** The integers of an array, or a single one; empty if the field is absent. */
+  public List<Integer> integers(String field, int min, int max) {
+    if (!has(field)) {
+      return List.of();
+    }
+    if (!get(field).isJsonArray()) {
+      return List.of(integer(field, min, max, get(field)));
+    }
+    List<Integer> integers = new ArrayList<>();
+    for (JsonElement element : get(field).getAsJsonArray()) {
+      integers.add(integer(field, min, max, element));
+    }
+    return List.copyOf(integers);
+  }
+
+  /** The numbers of an array, or a single one; empty if the field is absent. */
+  public List<Double> numbers(String field, double min, double max) {
+    if (!has(field)) {
+      return List.of();
+    }
+    if (!get(field).isJsonArray()) {
+      return List.of(number(field, min, max, get(field)));
+    }
+    List<Double> numbers = new ArrayList<>();
+    for (JsonElement element : get(field).getAsJsonArray()) {
+      numbers.add(number(field, min, max, element));
+    }
+    return List.copyOf(numbers);
+  }
+
   /** The strings of an array; empty if the field is absent. */
   public List<String> strings(String field) {
     List<String> strings = new ArrayList<>();

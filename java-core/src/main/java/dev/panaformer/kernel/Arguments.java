@@ -12,7 +12,7 @@ import java.lang.foreign.ValueLayout;
  */
 final class Arguments {
   static final long MAX_HEAD_DIM = 256;
-  private static final long MAX_DIMENSION = Integer.MAX_VALUE;
+  static final long MAX_DIMENSION = Integer.MAX_VALUE;
 
   private Arguments() {}
 
@@ -372,21 +372,21 @@ final class Arguments {
     return segment.address() == 0 && segment.byteSize() == 0;
   }
 
-  private static void requireSize(String kernel, String name, long size, long min) {
+  static void requireSize(String kernel, String name, long size, long min) {
     if (size < min || size > MAX_DIMENSION) {
       throw new IllegalArgumentException(
           kernel + ": " + name + " is " + size + ", not in " + min + " to " + MAX_DIMENSION);
     }
   }
 
-  private static void requireFloatsOrAbsent(
+  static void requireFloatsOrAbsent(
       String kernel, String name, MemorySegment segment, long rows, long columns) {
     if (!isAbsent(segment)) {
       requireFloats(kernel, name, segment, rows, columns);
     }
   }
 
-  private static void requireFloats(
+  static void requireFloats(
       String kernel, String name, MemorySegment segment, long rows, long columns) {
     // Both factors are below 2^31, or one of them is 1.
     if (floats(segment) < rows * columns || !segment.isNative()) {
@@ -413,7 +413,7 @@ final class Arguments {
     return segment.byteSize() / Float.BYTES;
   }
 
-  private static void requireDisjoint(
+  static void requireDisjoint(
       String kernel,
       MemorySegment y,
       long yFloats,

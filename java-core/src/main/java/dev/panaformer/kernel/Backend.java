@@ -54,6 +54,11 @@ public enum Backend {
     };
   }
 
+  /** Whether tensors lie in the host's memory, where Java reads and writes them in place. */
+  public boolean onHost() {
+    return this != CUDA && this != CUDA_EMULATED;
+  }
+
   /** As it is written on a command line. */
   @Override
   public String toString() {

@@ -66,6 +66,58 @@ public final class JavaKernels implements Kernels {
   }
 
   @Override
+  public void patchEmbedding(
+      MemorySegment x,
+      long images,
+      PatchGrid grid,
+      PackedWeight weight,
+      MemorySegment bias,
+      MemorySegment positions,
+      MemorySegment y,
+      long yImageStride,
+      Workspace workspace) {
+    ImageArguments.patchEmbedding(x, images, grid, weight, bias, positions, y, yImageStride);
+    MemorySegment patch = workspace.scratch(grid.values() * Float.BYTES);
+    PlainPatchEmbedding.run(x, images, grid, weight, bias, positions, y, yImageStride, patch);
+  }
+
+  @Override
+  public void depthwiseConv(
+      MemorySegment x,
+      MemorySegment weight,
+      MemorySegment bias,
+      MemorySegment y,
+      long images,
+      long height,
+      long width,
+      long channels,
+      long kernel,
+      Activation activation,
+      Workspace workspace) {
+    ImageArguments.depthwiseConv(x, weight, bias, y, images, height, width, channels, kernel);
+    PlainDepthwiseConv.run(x, weight, bias, y, images, height, width, channels, kernel, activation);
+  }
+
+  @Override
+  public void interpolate(
+      MemorySegment x,
+      long images,
+      long height,
+      long width,
+      long channels,
+      MemorySegment y,
+      long yHeight,
+      long yWidth,
+      long yPixelStride,
+      Interpolation interpolation,
+      Workspace workspace) {
+    ImageArguments.interpolate(
+        x, images, height, width, channels, y, yHeight, yWidth, yPixelStride);
+    PlainInterpolation.run(
+        x, images, height, width, channels, y, yHeight, yWidth, yPixelStride, interpolation);
+  }
+
+  @Override
   public void linear(
       MemorySegment x,
       PackedWeight weight,
@@ -512,7 +564,7 @@ public final class JavaKernels implements Kernels {
     return segment.getAtIndex(JAVA_FLOAT, index);
   }
 
-  private static double getOrZero(MemorySegment segment, long index) {
+  static double getOrZero(MemorySegment segment, long index) {
     return Arguments.isAbsent(segment) ? 0 : get(segment, index);
   }
 
@@ -539,7 +591,7 @@ public final class JavaKernels implements Kernels {
     return sum0 + sum1 + (sum2 + sum3);
   }
 
-  private static double activate(double x, Activation activation) {
+  static double activate(double x, Activation activation) {
     return switch (activation) {
       case NONE -> x;
       case RELU -> Math.max(x, 0);

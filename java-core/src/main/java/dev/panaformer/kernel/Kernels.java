@@ -71,6 +71,65 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
   void embedding(EmbeddingTables tables, TokenBatch batch, MemorySegment y, Workspace workspace);
 
   /**
+   * The patches of images, each through a linear layer: {@code patch Wᵀ + bias + position}.
+   *
+   * @param x {@code [images, channels, height, width]}, or with the channels last as the grid says
+   * @param positions {@code [patches, out]}, added to the patches of every image; may be absent
+   * @param y the patches of image i from {@code i * yImageStride} on, {@code [patches, out]}
+   */
+  void patchEmbedding(
+      MemorySegment x,
+      long images,
+      PatchGrid grid,
+      PackedWeight weight,
+      MemorySegment bias,
+      MemorySegment positions,
+      MemorySegment y,
+      long yImageStride,
+      Workspace workspace);
+
+  /**
+   * {@code activation} of the weighted sum of the neighbours of each place, channel by channel,
+   * with 0 outside of the image.
+   *
+   * @param x {@code [images, height, width, channels]}
+   * @param weight {@code [kernel, kernel, channels]}, of an odd kernel
+   * @param y as x, which it must not overlap
+   */
+  void depthwiseConv(
+      MemorySegment x,
+      MemorySegment weight,
+      MemorySegment bias,
+      MemorySegment y,
+      long images,
+      long height,
+      long width,
+      long channels,
+      long kernel,
+      Activation activation,
+      Workspace workspace);
+
+  /**
+   * Images at another resolution, without a filter against aliasing, pixels being areas (PyTorch's
+   * {@code align_corners=False}).
+   *
+   * @param x {@code [images, height, width, channels]}
+   * @param y {@code [images, yHeight, yWidth, yPixelStride]}, of which {@code channels} are written
+   */
+  void interpolate(
+      MemorySegment x,
+      long images,
+      long height,
+      long width,
+      long channels,
+      MemorySegment y,
+      long yHeight,
+      long yWidth,
+      long yPixelStride,
+      Interpolation interpolation,
+      Workspace workspace);
+
+  /**
    * {@code y = activation(x Wᵀ + bias) + residual}, x {@code [tokens, in]}, y {@code [tokens,
    * out]}.
    */

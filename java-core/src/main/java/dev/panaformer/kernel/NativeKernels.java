@@ -6,11 +6,14 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.panaformer.bindings.NativeLibrary;
 import dev.panaformer.bindings.pf_attention_params;
+import dev.panaformer.bindings.pf_depthwise_conv_params;
 import dev.panaformer.bindings.pf_embedding_params;
 import dev.panaformer.bindings.pf_ffn_params;
+import dev.panaformer.bindings.pf_interpolate_params;
 import dev.panaformer.bindings.pf_kv_store_params;
 import dev.panaformer.bindings.pf_linear_top_k_params;
 import dev.panaformer.bindings.pf_paged_attention_params;
+import dev.panaformer.bindings.pf_patch_embedding_params;
 import dev.panaformer.bindings.pf_rope_params;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -140,6 +143,105 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
       tables.requireRows(batch);
     }
     check("embedding", status);
+  }
+
+  @Override
+  public void patchEmbedding(
+      MemorySegment x,
+      long images,
+      PatchGrid grid,
+      PackedWeight weight,
+      MemorySegment bias,
+      MemorySegment positions,
+      MemorySegment y,
+      long yImageStride,
+      Workspace workspace) {
+    ImageArguments.patchEmbedding(x, images, grid, weight, bias, positions, y, yImageStride);
+    requireReachable("patchEmbedding", "y", y);
+    MemorySegment params = workspace.parameters();
+    check("patchEmbedding", pf_patch_embedding_workspace_size(engine(), grid.values(), params));
+    MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
+    pf_patch_embedding_params.x(params, x);
+    pf_patch_embedding_params.packed(params, weight.segment());
+    pf_patch_embedding_params.bias(params, bias);
+    pf_patch_embedding_params.positions(params, positions);
+    pf_patch_embedding_params.y(params, y);
+    pf_patch_embedding_params.y_image_stride(params, yImageStride);
+    pf_patch_embedding_params.images(params, images);
+    pf_patch_embedding_params.channels(params, grid.channels());
+    pf_patch_embedding_params.height(params, grid.height());
+    pf_patch_embedding_params.width(params, grid.width());
+    pf_patch_embedding_params.patch_height(params, grid.patchHeight());
+    pf_patch_embedding_params.patch_width(params, grid.patchWidth());
+    pf_patch_embedding_params.stride_height(params, grid.strideHeight());
+    pf_patch_embedding_params.stride_width(params, grid.strideWidth());
+    pf_patch_embedding_params.padding(params, grid.padding());
+    pf_patch_embedding_params.grid_height(params, grid.rows());
+    pf_patch_embedding_params.grid_width(params, grid.columns());
+    pf_patch_embedding_params.n(params, weight.out());
+    pf_patch_embedding_params.channels_last(params, grid.channelsLast() ? 1 : 0);
+    pf_patch_embedding_params.workspace(params, scratch);
+    pf_patch_embedding_params.workspace_bytes(params, scratch.byteSize());
+    check("patchEmbedding", pf_patch_embedding(engine(), params), weight);
+  }
+
+  @Override
+  public void depthwiseConv(
+      MemorySegment x,
+      MemorySegment weight,
+      MemorySegment bias,
+      MemorySegment y,
+      long images,
+      long height,
+      long width,
+      long channels,
+      long kernel,
+      Activation activation,
+      Workspace workspace) {
+    ImageArguments.depthwiseConv(x, weight, bias, y, images, height, width, channels, kernel);
+    requireReachable("depthwiseConv", "y", y);
+    MemorySegment params = workspace.parameters();
+    pf_depthwise_conv_params.x(params, x);
+    pf_depthwise_conv_params.weight(params, weight);
+    pf_depthwise_conv_params.bias(params, bias);
+    pf_depthwise_conv_params.y(params, y);
+    pf_depthwise_conv_params.images(params, images);
+    pf_depthwise_conv_params.height(params, height);
+    pf_depthwise_conv_params.width(params, width);
+    pf_depthwise_conv_params.channels(params, channels);
+    pf_depthwise_conv_params.kernel(params, kernel);
+    pf_depthwise_conv_params.activation(params, activation.ordinal());
+    check("depthwiseConv", pf_depthwise_conv(engine(), params));
+  }
+
+  @Override
+  public void interpolate(
+      MemorySegment x,
+      long images,
+      long height,
+      long width,
+      long channels,
+      MemorySegment y,
+      long yHeight,
+      long yWidth,
+      long yPixelStride,
+      Interpolation interpolation,
+      Workspace workspace) {
+    ImageArguments.interpolate(
+        x, images, height, width, channels, y, yHeight, yWidth, yPixelStride);
+    requireReachable("interpolate", "y", y);
+    MemorySegment params = workspace.parameters();
+    pf_interpolate_params.x(params, x);
+    pf_interpolate_params.y(params, y);
+    pf_interpolate_params.y_pixel_stride(params, yPixelStride);
+    pf_interpolate_params.images(params, images);
+    pf_interpolate_params.height(params, height);
+    pf_interpolate_params.width(params, width);
+    pf_interpolate_params.channels(params, channels);
+    pf_interpolate_params.y_height(params, yHeight);
+    pf_interpolate_params.y_width(params, yWidth);
+    pf_interpolate_params.interpolation(params, interpolation.ordinal());
+    check("interpolate", pf_interpolate(engine(), params));
   }
 
   @Override

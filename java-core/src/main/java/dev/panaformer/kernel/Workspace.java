@@ -22,6 +22,14 @@ public final class Workspace implements AutoCloseable {
     QKV,
     /** What attention, and after it the feed-forward network, puts out. */
     CONTEXT,
+    /** Images as preprocessing leaves them. */
+    PIXELS,
+    /** The places of an image's patches, embedded for another resolution. */
+    POSITIONS,
+    /** Hidden states on their way to another order or resolution. */
+    MAP,
+    /** Maps of several resolutions, brought to one and laid side by side. */
+    FEATURES,
     /** What is added to attention scores by distance, for all distances of a batch. */
     POSITION_BIAS,
     /** Rows picked out of the hidden states: one a sequence, or one a mask. */

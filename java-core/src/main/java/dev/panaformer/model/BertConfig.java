@@ -109,7 +109,7 @@ public record BertConfig(
     }
   }
 
-  private static Activation activation(ConfigJson json, String field) {
+  static Activation activation(ConfigJson json, String field) {
     return activation(json, field, json.optionalString(field, "gelu"));
   }
 
@@ -125,7 +125,7 @@ public record BertConfig(
     return activation;
   }
 
-  private static List<String> labels(ConfigJson json) {
+  static List<String> labels(ConfigJson json) {
     Map<String, String> byId = json.stringMap("id2label");
     int count = byId.isEmpty() ? json.optionalInt("num_labels", 2, 1, 1 << 20) : byId.size();
     List<String> labels = new ArrayList<>();
@@ -139,7 +139,7 @@ public record BertConfig(
     return List.copyOf(labels);
   }
 
-  private static ProblemType problemType(ConfigJson json) {
+  static ProblemType problemType(ConfigJson json) {
     String absent = ProblemType.SINGLE_LABEL_CLASSIFICATION.name();
     String name = json.optionalString("problem_type", absent).toUpperCase(Locale.ROOT);
     for (ProblemType type : ProblemType.values()) {

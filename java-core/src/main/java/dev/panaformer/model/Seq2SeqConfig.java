@@ -100,6 +100,16 @@ public sealed interface Seq2SeqConfig extends DecoderConfig permits T5Config, Ba
     if (!json.optionalBoolean("is_encoder_decoder", true)) {
       throw json.unsupported("is_encoder_decoder", "true");
     }
+    for (String architecture : json.strings("architectures")) {
+      boolean generates =
+          architecture.endsWith("ForConditionalGeneration")
+              || architecture.endsWith("MTModel")
+              || architecture.endsWith("Model") && !architecture.endsWith("EncoderModel");
+      if (!generates) {
+        throw json.unsupported(
+            "architectures", "a model of encoder and decoder, …ForConditionalGeneration say");
+      }
+    }
     return type.endsWith("t5") ? T5Config.of(json) : BartConfig.of(json);
   }
 

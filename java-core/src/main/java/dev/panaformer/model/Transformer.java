@@ -155,6 +155,7 @@ public record Transformer(
     int width;
     int encoderHeads;
     int decoderHeads;
+    int kvHeads;
     int headDim;
     int encoderIntermediate;
     int decoderIntermediate;
@@ -211,6 +212,12 @@ public record Transformer(
     public Builder heads(int encoder, int decoder) {
       encoderHeads = encoder;
       decoderHeads = decoder;
+      return this;
+    }
+
+    /** Key and value heads of a decoder without encoder; 0, as at first, for as many as heads. */
+    public Builder kvHeads(int value) {
+      kvHeads = value;
       return this;
     }
 

@@ -86,6 +86,11 @@ final class TransformerAssembly {
           b.maxDistance,
           "more than half the buckets, " + b.buckets / 2);
     }
+    require(
+        b.kvHeads == 0 || b.encoderLayers == 0 && b.kvHeads > 0 && b.decoderHeads % b.kvHeads == 0,
+        "kvHeads",
+        b.kvHeads,
+        "a divisor of the heads of a decoder without encoder");
     require(!b.gated || !b.biases, "gated", true, "false for linear layers with biases");
     require(
         !b.embeddingNorm || b.normalization == Normalization.LAYER_NORM,
@@ -138,7 +143,7 @@ final class TransformerAssembly {
       layers.add(
           new EncoderLayer(
               new SelfAttention(
-                  joined(attention, b.encoderHeads, "q_proj", "k_proj", "v_proj"),
+                  queriesKeysValues(attention, b.encoderHeads, b.encoderHeads),
                   output(attention, b.encoderHeads),
                   b.encoderHeads,
                   b.encoderHeads,
@@ -161,6 +166,7 @@ final class TransformerAssembly {
                 w, "relative_attention_bias.weight", b.decoderHeads, b.buckets, b.maxDistance)
             : DistanceBias.NONE;
     Optional<RotaryTables> rotary = rotary(b.decoderHeads);
+    int kvHeads = b.kvHeads > 0 ? b.kvHeads : b.decoderHeads;
     EmbeddingTables embeddings = embeddings(w, b.decoderVocabulary);
     List<DecoderLayer> layers = new ArrayList<>();
     for (int i = 0; i < b.decoderLayers; i++) {
@@ -170,11 +176,11 @@ final class TransformerAssembly {
           new DecoderLayer(
               norm(layer, "self_attn_layer_norm"),
               new CausalAttention(
-                  joined(attention, b.decoderHeads, "q_proj", "k_proj", "v_proj"),
+                  queriesKeysValues(attention, b.decoderHeads, kvHeads),
                   output(attention, b.decoderHeads),
                   rotary,
                   b.decoderHeads,
-                  b.decoderHeads,
+                  kvHeads,
                   headDim(b.decoderHeads),
                   scale(b.decoderHeads),
                   0,
@@ -197,6 +203,13 @@ final class TransformerAssembly {
             output(attention, b.decoderHeads),
             b.decoderHeads,
             scale(b.decoderHeads)));
+  }
+
+  private Linear queriesKeysValues(Weights w, int heads, int kvHeads) {
+    long queries = (long) heads * headDim(heads);
+    long keys = (long) kvHeads * headDim(heads);
+    return w.stacked(
+        b.width, b.biases, List.of("q_proj", "k_proj", "v_proj"), List.of(queries, keys, keys));
   }
 
   private Linear joined(Weights w, int heads, String... names) {

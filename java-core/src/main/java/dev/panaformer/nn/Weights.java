@@ -148,6 +148,34 @@ public final class Weights implements AutoCloseable {
     return new Linear(packed(name + ".weight", out, in), MemorySegment.NULL);
   }
 
+  /**
+   * A convolution, {@code name.weight} {@code [out, channels, height, width]} and {@code name.bias}
+   * {@code [out]}, as the layer that each of its patches goes through.
+   *
+   * @param channelsLast whether a patch's values come with their channels last
+   */
+  public Linear convolution(
+      String name, long out, long channels, long height, long width, boolean channelsLast) {
+    try (Arena mapped = Arena.ofConfined()) {
+      Tensor tensor = require(name + ".weight", mapped, out, channels, height, width);
+      MemorySegment bias = tensor(name + ".bias", out);
+      long in = channels * height * width;
+      MemorySegment weight = staging.ensure(out * in * Float.BYTES);
+      (channelsLast ? tensor.transpose(1, 2).transpose(2, 3) : tensor).copyFloat32To(weight);
+      return new Linear(pack(name, weight, out, in), bias);
+    }
+  }
+
+  /**
+   * A depthwise convolution's {@code [channels, 1, size, size]} as {@code [size, size, channels]}.
+   */
+  public MemorySegment depthwise(String name, long channels, long size) {
+    try (Arena mapped = Arena.ofConfined()) {
+      Tensor tensor = require(name, mapped, channels, 1, size, size);
+      return kernels.place(memory, tensor.transpose(0, 3).transpose(0, 2)::toFloat32);
+    }
+  }
+
   /** Memory that lives as long as the layers; Java can write it if the kernels are the host's. */
   public MemorySegment floats(long count) {
     return kernels.place(memory, host -> host.allocate(JAVA_FLOAT, count));

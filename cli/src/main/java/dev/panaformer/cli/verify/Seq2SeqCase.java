@@ -42,7 +42,7 @@ record Seq2SeqCase(Path folder, ModelFolder model, ConfigJson meta) {
 
   void run(Backends backends, Report report) {
     ModelCase.requireNoOptions(meta);
-    Seq2SeqConfig config = Seq2SeqConfig.of(model.config());
+    Seq2SeqConfig config = Seq2SeqConfig.of(ModelCase.asReferenced(model.config(), meta));
     Path file = folder.resolve("inputs.safetensors");
     ModelInputs sources = ModelInputs.read(file, "", "decoder_");
     ModelInputs targets = ModelInputs.read(file, "decoder_", "");

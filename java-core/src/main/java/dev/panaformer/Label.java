@@ -5,4 +5,4 @@ package dev.panaformer;
  *
  * @param score a probability; for regression the value itself
  */
-public record ScoredLabel(String label, float score) {}
+public record Label(String label, float score) {}

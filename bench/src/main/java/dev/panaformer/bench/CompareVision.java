@@ -1,0 +1,201 @@
+package dev.panaformer.bench;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import ai.onnxruntime.OnnxTensor;
+import ai.onnxruntime.OrtEnvironment;
+import ai.onnxruntime.OrtSession;
+import ai.onnxruntime.OrtSession.SessionOptions;
+import dev.panaformer.checkpoint.Checkpoint;
+import dev.panaformer.checkpoint.ModelFolder;
+import dev.panaformer.image.ImagePreprocessor;
+import dev.panaformer.image.RgbImage;
+import dev.panaformer.kernel.Isa;
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.NativeKernels;
+import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.model.Images;
+import dev.panaformer.model.VisionConfig;
+import dev.panaformer.model.VisionTask;
+import dev.panaformer.nn.Weights;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.FloatBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Map;
+import java.util.SplittableRandom;
+import javax.imageio.ImageIO;
+
+/**
+ * ViT-B/16 at one and at eight images and Swin-T at one, pixels to logits, against ONNX Runtime:
+ * both in one JVM, in turn, with a pause in which threads that spin after the turn before give up.
+ * Then what comes before: a JPEG of twelve megapixels to pixels.
+ *
+ * <p>{@code CompareVision [threads…]}; {@code -Dpanaformer.peers=} names the folder with
+ * vit-b16.onnx and swin-tiny.onnx.
+ */
+public final class CompareVision {
+  private static final int ROUNDS = 7;
+  private static final int PAUSE_MILLISECONDS = 30;
+
+  private CompareVision() {}
+
+  private interface Turn {
+    void run() throws Exception;
+  }
+
+  /** Arguments: the numbers of threads, 1 and 2 if there are none. */
+  public static void main(String[] arguments) throws Exception {
+    int[] threads =
+        arguments.length == 0
+            ? new int[] {1, 2}
+            : Arrays.stream(arguments).mapToInt(Integer::parseInt).toArray();
+    Path cache = Path.of(System.getProperty("java.io.tmpdir"), "panaformer-bench");
+    Path topologies = Path.of(System.getProperty("panaformer.peers", "../shared/peers"));
+    for (int count : threads) {
+      try (NativeKernels kernels = NativeKernels.create(Isa.AUTO, count)) {
+        System.out.println("float32; " + kernels.description());
+        System.out.println("                         Panaformer   ONNX Runtime");
+        Path swin = VisionModels.swinTiny(cache);
+        compare("Swin-T, 1 image", swin, topologies, cache, "swin-tiny", kernels, count, 1);
+        Path vit = VisionModels.vitBase(cache);
+        compare("ViT-B/16, 1 image", vit, topologies, cache, "vit-b16", kernels, count, 1);
+        compare("ViT-B/16, 8 images", vit, topologies, cache, "vit-b16", kernels, count, 8);
+      }
+    }
+    preprocessing(cache);
+  }
+
+  private static void compare(
+      String name,
+      Path folder,
+      Path topologies,
+      Path cache,
+      String topology,
+      Kernels kernels,
+      int threads,
+      int images)
+      throws Exception {
+    ModelFolder model = ModelFolder.open(folder);
+    VisionConfig config = VisionConfig.of(model.config());
+    OrtEnvironment environment = OrtEnvironment.getEnvironment();
+    String graph = Topology.onnx(topologies, cache, topology).resolve("model.onnx").toString();
+    try (NativeMemory memory = NativeMemory.onHugePages();
+        Checkpoint checkpoint = model.openWeights();
+        Weights weights = new Weights(checkpoint, kernels, memory, config.weightNames());
+        Workspace workspace = new Workspace();
+        Arena arena = Arena.ofConfined();
+        SessionOptions options = options(threads);
+        OrtSession session = environment.createSession(graph, options)) {
+      VisionTask task = VisionTask.load(weights, config);
+      float[] values = noise(images * 3 * VisionModels.SIDE * VisionModels.SIDE);
+      MemorySegment pixels = arena.allocate(values.length * 4L, 64);
+      MemorySegment.copy(values, 0, pixels, JAVA_FLOAT, 0, values.length);
+      Images batch = new Images(pixels, images, 3, VisionModels.SIDE, VisionModels.SIDE);
+      long[] shape = {images, 3, VisionModels.SIDE, VisionModels.SIDE};
+      String input = session.getInputNames().iterator().next();
+      try (OnnxTensor tensor =
+          OnnxTensor.createTensor(environment, FloatBuffer.wrap(values), shape)) {
+        double[][] times =
+            times(
+                () -> task.forward(batch, false, workspace, null),
+                () -> session.run(Map.of(input, tensor)).close());
+        double[] ratios = new double[ROUNDS];
+        Arrays.setAll(ratios, i -> times[1][i] / times[0][i]);
+        System.out.printf(
+            Locale.ROOT,
+            "%-22s %7.2f ms %11.2f ms  %6.2fx%n",
+            name,
+            Compare.median(times[0]),
+            Compare.median(times[1]),
+            Compare.median(ratios));
+      }
+    }
+  }
+
+  private static SessionOptions options(int threads) throws Exception {
+    SessionOptions options = new SessionOptions();
+    options.setIntraOpNumThreads(threads);
+    options.setInterOpNumThreads(1);
+    options.setOptimizationLevel(SessionOptions.OptLevel.ALL_OPT);
+    options.addConfigEntry("session.set_denormal_as_zero", "1");
+    return options;
+  }
+
+  /** Milliseconds of each, in turn, after two rounds that are not counted. */
+  private static double[][] times(Turn ours, Turn theirs) throws Exception {
+    double[][] times = new double[2][ROUNDS];
+    for (int round = -2; round < ROUNDS; round++) {
+      double[] now = {milliseconds(ours), milliseconds(theirs)};
+      for (int side = 0; side < 2 && round >= 0; side++) {
+        times[side][round] = now[side];
+      }
+    }
+    return times;
+  }
+
+  private static double milliseconds(Turn turn) throws Exception {
+    Thread.sleep(PAUSE_MILLISECONDS);
+    long begin = System.nanoTime();
+    turn.run();
+    return (System.nanoTime() - begin) * 1e-6;
+  }
+
+  private static float[] noise(int count) {
+    SplittableRandom random = new SplittableRandom(4);
+    float[] values = new float[count];
+    for (int i = 0; i < count; i++) {
+      values[i] = (float) (random.nextDouble() * 2 - 1);
+    }
+    return values;
+  }
+
+  private static void preprocessing(Path cache) throws Exception {
+    Path file = photograph(cache);
+    ImagePreprocessor preprocessor = ImagePreprocessor.read(VisionModels.swinTiny(cache), "swin");
+    double[] decoding = new double[ROUNDS];
+    double[] preparing = new double[ROUNDS];
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment pixels = arena.allocate(JAVA_FLOAT, 3L * VisionModels.SIDE * VisionModels.SIDE);
+      for (int round = -2; round < ROUNDS; round++) {
+        long begin = System.nanoTime();
+        RgbImage image = RgbImage.read(file, Long.MAX_VALUE);
+        long decoded = System.nanoTime();
+        preprocessor.write(image, pixels);
+        if (round >= 0) {
+          decoding[round] = (decoded - begin) * 1e-6;
+          preparing[round] = (System.nanoTime() - decoded) * 1e-6;
+        }
+      }
+    }
+    System.out.printf(
+        Locale.ROOT,
+        "A JPEG of 4000 x 3000: decoding %.0f ms, resizing and normalising %.0f ms%n",
+        Compare.median(decoding),
+        Compare.median(preparing));
+  }
+
+  /** Twelve megapixels with something of everything that a photograph has. */
+  private static Path photograph(Path cache) throws IOException {
+    Path file = cache.resolve("photograph.jpg");
+    if (!Files.exists(file)) {
+      BufferedImage image = new BufferedImage(4000, 3000, BufferedImage.TYPE_3BYTE_BGR);
+      SplittableRandom random = new SplittableRandom(5);
+      for (int y = 0; y < 3000; y++) {
+        for (int x = 0; x < 4000; x++) {
+          int wave = (int) (100 + 80 * Math.sin(x * 0.01) * Math.cos(y * 0.013));
+          int grain = random.nextInt(24);
+          image.setRGB(x, y, wave + grain << 16 | (x + y) / 40 + grain << 8 | y / 16);
+        }
+      }
+      ImageIO.write(image, "jpg", file.toFile());
+    }
+    return file;
+  }
+}

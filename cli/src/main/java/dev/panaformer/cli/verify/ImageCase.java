@@ -1,0 +1,116 @@
+package dev.panaformer.cli.verify;
+
+import dev.panaformer.checkpoint.Checkpoint;
+import dev.panaformer.checkpoint.CheckpointException;
+import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.checkpoint.ModelFolder;
+import dev.panaformer.checkpoint.SafetensorsCheckpoint;
+import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.model.Images;
+import dev.panaformer.model.VisionConfig;
+import dev.panaformer.model.VisionTask;
+import dev.panaformer.nn.Weights;
+import dev.panaformer.tensor.DType;
+import dev.panaformer.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** A model that reads images, with their pixels, and every output that the reference has. */
+record ImageCase(Path folder, ModelFolder model, ConfigJson config, ConfigJson meta) {
+  private static final String PIXELS = "pixel_values";
+  private static final String INTERPOLATE = "interpolate_pos_encoding";
+
+  private record Output(long[] shape, float[] values) {}
+
+  void run(Backends backends, Report report) {
+    VisionConfig vision = VisionConfig.of(config);
+    boolean interpolate = interpolatesPositions();
+    try (SafetensorsCheckpoint inputs =
+            SafetensorsCheckpoint.open(folder.resolve("inputs.safetensors"));
+        SafetensorsCheckpoint reference =
+            SafetensorsCheckpoint.open(folder.resolve("outputs.safetensors"));
+        Arena arena = Arena.ofConfined()) {
+      Map<String, Output> outputs = compute(backends, vision, images(inputs, arena), interpolate);
+      for (String name : reference.names()) {
+        Tensor expected = reference.tensor(name, arena);
+        Output ours = outputs.get(name);
+        report.add(
+            ours == null
+                ? Comparison.missing(name, expected.shapeString(), "not produced")
+                : compare(name, expected, ours));
+      }
+    }
+  }
+
+  private boolean interpolatesPositions() {
+    if (!meta.has("options")) {
+      return false;
+    }
+    ConfigJson options = meta.object("options");
+    for (String option : options.json().keySet()) {
+      if (!option.equals(INTERPOLATE)) {
+        throw new UnsupportedCaseException("option " + option);
+      }
+    }
+    return options.optionalBoolean(INTERPOLATE, false);
+  }
+
+  private static Images images(SafetensorsCheckpoint inputs, Arena arena) {
+    for (String name : inputs.names()) {
+      if (!name.equals(PIXELS)) {
+        throw new UnsupportedCaseException("input " + name);
+      }
+    }
+    if (inputs.names().isEmpty()) {
+      throw new CheckpointException(inputs.source() + ": no tensor " + PIXELS);
+    }
+    Tensor pixels = inputs.tensor(PIXELS, arena);
+    boolean floats = pixels.dtype() != DType.I64 && pixels.dtype() != DType.I32;
+    if (!floats || pixels.rank() != 4 || pixels.elements() == 0) {
+      throw new CheckpointException(
+          String.format(
+              "%s: %s is %s, expected floats [images, channels, height, width]",
+              inputs.source(), PIXELS, pixels));
+    }
+    int[] shape = List.of(0, 1, 2, 3).stream().mapToInt(i -> (int) pixels.shape()[i]).toArray();
+    return new Images(pixels.toFloat32(arena), shape[0], shape[1], shape[2], shape[3]);
+  }
+
+  private Map<String, Output> compute(
+      Backends backends, VisionConfig vision, Images images, boolean interpolate) {
+    Map<String, Output> outputs = new HashMap<>();
+    try (NativeMemory memory = new NativeMemory();
+        Checkpoint checkpoint = model.openWeights();
+        Weights weights =
+            new Weights(checkpoint, backends.kernels(), memory, vision.weightNames());
+        Workspace workspace = new Workspace()) {
+      VisionTask.load(weights, vision)
+          .forward(
+              images,
+              interpolate,
+              workspace,
+              (name, values, shape) -> {
+                outputs.put(name, new Output(shape, ModelCase.copy(values, shape)));
+              });
+    }
+    return outputs;
+  }
+
+  private Comparison compare(String name, Tensor expected, Output ours) {
+    if (!Tensor.format(ours.shape()).equals(expected.shapeString())) {
+      return Comparison.missing(
+          name, expected.shapeString(), "ours is " + Tensor.format(ours.shape()));
+    }
+    return Comparison.of(
+        name,
+        expected.shape(),
+        ours.values(),
+        expected.toFloats(),
+        i -> true,
+        ModelCase.tolerance(meta, name));
+  }
+}

@@ -1,0 +1,132 @@
+package dev.panaformer;
+
+import dev.panaformer.image.RgbImage;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.model.ImageClassification;
+import dev.panaformer.model.Images;
+import dev.panaformer.model.VisionConfig;
+import dev.panaformer.model.VisionEncoder;
+import dev.panaformer.model.VitModel;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Labels images with the labels of config.json: ViT, DeiT, Swin, SegFormer. Scores are
+ * probabilities, as those of {@link TextClassifier} are.
+ *
+ * <p>Safe for use by any number of platform and virtual threads. {@link #close} waits for calls in
+ * flight; later ones throw {@link IllegalStateException}.
+ */
+public final class ImageClassifier implements AutoCloseable {
+  private final LoadedImageModel<ImageClassification> model;
+
+  private ImageClassifier(LoadedImageModel<ImageClassification> model) {
+    this.model = model;
+  }
+
+  /** {@link #load(Path, ImageOptions)} with {@link ImageOptions#DEFAULT}. */
+  public static ImageClassifier load(Path folder) {
+    return load(folder, ImageOptions.DEFAULT);
+  }
+
+  /**
+   * Loads a model that was trained to classify images, with its {@code preprocessor_config.json}.
+   *
+   * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
+   */
+  public static ImageClassifier load(Path folder, ImageOptions options) {
+    return new ImageClassifier(
+        LoadedImageModel.load(
+            folder, options, "ForImageClassification", ImageClassification::load));
+  }
+
+  /**
+   * The best labels of an image, the best first.
+   *
+   * @param count how many at most
+   * @throws dev.panaformer.image.ImageException if the file is no image that can be read
+   */
+  public List<Label> classify(Path file, int count) {
+    return best(classifyAll(List.of(model.read(file))).getFirst(), count);
+  }
+
+  /** {@link #classify(Path, int)} of an image in memory. */
+  public List<Label> classify(RgbImage image, int count) {
+    return best(classifyAll(List.of(image)).getFirst(), count);
+  }
+
+  /** All labels of each image, in the order of the images. */
+  public List<List<Label>> classifyAll(List<RgbImage> images) {
+    List<List<Label>> results = new ArrayList<>();
+    try (Workspace workspace = model.lease()) {
+      for (int first = 0; first < images.size(); ) {
+        int[] size = model.size(images.get(first));
+        VisionEncoder.Layout layout = model.task().encoder().layout(size[0], size[1]);
+        int count = model.batch(images, first, Math.max(1, layout.tokens()));
+        Images batch = model.pixels(images.subList(first, first + count), workspace);
+        MemorySegment logits = model.forward(batch, workspace, null);
+        for (int i = 0; i < count; i++) {
+          results.add(Labels.scored(logits, i, labels(), model.config().problemType()));
+        }
+        first += count;
+      }
+    }
+    return results;
+  }
+
+  private static List<Label> best(List<Label> labels, int count) {
+    if (count < 1) {
+      throw new IllegalArgumentException("count is " + count + ", at least 1");
+    }
+    return labels.subList(0, Math.min(count, labels.size()));
+  }
+
+  /**
+   * Which patches of an image went into its first token, by attention rollout (Abnar, Zuidema
+   * 2020).
+   *
+   * @throws UnsupportedOperationException for models whose attention does not see the whole image
+   */
+  public PatchAttention attention(RgbImage image) {
+    if (!(model.task().encoder() instanceof VitModel vit)) {
+      throw new UnsupportedOperationException(
+          "attention rollout of "
+              + model.config().architecture()
+              + ": its attention does not see the whole image");
+    }
+    try (Workspace workspace = model.lease()) {
+      Images images = model.pixels(List.of(image), workspace);
+      VisionEncoder.Layout layout = vit.layout(images.height(), images.width());
+      AttentionRollout rollout = new AttentionRollout(vit.config(), layout);
+      model.forward(images, workspace, (name, values, shape) -> rollout.accept(name, values));
+      return rollout.map(layout);
+    }
+  }
+
+  /** Decodes a file within the limit of the options, for {@link #classifyAll}. */
+  public RgbImage read(Path file) {
+    return model.read(file);
+  }
+
+  /** The labels, in the order of config.json. */
+  public List<String> labels() {
+    return model.config().labels();
+  }
+
+  /** What the model computes. */
+  public VisionConfig config() {
+    return model.config();
+  }
+
+  /** What computes it, for people: backend, instruction set, threads. */
+  public String description() {
+    return model.kernels().description();
+  }
+
+  @Override
+  public void close() {
+    model.close();
+  }
+}

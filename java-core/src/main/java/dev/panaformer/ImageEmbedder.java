@@ -1,0 +1,103 @@
+package dev.panaformer;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.image.RgbImage;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.model.Images;
+import dev.panaformer.model.VisionConfig;
+import dev.panaformer.model.VisionEncoder;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * Turns images into vectors: the features that a head would read. Any checkpoint of ViT, DeiT,
+ * Swin, YOLOS or SegFormer will do, with or without a head.
+ *
+ * <p>Safe for use by any number of platform and virtual threads. {@link #close} waits for calls in
+ * flight; later ones throw {@link IllegalStateException}.
+ */
+public final class ImageEmbedder implements AutoCloseable {
+  private final LoadedImageModel<VisionEncoder> model;
+  private final ImagePooling pooling;
+
+  private ImageEmbedder(LoadedImageModel<VisionEncoder> model, ImagePooling pooling) {
+    this.model = model;
+    this.pooling = pooling;
+  }
+
+  /** With {@link ImagePooling#CLS} and {@link ImageOptions#DEFAULT}. */
+  public static ImageEmbedder load(Path folder) {
+    return load(folder, ImagePooling.CLS, ImageOptions.DEFAULT);
+  }
+
+  /**
+   * Loads a model's encoder, with its {@code preprocessor_config.json}.
+   *
+   * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
+   * @throws IllegalArgumentException if the model has no distillation token, and is asked for it
+   */
+  public static ImageEmbedder load(Path folder, ImagePooling pooling, ImageOptions options) {
+    LoadedImageModel<VisionEncoder> model =
+        LoadedImageModel.load(folder, options, "", VisionEncoder::load);
+    ImageEmbedder embedder = new ImageEmbedder(model, pooling);
+    // A patch of the smallest image tells how many tokens there are before it.
+    if (pooling == ImagePooling.DISTILLATION && model.task().layout(1, 1).before() < 2) {
+      embedder.close();
+      throw new IllegalArgumentException(folder + ": a model without a distillation token");
+    }
+    return embedder;
+  }
+
+  /**
+   * The vector of an image.
+   *
+   * @throws dev.panaformer.image.ImageException if the file is no image that can be read
+   */
+  public float[] embed(Path file) {
+    return embed(model.read(file));
+  }
+
+  /** {@link #embed(Path)} of an image in memory. */
+  public float[] embed(RgbImage image) {
+    try (Workspace workspace = model.lease()) {
+      Images images = model.pixels(List.of(image), workspace);
+      MemorySegment x = model.forward(images, workspace, null);
+      VisionEncoder.Layout layout = model.task().layout(images.height(), images.width());
+      int before = layout.before();
+      int places = layout.rows() * layout.columns();
+      if (pooling == ImagePooling.MEAN || before == 0) {
+        return mean(x, before, places, layout.hidden());
+      }
+      return mean(x, pooling == ImagePooling.CLS ? 0 : 1, 1, layout.hidden());
+    }
+  }
+
+  private static float[] mean(MemorySegment x, int first, int count, int hidden) {
+    float[] mean = new float[hidden];
+    for (int i = 0; i < hidden; i++) {
+      double sum = 0;
+      for (int t = first; t < first + count; t++) {
+        sum += x.getAtIndex(JAVA_FLOAT, (long) t * hidden + i);
+      }
+      mean[i] = (float) (sum / count);
+    }
+    return mean;
+  }
+
+  /** What the model computes. */
+  public VisionConfig config() {
+    return model.config();
+  }
+
+  /** What computes it, for people: backend, instruction set, threads. */
+  public String description() {
+    return model.kernels().description();
+  }
+
+  @Override
+  public void close() {
+    model.close();
+  }
+}

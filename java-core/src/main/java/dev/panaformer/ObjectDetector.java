@@ -1,0 +1,122 @@
+package dev.panaformer;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.image.RgbImage;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.model.Images;
+import dev.panaformer.model.VisionConfig;
+import dev.panaformer.model.VitConfig;
+import dev.panaformer.model.YolosForObjectDetection;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+
+/**
+ * Finds objects in images, by YOLOS.
+ *
+ * <p>Safe for use by any number of platform and virtual threads. {@link #close} waits for calls in
+ * flight; later ones throw {@link IllegalStateException}.
+ */
+public final class ObjectDetector implements AutoCloseable {
+  private final LoadedImageModel<YolosForObjectDetection> model;
+
+  private ObjectDetector(LoadedImageModel<YolosForObjectDetection> model) {
+    this.model = model;
+  }
+
+  /** {@link #load(Path, ImageOptions)} with {@link ImageOptions#DEFAULT}. */
+  public static ObjectDetector load(Path folder) {
+    return load(folder, ImageOptions.DEFAULT);
+  }
+
+  /**
+   * Loads a YOLOS, with its {@code preprocessor_config.json}.
+   *
+   * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
+   */
+  public static ObjectDetector load(Path folder, ImageOptions options) {
+    return new ObjectDetector(
+        LoadedImageModel.load(
+            folder,
+            options,
+            "YolosForObjectDetection",
+            (weights, config) -> YolosForObjectDetection.load(weights, (VitConfig) config)));
+  }
+
+  /**
+   * The objects in an image, the surest first.
+   *
+   * @param threshold what a score has to exceed, from 0 to 1
+   * @throws dev.panaformer.image.ImageException if the file is no image that can be read
+   */
+  public List<Detection> detect(Path file, double threshold) {
+    return detect(model.read(file), threshold);
+  }
+
+  /** {@link #detect(Path, double)} of an image in memory. */
+  public List<Detection> detect(RgbImage image, double threshold) {
+    if (!(threshold >= 0 && threshold <= 1)) {
+      throw new IllegalArgumentException("threshold is " + threshold + ", not in 0 to 1");
+    }
+    try (Workspace workspace = model.lease()) {
+      Images images = model.pixels(List.of(image), workspace);
+      MemorySegment logits = model.forward(images, workspace, null);
+      return detections(logits, image, threshold);
+    }
+  }
+
+  private List<Detection> detections(MemorySegment logits, RgbImage image, double threshold) {
+    List<String> labels = model.config().labels();
+    int objects = model.task().vit().config().numDetectionTokens();
+    int classes = labels.size() + 1;
+    List<Detection> found = new ArrayList<>();
+    double[] scores = new double[classes];
+    for (int i = 0; i < objects; i++) {
+      for (int c = 0; c < classes; c++) {
+        scores[c] = logits.getAtIndex(JAVA_FLOAT, (long) i * classes + c);
+      }
+      Probabilities.softmax(scores);
+      int best = 0;
+      for (int c = 1; c < labels.size(); c++) {
+        best = scores[c] > scores[best] ? c : best;
+      }
+      if (scores[best] > threshold) {
+        long at = (long) objects * classes + (long) i * YolosForObjectDetection.BOX;
+        found.add(new Detection(labels.get(best), (float) scores[best], box(logits, at, image)));
+      }
+    }
+    found.sort(Comparator.comparingDouble(Detection::score).reversed());
+    return found;
+  }
+
+  private static Detection.Box box(MemorySegment values, long at, RgbImage image) {
+    float x = values.getAtIndex(JAVA_FLOAT, at) * image.width();
+    float y = values.getAtIndex(JAVA_FLOAT, at + 1) * image.height();
+    float width = values.getAtIndex(JAVA_FLOAT, at + 2) * image.width();
+    float height = values.getAtIndex(JAVA_FLOAT, at + 3) * image.height();
+    return new Detection.Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2);
+  }
+
+  /** Decodes a file within the limit of the options. */
+  public RgbImage read(Path file) {
+    return model.read(file);
+  }
+
+  /** What the model computes. */
+  public VisionConfig config() {
+    return model.config();
+  }
+
+  /** What computes it, for people: backend, instruction set, threads. */
+  public String description() {
+    return model.kernels().description();
+  }
+
+  @Override
+  public void close() {
+    model.close();
+  }
+}

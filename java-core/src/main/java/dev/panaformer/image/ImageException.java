@@ -1,0 +1,14 @@
+package dev.panaformer.image;
+
+/** An image that cannot be read. The message names the file and what is wrong with it. */
+public final class ImageException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  public ImageException(String message) {
+    super(message);
+  }
+
+  public ImageException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

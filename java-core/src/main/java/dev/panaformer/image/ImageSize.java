@@ -1,0 +1,71 @@
+package dev.panaformer.image;
+
+import dev.panaformer.checkpoint.ConfigJson;
+
+/**
+ * What {@code size} of preprocessor_config.json asks for: exact sides, or a length for the shorter
+ * one that keeps the proportions, perhaps with a longest that the other may have.
+ */
+public sealed interface ImageSize {
+  int MAX_SIDE = 1 << 16;
+
+  /** {@code [height, width]} for an image of these sides. */
+  int[] of(int height, int width);
+
+  record Exact(int height, int width) implements ImageSize {
+    @Override
+    public int[] of(int imageHeight, int imageWidth) {
+      return new int[] {height, width};
+    }
+  }
+
+  /**
+   * @param longest the longer side has at most; 0 for no such bound
+   * @param multiple sides are cut to multiples of this
+   */
+  record Shortest(int shortest, int longest, int multiple) implements ImageSize {
+    @Override
+    public int[] of(int height, int width) {
+      int shorter = Math.min(height, width);
+      int longer = Math.max(height, width);
+      double exact = shortest;
+      int side = shortest;
+      if (longest > 0 && (double) longer / shorter * shortest > longest) {
+        exact = (double) longest * shorter / longer;
+        side = (int) Math.rint(exact);
+      }
+      int other = shorter == side ? longer : (int) (exact * longer / shorter);
+      int newHeight = height <= width ? side : other;
+      int newWidth = height <= width ? other : side;
+      return new int[] {
+        Math.max(newHeight - newHeight % multiple, multiple),
+        Math.max(newWidth - newWidth % multiple, multiple)
+      };
+    }
+  }
+
+  /**
+   * @param square what a single number means: both sides, or the shorter one
+   * @param longest what a single number for the shorter side comes with
+   * @param multiple of which sides that keep proportions are to be
+   */
+  static ImageSize of(ConfigJson json, String field, boolean square, int longest, int multiple) {
+    if (json.json().get(field).isJsonPrimitive()) {
+      int side = json.requireInt(field, 1, MAX_SIDE);
+      int atMost = json.optionalInt("max_size", longest, 1, MAX_SIDE);
+      return square ? new Exact(side, side) : new Shortest(side, atMost, multiple);
+    }
+    ConfigJson size = json.object(field);
+    if (size.has("height") || size.has("width")) {
+      return new Exact(
+          size.requireInt("height", 1, MAX_SIDE), size.requireInt("width", 1, MAX_SIDE));
+    }
+    if (!size.has("shortest_edge")) {
+      throw json.unsupported(field, "height and width, or shortest_edge and perhaps longest_edge");
+    }
+    return new Shortest(
+        size.requireInt("shortest_edge", 1, MAX_SIDE),
+        size.optionalInt("longest_edge", 0, 1, MAX_SIDE),
+        multiple);
+  }
+}

@@ -1,0 +1,59 @@
+package dev.panaformer.kernel;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import java.lang.foreign.MemorySegment;
+
+/** {@link Kernels#patchEmbedding} in plain loops, with sums in double. */
+final class PlainPatchEmbedding {
+  private PlainPatchEmbedding() {}
+
+  static void run(
+      MemorySegment x,
+      long images,
+      PatchGrid grid,
+      PackedWeight weight,
+      MemorySegment bias,
+      MemorySegment positions,
+      MemorySegment y,
+      long yImageStride,
+      MemorySegment patch) {
+    for (long image = 0; image < images; image++) {
+      for (long at = 0; at < grid.patches(); at++) {
+        gather(x, image * grid.pixels(), grid, at, patch);
+        for (long j = 0; j < weight.out(); j++) {
+          double sum = JavaKernels.getOrZero(bias, j);
+          for (long i = 0; i < weight.in(); i++) {
+            sum +=
+                (double) patch.getAtIndex(JAVA_FLOAT, i)
+                    * weight.segment().getAtIndex(JAVA_FLOAT, j * weight.in() + i);
+          }
+          sum += JavaKernels.getOrZero(positions, at * weight.out() + j);
+          y.setAtIndex(JAVA_FLOAT, image * yImageStride + at * weight.out() + j, (float) sum);
+        }
+      }
+    }
+  }
+
+  private static void gather(
+      MemorySegment x, long image, PatchGrid grid, long at, MemorySegment patch) {
+    long top = at / grid.columns() * grid.strideHeight() - grid.padding();
+    long left = at % grid.columns() * grid.strideWidth() - grid.padding();
+    long area = grid.patchHeight() * grid.patchWidth();
+    for (long c = 0; c < grid.channels(); c++) {
+      for (long i = 0; i < area; i++) {
+        long row = top + i / grid.patchWidth();
+        long column = left + i % grid.patchWidth();
+        boolean inside = row >= 0 && row < grid.height() && column >= 0 && column < grid.width();
+        long from =
+            grid.channelsLast()
+                ? (row * grid.width() + column) * grid.channels() + c
+                : (c * grid.height() + row) * grid.width() + column;
+        patch.setAtIndex(
+            JAVA_FLOAT,
+            grid.channelsLast() ? i * grid.channels() + c : c * area + i,
+            inside ? x.getAtIndex(JAVA_FLOAT, image + from) : 0);
+      }
+    }
+  }
+}

@@ -1,0 +1,110 @@
+package dev.panaformer.model;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.Pooling;
+import dev.panaformer.kernel.TokenBatch;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.Weights;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/**
+ * An encoder with one layer over its first token or, of models without one, over the mean of the
+ * places: a score for each label. DeiT's variant with a teacher takes the mean of two such layers,
+ * one over each of its two tokens.
+ *
+ * @param classifiers {@code [labels, hidden]} each
+ */
+public record ImageClassification(VisionEncoder encoder, List<Linear> classifiers)
+    implements VisionTask {
+
+  /**
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
+   *     shape that the configuration says
+   */
+  public static ImageClassification load(Weights weights, VisionConfig config) {
+    VisionEncoder encoder = VisionEncoder.load(weights, config);
+    boolean teacher = config.architecture().endsWith("WithTeacher");
+    List<String> names =
+        teacher ? List.of("cls_classifier", "distillation_classifier") : List.of("classifier");
+    int hidden =
+        switch (config) {
+          case VitConfig vit -> vit.hiddenSize();
+          case SwinConfig swin -> swin.hiddenSize();
+          case SegformerConfig segformer -> segformer.hiddenSizes().getLast();
+        };
+    int labels = config.labels().size();
+    return new ImageClassification(
+        encoder, names.stream().map(name -> weights.linear(name, labels, hidden)).toList());
+  }
+
+  @Override
+  public VisionConfig config() {
+    return encoder.config();
+  }
+
+  /**
+   * @return logits {@code [count, labels]}
+   */
+  @Override
+  public MemorySegment forward(
+      Images images, boolean interpolatePositions, Workspace workspace, Trace trace) {
+    MemorySegment x = encoder.forward(images, interpolatePositions, workspace, trace);
+    VisionEncoder.Layout layout = encoder.layout(images.height(), images.width());
+    int labels = config().labels().size();
+    long count = (long) images.count() * labels;
+    MemorySegment logits = workspace.floats(Buffer.LOGITS, count * classifiers.size());
+    for (int i = 0; i < classifiers.size(); i++) {
+      MemorySegment features =
+          encoder instanceof VitModel vit
+              ? vit.tokenRows(x, images, layout.tokens(), i, workspace)
+              : mean(x, images, layout, workspace);
+      MemorySegment y = logits.asSlice(i * count * Float.BYTES);
+      classifiers.get(i).forward(encoder.kernels(), features, y, images.count());
+    }
+    if (classifiers.size() > 1) {
+      MemorySegment distilled = logits.asSlice(count * Float.BYTES);
+      if (trace != null) {
+        trace.accept("cls_logits", logits, images.count(), labels);
+        trace.accept("distillation_logits", distilled, images.count(), labels);
+      }
+      for (long i = 0; i < count; i++) {
+        float sum = logits.getAtIndex(JAVA_FLOAT, i) + distilled.getAtIndex(JAVA_FLOAT, i);
+        logits.setAtIndex(JAVA_FLOAT, i, sum / 2);
+      }
+    }
+    if (trace != null) {
+      trace.accept("logits", logits, images.count(), labels);
+    }
+    return logits;
+  }
+
+  /** The mean of all places of each image, {@code [count, hidden]}. */
+  static MemorySegment mean(
+      Kernels kernels,
+      MemorySegment x,
+      Images images,
+      VisionEncoder.Layout layout,
+      Workspace workspace) {
+    TokenBatch batch = workspace.batch();
+    batch.clear();
+    for (int i = 0; i < images.count(); i++) {
+      for (int t = 0; t < layout.tokens(); t++) {
+        batch.add(0, 0, 0);
+      }
+      batch.endSequence();
+    }
+    MemorySegment y = workspace.floats(Buffer.POOLED, (long) images.count() * layout.hidden());
+    kernels.pool(x, batch, y, layout.hidden(), Pooling.MEAN, false);
+    return y;
+  }
+
+  private MemorySegment mean(
+      MemorySegment x, Images images, VisionEncoder.Layout layout, Workspace workspace) {
+    return mean(encoder.kernels(), x, images, layout, workspace);
+  }
+}

@@ -1,0 +1,137 @@
+package dev.panaformer.model;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.checkpoint.UnsupportedModelException;
+import dev.panaformer.kernel.Activation;
+import dev.panaformer.kernel.Interpolation;
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.Weights;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * SegFormer with its all-MLP head (Xie et al. 2021): every stage's map, projected, brought to the
+ * first one's resolution and laid side by side, gives each place a score for each label.
+ *
+ * @param projections one a stage, {@code [decoder hidden, hidden]}
+ * @param fuse {@code [decoder hidden, stages * decoder hidden]}, the last stage first, with the
+ *     batch normalisation that follows it in its weights
+ * @param classifier {@code [labels, decoder hidden]}
+ */
+public record SegformerForSemanticSegmentation(
+    SegformerModel segformer, List<Linear> projections, Linear fuse, Linear classifier)
+    implements VisionTask {
+  private static final float BATCH_NORM_EPS = 1e-5f;
+
+  /**
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
+   *     shape that the configuration says
+   */
+  public static SegformerForSemanticSegmentation load(Weights weights, SegformerConfig c) {
+    if (!c.reshapeLastStage()) {
+      throw new UnsupportedModelException(
+          "config.json: reshape_last_stage is false, expected true: the head reads maps");
+    }
+    Weights head = weights.at("decode_head");
+    int hidden = c.decoderHiddenSize();
+    List<Linear> projections = new ArrayList<>();
+    for (int i = 0; i < c.stages(); i++) {
+      projections.add(head.linear("linear_c." + i + ".proj", hidden, c.hiddenSizes().get(i)));
+    }
+    return new SegformerForSemanticSegmentation(
+        SegformerModel.load(weights, c),
+        List.copyOf(projections),
+        fuse(head, hidden, (long) c.stages() * hidden),
+        head.convolution("classifier", c.labels().size(), hidden, 1, 1, false));
+  }
+
+  /** Batch normalisation by stored statistics is a scale and a shift of each output feature. */
+  private static Linear fuse(Weights head, int out, long in) {
+    MemorySegment weight = head.tensor("linear_fuse.weight", out, in, 1, 1);
+    Weights norm = head.at("batch_norm");
+    MemorySegment gamma = norm.tensor("weight", out);
+    MemorySegment bias = norm.tensor("bias", out);
+    MemorySegment mean = norm.tensor("running_mean", out);
+    MemorySegment variance = norm.tensor("running_var", out);
+    for (long j = 0; j < out; j++) {
+      double scale =
+          gamma.getAtIndex(JAVA_FLOAT, j)
+              / Math.sqrt(variance.getAtIndex(JAVA_FLOAT, j) + (double) BATCH_NORM_EPS);
+      for (long i = j * in; i < (j + 1) * in; i++) {
+        weight.setAtIndex(JAVA_FLOAT, i, (float) (scale * weight.getAtIndex(JAVA_FLOAT, i)));
+      }
+      double shift = bias.getAtIndex(JAVA_FLOAT, j) - scale * mean.getAtIndex(JAVA_FLOAT, j);
+      bias.setAtIndex(JAVA_FLOAT, j, (float) shift);
+    }
+    return new Linear(head.pack("linear_fuse.weight", weight, out, in), bias);
+  }
+
+  @Override
+  public VisionConfig config() {
+    return segformer.config();
+  }
+
+  /** The rows and columns of {@link #forward}'s result. */
+  public VisionEncoder.Layout layout(int height, int width) {
+    SegformerModel first =
+        new SegformerModel(
+            segformer.config(), segformer.kernels(), segformer.stages().subList(0, 1));
+    return first.layout(height, width);
+  }
+
+  /**
+   * @return logits {@code [count, height, width, labels]} at the resolution of the first stage
+   */
+  @Override
+  public MemorySegment forward(
+      Images images, boolean interpolatePositions, Workspace workspace, Trace trace) {
+    Kernels kernels = segformer.kernels();
+    int count = images.count();
+    int hidden = segformer.config().decoderHiddenSize();
+    int stages = projections.size();
+    VisionEncoder.Layout layout = layout(images.height(), images.width());
+    long places = (long) count * layout.rows() * layout.columns();
+    MemorySegment side = workspace.floats(Buffer.FEATURES, places * stages * hidden);
+    segformer.forward(
+        images,
+        workspace,
+        trace,
+        (stage, x, height, width) -> {
+          long tokens = (long) count * height * width;
+          MemorySegment projected = workspace.floats(Buffer.HEAD, tokens * hidden);
+          projections.get(stage).forward(kernels, x, projected, tokens);
+          kernels.interpolate(
+              projected,
+              count,
+              height,
+              width,
+              hidden,
+              side.asSlice((stages - 1L - stage) * hidden * Float.BYTES),
+              layout.rows(),
+              layout.columns(),
+              (long) stages * hidden,
+              Interpolation.BILINEAR,
+              workspace);
+        });
+    MemorySegment fused = workspace.floats(Buffer.HEAD, places * hidden);
+    MemorySegment logits = workspace.floats(Buffer.LOGITS, places * classifier.out());
+    fuse.forward(kernels, side, fused, places, Activation.RELU);
+    classifier.forward(kernels, fused, logits, places);
+    if (trace != null) {
+      int labels = Math.toIntExact(classifier.out());
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment y =
+            SegformerModel.channelsFirst(
+                logits, count, layout.rows() * layout.columns(), labels, arena);
+        trace.accept("logits", y, count, labels, layout.rows(), layout.columns());
+      }
+    }
+    return logits;
+  }
+}

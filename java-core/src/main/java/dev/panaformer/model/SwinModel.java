@@ -1,0 +1,361 @@
+package dev.panaformer.model;
+
+import dev.panaformer.kernel.EmbeddingTables;
+import dev.panaformer.kernel.Interpolation;
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.PatchGrid;
+import dev.panaformer.kernel.TokenBatch;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.nn.LayerNorm;
+import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.PlainFeedForward;
+import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.WindowAttention;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The Swin transformer (Liu et al. 2021): stages of attention within windows, each at half the
+ * resolution of the one before.
+ *
+ * @param patches the embedding of a patch
+ * @param patchNorm of embedded patches
+ * @param positions {@code [rows columns, embedDim]} of the patches, where there are any
+ * @param norm of the last stage's output
+ */
+public record SwinModel(
+    SwinConfig config,
+    Kernels kernels,
+    Linear patches,
+    LayerNorm patchNorm,
+    Optional<MemorySegment> positions,
+    List<Stage> stages,
+    LayerNorm norm)
+    implements VisionEncoder {
+  /** What the reference normalises with wherever config.json does not say. */
+  private static final float DEFAULT_EPS = 1e-5f;
+
+  record Layer(WindowAttention attention, LayerNorm norm, PlainFeedForward feedForward) {}
+
+  /**
+   * Four neighbouring places become one of twice the features.
+   *
+   * @param norm over the four, {@code [4 features]}
+   * @param reduction {@code [2 features, 4 features]}
+   */
+  record Merging(LayerNorm norm, Linear reduction) {}
+
+  /**
+   * @param merging what follows, but for the last stage
+   */
+  record Stage(int features, List<Layer> layers, Optional<Merging> merging) {}
+
+  /** A map on its way through the stages. */
+  private record Map(MemorySegment x, MemorySegment spare, int height, int width) {}
+
+  /**
+   * Loads the encoder, with or without a head in the same checkpoint.
+   *
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
+   *     shape that the configuration says
+   */
+  public static SwinModel load(Weights weights, SwinConfig c) {
+    int dim = c.embedDim();
+    Weights embeddings = weights.at("embeddings");
+    int grid = c.imageHeight() / c.patchHeight() * (c.imageWidth() / c.patchWidth());
+    List<Stage> stages = new ArrayList<>();
+    for (int i = 0; i < c.depths().size(); i++) {
+      stages.add(stage(weights.at("encoder.layers." + i), c, i));
+    }
+    return new SwinModel(
+        c,
+        weights.kernels(),
+        embeddings.convolution(
+            "patch_embeddings.projection",
+            dim,
+            c.numChannels(),
+            c.patchHeight(),
+            c.patchWidth(),
+            false),
+        embeddings.layerNorm("norm", dim, DEFAULT_EPS),
+        c.useAbsoluteEmbeddings()
+            ? Optional.of(embeddings.tensor("position_embeddings", 1, grid, dim))
+            : Optional.empty(),
+        List.copyOf(stages),
+        weights.layerNorm("layernorm", c.hiddenSize(), c.layerNormEps()));
+  }
+
+  private static Stage stage(Weights w, SwinConfig c, int index) {
+    int features = c.embedDim() << index;
+    List<Layer> layers = new ArrayList<>();
+    for (int i = 0; i < c.depths().get(index); i++) {
+      layers.add(layer(w.at("blocks." + i), c, features, c.numHeads().get(index)));
+    }
+    Weights down = w.at("downsample");
+    return new Stage(
+        features,
+        List.copyOf(layers),
+        index + 1 == c.depths().size()
+            ? Optional.empty()
+            : Optional.of(
+                new Merging(
+                    down.layerNorm("norm", 4L * features, DEFAULT_EPS),
+                    down.unbiased("reduction", 2L * features, 4L * features))));
+  }
+
+  private static Layer layer(Weights w, SwinConfig c, long features, int heads) {
+    Weights attention = w.at("attention");
+    int side = 2 * c.windowSize() - 1;
+    MemorySegment bias = w.floats(WindowAttention.biasFloats(heads, c.windowSize()));
+    MemorySegment table =
+        attention.at("self").tensor("relative_position_bias_table", (long) side * side, heads);
+    WindowAttention.fillBias(table, heads, c.windowSize(), bias);
+    int intermediate = (int) (c.mlpRatio() * features);
+    return new Layer(
+        new WindowAttention(
+            w.layerNorm("layernorm_before", features, c.layerNormEps()),
+            attention
+                .at("self")
+                .stacked(
+                    features,
+                    c.qkvBias(),
+                    List.of("query", "key", "value"),
+                    List.of(features, features, features)),
+            attention.at("output").linear("dense", features, features),
+            heads,
+            (int) features / heads,
+            c.windowSize(),
+            bias),
+        w.layerNorm("layernorm_after", features, c.layerNormEps()),
+        new PlainFeedForward(
+            w.at("intermediate").linear("dense", intermediate, features),
+            w.at("output").linear("dense", features, intermediate),
+            c.hiddenAct()));
+  }
+
+  @Override
+  public Layout layout(int height, int width) {
+    int rows = Math.ceilDiv(height, config.patchHeight());
+    int columns = Math.ceilDiv(width, config.patchWidth());
+    for (int i = 1; i < stages.size(); i++) {
+      rows = Math.ceilDiv(rows, 2);
+      columns = Math.ceilDiv(columns, 2);
+    }
+    return new Layout(0, rows, columns, 0, config.hiddenSize());
+  }
+
+  /**
+   * Runs images.
+   *
+   * @return the last hidden states {@code [count, rows columns, hidden]}
+   */
+  @Override
+  public MemorySegment forward(
+      Images images, boolean interpolatePositions, Workspace workspace, Trace trace) {
+    images.requireChannels(config.numChannels());
+    int count = images.count();
+    Map map = embed(images, interpolatePositions, workspace);
+    trace(trace, "hidden_states.0", map, count, config.embedDim());
+    for (int i = 0; i < stages.size(); i++) {
+      Stage stage = stages.get(i);
+      for (int j = 0; j < stage.layers().size(); j++) {
+        map = forward(stage, j, map, count, workspace);
+      }
+      if (stage.merging().isPresent()) {
+        map = merge(stage.merging().get(), stage.features(), map, count, workspace);
+      }
+      int features = stage.merging().isPresent() ? 2 * stage.features() : stage.features();
+      trace(trace, "hidden_states." + (i + 1), map, count, features);
+    }
+    norm.forward(kernels, map.x(), map.x(), (long) count * map.height() * map.width());
+    trace(trace, "last_hidden_state", map, count, config.hiddenSize());
+    if (trace != null) {
+      Layout layout = layout(images.height(), images.width());
+      MemorySegment mean = ImageClassification.mean(kernels, map.x(), images, layout, workspace);
+      trace.accept("pooler_output", mean, count, config.hiddenSize());
+    }
+    return map.x();
+  }
+
+  private Map embed(Images images, boolean interpolatePositions, Workspace workspace) {
+    int dim = config.embedDim();
+    int rows = Math.ceilDiv(images.height(), config.patchHeight());
+    int columns = Math.ceilDiv(images.width(), config.patchWidth());
+    long tokens = (long) images.count() * rows * columns;
+    // Both buffers serve all stages: padding aside, a stage has half the values of the one before.
+    long floats = tokens * dim * 2;
+    MemorySegment x = workspace.floats(Buffer.HIDDEN, floats);
+    MemorySegment spare = workspace.floats(Buffer.MAP, floats);
+    PatchGrid grid =
+        new PatchGrid(
+            config.numChannels(),
+            images.height(),
+            images.width(),
+            config.patchHeight(),
+            config.patchWidth(),
+            config.patchHeight(),
+            config.patchWidth(),
+            0,
+            rows,
+            columns,
+            false);
+    kernels.patchEmbedding(
+        images.pixels(),
+        images.count(),
+        grid,
+        patches.weight(),
+        patches.bias(),
+        MemorySegment.NULL,
+        x,
+        (long) rows * columns * dim,
+        workspace);
+    patchNorm.forward(kernels, x, x, tokens);
+    if (positions.isEmpty()) {
+      return new Map(x, spare, rows, columns);
+    }
+    addPositions(
+        x,
+        spare,
+        gridPositions(images, rows, columns, interpolatePositions, workspace),
+        images.count(),
+        rows * columns,
+        workspace);
+    return new Map(spare, x, rows, columns);
+  }
+
+  private MemorySegment gridPositions(
+      Images images, int rows, int columns, boolean interpolatePositions, Workspace workspace) {
+    int learnedRows = config.imageHeight() / config.patchHeight();
+    int learnedColumns = config.imageWidth() / config.patchWidth();
+    int learned = learnedRows * learnedColumns;
+    boolean asMany = rows * columns == learned;
+    if (asMany && (!interpolatePositions || images.height() == images.width())) {
+      return positions.orElseThrow();
+    }
+    int side = (int) Math.sqrt(learned);
+    // The reference interpolates for the patches that fit, without those that are padded.
+    boolean whole =
+        images.height() % config.patchHeight() == 0 && images.width() % config.patchWidth() == 0;
+    if (!interpolatePositions || side * side != learned || !whole) {
+      throw new IllegalArgumentException(
+          String.format(
+              "an image of %d x %d pixels, %d x %d patches; the model has positions for %d x %d%s",
+              images.width(),
+              images.height(),
+              columns,
+              rows,
+              learnedColumns,
+              learnedRows,
+              interpolatePositions
+                  ? ", and interpolates from square grids for whole patches only"
+                  : ", and was not asked to interpolate them"));
+    }
+    int dim = config.embedDim();
+    MemorySegment y = workspace.floats(Buffer.POSITIONS, (long) rows * columns * dim);
+    kernels.interpolate(
+        positions.orElseThrow(),
+        1,
+        side,
+        side,
+        dim,
+        y,
+        rows,
+        columns,
+        dim,
+        Interpolation.BICUBIC,
+        workspace);
+    return y;
+  }
+
+  private void addPositions(
+      MemorySegment x,
+      MemorySegment y,
+      MemorySegment table,
+      int images,
+      int places,
+      Workspace workspace) {
+    TokenBatch batch = workspace.batch();
+    batch.clear();
+    for (int token = 0; token < images * places; token++) {
+      batch.add(token, token % places, 0);
+    }
+    batch.endSequence();
+    long rows = (long) images * places;
+    kernels.embedding(gathered(x, rows, table, places, config.embedDim()), batch, y, workspace);
+  }
+
+  private static EmbeddingTables gathered(
+      MemorySegment x, long rows, MemorySegment added, long addedRows, long features) {
+    MemorySegment none = MemorySegment.NULL;
+    return new EmbeddingTables(x, added, none, none, none, rows, addedRows, 0, features, 0);
+  }
+
+  private Map forward(Stage stage, int index, Map map, int images, Workspace workspace) {
+    Layer layer = stage.layers().get(index);
+    int least = Math.min(map.height(), map.width());
+    if (least < config.windowSize()) {
+      throw new IllegalArgumentException(
+          String.format(
+              "a stage of the model has %d x %d places for this image, fewer than its windows of"
+                  + " %d x %d",
+              map.width(), map.height(), config.windowSize(), config.windowSize()));
+    }
+    // One window across needs no shift.
+    boolean shifted = index % 2 == 1 && least > config.windowSize() && config.windowSize() > 1;
+    long tokens = (long) images * map.height() * map.width();
+    MemorySegment y = map.spare();
+    layer
+        .attention()
+        .forward(kernels, map.x(), y, images, map.height(), map.width(), shifted, workspace);
+    MemorySegment normed = workspace.floats(Buffer.NORMED, tokens * stage.features());
+    layer.norm().forward(kernels, y, normed, tokens);
+    layer.feedForward().forward(kernels, normed, y, y, tokens, workspace);
+    return new Map(y, map.x(), map.height(), map.width());
+  }
+
+  private Map merge(Merging merging, int features, Map map, int images, Workspace workspace) {
+    int height = Math.ceilDiv(map.height(), 2);
+    int width = Math.ceilDiv(map.width(), 2);
+    long merged = (long) images * height * width;
+    MemorySegment four = workspace.floats(Buffer.NORMED, merged * 4 * features);
+    TokenBatch batch = workspace.batch();
+    batch.clear();
+    for (int at = 0; at < merged * 4; at++) {
+      batch.add(Math.max(source(at, map, height, width), 0), 0, 0);
+    }
+    batch.endSequence();
+    long tokens = (long) images * map.height() * map.width();
+    kernels.embedding(
+        gathered(map.x(), tokens, MemorySegment.NULL, 0, features), batch, four, workspace);
+    if (map.height() % 2 + map.width() % 2 > 0) {
+      long bytes = (long) features * Float.BYTES;
+      for (int at = 0; at < merged * 4; at++) {
+        if (source(at, map, height, width) < 0) {
+          four.asSlice(at * bytes, bytes).fill((byte) 0);
+        }
+      }
+    }
+    merging.norm().forward(kernels, four, four, merged);
+    merging.reduction().forward(kernels, four, map.spare(), merged);
+    return new Map(map.spare(), map.x(), height, width);
+  }
+
+  /** The token that is one of the four of a merged one: down first, then to the right; or -1. */
+  private static int source(int at, Map map, int height, int width) {
+    int token = at / 4;
+    int image = token / width / height;
+    int row = 2 * (token / width % height) + at % 2;
+    int column = 2 * (token % width) + at % 4 / 2;
+    boolean inside = row < map.height() && column < map.width();
+    return inside ? (image * map.height() + row) * map.width() + column : -1;
+  }
+
+  private static void trace(Trace trace, String name, Map map, int images, int features) {
+    if (trace != null) {
+      trace.accept(name, map.x(), images, (long) map.height() * map.width(), features);
+    }
+  }
+}

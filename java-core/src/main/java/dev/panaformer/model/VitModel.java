@@ -1,0 +1,367 @@
+package dev.panaformer.model;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.kernel.Interpolation;
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.PatchGrid;
+import dev.panaformer.kernel.TokenBatch;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.nn.EncoderLayer;
+import dev.panaformer.nn.LayerNorm;
+import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.NormPlacement;
+import dev.panaformer.nn.PlainFeedForward;
+import dev.panaformer.nn.SelfAttention;
+import dev.panaformer.nn.SinCosPositions;
+import dev.panaformer.nn.Weights;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The vision transformer (Dosovitskiy et al. 2021) and its family: patches and a few tokens of the
+ * model's own through layers that normalise before each residual block.
+ *
+ * @param before the tokens before the patches, with their positions, {@code [tokens, hidden]}
+ * @param patches the embedding of a patch
+ * @param positions of the patches, {@code [rows columns, hidden]}
+ * @param after the detection tokens behind the patches, with their positions
+ * @param midPositions YOLOS's positions after each layer but the last, {@code [layers - 1, tokens,
+ *     hidden]}; absent elsewhere
+ * @param norm of the last layer's output
+ * @param pooler what Hugging Face's {@code pooler_output} comes from; many checkpoints have none
+ */
+public record VitModel(
+    VitConfig config,
+    Kernels kernels,
+    MemorySegment before,
+    Linear patches,
+    MemorySegment positions,
+    MemorySegment after,
+    MemorySegment midPositions,
+    List<EncoderLayer> layers,
+    LayerNorm norm,
+    Optional<Linear> pooler)
+    implements VisionEncoder {
+
+  /**
+   * Loads the encoder, with or without a head in the same checkpoint.
+   *
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
+   *     shape that the configuration says
+   */
+  public static VitModel load(Weights weights, VitConfig c) {
+    int hidden = c.hiddenSize();
+    int leading = c.family().tokens().size();
+    int grid = c.gridRows() * c.gridColumns();
+    int tokens = leading + grid + c.numDetectionTokens();
+    Weights embeddings = weights.at("embeddings");
+    MemorySegment table = positionTable(embeddings, c, leading, tokens);
+    MemorySegment before = weights.floats((long) leading * hidden);
+    for (int i = 0; i < leading; i++) {
+      MemorySegment token = embeddings.tensor(c.family().tokens().get(i), 1, 1, hidden);
+      MemorySegment.copy(token, 0, before, row(i, hidden), row(1, hidden));
+    }
+    add(before, table, (long) leading * hidden);
+    MemorySegment after = MemorySegment.NULL;
+    if (c.numDetectionTokens() > 0) {
+      after = embeddings.tensor("detection_tokens", 1, c.numDetectionTokens(), hidden);
+      add(
+          after,
+          table.asSlice(row(leading + grid, hidden)),
+          (long) c.numDetectionTokens() * hidden);
+    }
+    List<EncoderLayer> layers = new ArrayList<>();
+    for (int i = 0; i < c.numHiddenLayers(); i++) {
+      layers.add(layer(weights.at("encoder.layer." + i), c));
+    }
+    return new VitModel(
+        c,
+        weights.kernels(),
+        before,
+        embeddings.convolution(
+            "patch_embeddings.projection",
+            hidden,
+            c.numChannels(),
+            c.patchHeight(),
+            c.patchWidth(),
+            false),
+        table.asSlice(row(leading, hidden), row(grid, hidden)),
+        after,
+        c.useMidPositionEmbeddings() && c.numHiddenLayers() > 1
+            ? weights.tensor(
+                "encoder.mid_position_embeddings", c.numHiddenLayers() - 1, 1, tokens, hidden)
+            : MemorySegment.NULL,
+        List.copyOf(layers),
+        weights.layerNorm("layernorm", hidden, c.layerNormEps()),
+        weights.has("pooler.dense.weight")
+            ? Optional.of(weights.linear("pooler.dense", c.poolerOutputSize(), hidden))
+            : Optional.empty());
+  }
+
+  private static MemorySegment positionTable(
+      Weights embeddings, VitConfig c, int leading, int tokens) {
+    int hidden = c.hiddenSize();
+    if (!c.sinCosPositions() || embeddings.has("position_embeddings")) {
+      return embeddings.tensor("position_embeddings", 1, tokens, hidden);
+    }
+    MemorySegment table = embeddings.floats((long) tokens * hidden);
+    SinCosPositions.fill(
+        table.asSlice(row(leading, hidden)), c.gridRows(), c.gridColumns(), hidden);
+    return table;
+  }
+
+  private static EncoderLayer layer(Weights w, VitConfig c) {
+    long hidden = c.hiddenSize();
+    long width = (long) c.numAttentionHeads() * c.headDim();
+    Weights attention = w.at("attention");
+    return new EncoderLayer(
+        new SelfAttention(
+            attention
+                .at("attention")
+                .stacked(
+                    hidden,
+                    c.qkvBias(),
+                    List.of("query", "key", "value"),
+                    List.of(width, width, width)),
+            attention.at("output").linear("dense", hidden, width),
+            c.numAttentionHeads(),
+            c.headDim()),
+        w.layerNorm("layernorm_before", hidden, c.layerNormEps()),
+        new PlainFeedForward(
+            w.at("intermediate").linear("dense", c.intermediateSize(), hidden),
+            w.at("output").linear("dense", hidden, c.intermediateSize()),
+            c.hiddenAct()),
+        w.layerNorm("layernorm_after", hidden, c.layerNormEps()),
+        NormPlacement.BEFORE);
+  }
+
+  @Override
+  public Layout layout(int height, int width) {
+    return new Layout(
+        config.family().tokens().size(),
+        height / config.patchHeight(),
+        width / config.patchWidth(),
+        config.numDetectionTokens(),
+        config.hiddenSize());
+  }
+
+  /**
+   * Runs images.
+   *
+   * @param trace also told {@code qkv.N}, the queries, keys and values of layer N, {@code [count,
+   *     tokens, 3 heads headDim]}
+   * @return the last hidden states {@code [count, tokens, hidden]}
+   */
+  @Override
+  public MemorySegment forward(
+      Images images, boolean interpolatePositions, Workspace workspace, Trace trace) {
+    requireSize(images, interpolatePositions);
+    Layout layout = layout(images.height(), images.width());
+    int tokens = layout.tokens();
+    int rows = images.count() * tokens;
+    TokenBatch batch = batch(images.count(), tokens, workspace);
+    MemorySegment x = embed(images, interpolatePositions, layout, workspace);
+    trace(trace, "hidden_states.0", x, images, tokens);
+    for (int i = 0; i < layers.size(); i++) {
+      layers.get(i).forward(kernels, x, batch, workspace);
+      traceAttention(trace, i, images, tokens, workspace);
+      trace(trace, "hidden_states." + (i + 1), x, images, tokens);
+      if (midPositions.byteSize() > 0 && i + 1 < layers.size()) {
+        addMidPositions(x, i, images, layout, workspace);
+      }
+    }
+    norm.forward(kernels, x, x, rows);
+    trace(trace, "last_hidden_state", x, images, tokens);
+    if (trace != null && pooler.isPresent()) {
+      MemorySegment pooled = pooled(tokenRows(x, images, tokens, 0, workspace), images, workspace);
+      trace.accept("pooler_output", pooled, images.count(), pooler.get().out());
+    }
+    return x;
+  }
+
+  private void requireSize(Images images, boolean interpolatePositions) {
+    images.requireChannels(config.numChannels());
+    boolean learned =
+        images.height() == config.imageHeight() && images.width() == config.imageWidth();
+    boolean yolos = config.family() == VitFamily.YOLOS;
+    if (images.height() < config.patchHeight() || images.width() < config.patchWidth()) {
+      throw new IllegalArgumentException(
+          String.format(
+              "an image of %d x %d pixels; a patch of the model has %d x %d",
+              images.width(), images.height(), config.patchWidth(), config.patchHeight()));
+    }
+    if (!learned && !interpolatePositions && !yolos) {
+      throw new IllegalArgumentException(
+          String.format(
+              "an image of %d x %d pixels; the model has positions for %d x %d, and was not asked"
+                  + " to interpolate them",
+              images.width(), images.height(), config.imageWidth(), config.imageHeight()));
+    }
+  }
+
+  private static TokenBatch batch(int sequences, int tokens, Workspace workspace) {
+    TokenBatch batch = workspace.batch();
+    batch.clear();
+    for (int s = 0; s < sequences; s++) {
+      for (int t = 0; t < tokens; t++) {
+        batch.add(0, t, 0);
+      }
+      batch.endSequence();
+    }
+    return batch;
+  }
+
+  private MemorySegment embed(
+      Images images, boolean interpolate, Layout layout, Workspace workspace) {
+    int hidden = config.hiddenSize();
+    long floats = (long) layout.tokens() * hidden;
+    MemorySegment x = workspace.floats(Buffer.HIDDEN, images.count() * floats);
+    long leading = before.byteSize();
+    long trailing = row(layout.tokens() - layout.after(), hidden);
+    for (int i = 0; i < images.count(); i++) {
+      long start = i * floats * Float.BYTES;
+      MemorySegment.copy(before, 0, x, start, leading);
+      MemorySegment.copy(after, 0, x, start + trailing, row(layout.after(), hidden));
+    }
+    kernels.patchEmbedding(
+        images.pixels(),
+        images.count(),
+        PatchGrid.sideBySide(
+            config.numChannels(),
+            images.height(),
+            images.width(),
+            config.patchHeight(),
+            config.patchWidth()),
+        patches.weight(),
+        patches.bias(),
+        gridPositions(images, interpolate, layout, workspace),
+        x.asSlice(leading),
+        floats,
+        workspace);
+    return x;
+  }
+
+  /** The positions of an image's patches: those learned, or as many as its grid has. */
+  private MemorySegment gridPositions(
+      Images images, boolean interpolate, Layout layout, Workspace workspace) {
+    int rows = config.gridRows();
+    int columns = config.gridColumns();
+    if (config.family() != VitFamily.YOLOS) {
+      // The reference has no other than square tables to interpolate from, and takes one as it is
+      // for a square image of as many patches.
+      boolean square = images.height() == images.width();
+      if (!interpolate || square && layout.rows() * layout.columns() == rows * columns) {
+        return positions;
+      }
+      int side = (int) Math.sqrt(rows * columns);
+      if (side * side != rows * columns) {
+        throw new IllegalArgumentException(
+            String.format(
+                "an image of %d x %d pixels; positions for %d x %d patches cannot be interpolated,"
+                    + " only those of as many as a square has",
+                images.width(), images.height(), columns, rows));
+      }
+      rows = side;
+      columns = side;
+    }
+    return interpolated(positions, rows, columns, layout, workspace);
+  }
+
+  private MemorySegment interpolated(
+      MemorySegment table, int rows, int columns, Layout layout, Workspace workspace) {
+    if (rows == layout.rows() && columns == layout.columns()) {
+      return table;
+    }
+    int hidden = config.hiddenSize();
+    MemorySegment y =
+        workspace.floats(Buffer.POSITIONS, (long) layout.rows() * layout.columns() * hidden);
+    kernels.interpolate(
+        table,
+        1,
+        rows,
+        columns,
+        hidden,
+        y,
+        layout.rows(),
+        layout.columns(),
+        hidden,
+        Interpolation.BICUBIC,
+        workspace);
+    return y;
+  }
+
+  private void addMidPositions(
+      MemorySegment x, int layer, Images images, Layout layout, Workspace workspace) {
+    int hidden = config.hiddenSize();
+    long learned =
+        layout.before() + (long) config.gridRows() * config.gridColumns() + layout.after();
+    MemorySegment table = midPositions.asSlice(row(layer * learned, hidden), row(learned, hidden));
+    long grid = (long) config.gridRows() * config.gridColumns();
+    MemorySegment places =
+        interpolated(
+            table.asSlice(row(layout.before(), hidden)),
+            config.gridRows(),
+            config.gridColumns(),
+            layout,
+            workspace);
+    long patches = (long) layout.rows() * layout.columns();
+    for (int i = 0; i < images.count(); i++) {
+      MemorySegment image = x.asSlice(row((long) i * layout.tokens(), hidden));
+      add(image, table, (long) layout.before() * hidden);
+      add(image.asSlice(row(layout.before(), hidden)), places, patches * hidden);
+      add(
+          image.asSlice(row(layout.before() + patches, hidden)),
+          table.asSlice(row(layout.before() + grid, hidden)),
+          (long) layout.after() * hidden);
+    }
+  }
+
+  /** Row {@code token} of every image, {@code [count, hidden]}. */
+  MemorySegment tokenRows(
+      MemorySegment x, Images images, int tokens, int token, Workspace workspace) {
+    int hidden = config.hiddenSize();
+    MemorySegment y = workspace.floats(Buffer.POOLED, (long) images.count() * hidden);
+    for (int i = 0; i < images.count(); i++) {
+      long from = row((long) i * tokens + token, hidden);
+      MemorySegment.copy(x, from, y, row(i, hidden), row(1, hidden));
+    }
+    return y;
+  }
+
+  private MemorySegment pooled(MemorySegment first, Images images, Workspace workspace) {
+    Linear dense = pooler.orElseThrow();
+    MemorySegment y = workspace.floats(Buffer.HEAD, images.count() * dense.out());
+    dense.forward(kernels, first, y, images.count(), config.poolerAct());
+    return y;
+  }
+
+  private void trace(Trace trace, String name, MemorySegment x, Images images, int tokens) {
+    if (trace != null) {
+      trace.accept(name, x, images.count(), tokens, config.hiddenSize());
+    }
+  }
+
+  private void traceAttention(
+      Trace trace, int layer, Images images, int tokens, Workspace workspace) {
+    if (trace != null) {
+      long row = 3L * config.numAttentionHeads() * config.headDim();
+      MemorySegment qkv = workspace.floats(Buffer.QKV, (long) images.count() * tokens * row);
+      trace.accept("qkv." + layer, qkv, images.count(), tokens, row);
+    }
+  }
+
+  /** {@code x += y}. */
+  private static void add(MemorySegment x, MemorySegment y, long floats) {
+    for (long i = 0; i < floats; i++) {
+      x.setAtIndex(JAVA_FLOAT, i, x.getAtIndex(JAVA_FLOAT, i) + y.getAtIndex(JAVA_FLOAT, i));
+    }
+  }
+
+  private static long row(long index, int hidden) {
+    return index * hidden * Float.BYTES;
+  }
+}

@@ -1,0 +1,95 @@
+package dev.panaformer.model;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.kernel.Activation;
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.Weights;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/**
+ * YOLOS (Fang et al. 2021): each detection token becomes a label, or that of no object, and a box.
+ *
+ * @param labels three layers to {@code [labels + 1]}, the last of them for no object
+ * @param boxes three layers to {@code [4]}
+ */
+public record YolosForObjectDetection(VitModel vit, List<Linear> labels, List<Linear> boxes)
+    implements VisionTask {
+  private static final int HEAD_LAYERS = 3;
+
+  /** Centre, width and height, in parts of the image. */
+  public static final int BOX = 4;
+
+  /**
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
+   *     shape that the configuration says
+   */
+  public static YolosForObjectDetection load(Weights weights, VitConfig config) {
+    int hidden = config.hiddenSize();
+    return new YolosForObjectDetection(
+        VitModel.load(weights, config),
+        head(weights.at("class_labels_classifier.layers"), hidden, config.labels().size() + 1),
+        head(weights.at("bbox_predictor.layers"), hidden, BOX));
+  }
+
+  private static List<Linear> head(Weights layers, int hidden, int out) {
+    return List.of(
+        layers.linear("0", hidden, hidden),
+        layers.linear("1", hidden, hidden),
+        layers.linear("2", out, hidden));
+  }
+
+  @Override
+  public VisionConfig config() {
+    return vit.config();
+  }
+
+  /**
+   * @return {@code [count, tokens, labels + 1]} logits and behind them {@code [count, tokens, 4]}
+   *     boxes: centre, width and height, in parts of the image
+   */
+  @Override
+  public MemorySegment forward(
+      Images images, boolean interpolatePositions, Workspace workspace, Trace trace) {
+    MemorySegment x = vit.forward(images, interpolatePositions, workspace, trace);
+    int hidden = vit.config().hiddenSize();
+    int objects = vit.config().numDetectionTokens();
+    int tokens = vit.layout(images.height(), images.width()).tokens();
+    long rows = (long) images.count() * objects;
+    MemorySegment detections = workspace.floats(Buffer.POOLED, rows * hidden);
+    long bytes = (long) objects * hidden * Float.BYTES;
+    for (int i = 0; i < images.count(); i++) {
+      long end = (i + 1L) * tokens * hidden * Float.BYTES;
+      MemorySegment.copy(x, end - bytes, detections, i * bytes, bytes);
+    }
+    long classes = labels.getLast().out();
+    MemorySegment logits = workspace.floats(Buffer.LOGITS, rows * (classes + BOX));
+    MemorySegment places = logits.asSlice(rows * classes * Float.BYTES);
+    apply(labels, detections, logits, rows, workspace);
+    apply(boxes, detections, places, rows, workspace);
+    for (long i = 0; i < rows * BOX; i++) {
+      double place = places.getAtIndex(JAVA_FLOAT, i);
+      places.setAtIndex(JAVA_FLOAT, i, (float) (1 / (1 + Math.exp(-place))));
+    }
+    if (trace != null) {
+      trace.accept("logits", logits, images.count(), objects, classes);
+      trace.accept("pred_boxes", places, images.count(), objects, BOX);
+    }
+    return logits;
+  }
+
+  private void apply(
+      List<Linear> head, MemorySegment x, MemorySegment y, long rows, Workspace workspace) {
+    Kernels kernels = vit.kernels();
+    long floats = rows * head.getFirst().out();
+    MemorySegment hidden = workspace.floats(Buffer.HEAD, 2 * floats);
+    MemorySegment next = hidden.asSlice(floats * Float.BYTES);
+    head.get(0).forward(kernels, x, hidden, rows, Activation.RELU);
+    head.get(1).forward(kernels, hidden, next, rows, Activation.RELU);
+    head.get(HEAD_LAYERS - 1).forward(kernels, next, y, rows);
+  }
+}

@@ -1,0 +1,296 @@
+package dev.panaformer.nn;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.kernel.EmbeddingTables;
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.TokenBatch;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.Workspace.Buffer;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Attention within square windows of a map, shifted by half a window in every second layer (Liu et
+ * al. 2021).
+ *
+ * <p>Tokens are brought into the order of windows while they are normalised, and back while they
+ * are added, so that no pass over memory is for windows alone; in between every window is a
+ * sequence. After a cyclic shift the windows on the lower and the right border hold places that
+ * were not neighbours. Which of them see each other depends only on the border, so there are four
+ * kinds of windows, each with one bias for all of its windows: relative positions, and the mask in
+ * them.
+ *
+ * @param qkv {@code [3 heads headDim, hidden]}
+ * @param output {@code [hidden, heads headDim]}
+ * @param window places along each side of a window
+ * @param bias {@code [kinds, heads, window², window²]}
+ */
+public record WindowAttention(
+    LayerNorm norm,
+    Linear qkv,
+    Linear output,
+    int heads,
+    int headDim,
+    int window,
+    MemorySegment bias) {
+  /** What the mask adds to the score of places that do not see each other. */
+  private static final float HIDDEN = -100;
+
+  /** Kinds of windows: whether one is the last of its column (2), and the last of its row (1). */
+  private static final int KINDS = 4;
+
+  /** Elements of a bias for windows of this side. */
+  public static long biasFloats(int heads, int window) {
+    return (long) KINDS * heads * window * window * window * window;
+  }
+
+  /**
+   * Spreads the relative position biases over the pairs of places, with the mask of each kind.
+   *
+   * @param table {@code [(2 window - 1)², heads]}
+   * @param y {@link #biasFloats} floats
+   */
+  public static void fillBias(MemorySegment table, int heads, int window, MemorySegment y) {
+    int area = window * window;
+    int shift = window / 2;
+    long at = 0;
+    for (int kind = 0; kind < KINDS; kind++) {
+      for (int h = 0; h < heads; h++) {
+        for (int i = 0; i < area; i++) {
+          for (int j = 0; j < area; j++) {
+            int down = i / window - j / window + window - 1;
+            int right = i % window - j % window + window - 1;
+            long entry = ((long) down * (2 * window - 1) + right) * heads + h;
+            float value = table.getAtIndex(JAVA_FLOAT, entry);
+            boolean apart = region(i, kind, window, shift) != region(j, kind, window, shift);
+            y.setAtIndex(JAVA_FLOAT, at++, apart ? value + HIDDEN : value);
+          }
+        }
+      }
+    }
+  }
+
+  /** Places of one region were neighbours before the shift. */
+  private static int region(int place, int kind, int window, int shift) {
+    boolean wrappedDown = (kind & 2) != 0 && place / window >= window - shift;
+    boolean wrappedRight = (kind & 1) != 0 && place % window >= window - shift;
+    return (wrappedDown ? 2 : 0) + (wrappedRight ? 1 : 0);
+  }
+
+  /**
+   * {@code y = x + attention(norm(x))}.
+   *
+   * @param x {@code [images, height, width, hidden]}
+   * @param y as x, elsewhere
+   * @param shifted whether windows lie half a window further down and to the right
+   */
+  public void forward(
+      Kernels kernels,
+      MemorySegment x,
+      MemorySegment y,
+      int images,
+      int height,
+      int width,
+      boolean shifted,
+      Workspace workspace) {
+    Order order = Order.of(images, height, width, window, shifted ? window / 2 : 0);
+    long hidden = output.out();
+    long tokens = (long) images * height * width;
+    int rows = order.rows();
+    MemorySegment windows = workspace.floats(Buffer.NORMED, rows * hidden);
+    MemorySegment projected = workspace.floats(Buffer.QKV, rows * qkv.out());
+    MemorySegment context = workspace.floats(Buffer.CONTEXT, rows * output.in());
+
+    order.fill(workspace.batch());
+    kernels.embedding(
+        rowsOf(x, tokens, MemorySegment.NULL, norm.weight(), norm.bias()),
+        workspace.batch(),
+        windows,
+        workspace);
+    order.clearPadding(windows, hidden);
+    qkv.forward(kernels, windows, projected, rows);
+    for (int kind = 0; kind < KINDS; kind++) {
+      attend(kernels, projected, context, order, kind, workspace);
+    }
+    output.forward(kernels, context, windows, rows);
+    order.fillInverse(workspace.batch());
+    kernels.embedding(
+        rowsOf(windows, rows, x, MemorySegment.NULL, MemorySegment.NULL),
+        workspace.batch(),
+        y,
+        workspace);
+  }
+
+  private EmbeddingTables rowsOf(
+      MemorySegment rows,
+      long count,
+      MemorySegment added,
+      MemorySegment weight,
+      MemorySegment normBias) {
+    long hidden = output.out();
+    long addedRows = added.byteSize() / hidden / Float.BYTES;
+    return new EmbeddingTables(
+        rows, added, MemorySegment.NULL, weight, normBias, count, addedRows, 0, hidden, norm.eps());
+  }
+
+  private void attend(
+      Kernels kernels,
+      MemorySegment projected,
+      MemorySegment context,
+      Order order,
+      int kind,
+      Workspace workspace) {
+    int sequences = order.windows(kind);
+    if (sequences == 0) {
+      return;
+    }
+    long area = (long) window * window;
+    long first = order.first(kind);
+    long tokens = sequences * area;
+    long row = qkv.out();
+    long queries = output.in();
+    long start = first * row;
+    // Windows are equally long, so that those of any kind have the lengths of the first ones.
+    MemorySegment lengths = workspace.batch().cuSeqlens();
+    MemorySegment kindBias = bias.asSlice(kind * heads * area * area * Float.BYTES);
+    kernels.attention(
+        workspace
+            .attention()
+            .of(heads, heads, headDim, (float) (1 / Math.sqrt(headDim)))
+            .query(projected, start, row, headDim, lengths, tokens)
+            .keys(
+                projected,
+                start + queries,
+                projected,
+                start + 2 * queries,
+                row,
+                headDim,
+                lengths,
+                tokens)
+            .output(context.asSlice(first * queries * Float.BYTES), queries, headDim)
+            .bias(kindBias, 0, area * area, area)
+            .sequences(sequences),
+        workspace);
+  }
+
+  /**
+   * The places of a map, padded to whole windows, in the order of windows: kind by kind, image by
+   * image, window by window.
+   */
+  private record Order(
+      int images, int height, int width, int window, int shift, int down, int across) {
+
+    static Order of(int images, int height, int width, int window, int shift) {
+      int down = Math.ceilDiv(height, window);
+      int across = Math.ceilDiv(width, window);
+      return new Order(images, height, width, window, shift, down, across);
+    }
+
+    int rows() {
+      return Math.multiplyExact(images * down * across, window * window);
+    }
+
+    /** Windows of a kind from top to bottom; without a shift all are of the first kind. */
+    private int down(int kind) {
+      if (shift == 0) {
+        return kind == 0 ? down : 0;
+      }
+      return (kind & 2) != 0 ? 1 : down - 1;
+    }
+
+    private int across(int kind) {
+      if (shift == 0) {
+        return kind == 0 ? across : 0;
+      }
+      return (kind & 1) != 0 ? 1 : across - 1;
+    }
+
+    int windows(int kind) {
+      return images * down(kind) * across(kind);
+    }
+
+    /** The row at which a kind begins. */
+    int first(int kind) {
+      int first = 0;
+      for (int k = 0; k < kind; k++) {
+        first += windows(k) * window * window;
+      }
+      return first;
+    }
+
+    /** The place in the map that a place in shifted coordinates comes from. */
+    private static int unshifted(int place, int shift, int size) {
+      return place + shift < size ? place + shift : place + shift - size;
+    }
+
+    private interface Places {
+      /**
+       * @param token of the map, or -1 for padding
+       */
+      void accept(int row, int token, boolean last);
+    }
+
+    private void forEach(Places places) {
+      int row = 0;
+      int area = window * window;
+      for (int kind = 0; kind < KINDS; kind++) {
+        int firstDown = (kind & 2) != 0 ? down - 1 : 0;
+        int firstAcross = (kind & 1) != 0 ? across - 1 : 0;
+        for (int at = 0; at < windows(kind); at++) {
+          int image = at / (down(kind) * across(kind));
+          int top = (firstDown + at / across(kind) % down(kind)) * window;
+          int left = (firstAcross + at % across(kind)) * window;
+          for (int i = 0; i < area; i++, row++) {
+            int y = unshifted(top + i / window, shift, down * window);
+            int x = unshifted(left + i % window, shift, across * window);
+            boolean inside = y < height && x < width;
+            places.accept(row, inside ? (image * height + y) * width + x : -1, i == area - 1);
+          }
+        }
+      }
+    }
+
+    /** The batch of windows whose ids are the tokens of the map; padding has any. */
+    void fill(TokenBatch batch) {
+      batch.clear();
+      forEach((row, token, last) -> {
+        batch.add(Math.max(token, 0), 0, 0);
+        if (last) {
+          batch.endSequence();
+        }
+      });
+    }
+
+    void clearPadding(MemorySegment windows, long hidden) {
+      if (down * window == height && across * window == width) {
+        return;
+      }
+      long bytes = hidden * Float.BYTES;
+      forEach((row, token, last) -> {
+        if (token < 0) {
+          windows.asSlice(row * bytes, bytes).fill((byte) 0);
+        }
+      });
+    }
+
+    /** The tokens of the map, whose ids are their rows among the windows. */
+    void fillInverse(TokenBatch batch) {
+      batch.clear();
+      int area = window * window;
+      for (int token = 0; token < images * height * width; token++) {
+        int image = token / width / height;
+        int y = unshifted(token / width % height, -shift + down * window, down * window);
+        int x = unshifted(token % width, -shift + across * window, across * window);
+        boolean bottom = shift > 0 && y / window == down - 1;
+        boolean right = shift > 0 && x / window == across - 1;
+        int kind = (bottom ? 2 : 0) + (right ? 1 : 0);
+        int windowDown = bottom ? 0 : y / window;
+        int windowAcross = right ? 0 : x / window;
+        int at = (image * down(kind) + windowDown) * across(kind) + windowAcross;
+        int row = first(kind) + at * area + y % window * window + x % window;
+        batch.add(row, token, 0);
+      }
+      batch.endSequence();
+    }
+  }
+}
