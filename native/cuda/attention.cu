@@ -122,7 +122,6 @@ template <int features> __global__ void __launch_bounds__(THREADS, 3) attend(pro
   }
   int row_begin[WARP_ROWS], row_end[WARP_ROWS];
   const float *bias[WARP_ROWS]; /* of key 0 */
-  int positions[WARP_ROWS];
 #pragma unroll
   for (int i = 0; i < WARP_ROWS; i++) {
     const int64_t row = first_row + warp * WARP_ROWS + i, token = row / group, head = kv_head * group + row % group;
@@ -133,7 +132,6 @@ template <int features> __global__ void __launch_bounds__(THREADS, 3) attend(pro
     bias[i] = p.bias && there ? p.bias + s * p.bias_sequence_stride + head * p.bias_head_stride +
                                     token * p.bias_query_stride
                               : nullptr;
-    positions[i] = static_cast<int>(position);
     if (p.distance_bias && there) bias[i] = p.distance_bias + head * p.distances;
   }
 
@@ -177,8 +175,9 @@ template <int features> __global__ void __launch_bounds__(THREADS, 3) attend(pro
       for (int i = 0; i < WARP_ROWS; i++) {
         const bool seen = key >= row_begin[i] && key < row_end[i];
         if (seen && bias[i]) {
-          /* Both kinds are one addition: a key's own element, or that of its distance, the last for all beyond. */
-          score[i] += bias[i][p.distance_bias ? smaller(positions[i] - key, p.distances - 1) : key];
+          /* Both kinds are one addition: a key's own element, or that of its distance, the last for all beyond. With the
+             second kind rows are causal, and end at themselves. */
+          score[i] += bias[i][p.distance_bias ? smaller(row_end[i] - 1 - key, p.distances - 1) : key];
         }
         if (!seen) score[i] = -INFINITY;
         const float larger = fmaxf(span.max[i], warp_max(score[i]));
