@@ -136,4 +136,10 @@ public final class CudaKernels extends NativeKernels implements DeviceMemory {
           kernel + ": " + name + " lies in the host's memory, but must be in the device's");
     }
   }
+
+  /** The address alone: there is no life to check. */
+  @Override
+  MemorySegment at(MemorySegment tensor) {
+    return MemorySegment.ofAddress(tensor.address());
+  }
 }

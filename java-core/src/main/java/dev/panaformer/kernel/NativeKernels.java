@@ -579,11 +579,11 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
   void requireReachable(String kernel, String name, MemorySegment tensor) {}
 
   /**
-   * The address alone, which is all that a call needs: no lifetime to check, and none to be had of
-   * a device's memory.
+   * What a call is given for a tensor: of the host's memory, the tensor, which nothing has to be
+   * allocated for.
    */
-  private static MemorySegment at(MemorySegment segment) {
-    return MemorySegment.ofAddress(segment.address());
+  MemorySegment at(MemorySegment tensor) {
+    return tensor;
   }
 
   /**
