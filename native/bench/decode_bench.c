@@ -49,7 +49,7 @@ typedef struct {
 
 static void run_linear(void *context, const void *packed) {
   const linear_bench *l = context;
-  pf_linear(l->engine, l->x, packed, NULL, NULL, l->y, l->rows, l->n, l->k, PF_ACTIVATION_NONE);
+  pf_linear(l->engine, l->x, packed, NULL, NULL, l->y, l->rows, l->n, l->k, PF_ACTIVATION_NONE, NULL, 0);
 }
 
 static void run_head(void *context, const void *packed) {
@@ -61,10 +61,10 @@ static void run_head(void *context, const void *packed) {
 /* The arena full of copies of one packed weight; returns its bytes. */
 static int64_t pack_copies(const bench *b, int64_t n, int64_t k) {
   int64_t bytes;
-  pf_linear_packed_size(b->engine, n, k, &bytes);
+  pf_linear_packed_size(b->engine, n, k, PF_PRECISION_FP32, &bytes);
   const int64_t stride = (bytes + PF_ALIGNMENT - 1) / PF_ALIGNMENT * PF_ALIGNMENT;
   float *weight = tensor(n * k);
-  pf_linear_pack(b->engine, weight, b->arena, n, k);
+  pf_linear_pack(b->engine, weight, PF_DTYPE_FP32, b->arena, n, k, PF_PRECISION_FP32);
   for (int64_t i = 1; i < ARENA_BYTES / stride; i++) memcpy(b->arena + i * stride, b->arena, (size_t)bytes);
   free(weight);
   return bytes;
@@ -95,7 +95,7 @@ static void bench_head(const bench *b, int64_t vocab, int64_t hidden, int64_t ro
                                     .vocab = vocab,
                                     .hidden = hidden,
                                     .count = count};
-  pf_linear_top_k_workspace_size(b->engine, rows, vocab, count, &l.head.workspace_bytes);
+  pf_linear_top_k_workspace_size(b->engine, rows, vocab, hidden, count, &l.head.workspace_bytes);
   l.head.workspace = tensor(l.head.workspace_bytes / 4 + 1);
   char name[64];
   snprintf(name, sizeof name, "head       rows %ld  %ld x %ld, best %ld", (long)rows, (long)hidden, (long)vocab,
@@ -181,8 +181,8 @@ typedef struct {
 static int64_t pack_next(const bench *b, step_bench *s, const float *weight, int64_t n, int64_t k) {
   int64_t bytes;
   const int64_t at = s->bytes;
-  pf_linear_packed_size(b->engine, n, k, &bytes);
-  pf_linear_pack(b->engine, weight, b->arena + at, n, k);
+  pf_linear_packed_size(b->engine, n, k, PF_PRECISION_FP32, &bytes);
+  pf_linear_pack(b->engine, weight, PF_DTYPE_FP32, b->arena + at, n, k, PF_PRECISION_FP32);
   s->bytes += (bytes + PF_ALIGNMENT - 1) / PF_ALIGNMENT * PF_ALIGNMENT;
   return at;
 }
@@ -193,11 +193,11 @@ static void run_step(void *context, const void *arena) {
   for (int i = 0; i < LAYERS; i++) {
     pf_layer_norm(s->engine, s->x, NULL, s->norm, s->norm, s->normed, s->rows, HIDDEN, 1e-5f);
     pf_linear(s->engine, s->normed, weights + s->qkv[i], NULL, NULL, s->qkv_rows, s->rows, 3 * HIDDEN, HIDDEN,
-              PF_ACTIVATION_NONE);
+              PF_ACTIVATION_NONE, NULL, 0);
     pf_kv_store(s->engine, &s->store);
     pf_paged_attention(s->engine, &s->attention);
     pf_linear(s->engine, s->context, weights + s->output[i], NULL, s->x, s->x, s->rows, HIDDEN, HIDDEN,
-              PF_ACTIVATION_NONE);
+              PF_ACTIVATION_NONE, NULL, 0);
     pf_layer_norm(s->engine, s->x, NULL, s->norm, s->norm, s->normed, s->rows, HIDDEN, 1e-5f);
     s->ffn.up = weights + s->up[i];
     s->ffn.down = weights + s->down[i];
@@ -274,7 +274,7 @@ static void bench_step(const bench *b, int64_t rows) {
                           .hidden = HIDDEN,
                           .intermediate = INTERMEDIATE,
                           .activation = PF_ACTIVATION_GELU_TANH};
-  pf_ffn_workspace_size(b->engine, rows, INTERMEDIATE, &s.ffn.workspace_bytes);
+  pf_ffn_workspace_size(b->engine, rows, HIDDEN, INTERMEDIATE, &s.ffn.workspace_bytes);
   s.ffn.workspace = tensor(s.ffn.workspace_bytes / 4 + 1);
   s.best = (pf_linear_top_k_params){.x = s.normed,
                                     .values = tensor(rows),
@@ -284,7 +284,7 @@ static void bench_step(const bench *b, int64_t rows) {
                                     .vocab = VOCAB,
                                     .hidden = HIDDEN,
                                     .count = 1};
-  pf_linear_top_k_workspace_size(b->engine, rows, VOCAB, 1, &s.best.workspace_bytes);
+  pf_linear_top_k_workspace_size(b->engine, rows, VOCAB, HIDDEN, 1, &s.best.workspace_bytes);
   s.best.workspace = tensor(s.best.workspace_bytes / 4 + 1);
   char name[64];
   snprintf(name, sizeof name, "step       rows %ld  GPT-2 small", (long)rows);

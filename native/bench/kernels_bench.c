@@ -111,20 +111,20 @@ typedef struct {
 static void run_linear(void *context, int64_t i) {
   linear_bench *l = context;
   pf_linear(l->engine, l->x, l->packed + i % l->copies * l->stride, NULL, NULL, l->y, l->m, l->n, l->k,
-            PF_ACTIVATION_NONE);
+            PF_ACTIVATION_NONE, NULL, 0);
 }
 
 /* As in a model, no weight is used twice in a row: copies of it add up to 32 MB. */
 static void bench_linear(const bench *b, int64_t m, int64_t n, int64_t k) {
   linear_bench l = {.engine = b->engine, .m = m, .n = n, .k = k};
-  pf_linear_packed_size(b->engine, n, k, &l.stride);
+  pf_linear_packed_size(b->engine, n, k, PF_PRECISION_FP32, &l.stride);
   l.stride = (l.stride + 63) / 64 * 64;
   l.copies = (int64_t)32e6 / l.stride + 1;
   l.packed = (char *)tensor(l.stride * l.copies / 4);
   l.x = tensor(m * k);
   l.y = tensor(m * n);
   float *weight = tensor(n * k);
-  for (int64_t i = 0; i < l.copies; i++) pf_linear_pack(b->engine, weight, l.packed + i * l.stride, n, k);
+  for (int64_t i = 0; i < l.copies; i++) pf_linear_pack(b->engine, weight, PF_DTYPE_FP32, l.packed + i * l.stride, n, k, PF_PRECISION_FP32);
   double gflops;
   const double share = share_of_peak(b, 2.0 * (double)m * (double)n * (double)k, run_linear, &l, &gflops);
   printf("linear     M %4ld  N %4ld  K %4ld   %6.1f GFLOP/s  %5.1f %% of peak\n", (long)m, (long)n, (long)k, gflops,
@@ -187,11 +187,11 @@ typedef struct {
 
 static void *packed_weight(pf_engine *engine, int64_t n, int64_t k) {
   int64_t bytes;
-  pf_linear_packed_size(engine, n, k, &bytes);
+  pf_linear_packed_size(engine, n, k, PF_PRECISION_FP32, &bytes);
   float *weight = tensor(n * k);
   for (int64_t i = 0; i < n * k; i++) weight[i] *= 0.05f;
   void *packed = tensor(bytes / 4);
-  pf_linear_pack(engine, weight, packed, n, k);
+  pf_linear_pack(engine, weight, PF_DTYPE_FP32, packed, n, k, PF_PRECISION_FP32);
   free(weight);
   return packed;
 }
@@ -201,9 +201,9 @@ static void run_encoder(void *context, int64_t i) {
   encoder_bench *e = context;
   for (int l = 0; l < LAYERS; l++) {
     pf_linear(e->engine, e->x, e->qkv[l], e->vector, NULL, e->qkv_values, e->tokens, 3 * HIDDEN, HIDDEN,
-              PF_ACTIVATION_NONE);
+              PF_ACTIVATION_NONE, NULL, 0);
     pf_attention(e->engine, &e->attention);
-    pf_linear(e->engine, e->context, e->out[l], e->vector, e->x, e->z, e->tokens, HIDDEN, HIDDEN, PF_ACTIVATION_NONE);
+    pf_linear(e->engine, e->context, e->out[l], e->vector, e->x, e->z, e->tokens, HIDDEN, HIDDEN, PF_ACTIVATION_NONE, NULL, 0);
     pf_layer_norm(e->engine, e->z, NULL, e->vector, e->vector, e->x, e->tokens, HIDDEN, 1e-12f);
     e->ffn.up = e->up[l];
     e->ffn.down = e->down[l];
@@ -240,7 +240,7 @@ static void bench_encoder(const bench *b, const int32_t *tokens, int count) {
     e.ffn = (pf_ffn_params){.x = e.x, .up_bias = e.vector, .down_bias = e.vector, .residual = e.x, .y = e.z,
                             .tokens = t, .hidden = HIDDEN, .intermediate = INTERMEDIATE,
                             .activation = PF_ACTIVATION_GELU_ERF};
-    pf_ffn_workspace_size(b->engine, t, INTERMEDIATE, &e.ffn.workspace_bytes);
+    pf_ffn_workspace_size(b->engine, t, HIDDEN, INTERMEDIATE, &e.ffn.workspace_bytes);
     e.ffn.workspace = tensor(e.ffn.workspace_bytes / 4);
     const double flops = LAYERS * (double)t * (2.0 * (4.0 * HIDDEN * HIDDEN + 2.0 * HIDDEN * INTERMEDIATE) +
                                                4.0 * (double)t * HIDDEN);

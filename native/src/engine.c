@@ -10,6 +10,7 @@ struct pf_engine {
   const pf_kernels *kernels;
   pf_threadpool *pool; /* NULL with one thread */
   int32_t threads;
+  uint32_t extensions;
 };
 
 /* NULL if this build has no kernels for `isa`. */
@@ -54,6 +55,17 @@ static pf_status isa_from_environment(pf_isa *isa) {
   return PF_ERROR_ISA_UNKNOWN;
 }
 
+/* Those of the CPU, or of them the ones that PANAFORMER_EXTENSIONS names, so that every path can be tested. */
+static uint32_t extensions_of(pf_isa isa) {
+  const char *value = getenv("PANAFORMER_EXTENSIONS");
+  uint32_t allowed = 0;
+  if (!value) return pf_cpu_extensions(isa);
+  if (strstr(value, "vnni")) allowed |= PF_EXTENSION_VNNI;
+  if (strstr(value, "bf16")) allowed |= PF_EXTENSION_BF16;
+  if (strstr(value, "amx")) allowed |= PF_EXTENSION_AMX;
+  return allowed ? allowed & pf_cpu_extensions(isa) : 0;
+}
+
 pf_status pf_engine_create(pf_isa isa, int32_t threads, pf_engine **engine) {
   if (!engine) return PF_ERROR_ARGUMENT;
   *engine = NULL;
@@ -67,7 +79,7 @@ pf_status pf_engine_create(pf_isa isa, int32_t threads, pf_engine **engine) {
 
   pf_engine *created = malloc(sizeof *created);
   if (!created) return PF_ERROR_OUT_OF_MEMORY;
-  *created = (pf_engine){.kernels = kernels, .threads = threads};
+  *created = (pf_engine){.kernels = kernels, .threads = threads, .extensions = extensions_of(isa)};
   if (threads > 1) {
     const pf_status status = pf_threadpool_create(threads, &created->pool);
     if (status != PF_OK) {
@@ -88,6 +100,8 @@ void pf_engine_destroy(pf_engine *engine) {
 pf_isa pf_engine_isa(const pf_engine *engine) { return engine ? engine->kernels->isa : PF_ISA_AUTO; }
 
 int32_t pf_engine_threads(const pf_engine *engine) { return engine ? engine->threads : 0; }
+
+uint32_t pf_engine_extensions(const pf_engine *engine) { return engine->extensions; }
 
 const pf_kernels *pf_engine_kernels(const pf_engine *engine) { return engine->kernels; }
 

@@ -17,6 +17,9 @@ typedef void (*pf_task)(const void *context, int64_t task, int32_t thread);
  */
 void pf_parallel_for(pf_engine *engine, int64_t tasks, pf_task task, const void *context);
 
+/* Which PF_EXTENSION_ flags (cpu.h) its kernels may use. */
+uint32_t pf_engine_extensions(const pf_engine *engine);
+
 /* The engine's table (engine.c). */
 const pf_kernels *pf_engine_kernels(const pf_engine *engine);
 
