@@ -322,11 +322,12 @@ typedef struct pf_attention_params {
   const int32_t *cu_seqlens_q;  /* [sequences + 1] */
   const int32_t *cu_seqlens_kv; /* [sequences + 1]; may be cu_seqlens_q */
   const float *bias;            /* NULL, or added to the scaled scores of query i and key j of sequence s as
-                                   bias[s * bias_sequence_stride + h * bias_head_stride + i * bias_query_stride + j] */
+                                   bias[s * bias_sequence_stride + h * bias_head_stride + i * bias_query_stride + j];
+                                   with a query stride of -1, bias is a table of the distance j - i from i = 0 on */
   int64_t q_token_stride, q_head_stride;
   int64_t kv_token_stride, kv_head_stride;
   int64_t y_token_stride, y_head_stride;
-  int64_t bias_sequence_stride, bias_head_stride, bias_query_stride;
+  int64_t bias_sequence_stride, bias_head_stride, bias_query_stride; /* the last of them may be negative */
   int64_t q_tokens, kv_tokens; /* rows of q and of k and v: what the cumulative lengths must end on */
   int64_t sequences;
   int64_t heads;    /* of q and y */
@@ -396,8 +397,11 @@ typedef struct pf_paged_attention_params {
   const float *cache;          /* [blocks, 2, kv_heads, block_tokens, head_dim] */
   float *y;                    /* y[t * y_token_stride + h * y_head_stride + d]; overlaps no input */
   const int32_t *cu_seqlens_q; /* [sequences + 1] */
-  const int32_t *kv_lengths;   /* [sequences], keys of the sequence, those of its queries here included */
+  const int32_t *kv_lengths;   /* [sequences], keys of the sequence, those of its queries here included; at least 1 */
   const int32_t *block_tables; /* block_tables[s * block_table_stride + i], block i of sequence s; in [0, blocks) */
+  const float *bias; /* [heads, bias_distances], or NULL: added to the scaled score of a key that lies `distance` before
+                        the query is bias[h * bias_distances + min(distance, bias_distances - 1)] */
+  int64_t bias_distances; /* at least 1 with a bias */
   int64_t q_token_stride, q_head_stride;
   int64_t y_token_stride, y_head_stride;
   int64_t block_table_stride; /* at least ceil(kv_length / block_tokens) of every sequence that has queries */
@@ -408,8 +412,10 @@ typedef struct pf_paged_attention_params {
   int64_t head_dim; /* at most PF_MAX_HEAD_DIM */
   int64_t blocks;
   int64_t block_tokens;
-  int64_t window;  /* 0: a query sees all keys up to its own; else its own and the window - 1 before it */
-  float scale;     /* applied to q k^T, usually 1/sqrt(head_dim) */
+  int64_t window; /* 0: a query sees all keys up to its own; else its own and the window - 1 before it */
+  int32_t
+      all_keys; /* non-zero: every query sees all keys of its sequence, wherever it stands; neither window nor bias */
+  float scale;  /* applied to q k^T, usually 1/sqrt(head_dim) */
   void *workspace; /* pf_paged_attention_workspace_size bytes, aligned */
   int64_t workspace_bytes;
 } pf_paged_attention_params;
@@ -418,9 +424,11 @@ typedef struct pf_paged_attention_params {
 PF_API pf_status pf_paged_attention_workspace_size(const pf_engine *engine, int64_t head_dim, int64_t *bytes);
 
 /*
- * Causal attention over a paged cache: the queries of a sequence are its last tokens, query i standing at
- * kv_length - q_length + i. One token a sequence is a step of decoding, several are a prompt or a chunk of one, and one
- * call takes any mix of them. Table entries of blocks that no query sees are not read.
+ * y = softmax(scale q k^T + bias) v over a paged cache. The queries of a sequence are its last tokens, query i standing
+ * at kv_length - q_length + i. One token a sequence is a step of decoding, several are a prompt or a chunk of one, and
+ * one call takes any mix of them. Table entries of blocks that no query sees are not read. With all_keys the keys are
+ * another text's, whose length is kv_length: cross-attention (Vaswani et al. 2017, section 3.2.3). A bias by distance
+ * is T5's (Raffel et al. 2020, section 2.1).
  *
  * What a query gets is the same to the last bit however its prompt was cut into chunks and its keys into blocks, as
  * long as keys and values are finite: keys are taken in spans counted from the first, and the spans' sums merged in

@@ -216,6 +216,43 @@ static void broadcasts_its_bias(void) {
   }
 }
 
+/* One table for all pairs of the same distance, read against the direction of the queries. */
+static void takes_a_bias_by_distance(void) {
+  static const int32_t lengths[] = {1, 17, 0, 63, 300};
+  begin_case("one");
+  const shape s = {.q_lengths = lengths,
+                   .kv_lengths = lengths,
+                   .sequences = COUNT(lengths),
+                   .heads = 3,
+                   .kv_heads = 3,
+                   .head_dim = 24,
+                   .scale = 1};
+  attention_case c = random_case(&s, 1);
+  const int64_t longest = 300, table = 2 * longest - 1;
+  const float *distances = random_floats(3 * table, 4);
+  c.bias_floats = 3 * longest * longest;
+  float *bias = case_floats(c.bias_floats);
+  for (int64_t h = 0; h < 3; h++)
+    for (int64_t i = 0; i < longest; i++)
+      memcpy(bias + (h * longest + i) * longest, distances + h * table + longest - 1 - i,
+             (size_t)longest * sizeof *bias);
+  c.params.bias = bias;
+  c.params.bias_head_stride = longest * longest;
+  c.params.bias_query_stride = longest;
+  const float *expected = check(&c);
+  guard_begin(EXACT_END);
+  attention_case by_distance = c;
+  by_distance.params.bias = distances;
+  by_distance.bias_floats = 3 * table;
+  pf_attention_params p = guarded_params(&by_distance, tested_engine(2));
+  p.bias += longest - 1;
+  p.bias_head_stride = table;
+  p.bias_query_stride = -1;
+  EXPECT_STATUS(PF_OK, pf_attention(tested_engine(2), &p));
+  guard_check();
+  expect_same_bits(p.y, expected, c.y_floats);
+}
+
 static void shares_key_heads(void) {
   static const int32_t q_lengths[] = {7, 21}, kv_lengths[] = {50, 21};
   static const int64_t heads[][2] = {{1, 1}, {8, 1}, {8, 2}, {6, 3}, {12, 12}};
@@ -431,7 +468,8 @@ static void refuses_bad_arguments(void) {
   REJECT(PF_ERROR_ARGUMENT, p.y_head_stride = -1);
   REJECT(PF_ERROR_ARGUMENT, p.bias_sequence_stride = -1);
   REJECT(PF_ERROR_ARGUMENT, p.bias_head_stride = -1);
-  REJECT(PF_ERROR_ARGUMENT, p.bias_query_stride = -1);
+  REJECT(PF_ERROR_ARGUMENT, p.bias_query_stride = INT64_MAX);
+  REJECT(PF_ERROR_ARGUMENT, p.bias_query_stride = INT64_MIN);
   REJECT(PF_ERROR_ARGUMENT, p.q_token_stride = INT64_MAX);
   REJECT(PF_ERROR_WORKSPACE, p.workspace = NULL);
   REJECT(PF_ERROR_WORKSPACE, p.workspace = (char *)valid.workspace + 4);
@@ -461,6 +499,7 @@ int main(void) {
       TEST(matches_reference),
       TEST(matches_reference_at_every_length),
       TEST(broadcasts_its_bias),
+      TEST(takes_a_bias_by_distance),
       TEST(shares_key_heads),
       TEST(gives_zeros_to_queries_that_see_no_key),
       TEST(is_stable_for_large_scores),

@@ -9,6 +9,9 @@ typedef struct {
   const int32_t *q_lengths, *kv_lengths;
   int64_t sequences, heads, kv_heads, head_dim, block_tokens, window;
   float magnitude; /* of queries and keys; 0 for 1 */
+  const float *bias;
+  int64_t bias_distances;
+  int32_t all_keys;
 } shape;
 
 /* The parameters of a case, in case memory. Slots that hold no token are NaN, and table entries without a block -1. */
@@ -87,6 +90,9 @@ static paged_case empty_case(const shape *s) {
   p->head_dim = s->head_dim;
   p->block_tokens = s->block_tokens;
   p->window = s->window;
+  p->bias = s->bias;
+  p->bias_distances = s->bias_distances;
+  p->all_keys = s->all_keys;
   p->scale = 1 / sqrtf((float)s->head_dim);
   p->q_head_stride = s->head_dim;
   p->q_token_stride = s->heads * s->head_dim;
@@ -114,6 +120,7 @@ static pf_paged_attention_params guarded_params(const paged_case *c, pf_engine *
   p.q = guarded_copy(p.q, c->q_floats);
   p.cache = guarded_copy(p.cache, c->cache_floats);
   p.y = guarded_output(c->y_floats);
+  if (p.bias) p.bias = guarded_copy(p.bias, p.heads * p.bias_distances);
   p.cu_seqlens_q = guarded_ids(p.cu_seqlens_q, p.sequences + 1);
   p.kv_lengths = guarded_ids(p.kv_lengths, p.sequences);
   p.block_tables = guarded_ids(p.block_tables, p.sequences * p.block_table_stride);
@@ -213,6 +220,47 @@ static void shares_key_heads(void) {
   }
 }
 
+/* Tables shorter and longer than any distance, lanes of a few queries and of many. */
+static void adds_a_bias_by_distance(void) {
+  static const int32_t q_lengths[] = {1, 17, 0, 3, 33, 1}, kv_lengths[] = {1, 17, 9, 197, 65, 1100};
+  static const int64_t distances[] = {1, 7, 128, 300, 2000};
+  for (int d = 0; d < COUNT(distances); d++) {
+    for (int form = 0; form < 3; form++) {
+      if (!begin_case("distances=%d form=%d", (int)distances[d], form)) continue;
+      const shape s = {.q_lengths = q_lengths,
+                       .kv_lengths = kv_lengths,
+                       .sequences = COUNT(q_lengths),
+                       .heads = 6,
+                       .kv_heads = form == 0 ? 6 : form,
+                       .head_dim = 24,
+                       .block_tokens = 16,
+                       .window = form == 2 ? 40 : 0,
+                       .bias = random_floats(6 * distances[d], 4),
+                       .bias_distances = distances[d]};
+      const paged_case c = random_case(&s);
+      check(&c);
+    }
+  }
+}
+
+/* Keys of another text, fewer and more than there are queries. */
+static void sees_all_keys(void) {
+  static const int32_t q_lengths[] = {1, 17, 0, 5, 33, 7}, kv_lengths[] = {1, 300, 9, 1100, 2, 65};
+  for (int form = 0; form < 4; form++) {
+    begin_case("form=%d", form);
+    const shape s = {.q_lengths = q_lengths,
+                     .kv_lengths = kv_lengths,
+                     .sequences = form % 2 ? 4 : COUNT(q_lengths),
+                     .heads = 4,
+                     .kv_heads = form < 2 ? 4 : 1,
+                     .head_dim = 40,
+                     .block_tokens = 7,
+                     .all_keys = 1};
+    const paged_case c = random_case(&s);
+    check(&c);
+  }
+}
+
 /* Scores around +-10^4, whose exponentials are far out of range. */
 static void is_stable_for_large_scores(void) {
   static const int32_t q_lengths[] = {1, 37}, kv_lengths[] = {1300, 700};
@@ -275,8 +323,12 @@ static void does_not_depend_on_chunks_blocks_or_threads(void) {
     if (!begin_case("length=%d heads=%d kv_heads=%d window=%d", (int)prompts[i].length, (int)prompts[i].heads,
                     (int)prompts[i].kv_heads, (int)prompts[i].window))
       continue;
-    const prompt p =
+    prompt p =
         random_prompt(prompts[i].length, prompts[i].heads, prompts[i].kv_heads, prompts[i].head_dim, prompts[i].window);
+    if (i % 2) {
+      p.shape.bias_distances = 128;
+      p.shape.bias = random_floats(prompts[i].heads * 128, 2);
+    }
     const int64_t row = prompts[i].heads * (prompts[i].head_dim + 3);
     const float *whole = stretch(&p, 0, p.length, 16, 1);
     for (int b = 0; b < COUNT(block_tokens); b++)
@@ -444,6 +496,10 @@ static void refuses_bad_arguments(void) {
   REJECT(PF_ERROR_ARGUMENT, p.block_table_stride = INT64_MAX);
   REJECT(PF_ERROR_ARGUMENT, p.window = -1);
   REJECT(PF_ERROR_ARGUMENT, p.window = INT64_MAX);
+  REJECT(PF_ERROR_ARGUMENT, p.bias = p.q; p.bias_distances = 0);
+  REJECT(PF_ERROR_ARGUMENT, p.bias = p.q; p.bias_distances = INT64_MAX);
+  REJECT(PF_ERROR_ARGUMENT, p.bias = p.q; p.bias_distances = 1; p.all_keys = 1);
+  REJECT(PF_ERROR_ARGUMENT, p.window = 1; p.all_keys = 1);
   REJECT(PF_ERROR_ARGUMENT, p.q_token_stride = -1);
   REJECT(PF_ERROR_ARGUMENT, p.q_head_stride = -1);
   REJECT(PF_ERROR_ARGUMENT, p.y_token_stride = -1);
@@ -459,6 +515,8 @@ static void refuses_bad_arguments(void) {
   /* Fewer keys than queries, and more than the table has blocks for. */
   static const int32_t wrong_kv[][2] = {{3, 40}, {5, 0}, {-1, 40}, {INT32_MIN, 40}, {5, 49}, {INT32_MAX, 40}};
   for (int i = 0; i < COUNT(wrong_kv); i++) REJECT(PF_ERROR_INDEX, p.kv_lengths = wrong_kv[i]);
+  static const int32_t no_keys[] = {5, 0};
+  REJECT(PF_ERROR_INDEX, p.kv_lengths = no_keys; p.all_keys = 1);
   REJECT(PF_ERROR_INDEX, p.block_table_stride = 2);
   REJECT(PF_ERROR_INDEX, p.sequences = 0);
   static const int32_t wrong_blocks[] = {-1, INT32_MIN, INT32_MAX};
@@ -491,6 +549,8 @@ int main(void) {
       TEST(matches_reference),
       TEST(matches_reference_at_every_length),
       TEST(shares_key_heads),
+      TEST(adds_a_bias_by_distance),
+      TEST(sees_all_keys),
       TEST(is_stable_for_large_scores),
       TEST(does_not_depend_on_chunks_blocks_or_threads),
       TEST(has_the_bits_of_causal_attention),

@@ -182,9 +182,9 @@ void reference_paged_attention(const pf_paged_attention_params *p, double *y, do
     const int32_t q_begin = p->cu_seqlens_q[s], q_length = p->cu_seqlens_q[s + 1] - q_begin;
     const int32_t kv_length = p->kv_lengths[s];
     if (q_length == 0) continue;
-    float *k = malloc((size_t)(2 * kv_length * row) * sizeof *k), *v = k + kv_length * row;
-    float *mask = calloc((size_t)q_length * (size_t)kv_length, sizeof *mask);
-    if (!k || !mask) abort();
+    float *k = malloc((size_t)(2 * kv_length * row + 1) * sizeof *k), *v = k + kv_length * row;
+    float *bias = calloc((size_t)(p->heads * q_length) * (size_t)kv_length + 1, sizeof *bias);
+    if (!k || !bias) abort();
     /* Keys that no query sees may have no block any more. */
     const int64_t first = p->window && kv_length - q_length >= p->window ? kv_length - q_length - p->window + 1 : 0;
     for (int64_t j = 0; j < kv_length * row; j++) k[j] = v[j] = 0;
@@ -199,22 +199,31 @@ void reference_paged_attention(const pf_paged_attention_params *p, double *y, do
         }
       }
     }
-    for (int64_t i = 0; i < q_length; i++)
-      for (int64_t j = 0; p->window && j <= kv_length - q_length + i - p->window; j++)
-        mask[i * kv_length + j] = -INFINITY;
+    for (int64_t h = 0; h < p->heads; h++) {
+      for (int64_t i = 0; i < q_length; i++) {
+        const int64_t position = kv_length - q_length + i;
+        for (int64_t j = 0; j <= position && !p->all_keys; j++) {
+          const int64_t distance = position - j, last = p->bias_distances - 1;
+          float *at = bias + (h * q_length + i) * kv_length + j;
+          if (p->bias) *at = p->bias[h * p->bias_distances + (distance < last ? distance : last)];
+          if (p->window && distance >= p->window) *at = -INFINITY;
+        }
+      }
+    }
     const int32_t cu_seqlens_q[] = {0, q_length}, cu_seqlens_kv[] = {0, kv_length};
     const pf_attention_params gathered = {.q = p->q + q_begin * p->q_token_stride,
                                           .k = k,
                                           .v = v,
                                           .cu_seqlens_q = cu_seqlens_q,
                                           .cu_seqlens_kv = cu_seqlens_kv,
-                                          .bias = p->window ? mask : NULL,
+                                          .bias = bias,
                                           .q_token_stride = p->q_token_stride,
                                           .q_head_stride = p->q_head_stride,
                                           .kv_token_stride = row,
                                           .kv_head_stride = p->head_dim,
                                           .y_token_stride = p->y_token_stride,
                                           .y_head_stride = p->y_head_stride,
+                                          .bias_head_stride = (int64_t)q_length * kv_length,
                                           .bias_query_stride = kv_length,
                                           .q_tokens = q_length,
                                           .kv_tokens = kv_length,
@@ -223,9 +232,9 @@ void reference_paged_attention(const pf_paged_attention_params *p, double *y, do
                                           .kv_heads = p->kv_heads,
                                           .head_dim = p->head_dim,
                                           .scale = p->scale,
-                                          .causal = 1};
+                                          .causal = !p->all_keys};
     reference_attention(&gathered, y + q_begin * p->y_token_stride, bound + q_begin * p->y_token_stride);
-    free(mask);
+    free(bias);
     free(k);
   }
 }

@@ -115,7 +115,8 @@ pf_status PF_KERNEL(attention)(pf_engine *engine, const pf_attention_params *a) 
     return PF_ERROR_ARGUMENT;
   if (!is_count(a->q_token_stride) || !is_count(a->q_head_stride) || !is_count(a->kv_token_stride) ||
       !is_count(a->kv_head_stride) || !is_count(a->y_token_stride) || !is_count(a->y_head_stride) ||
-      !is_count(a->bias_sequence_stride) || !is_count(a->bias_head_stride) || !is_count(a->bias_query_stride))
+      !is_count(a->bias_sequence_stride) || !is_count(a->bias_head_stride) ||
+      a->bias_query_stride < -(int64_t)PF_MAX_DIMENSION || a->bias_query_stride > PF_MAX_DIMENSION)
     return PF_ERROR_ARGUMENT;
   if (a->sequences == 0) return a->q_tokens == 0 ? PF_OK : PF_ERROR_INDEX;
   if (!a->cu_seqlens_q || !a->cu_seqlens_kv) return PF_ERROR_ARGUMENT;

@@ -1,5 +1,5 @@
 /*
- * Causal attention over a paged cache: y = softmax(scale q k^T) v, each query over the keys up to its own.
+ * Attention over a paged cache: y = softmax(scale q k^T + bias) v, each query over the keys up to its own, or over all.
  *
  * FLOPs 4 keys head_dim a query and head; bytes 8 keys head_dim a key-value head, once for the block of queries that
  * shares them. Prompts are bound by the FMA units, as in attention.c. A step of decoding has one query to every key: it
@@ -75,6 +75,7 @@ typedef struct {
   const float *keys;          /* those of its key-value head in block 0 of the cache */
   const int32_t *block_table; /* of its sequence */
   int64_t first, end;         /* keys that any of its queries sees */
+  const float *bias[BLOCK];   /* of each lane's head, by distance */
 } paged_block;
 
 /* Keys of the tile from `first` on, up to `end`. Tiles are counted from key 0. */
@@ -123,7 +124,8 @@ static int open_block(const paged_call *c, int64_t task, float *workspace, paged
     const int64_t row = token + lane / c->group, head = kv_head * c->group + lane % c->group;
     q->q[l] = a->q + (q_begin + row) * a->q_token_stride + head * a->q_head_stride;
     q->y[l] = a->y + (q_begin + row) * a->y_token_stride + head * a->y_head_stride;
-    q->position[l] = a->kv_lengths[s] - q_length + row;
+    q->position[l] = a->all_keys ? a->kv_lengths[s] - 1 : a->kv_lengths[s] - q_length + row;
+    if (a->bias) b->bias[l] = a->bias + head * a->bias_distances;
   }
   q->qt = workspace;
   q->pt = q->qt + padded(a->head_dim) * BLOCK;
@@ -132,6 +134,18 @@ static int open_block(const paged_call *c, int64_t task, float *workspace, paged
   b->first = a->window ? max64(0, q->position[0] - a->window + 1) : 0;
   b->end = q->position[q->queries - 1] + 1;
   return 1;
+}
+
+/* scores[lane * lane_step + key * key_step] += the lane's bias by distance. Keys that a lane does not see get any. */
+static void add_bias(const paged_call *c, const paged_block *b, const key_tile *tile, float *scores, int64_t lane_step,
+                     int64_t key_step) {
+  const int64_t farthest = c->params->bias_distances - 1;
+  for (int64_t l = 0; l < b->queries.queries; l++) {
+    for (int64_t key = 0; key < tile->keys; key++) {
+      const int64_t distance = max64(b->queries.position[l] - tile->first - key, 0);
+      scores[l * lane_step + key * key_step] += b->bias[l][min64(distance, farthest)];
+    }
+  }
 }
 
 /* ---- Few queries: keys in the lanes ---- */
@@ -263,14 +277,16 @@ static void list_keys(const key_tile *tile, int64_t stride, key_rows *list) {
 }
 
 /* One tile; `next` are the keys of the one after it, or NULL. */
-static inline __attribute__((always_inline)) void attend_rows(const query_block *b, const key_tile *tile,
-                                                              const key_rows *list, const float *const *next,
-                                                              row_sums *s, const int lanes) {
+static inline __attribute__((always_inline)) void attend_rows(const paged_call *c, const paged_block *block,
+                                                              const key_tile *tile, const key_rows *list,
+                                                              const float *const *next, row_sums *s, const int lanes) {
+  const query_block *b = &block->queries;
   const int64_t values = tile->runs[0].v - tile->runs[0].k, head_dim = b->head_dim, stride = b->stride;
   for (int64_t key = 0; key < tile->keys; key += VF_WIDTH) {
     const int64_t keys = min64(tile->keys - key, VF_WIDTH);
     score_keys(list->rows + key, keys, values, next ? next + key : NULL, s->q, head_dim, s->p + key, lanes);
   }
+  if (c->params->bias) add_bias(c, block, tile, s->p, TILE_KEYS, 1);
   for (int i = 0; i < lanes; i++) weigh_row(b, tile, s, i);
 
   /* As many vectors of values at a time as their sums for all lanes fit the registers. */
@@ -282,13 +298,13 @@ static inline __attribute__((always_inline)) void attend_rows(const query_block 
   if (d < head_dim) add_values(tile, stride, s->p, s->decay, s->y, d, head_dim - d, lanes, 1);
 }
 
-static void attend_few(const query_block *b, const key_tile *tile, const key_rows *list, const float *const *next,
-                       row_sums *s) {
+static void attend_few(const paged_call *c, const paged_block *b, const key_tile *tile, const key_rows *list,
+                       const float *const *next, row_sums *s) {
 #define LANES(n)                                                                                                       \
   case n:                                                                                                              \
-    attend_rows(b, tile, list, next, s, n);                                                                            \
+    attend_rows(c, b, tile, list, next, s, n);                                                                         \
     break;
-  switch (b->queries) {
+  switch (b->queries.queries) {
     LANES(1)
     LANES(2)
 #if VF_WIDTH >= 8
@@ -327,7 +343,7 @@ static void span_of_few(const paged_call *c, paged_block *b, int64_t first, int6
       /* A last tile has fewer keys than this one. */
       for (int64_t l = tiles[1 - i].keys; l < tiles[i].keys; l++) lists[1 - i].rows[l] = lists[1 - i].rows[0];
     }
-    attend_few(q, &tiles[i], &lists[i], next < b->end ? lists[1 - i].rows : NULL, &s);
+    attend_few(c, b, &tiles[i], &lists[i], next < b->end ? lists[1 - i].rows : NULL, &s);
   }
   float max[VF_WIDTH] = {0}, sum[VF_WIDTH] = {0};
   for (int64_t i = 0; i < q->queries; i++) {
@@ -352,6 +368,7 @@ static void span_of_many(const paged_call *c, paged_block *b, int64_t first, int
   for (int64_t key = first; key < end; key += tile.keys) {
     find_keys(c, b, key, end, &tile);
     score(q, &tile);
+    if (c->params->bias) add_bias(c, b, &tile, q->pt, 1, BLOCK);
     /* Hidden from some query: what is later than the first, or before the window of the last. */
     const int64_t first_position = q->position[0], last_position = q->position[q->queries - 1];
     if (key + tile.keys - 1 > first_position || (q->window && key <= last_position - q->window)) mask(q, &tile);
@@ -482,11 +499,12 @@ pf_status PF_KERNEL(paged_attention_workspace_size)(int32_t threads, int64_t hea
   return PF_OK;
 }
 
-/* Whether the sequence has its queries' keys, and every block of them that a query sees is one of the cache. */
+/* Whether the sequence has its queries' keys, if they are its own, and every block of them that a query sees is one of
+ * the cache. */
 static int valid_blocks(const pf_paged_attention_params *a, int64_t s) {
   const int64_t q_length = a->cu_seqlens_q[s + 1] - a->cu_seqlens_q[s], kv_length = a->kv_lengths[s];
-  if (kv_length < q_length) return 0;
-  if (q_length == 0) return 1;
+  if (q_length == 0) return kv_length >= 0;
+  if (kv_length < (a->all_keys ? 1 : q_length)) return 0;
   const int64_t blocks = (kv_length + a->block_tokens - 1) / a->block_tokens;
   if (blocks > a->block_table_stride) return 0;
   const int64_t first = a->window ? max64(0, kv_length - q_length - a->window + 1) / a->block_tokens : 0;
@@ -500,7 +518,7 @@ pf_status PF_KERNEL(paged_attention)(pf_engine *engine, const pf_paged_attention
   if (status != PF_OK) return status;
   if (!is_count(a->sequences) || !is_count(a->q_tokens) || !is_extent(a->heads) || !is_extent(a->kv_heads) ||
       a->heads % a->kv_heads != 0 || !is_cache(a->blocks, a->kv_heads, a->block_tokens, a->head_dim) ||
-      !is_count(a->window))
+      !is_count(a->window) || (a->all_keys && (a->window || a->bias)) || (a->bias && !is_extent(a->bias_distances)))
     return PF_ERROR_ARGUMENT;
   if (!is_count(a->q_token_stride) || !is_count(a->q_head_stride) || !is_count(a->y_token_stride) ||
       !is_count(a->y_head_stride) || !is_count(a->block_table_stride))

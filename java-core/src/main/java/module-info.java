@@ -21,6 +21,7 @@ module dev.panaformer {
   exports dev.panaformer.kernel;
   exports dev.panaformer.model;
   exports dev.panaformer.nn;
+  exports dev.panaformer.objective;
   exports dev.panaformer.tensor;
   exports dev.panaformer.tokenizer;
 }

@@ -1,10 +1,42 @@
 package dev.panaformer;
 
 /**
- * How much each patch of an image went into what a model says of it.
+ * What each token of a target looks at in a source: the cross-attention of an encoder-decoder. The
+ * arrays are not to be modified.
  *
- * @param rows of patches
- * @param columns of patches
- * @param weights {@code [rows, columns]}, from 0 to 1, the largest being 1
+ * @param source the tokens that the encoder read
+ * @param target the tokens that the decoder read, its start token first
+ * @param weights {@code [layers][heads][target][source]}; those of a target's token add up to 1
  */
-public record AttentionMap(int rows, int columns, float[] weights) {}
+public record AttentionMap(int[] source, int[] target, float[][][][] weights) {
+
+  /** The mean over all layers and heads {@code [target][source]}. */
+  public float[][] mean() {
+    float[][] mean = new float[target.length][source.length];
+    for (int layer = 0; layer < weights.length; layer++) {
+      add(mean, layer, 1f / weights.length);
+    }
+    return mean;
+  }
+
+  /**
+   * The mean over the heads of a layer {@code [target][source]}.
+   *
+   * @throws IndexOutOfBoundsException if there is no such layer
+   */
+  public float[][] mean(int layer) {
+    float[][] mean = new float[target.length][source.length];
+    add(mean, layer, 1);
+    return mean;
+  }
+
+  private void add(float[][] sum, int layer, float factor) {
+    for (float[][] head : weights[layer]) {
+      for (int t = 0; t < target.length; t++) {
+        for (int s = 0; s < source.length; s++) {
+          sum[t][s] += head[t][s] * factor / weights[layer].length;
+        }
+      }
+    }
+  }
+}

@@ -68,7 +68,7 @@ final class AttentionRollout {
   }
 
   /** The shares of all patches in the first token. */
-  AttentionMap map(VisionEncoder.Layout layout) {
+  PatchAttention map(VisionEncoder.Layout layout) {
     double[] shares = new double[tokens];
     shares[0] = 1;
     for (int layer = layers.size() - 1; layer >= 0; layer--) {
@@ -90,6 +90,6 @@ final class AttentionRollout {
     for (int i = 0; i < weights.length; i++) {
       weights[i] = (float) (largest == 0 ? 0 : shares[layout.before() + i] / largest);
     }
-    return new AttentionMap(layout.rows(), layout.columns(), weights);
+    return new PatchAttention(layout.rows(), layout.columns(), weights);
   }
 }

@@ -110,7 +110,7 @@ public final class CausalLM implements AutoCloseable {
     return named.isEmpty() ? config.eosTokenIds() : named;
   }
 
-  private static boolean hasTokenizer(Path folder) {
+  static boolean hasTokenizer(Path folder) {
     return Files.exists(folder.resolve("tokenizer.json"))
         || Files.exists(folder.resolve("vocab.txt"));
   }

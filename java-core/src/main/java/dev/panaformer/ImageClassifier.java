@@ -89,7 +89,7 @@ public final class ImageClassifier implements AutoCloseable {
    *
    * @throws UnsupportedOperationException for models whose attention does not see the whole image
    */
-  public AttentionMap attention(RgbImage image) {
+  public PatchAttention attention(RgbImage image) {
     if (!(model.task().encoder() instanceof VitModel vit)) {
       throw new UnsupportedOperationException(
           "attention rollout of "

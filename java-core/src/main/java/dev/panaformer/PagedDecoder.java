@@ -10,9 +10,13 @@ import dev.panaformer.kernel.GrowableBuffer;
 import dev.panaformer.kernel.KvCache;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
-import dev.panaformer.model.CausalConfig;
-import dev.panaformer.model.CausalModel;
+import dev.panaformer.model.DecoderConfig;
+import dev.panaformer.model.LanguageModel;
+import dev.panaformer.model.Seq2SeqConfig;
+import dev.panaformer.model.Seq2SeqModel;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 
 /** A model over a cache of its own. */
 final class PagedDecoder implements Decoder {
@@ -21,36 +25,72 @@ final class PagedDecoder implements Decoder {
 
   private static final long MAX_DEFAULT_BYTES = 1L << 30;
 
-  private final CausalModel model;
+  private final LanguageModel model;
   private final KvCache cache;
   private final int contextLength;
   private final Workspace workspace = new Workspace();
   private final DecoderBatch batch = new DecoderBatch();
+  private final int stepTokens;
+  private final List<DecoderBatch> sources = new ArrayList<>();
+  private int sourceBatches;
+  private final List<Source> unread = new ArrayList<>();
   private final GrowableBuffer inverseTemperatures = new GrowableBuffer();
   private final GrowableBuffer values = new GrowableBuffer();
   private final GrowableBuffer ids = new GrowableBuffer();
   private final GrowableBuffer logSumExp = new GrowableBuffer();
   private MemorySegment hiddenStates = MemorySegment.NULL;
 
-  PagedDecoder(CausalModel model, CausalLMOptions options) {
-    CausalConfig c = model.config();
+  PagedDecoder(LanguageModel model, CausalLMOptions options) {
+    DecoderConfig c = model.config();
     this.model = model;
+    this.stepTokens = options.stepTokens();
     int blocks = Math.ceilDiv(cacheTokens(c, options), options.blockTokens());
     this.cache =
         new KvCache(c.numLayers(), c.kvHeads(), c.headDim(), blocks, options.blockTokens());
     this.contextLength = (int) Math.min(c.contextLength(), (long) blocks * options.blockTokens());
   }
 
-  private static int cacheTokens(CausalConfig c, CausalLMOptions options) {
+  private static int cacheTokens(DecoderConfig c, CausalLMOptions options) {
     if (options.cacheTokens() > 0) {
       return options.cacheTokens();
     }
     long tokenBytes = 2L * c.numLayers() * c.kvHeads() * c.headDim() * Float.BYTES;
     long tokens = Math.max(1, MAX_DEFAULT_BYTES / tokenBytes);
-    return (int) Math.min(tokens, (long) DEFAULT_CONTEXTS * c.contextLength());
+    int source = c instanceof Seq2SeqConfig s ? s.maxSourceTokens() : 0;
+    return (int) Math.min(tokens, (long) DEFAULT_CONTEXTS * (c.contextLength() + source));
   }
 
-  private record CachedText(KvCache.Sequence sequence) implements Sequence {
+  /** What an encoder reads, once for all texts that attend to it. */
+  private final class Source {
+    private final int[] ids;
+    private final KvCache.Sequence sequence = cache.open();
+    private boolean read;
+    private int users = 1;
+
+    Source(int[] ids) {
+      this.ids = ids;
+    }
+
+    void leave() {
+      if (--users == 0) {
+        sequence.close();
+      }
+    }
+  }
+
+  private static final class CachedText implements Sequence {
+    private final KvCache.Sequence sequence;
+    private final Source source;
+    private boolean closed;
+
+    /**
+     * @param source null for none
+     */
+    CachedText(KvCache.Sequence sequence, Source source) {
+      this.sequence = sequence;
+      this.source = source;
+    }
+
     @Override
     public int length() {
       return sequence.length();
@@ -58,7 +98,10 @@ final class PagedDecoder implements Decoder {
 
     @Override
     public Sequence fork() {
-      return new CachedText(sequence.fork());
+      if (source != null) {
+        source.users++;
+      }
+      return new CachedText(sequence.fork(), source);
     }
 
     @Override
@@ -69,6 +112,10 @@ final class PagedDecoder implements Decoder {
     @Override
     public void close() {
       sequence.close();
+      if (source != null && !closed) {
+        source.leave();
+      }
+      closed = true;
     }
   }
 
@@ -98,21 +145,69 @@ final class PagedDecoder implements Decoder {
 
   @Override
   public Sequence open() {
-    return new CachedText(cache.open());
+    return new CachedText(cache.open(), null);
+  }
+
+  @Override
+  public int sourceLength() {
+    if (!(model.config() instanceof Seq2SeqConfig c)) {
+      return 0;
+    }
+    return (int) Math.min(c.maxSourceTokens(), (long) cache.blocks() * cache.blockTokens());
+  }
+
+  @Override
+  public Sequence open(int[] source) {
+    if (!(model instanceof Seq2SeqModel)) {
+      throw new UnsupportedOperationException("a decoder without encoder");
+    }
+    return new CachedText(cache.open(), new Source(source));
   }
 
   @Override
   public void begin() {
     batch.clear();
+    sourceBatches = 0;
+    unread.clear();
   }
 
   @Override
   public void add(Sequence sequence, int[] ids, int from, int to) {
-    batch.add(((CachedText) sequence).sequence, ids, from, to);
+    CachedText text = (CachedText) sequence;
+    Source source = text.source;
+    if (source == null) {
+      batch.add(text.sequence, ids, from, to);
+      return;
+    }
+    if (!source.read && !unread.contains(source)) {
+      // What a pass that failed has left of it.
+      source.sequence.truncate(0);
+      batchFor(source).add(source.sequence, source.ids, 0, source.ids.length);
+      unread.add(source);
+    }
+    batch.add(text.sequence, source.sequence, ids, from, to);
+  }
+
+  /** Sources are read together, but no more of them than a step computes: that bounds memory. */
+  private DecoderBatch batchFor(Source source) {
+    if (sourceBatches == 0
+        || sources.get(sourceBatches - 1).tokens().tokens() + source.ids.length > stepTokens) {
+      if (sourceBatches == sources.size()) {
+        sources.add(new DecoderBatch());
+      }
+      sources.get(sourceBatches++).clear();
+    }
+    return sources.get(sourceBatches - 1);
   }
 
   @Override
   public void forward() {
+    if (!unread.isEmpty()) {
+      for (DecoderBatch read : sources.subList(0, sourceBatches)) {
+        ((Seq2SeqModel) model).encode(read, cache, workspace, null);
+      }
+      unread.forEach(source -> source.read = true);
+    }
     hiddenStates = model.forward(batch, cache, workspace, null);
   }
 
@@ -134,7 +229,7 @@ final class PagedDecoder implements Decoder {
         .linear(
             gather(rows, count),
             model.head(),
-            MemorySegment.NULL,
+            model.headBias(),
             MemorySegment.NULL,
             logits,
             count,
@@ -150,6 +245,7 @@ final class PagedDecoder implements Decoder {
         .linearTopK(
             gather(rows, count),
             model.head(),
+            model.headBias(),
             floats(inverseTemperatures, count),
             best.values(),
             best.ids(),
@@ -194,6 +290,7 @@ final class PagedDecoder implements Decoder {
     cache.close();
     workspace.close();
     batch.close();
+    sources.forEach(DecoderBatch::close);
     inverseTemperatures.close();
     values.close();
     ids.close();

@@ -110,7 +110,7 @@ class ImageTasksTest {
   @Test
   void attentionIsAShareOfEveryPatch() throws IOException {
     try (ImageClassifier model = ImageClassifier.load(model("vit-small", 12, 12))) {
-      AttentionMap map = model.attention(image(1, 40, 30));
+      PatchAttention map = model.attention(image(1, 40, 30));
       assertEquals(3, map.rows());
       assertEquals(3, map.columns());
       for (float weight : map.weights()) {

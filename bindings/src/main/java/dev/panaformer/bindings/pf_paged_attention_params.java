@@ -21,6 +21,8 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     const int32_t *cu_seqlens_q;
  *     const int32_t *kv_lengths;
  *     const int32_t *block_tables;
+ *     const float *bias;
+ *     int64_t bias_distances;
  *     int64_t q_token_stride;
  *     int64_t q_head_stride;
  *     int64_t y_token_stride;
@@ -34,6 +36,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     int64_t blocks;
  *     int64_t block_tokens;
  *     int64_t window;
+ *     int32_t all_keys;
  *     float scale;
  *     void *workspace;
  *     int64_t workspace_bytes;
@@ -53,6 +56,8 @@ public class pf_paged_attention_params {
         panaformer_h.C_POINTER.withName("cu_seqlens_q"),
         panaformer_h.C_POINTER.withName("kv_lengths"),
         panaformer_h.C_POINTER.withName("block_tables"),
+        panaformer_h.C_POINTER.withName("bias"),
+        panaformer_h.C_LONG.withName("bias_distances"),
         panaformer_h.C_LONG.withName("q_token_stride"),
         panaformer_h.C_LONG.withName("q_head_stride"),
         panaformer_h.C_LONG.withName("y_token_stride"),
@@ -66,8 +71,8 @@ public class pf_paged_attention_params {
         panaformer_h.C_LONG.withName("blocks"),
         panaformer_h.C_LONG.withName("block_tokens"),
         panaformer_h.C_LONG.withName("window"),
+        panaformer_h.C_INT.withName("all_keys"),
         panaformer_h.C_FLOAT.withName("scale"),
-        MemoryLayout.paddingLayout(4),
         panaformer_h.C_POINTER.withName("workspace"),
         panaformer_h.C_LONG.withName("workspace_bytes")
     ).withName("pf_paged_attention_params");
@@ -343,6 +348,94 @@ public class pf_paged_attention_params {
         struct.set(block_tables$LAYOUT, block_tables$OFFSET, fieldValue);
     }
 
+    private static final AddressLayout bias$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("bias"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * const float *bias
+     * }
+     */
+    public static final AddressLayout bias$layout() {
+        return bias$LAYOUT;
+    }
+
+    private static final long bias$OFFSET = 48;
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * const float *bias
+     * }
+     */
+    public static final long bias$offset() {
+        return bias$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * const float *bias
+     * }
+     */
+    public static MemorySegment bias(MemorySegment struct) {
+        return struct.get(bias$LAYOUT, bias$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * const float *bias
+     * }
+     */
+    public static void bias(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(bias$LAYOUT, bias$OFFSET, fieldValue);
+    }
+
+    private static final OfLong bias_distances$LAYOUT = (OfLong)$LAYOUT.select(groupElement("bias_distances"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int64_t bias_distances
+     * }
+     */
+    public static final OfLong bias_distances$layout() {
+        return bias_distances$LAYOUT;
+    }
+
+    private static final long bias_distances$OFFSET = 56;
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int64_t bias_distances
+     * }
+     */
+    public static final long bias_distances$offset() {
+        return bias_distances$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int64_t bias_distances
+     * }
+     */
+    public static long bias_distances(MemorySegment struct) {
+        return struct.get(bias_distances$LAYOUT, bias_distances$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int64_t bias_distances
+     * }
+     */
+    public static void bias_distances(MemorySegment struct, long fieldValue) {
+        struct.set(bias_distances$LAYOUT, bias_distances$OFFSET, fieldValue);
+    }
+
     private static final OfLong q_token_stride$LAYOUT = (OfLong)$LAYOUT.select(groupElement("q_token_stride"));
 
     /**
@@ -355,7 +448,7 @@ public class pf_paged_attention_params {
         return q_token_stride$LAYOUT;
     }
 
-    private static final long q_token_stride$OFFSET = 48;
+    private static final long q_token_stride$OFFSET = 64;
 
     /**
      * Offset for field:
@@ -399,7 +492,7 @@ public class pf_paged_attention_params {
         return q_head_stride$LAYOUT;
     }
 
-    private static final long q_head_stride$OFFSET = 56;
+    private static final long q_head_stride$OFFSET = 72;
 
     /**
      * Offset for field:
@@ -443,7 +536,7 @@ public class pf_paged_attention_params {
         return y_token_stride$LAYOUT;
     }
 
-    private static final long y_token_stride$OFFSET = 64;
+    private static final long y_token_stride$OFFSET = 80;
 
     /**
      * Offset for field:
@@ -487,7 +580,7 @@ public class pf_paged_attention_params {
         return y_head_stride$LAYOUT;
     }
 
-    private static final long y_head_stride$OFFSET = 72;
+    private static final long y_head_stride$OFFSET = 88;
 
     /**
      * Offset for field:
@@ -531,7 +624,7 @@ public class pf_paged_attention_params {
         return block_table_stride$LAYOUT;
     }
 
-    private static final long block_table_stride$OFFSET = 80;
+    private static final long block_table_stride$OFFSET = 96;
 
     /**
      * Offset for field:
@@ -575,7 +668,7 @@ public class pf_paged_attention_params {
         return q_tokens$LAYOUT;
     }
 
-    private static final long q_tokens$OFFSET = 88;
+    private static final long q_tokens$OFFSET = 104;
 
     /**
      * Offset for field:
@@ -619,7 +712,7 @@ public class pf_paged_attention_params {
         return sequences$LAYOUT;
     }
 
-    private static final long sequences$OFFSET = 96;
+    private static final long sequences$OFFSET = 112;
 
     /**
      * Offset for field:
@@ -663,7 +756,7 @@ public class pf_paged_attention_params {
         return heads$LAYOUT;
     }
 
-    private static final long heads$OFFSET = 104;
+    private static final long heads$OFFSET = 120;
 
     /**
      * Offset for field:
@@ -707,7 +800,7 @@ public class pf_paged_attention_params {
         return kv_heads$LAYOUT;
     }
 
-    private static final long kv_heads$OFFSET = 112;
+    private static final long kv_heads$OFFSET = 128;
 
     /**
      * Offset for field:
@@ -751,7 +844,7 @@ public class pf_paged_attention_params {
         return head_dim$LAYOUT;
     }
 
-    private static final long head_dim$OFFSET = 120;
+    private static final long head_dim$OFFSET = 136;
 
     /**
      * Offset for field:
@@ -795,7 +888,7 @@ public class pf_paged_attention_params {
         return blocks$LAYOUT;
     }
 
-    private static final long blocks$OFFSET = 128;
+    private static final long blocks$OFFSET = 144;
 
     /**
      * Offset for field:
@@ -839,7 +932,7 @@ public class pf_paged_attention_params {
         return block_tokens$LAYOUT;
     }
 
-    private static final long block_tokens$OFFSET = 136;
+    private static final long block_tokens$OFFSET = 152;
 
     /**
      * Offset for field:
@@ -883,7 +976,7 @@ public class pf_paged_attention_params {
         return window$LAYOUT;
     }
 
-    private static final long window$OFFSET = 144;
+    private static final long window$OFFSET = 160;
 
     /**
      * Offset for field:
@@ -915,6 +1008,50 @@ public class pf_paged_attention_params {
         struct.set(window$LAYOUT, window$OFFSET, fieldValue);
     }
 
+    private static final OfInt all_keys$LAYOUT = (OfInt)$LAYOUT.select(groupElement("all_keys"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int32_t all_keys
+     * }
+     */
+    public static final OfInt all_keys$layout() {
+        return all_keys$LAYOUT;
+    }
+
+    private static final long all_keys$OFFSET = 168;
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int32_t all_keys
+     * }
+     */
+    public static final long all_keys$offset() {
+        return all_keys$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int32_t all_keys
+     * }
+     */
+    public static int all_keys(MemorySegment struct) {
+        return struct.get(all_keys$LAYOUT, all_keys$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int32_t all_keys
+     * }
+     */
+    public static void all_keys(MemorySegment struct, int fieldValue) {
+        struct.set(all_keys$LAYOUT, all_keys$OFFSET, fieldValue);
+    }
+
     private static final OfFloat scale$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("scale"));
 
     /**
@@ -927,7 +1064,7 @@ public class pf_paged_attention_params {
         return scale$LAYOUT;
     }
 
-    private static final long scale$OFFSET = 152;
+    private static final long scale$OFFSET = 172;
 
     /**
      * Offset for field:
@@ -971,7 +1108,7 @@ public class pf_paged_attention_params {
         return workspace$LAYOUT;
     }
 
-    private static final long workspace$OFFSET = 160;
+    private static final long workspace$OFFSET = 176;
 
     /**
      * Offset for field:
@@ -1015,7 +1152,7 @@ public class pf_paged_attention_params {
         return workspace_bytes$LAYOUT;
     }
 
-    private static final long workspace_bytes$OFFSET = 168;
+    private static final long workspace_bytes$OFFSET = 184;
 
     /**
      * Offset for field:

@@ -1,7 +1,7 @@
 package dev.panaformer.cli;
 
-import dev.panaformer.AttentionMap;
 import dev.panaformer.Detection;
+import dev.panaformer.PatchAttention;
 import dev.panaformer.Segmentation;
 import dev.panaformer.image.RgbImage;
 import java.awt.BasicStroke;
@@ -88,7 +88,7 @@ final class Drawing {
   }
 
   /** The image, dark where nothing was attended to. */
-  static BufferedImage attention(RgbImage image, AttentionMap map) {
+  static BufferedImage attention(RgbImage image, PatchAttention map) {
     BufferedImage picture = image.toBufferedImage();
     for (int y = 0; y < image.height(); y++) {
       for (int x = 0; x < image.width(); x++) {
@@ -101,7 +101,7 @@ final class Drawing {
   }
 
   /** Between the middles of the patches around a place given in parts of the image. */
-  private static float at(AttentionMap map, float x, float y) {
+  private static float at(PatchAttention map, float x, float y) {
     float column = Math.clamp(x * map.columns() - 0.5f, 0, map.columns() - 1);
     float row = Math.clamp(y * map.rows() - 0.5f, 0, map.rows() - 1);
     int left = (int) column;

@@ -2,11 +2,15 @@ package dev.panaformer.cli;
 
 import dev.panaformer.CausalLM;
 import dev.panaformer.CausalLMOptions;
+import dev.panaformer.Seq2Seq;
+import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.generate.ContextOverflow;
 import dev.panaformer.generate.EarlyStopping;
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.GenerationResult;
+import dev.panaformer.generate.RankedText;
+import dev.panaformer.model.Seq2SeqConfig;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.ByteBuffer;
@@ -22,13 +26,18 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** A prompt's continuation, piece by piece as it comes. */
+/** A prompt's continuation, or the answer to a source, piece by piece as it comes. */
 @Command(
     name = "generate",
     sortOptions = false,
-    description = "Continue a prompt with a decoder, printing the text as it comes.")
+    description = {
+      "Continue a prompt with a decoder, or answer to it with an encoder-decoder (translate,"
+          + " summarise), printing the text as it comes.",
+      "An encoder-decoder generates as its folder says, but for what is given here."
+    })
 final class GenerateCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private ComputeArguments compute;
@@ -43,7 +52,8 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(
       names = {"-p", "--prompt"},
       paramLabel = "TEXT",
-      description = "What to continue. Without it, or with '-', stdin is read to its end.")
+      description =
+          "What to continue, or to answer to. Without it, or with '-', stdin is read to its end.")
   private String prompt = "-";
 
   @Option(
@@ -97,6 +107,12 @@ final class GenerateCommand implements Callable<Integer> {
       description = "Lower them by X for each time they were generated.")
   private double frequencyPenalty;
 
+  @Option(
+      names = "--no-repeat-ngram",
+      paramLabel = "N",
+      description = "Generate no N tokens that are in the text already in the same order.")
+  private int noRepeatNgram;
+
   @Option(names = "--seed", paramLabel = "S", description = "Draw the same again.")
   private Long seed;
 
@@ -105,6 +121,12 @@ final class GenerateCommand implements Callable<Integer> {
       paramLabel = "B",
       description = "Search with B beams instead; the text comes at the end.")
   private int beams = 1;
+
+  @Option(
+      names = "--n-best",
+      paramLabel = "N",
+      description = "Of the beam search: print the best N texts, each after its score.")
+  private int nBest;
 
   @Option(
       names = "--length-penalty",
@@ -141,43 +163,75 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    GenerationOptions options = options();
     String text = prompt.equals("-") ? stdin() : prompt;
-    PrintWriter out = spec.commandLine().getOut();
-    try (CausalLM lm = CausalLM.load(model, CausalLMOptions.of(compute.options()));
-        Generation generation = lm.generate(text, options)) {
-      for (String piece : generation) {
-        out.print(piece);
-        out.flush();
+    CausalLMOptions computed = CausalLMOptions.of(compute.options());
+    if (Seq2SeqConfig.describes(ModelFolder.open(model).config())) {
+      try (Seq2Seq seq2seq = Seq2Seq.load(model, computed);
+          Generation generation = seq2seq.stream(text, options(seq2seq.options()))) {
+        print(generation, seq2seq.description());
       }
-      out.println();
-      out.flush();
-      if (stats) {
-        PrintWriter err = spec.commandLine().getErr();
-        err.println(stats(generation.result(), lm.description()));
-        err.flush();
+    } else {
+      try (CausalLM lm = CausalLM.load(model, computed);
+          Generation generation = lm.generate(text, options(GenerationOptions.DEFAULT))) {
+        print(generation, lm.description());
       }
     }
     return 0;
   }
 
-  private GenerationOptions options() {
+  private void print(Generation generation, String description) {
+    PrintWriter out = spec.commandLine().getOut();
+    if (nBest > 0) {
+      for (RankedText text : generation.result().ranking().stream().limit(nBest).toList()) {
+        out.printf(Locale.ROOT, "%.4f  %s%n", text.score(), text.text());
+      }
+    } else {
+      for (String piece : generation) {
+        out.print(piece);
+        out.flush();
+      }
+      out.println();
+    }
+    out.flush();
+    if (stats) {
+      PrintWriter err = spec.commandLine().getErr();
+      err.println(stats(generation.result(), description));
+      err.flush();
+    }
+  }
+
+  private boolean given(String option) {
+    return spec.commandLine().getParseResult().hasMatchedOption(option);
+  }
+
+  /** The model's own, with those that the command line names. */
+  private GenerationOptions options(GenerationOptions base) {
     GenerationOptions.Builder options =
-        GenerationOptions.builder()
-            .maxNewTokens(maxNewTokens)
-            .minNewTokens(minNewTokens)
-            .temperature(temperature)
-            .topK(topK)
-            .topP(topP)
-            .minP(minP)
-            .repetitionPenalty(repetitionPenalty)
+        base.toBuilder()
+            .maxNewTokens(given("--max-new-tokens") ? maxNewTokens : base.maxNewTokens())
+            .minNewTokens(given("--min-new-tokens") ? minNewTokens : base.minNewTokens())
+            .temperature(given("--temperature") ? temperature : base.temperature())
+            .topK(given("--top-k") ? topK : base.topK())
+            .topP(given("--top-p") ? topP : base.topP())
+            .minP(given("--min-p") ? minP : base.minP())
+            .repetitionPenalty(
+                given("--repetition-penalty") ? repetitionPenalty : base.repetitionPenalty())
             .presencePenalty(presencePenalty)
             .frequencyPenalty(frequencyPenalty)
-            .beams(beams)
-            .lengthPenalty(lengthPenalty)
-            .earlyStopping(earlyStopping)
+            .noRepeatNgram(given("--no-repeat-ngram") ? noRepeatNgram : base.noRepeatNgram())
+            .beams(given("--beams") ? beams : base.beams())
+            .lengthPenalty(given("--length-penalty") ? lengthPenalty : base.lengthPenalty())
+            .earlyStopping(given("--early-stopping") ? earlyStopping : base.earlyStopping())
             .stopStrings(stops)
             .contextOverflow(slide ? ContextOverflow.SLIDE : ContextOverflow.REFUSE);
+    int width = given("--beams") ? beams : base.beams();
+    if (given("--n-best") && (nBest < 1 || nBest > width)) {
+      throw new ParameterException(
+          spec.commandLine(), "--n-best is " + nBest + ", expected 1 to the number of beams");
+    }
+    if (given("--max-new-tokens") && !given("--min-new-tokens")) {
+      options.minNewTokens(Math.min(base.minNewTokens(), maxNewTokens));
+    }
     if (seed != null) {
       options.seed(seed);
     }

@@ -8,6 +8,7 @@ import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.CausalConfig;
+import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.VisionConfig;
 import dev.panaformer.nn.NonFiniteWeights;
 import dev.panaformer.tensor.DType;
@@ -164,6 +165,16 @@ final class InfoCommand implements Callable<Integer> {
     if (VisionConfig.describes(json)) {
       VisionConfig.of(json);
       return null;
+    }
+    if (Seq2SeqConfig.describes(json)) {
+      Seq2SeqConfig c = Seq2SeqConfig.of(json);
+      return new Shape(
+          c.encoderLayers() + c.numLayers(),
+          c.hiddenSize(),
+          c.numHeads(),
+          c.intermediateSize(),
+          c.vocabSize(),
+          c.maxSourceTokens());
     }
     BertConfig c = BertConfig.of(json);
     return new Shape(

@@ -35,6 +35,7 @@ import picocli.CommandLine.Spec;
       InfoCommand.class,
       GenerateCommand.class,
       PerplexityCommand.class,
+      AttentionCommand.class,
       VerifyCommand.class,
       ConvertCommand.class
     })

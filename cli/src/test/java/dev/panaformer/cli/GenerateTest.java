@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -52,6 +53,58 @@ class GenerateTest {
         Outcome.ofInput(PROMPT, "generate", "--model", model, "--max-new-tokens", "12").out());
     assertNotEquals(text, text("--prompt", PROMPT, "--repetition-penalty", "1.8"));
     assertNotEquals(text, text("--prompt", PROMPT, "--beams", "4"));
+  }
+
+  @Test
+  void encoderDecodersAnswer() throws IOException {
+    String t5 = Golden.modelWithVocabulary("t5-tiny", temporary.resolve("t5")).toString();
+    String[] arguments = {"generate", "--model", t5, "-n", "8", "-p", PROMPT};
+    Outcome outcome = Outcome.of(arguments);
+    assertEquals(0, outcome.status(), outcome::toString);
+    assertTrue(outcome.out().strip().length() > 3, outcome.out());
+    Outcome best =
+        Outcome.of(
+            "generate", "--model", t5, "-n", "8", "-p", PROMPT, "--beams", "3", "--n-best", "2");
+    assertEquals(0, best.status(), best::toString);
+    assertEquals(2, best.out().lines().filter(line -> line.matches("-\\d+\\.\\d{4}  .*")).count());
+    Outcome wrong = Outcome.of("generate", "--model", t5, "-p", PROMPT, "--n-best", "2");
+    assertEquals(2, wrong.status(), wrong::toString);
+  }
+
+  @Test
+  void attentionIsDrawnWithTheTokensOnBothAxes() throws IOException {
+    String t5 = Golden.modelWithVocabulary("t5-tiny", temporary.resolve("t5")).toString();
+    Path image = temporary.resolve("attention.png");
+    Outcome outcome =
+        Outcome.of(
+            "attention",
+            "--model",
+            t5,
+            "--source",
+            "a b c d",
+            "--target",
+            "e f",
+            "--json",
+            "--output",
+            image.toString());
+    assertEquals(0, outcome.status(), outcome::toString);
+    assertTrue(outcome.out().contains("\"source\":[\"[CLS]\",\"a\","), outcome.out());
+    assertTrue(ImageIO.read(image.toFile()).getWidth() > 6 * 24);
+    Outcome layer =
+        Outcome.of(
+            "attention",
+            "--model",
+            t5,
+            "--source",
+            "a",
+            "--target",
+            "b",
+            "--layer",
+            "2",
+            "--output",
+            image.toString());
+    assertEquals(2, layer.status(), layer::toString);
+    assertTrue(layer.err().contains("--layer is 2, expected 0 to 1"), layer.err());
   }
 
   @Test

@@ -101,9 +101,15 @@ final class BeamSearch {
     return finished.get(0).hypothesis.ids();
   }
 
-  /** The log-probability of {@link #best}, divided by its length to the length penalty. */
-  float bestScore() {
-    return finished.get(0).score;
+  /** A hypothesis that has ended, and its log-probability by its length to the length penalty. */
+  record Ranked(int[] ids, float score) {}
+
+  /** All that have ended, the best first. */
+  List<Ranked> ranking() {
+    return finished.stream()
+        .filter(Finished::real)
+        .map(f -> new Ranked(f.hypothesis.ids(), f.score))
+        .toList();
   }
 
   /**

@@ -14,6 +14,7 @@ final class BeamTask extends GenerationTask {
   private final int maxNewTokens;
   private final boolean shortOfContext;
   private final BeamSearch search;
+  private final TokenRules rules;
   private final Function<int[], String> decode;
 
   private Decoder decoder;
@@ -22,21 +23,23 @@ final class BeamTask extends GenerationTask {
   private int planned;
 
   /**
-   * @param decode text of ids, where there are stop strings
+   * @param decode text of ids; null if there is no tokenizer
    */
   BeamTask(
       Generation generation,
       int[] prompt,
       Prefix prefix,
+      int[] source,
       Set<Integer> ends,
       Decoder shape,
       Function<int[], String> decode) {
-    super(generation, prefix, ends, shape);
+    super(generation, prefix, source, ends, shape);
     this.prompt = prompt;
     this.decode = decode;
     int room = contextLength - prompt.length + 1;
     this.maxNewTokens = Math.min(options.maxNewTokens(), room);
     this.shortOfContext = maxNewTokens < options.maxNewTokens();
+    this.rules = new TokenRules(options, maxNewTokens);
     this.search = new BeamSearch(options, maxNewTokens, endCount(), this::ends);
   }
 
@@ -50,7 +53,7 @@ final class BeamTask extends GenerationTask {
   int blocks() {
     int all = ceilDiv(prompt.length + maxNewTokens - 1, blockTokens);
     int shared = prompt.length / blockTokens;
-    return shared - sharedBlocks(prompt.length) + options.beams() * (all - shared);
+    return shared - sharedBlocks(prompt.length) + options.beams() * (all - shared) + sourceBlocks();
   }
 
   @Override
@@ -130,7 +133,7 @@ final class BeamTask extends GenerationTask {
 
   @Override
   boolean adjusts() {
-    return options.penalizes() || suppressesEnds(generated());
+    return options.penalizes() || suppressesEnds(generated()) || rules.apply(generated());
   }
 
   private int generated() {
@@ -155,6 +158,11 @@ final class BeamTask extends GenerationTask {
       if (suppressesEnds(generated())) {
         suppressEnds(logits, start);
       }
+      if (rules.apply(generated())) {
+        int[] ids = Arrays.copyOf(prompt, prompt.length + generated());
+        System.arraycopy(running[b].ids(), 0, ids, prompt.length, generated());
+        rules.apply(logits, start, vocabulary, this.logSumExp[b], ids, ids.length, generated());
+      }
     }
   }
 
@@ -168,6 +176,7 @@ final class BeamTask extends GenerationTask {
     }
     search.step(candidates, row, logSumExp, vocabulary);
     if (search.done()) {
+      rank();
       show(search.best());
     } else {
       follow(search.parents());
@@ -189,6 +198,21 @@ final class BeamTask extends GenerationTask {
       }
     }
     sequences = next;
+  }
+
+  private void rank() {
+    generation.rank(
+        search.ranking().stream()
+            .map(r -> new RankedText(decode == null ? "" : text(r.ids()), r.ids(), r.score()))
+            .toList());
+  }
+
+  /** Without what ends it. */
+  private String text(int[] ids) {
+    boolean ended = ids.length > 0 && isEnd(ids[ids.length - 1]);
+    String text = decode.apply(ended ? Arrays.copyOf(ids, ids.length - 1) : ids);
+    int stop = StopStrings.first(text, options.stopStrings());
+    return stop < 0 ? text : text.substring(0, stop);
   }
 
   private void show(int[] ids) {

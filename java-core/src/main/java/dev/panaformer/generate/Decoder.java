@@ -3,9 +3,9 @@ package dev.panaformer.generate;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A decoder-only model over its key-value cache, as generation sees it. A pass is {@link #begin},
- * {@link #add} for every sequence that takes part, {@link #forward}; then rows of it, numbered in
- * the order in which tokens were added, become logits or the best of them.
+ * A decoder, with or without an encoder, over its key-value cache, as generation sees it. A pass is
+ * {@link #begin}, {@link #add} for every sequence that takes part, {@link #forward}; then rows of
+ * it, numbered in the order in which tokens were added, become logits or the best of them.
  *
  * <p>Used by one thread at a time. What a sequence gets depends on nothing but its own tokens, to
  * the last bit: neither on its neighbours nor on how its tokens were spread over passes.
@@ -42,6 +42,22 @@ public interface Decoder extends AutoCloseable {
 
   /** A sequence without tokens. */
   Sequence open();
+
+  /** How many tokens a source may have; 0 if there is no encoder. */
+  default int sourceLength() {
+    return 0;
+  }
+
+  /**
+   * A sequence without tokens that attends to a source. The encoder reads that in the first pass
+   * that the sequence takes part in; what is computed of it is kept in the cache, in blocks which
+   * all forks share, and is given back with the last of them.
+   *
+   * @throws UnsupportedOperationException if there is no encoder
+   */
+  default Sequence open(int[] source) {
+    throw new UnsupportedOperationException("a decoder without encoder");
+  }
 
   /** Begins a pass. */
   void begin();

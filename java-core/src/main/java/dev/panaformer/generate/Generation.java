@@ -40,6 +40,7 @@ public final class Generation implements Iterable<String>, AutoCloseable {
   private final Condition progress = lock.newCondition();
   private final List<GeneratedToken> tokens = new ArrayList<>();
   private final List<String> pieces = new ArrayList<>();
+  private List<RankedText> ranking = List.of();
   private long firstToken;
   private boolean ended;
   private RuntimeException failure;
@@ -181,6 +182,11 @@ public final class Generation implements Iterable<String>, AutoCloseable {
     return stops.found();
   }
 
+  /** What a beam search found, before it finishes. */
+  void rank(List<RankedText> texts) {
+    ranking = List.copyOf(texts);
+  }
+
   void finish(FinishReason reason) {
     String rest = "";
     if (detokenizer != null && !stops.found()) {
@@ -196,6 +202,7 @@ public final class Generation implements Iterable<String>, AutoCloseable {
               String.join("", pieces),
               tokens.stream().mapToInt(GeneratedToken::id).toArray(),
               logProbabilities(),
+              ranking,
               stops.found() ? FinishReason.STOP_STRING : reason,
               promptTokens,
               seed,

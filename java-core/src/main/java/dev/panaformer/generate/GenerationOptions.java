@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
 
@@ -29,6 +30,11 @@ import java.util.Set;
  *     prompt or the generated text holds; 1 for none. Keskar et al. 2019.
  * @param presencePenalty taken from logits of tokens that the generated text holds
  * @param frequencyPenalty the same, times how often it holds them
+ * @param noRepeatNgram no so many tokens occur twice in the same order, the prompt included; 0 for
+ *     no such rule
+ * @param suppressedIds tokens that are never chosen
+ * @param forcedStart the first token that is generated, a language's name say
+ * @param forcedEnd the last one of a text that comes to {@code maxNewTokens}
  * @param seed makes what is drawn reproducible; without one each generation takes its own
  * @param beams hypotheses that a beam search follows; 1 for none
  * @param lengthPenalty exponent of the length by which a beam search divides the log-probability of
@@ -53,6 +59,10 @@ public record GenerationOptions(
     double repetitionPenalty,
     double presencePenalty,
     double frequencyPenalty,
+    int noRepeatNgram,
+    Set<Integer> suppressedIds,
+    OptionalInt forcedStart,
+    OptionalInt forcedEnd,
     OptionalLong seed,
     int beams,
     double lengthPenalty,
@@ -77,6 +87,9 @@ public record GenerationOptions(
   public GenerationOptions {
     stopIds = Set.copyOf(stopIds);
     stopStrings = List.copyOf(stopStrings);
+    suppressedIds = Set.copyOf(suppressedIds);
+    Objects.requireNonNull(forcedStart, "forcedStart");
+    Objects.requireNonNull(forcedEnd, "forcedEnd");
     Objects.requireNonNull(seed, "seed");
     Objects.requireNonNull(earlyStopping, "earlyStopping");
     Objects.requireNonNull(timeLimit, "timeLimit");
@@ -104,6 +117,7 @@ public record GenerationOptions(
         "above 0");
     require(Double.isFinite(presencePenalty), "presencePenalty", presencePenalty, "finite");
     require(Double.isFinite(frequencyPenalty), "frequencyPenalty", frequencyPenalty, "finite");
+    require(noRepeatNgram >= 0, "noRepeatNgram", noRepeatNgram, "at least 0");
     require(beams >= 1 && beams <= MAX_BEAMS, "beams", beams, "from 1 to " + MAX_BEAMS);
     require(Double.isFinite(lengthPenalty), "lengthPenalty", lengthPenalty, "finite");
     require(
@@ -157,6 +171,10 @@ public record GenerationOptions(
     b.repetitionPenalty = repetitionPenalty;
     b.presencePenalty = presencePenalty;
     b.frequencyPenalty = frequencyPenalty;
+    b.noRepeatNgram = noRepeatNgram;
+    b.suppressedIds = suppressedIds;
+    b.forcedStart = forcedStart;
+    b.forcedEnd = forcedEnd;
     b.seed = seed;
     b.beams = beams;
     b.lengthPenalty = lengthPenalty;
@@ -182,6 +200,10 @@ public record GenerationOptions(
     private double repetitionPenalty = 1;
     private double presencePenalty;
     private double frequencyPenalty;
+    private int noRepeatNgram;
+    private Set<Integer> suppressedIds = Set.of();
+    private OptionalInt forcedStart = OptionalInt.empty();
+    private OptionalInt forcedEnd = OptionalInt.empty();
     private OptionalLong seed = OptionalLong.empty();
     private int beams = 1;
     private double lengthPenalty = 1;
@@ -238,6 +260,26 @@ public record GenerationOptions(
 
     public Builder frequencyPenalty(double value) {
       frequencyPenalty = value;
+      return this;
+    }
+
+    public Builder noRepeatNgram(int value) {
+      noRepeatNgram = value;
+      return this;
+    }
+
+    public Builder suppressedIds(Set<Integer> value) {
+      suppressedIds = value;
+      return this;
+    }
+
+    public Builder forcedStart(int value) {
+      forcedStart = OptionalInt.of(value);
+      return this;
+    }
+
+    public Builder forcedEnd(int value) {
+      forcedEnd = OptionalInt.of(value);
       return this;
     }
 
@@ -310,6 +352,10 @@ public record GenerationOptions(
           repetitionPenalty,
           presencePenalty,
           frequencyPenalty,
+          noRepeatNgram,
+          suppressedIds,
+          forcedStart,
+          forcedEnd,
           seed,
           beams,
           lengthPenalty,

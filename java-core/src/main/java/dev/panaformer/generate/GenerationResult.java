@@ -1,6 +1,7 @@
 package dev.panaformer.generate;
 
 import java.time.Duration;
+import java.util.List;
 
 /**
  * What a generation gave in the end. The arrays are not to be modified.
@@ -9,6 +10,8 @@ import java.time.Duration;
  *     end it with; empty if the model has no tokenizer
  * @param ids the generated tokens, a stop id that ended them included
  * @param logProbabilities of each token, as in {@link GeneratedToken}; empty unless asked for
+ * @param ranking the texts that a beam search finished, the best, which is this one, first; empty
+ *     without one
  * @param finishReason why it ended
  * @param promptTokens tokens that were read, after sliding
  * @param seed what draws it again
@@ -19,6 +22,7 @@ public record GenerationResult(
     String text,
     int[] ids,
     float[] logProbabilities,
+    List<RankedText> ranking,
     FinishReason finishReason,
     int promptTokens,
     long seed,

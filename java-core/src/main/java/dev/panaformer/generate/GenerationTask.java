@@ -13,18 +13,22 @@ abstract class GenerationTask extends Task {
   final int contextLength;
   final int blockTokens;
   private final Prefix prefix;
+  private final int[] source;
   private final Set<Integer> ends;
   private boolean done;
 
   /**
    * @param prefix what the prompt begins with; or null
+   * @param source what an encoder reads; or null
    * @param ends tokens that end the text
    * @param shape the model's numbers; it computes nothing yet
    */
-  GenerationTask(Generation generation, Prefix prefix, Set<Integer> ends, Decoder shape) {
+  GenerationTask(
+      Generation generation, Prefix prefix, int[] source, Set<Integer> ends, Decoder shape) {
     this.generation = generation;
     this.options = generation.options();
     this.prefix = prefix;
+    this.source = source;
     this.ends = ends;
     this.vocabulary = shape.vocabulary();
     this.contextLength = shape.contextLength();
@@ -33,7 +37,15 @@ abstract class GenerationTask extends Task {
 
   /** The prompt's beginning, as far as it is known; its last token is always computed. */
   Decoder.Sequence open(Decoder decoder, int promptLength) {
+    if (source != null) {
+      return decoder.open(source);
+    }
     return prefix == null ? decoder.open() : prefix.fork(promptLength - 1);
+  }
+
+  /** Blocks that hold what the decoder attends to of the source. */
+  int sourceBlocks() {
+    return source == null ? 0 : ceilDiv(source.length, blockTokens);
   }
 
   /** Blocks of the prefix that are never written into. */

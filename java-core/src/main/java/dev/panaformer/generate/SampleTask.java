@@ -12,6 +12,7 @@ final class SampleTask extends GenerationTask {
   private static final int MAX_FUSED_CANDIDATES = 256;
 
   private final Sampler sampler;
+  private final TokenRules rules;
   private final TokenCounts counts = new TokenCounts();
   private final int promptLength;
   private final int shared;
@@ -27,12 +28,20 @@ final class SampleTask extends GenerationTask {
   private int generated;
   private int planned;
   private float logSumExp;
+  private float[] unchanged = {};
 
-  SampleTask(Generation generation, int[] prompt, Prefix prefix, Set<Integer> ends, Decoder shape) {
-    super(generation, prefix, ends, shape);
+  SampleTask(
+      Generation generation,
+      int[] prompt,
+      Prefix prefix,
+      int[] source,
+      Set<Integer> ends,
+      Decoder shape) {
+    super(generation, prefix, source, ends, shape);
     // What slides leaves its prefix.
     boolean slides = options.contextOverflow() == ContextOverflow.SLIDE;
     this.shared = slides ? 0 : sharedBlocks(prompt.length);
+    this.rules = new TokenRules(options, options.maxNewTokens());
     this.sampler = new Sampler(options, generation.seed());
     this.ids = prompt.clone();
     this.length = prompt.length;
@@ -45,7 +54,7 @@ final class SampleTask extends GenerationTask {
   @Override
   int blocks() {
     long tokens = Math.min((long) promptLength + options.maxNewTokens() - 1, contextLength);
-    return ceilDiv((int) tokens, blockTokens) - shared;
+    return ceilDiv((int) tokens, blockTokens) - shared + sourceBlocks();
   }
 
   @Override
@@ -113,15 +122,22 @@ final class SampleTask extends GenerationTask {
   boolean adjusts() {
     // The sum that the sampler wants is not the one that log-probabilities want.
     boolean twoSums = options.logProbabilities() && sampler.inverseTemperature() != 1;
-    return options.penalizes() || suppressesEnds(generated) || twoSums;
+    return options.penalizes() || suppressesEnds(generated) || rules.apply(generated) || twoSums;
   }
 
   @Override
   void adjust(MemorySegment logits, long offset, float[] logSumExp, int row) {
     this.logSumExp = logSumExp[row];
+    if (options.logProbabilities()) {
+      unchanged =
+          logits.asSlice(offset * Float.BYTES, (long) vocabulary * Float.BYTES).toArray(JAVA_FLOAT);
+    }
     counts.penalize(logits, offset, 0, options);
     if (suppressesEnds(generated)) {
       suppressEnds(logits, offset);
+    }
+    if (rules.apply(generated)) {
+      rules.apply(logits, offset, vocabulary, 0, ids, length, generated);
     }
   }
 
@@ -144,7 +160,7 @@ final class SampleTask extends GenerationTask {
       return Float.NaN;
     }
     if (adjusts()) {
-      return counts.unpenalized(logits, offset, id) - logSumExp;
+      return unchanged[id] - logSumExp;
     }
     for (int i = 0; i < candidates(); i++) {
       if (candidates.id(row, i) == id) {

@@ -102,7 +102,29 @@ public final class Scheduler implements AutoCloseable {
    * @throws IllegalStateException if this is closed
    */
   public Generation generate(int[] prompt, GenerationOptions options) {
-    return generate(prompt, null, options);
+    return generate(null, prompt, null, options);
+  }
+
+  /**
+   * Begins to generate a text that answers to a source, which an encoder reads.
+   *
+   * @param prompt with what the text begins: its start token at least
+   * @throws IllegalArgumentException if the source has no tokens, or more than the encoder takes;
+   *     or as for a prompt
+   * @throws IndexOutOfBoundsException if an id of the prompt is outside the vocabulary
+   */
+  public Generation generate(int[] source, int[] prompt, GenerationOptions options) {
+    return generate(requireSource(source), prompt, null, options);
+  }
+
+  private int[] requireSource(int[] source) {
+    if (source.length == 0) {
+      throw new IllegalArgumentException(name + ": a source without tokens");
+    }
+    if (source.length > decoder.sourceLength()) {
+      throw tooLong("source", source.length, decoder.sourceLength());
+    }
+    return source.clone();
   }
 
   /**
@@ -119,10 +141,11 @@ public final class Scheduler implements AutoCloseable {
     int[] prompt = Arrays.copyOf(prefix.ids(), prefix.length() + rest.length);
     System.arraycopy(rest, 0, prompt, prefix.length(), rest.length);
     // A prompt that slides no longer begins with the prefix.
-    return generate(prompt, prompt.length > decoder.contextLength() ? null : prefix, options);
+    return generate(null, prompt, prompt.length > decoder.contextLength() ? null : prefix, options);
   }
 
-  private Generation generate(int[] prompt, Prefix prefix, GenerationOptions options) {
+  private Generation generate(
+      int[] source, int[] prompt, Prefix prefix, GenerationOptions options) {
     if (options.beams() > maxSequences) {
       throw new IllegalArgumentException(
           options.beams() + " beams, " + name + " runs at most " + maxSequences + " sequences");
@@ -133,6 +156,11 @@ public final class Scheduler implements AutoCloseable {
     for (int id : options.stopIds()) {
       requireId("a stop id", id);
     }
+    for (int id : options.suppressedIds()) {
+      requireId("a suppressed token", id);
+    }
+    options.forcedStart().ifPresent(id -> requireId("forcedStart", id));
+    options.forcedEnd().ifPresent(id -> requireId("forcedEnd", id));
     int[] read = fit(prompt, options.contextOverflow());
     long seed = options.seed().orElseGet(ThreadLocalRandom.current()::nextLong);
     Generation generation = new Generation(read, options, seed, decode);
@@ -142,8 +170,8 @@ public final class Scheduler implements AutoCloseable {
     }
     submit(
         options.beams() > 1
-            ? new BeamTask(generation, read, prefix, ends, decoder, decode)
-            : new SampleTask(generation, read, prefix, ends, decoder));
+            ? new BeamTask(generation, read, prefix, source, ends, decoder, decode)
+            : new SampleTask(generation, read, prefix, source, ends, decoder));
     return generation;
   }
 
@@ -182,6 +210,15 @@ public final class Scheduler implements AutoCloseable {
    * @throws CancellationException if the thread is interrupted
    */
   public float[] score(int[] ids, int first) {
+    return scoreTask(null, ids, first);
+  }
+
+  /** The same of a text that answers to a source. */
+  public float[] score(int[] source, int[] ids, int first) {
+    return scoreTask(requireSource(source), ids, first);
+  }
+
+  private float[] scoreTask(int[] source, int[] ids, int first) {
     if (first < 1 || first >= ids.length) {
       throw new IllegalArgumentException(
           "the first token to score is " + first + ", expected 1 to " + (ids.length - 1));
@@ -190,7 +227,7 @@ public final class Scheduler implements AutoCloseable {
       throw tooLong("text", ids.length, decoder.contextLength() + 1);
     }
     requireIds(ids);
-    ScoreTask task = new ScoreTask(ids.clone(), first, decoder);
+    ScoreTask task = new ScoreTask(source, ids.clone(), first, decoder);
     submit(task);
     return await(task.end(), task);
   }

@@ -8,6 +8,7 @@ import java.util.concurrent.CompletableFuture;
 
 /** The log-probability of each token of a text after those before it. */
 final class ScoreTask extends Task {
+  private final int[] source;
   private final int[] ids;
   private final int first;
   private final int vocabulary;
@@ -22,10 +23,12 @@ final class ScoreTask extends Task {
   private volatile boolean cancelled;
 
   /**
+   * @param source what an encoder reads; or null
    * @param ids at least two
    * @param first the first token to be scored, at least 1
    */
-  ScoreTask(int[] ids, int first, Decoder shape) {
+  ScoreTask(int[] source, int[] ids, int first, Decoder shape) {
+    this.source = source;
     this.ids = ids;
     this.first = first;
     this.vocabulary = shape.vocabulary();
@@ -40,7 +43,8 @@ final class ScoreTask extends Task {
 
   @Override
   int blocks() {
-    return ceilDiv(ids.length - 1, blockTokens);
+    int sourceLength = source == null ? 0 : source.length;
+    return ceilDiv(ids.length - 1, blockTokens) + ceilDiv(sourceLength, blockTokens);
   }
 
   @Override
@@ -51,7 +55,7 @@ final class ScoreTask extends Task {
   @Override
   void start(Decoder decoder) {
     this.decoder = decoder;
-    sequence = decoder.open();
+    sequence = source == null ? decoder.open() : decoder.open(source);
   }
 
   /** Nothing comes after the last token, so that it is not computed. */

@@ -12,7 +12,6 @@ final class TokenCounts {
   private final Map<Integer, Integer> places;
   private int[] ids;
   private int[] generated;
-  private float[] unpenalized = {};
 
   TokenCounts() {
     places = new HashMap<>();
@@ -65,23 +64,13 @@ final class TokenCounts {
    */
   void penalize(MemorySegment logits, long offset, float zero, GenerationOptions options) {
     float repetition = (float) options.repetitionPenalty();
-    if (unpenalized.length < ids.length) {
-      unpenalized = new float[ids.length];
-    }
     for (int i = 0; i < places.size(); i++) {
-      unpenalized[i] = logits.getAtIndex(JAVA_FLOAT, offset + ids[i]);
-      float x = unpenalized[i] - zero;
+      float x = logits.getAtIndex(JAVA_FLOAT, offset + ids[i]) - zero;
       x = x < 0 ? x * repetition : x / repetition;
       if (generated[i] > 0) {
         x -= (float) (options.presencePenalty() + options.frequencyPenalty() * generated[i]);
       }
       logits.setAtIndex(JAVA_FLOAT, offset + ids[i], x + zero);
     }
-  }
-
-  /** What the row that was penalized last held for a token before. */
-  float unpenalized(MemorySegment logits, long offset, int id) {
-    Integer place = places.get(id);
-    return place == null ? logits.getAtIndex(JAVA_FLOAT, offset + id) : unpenalized[place];
   }
 }

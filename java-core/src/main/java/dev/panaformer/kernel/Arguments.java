@@ -130,18 +130,43 @@ final class Arguments {
       DecoderBatch batch,
       KvCache cache,
       long heads,
-      long window) {
-    requireSize("pagedAttention", "heads", heads, 1);
+      long window,
+      DistanceBias bias) {
     requireSize("pagedAttention", "window", window, 0);
+    requireSize("pagedAttention", "distances", bias.distances(), 0);
+    if (bias.distances() > 0) {
+      requireFloats("pagedAttention", "bias", bias.table(), heads, bias.distances());
+    }
+    requireCached("pagedAttention", q, tokenStride, y, batch, cache, heads);
+  }
+
+  static void crossAttention(
+      MemorySegment q, MemorySegment y, DecoderBatch batch, KvCache cache, long heads) {
+    if (!batch.hasSources()) {
+      throw new IllegalArgumentException(
+          "crossAttention: a batch of sequences of which not all have a source");
+    }
+    requireCached("crossAttention", q, heads * cache.headDim(), y, batch, cache, heads);
+  }
+
+  private static void requireCached(
+      String kernel,
+      MemorySegment q,
+      long tokenStride,
+      MemorySegment y,
+      DecoderBatch batch,
+      KvCache cache,
+      long heads) {
+    requireSize(kernel, "heads", heads, 1);
     if (heads % cache.kvHeads() != 0) {
       throw new IllegalArgumentException(
-          "pagedAttention: " + cache.kvHeads() + " kvHeads do not divide " + heads + " heads");
+          kernel + ": " + cache.kvHeads() + " kvHeads do not divide " + heads + " heads");
     }
     long tokens = batch.tokens().tokens();
     long width = heads * cache.headDim();
-    requireRows("pagedAttention", q, tokens, tokenStride, width);
-    requireFloats("pagedAttention", "y", y, tokens, width);
-    requireDisjoint("pagedAttention", y, tokens * width, "q", q, floats(q));
+    requireRows(kernel, q, tokens, tokenStride, width);
+    requireFloats(kernel, "y", y, tokens, width);
+    requireDisjoint(kernel, y, tokens * width, "q", q, floats(q));
   }
 
   /** Rows of {@code width} floats that begin {@code stride} apart. */
@@ -179,6 +204,7 @@ final class Arguments {
   static void linearTopK(
       MemorySegment x,
       PackedWeight weight,
+      MemorySegment bias,
       MemorySegment inverseTemperatures,
       MemorySegment values,
       MemorySegment ids,
@@ -186,6 +212,7 @@ final class Arguments {
       long tokens,
       long count) {
     requireFloats("linearTopK", "x", x, tokens, weight.in());
+    requireFloatsOrAbsent("linearTopK", "bias", bias, 1, weight.out());
     requireTopK(
         "linearTopK", inverseTemperatures, values, ids, logSumExp, tokens, weight.out(), count);
   }
@@ -521,8 +548,8 @@ final class Arguments {
   }
 
   private static void requireBias(Attention a) {
-    if (a.biasSequenceStride < 0 || a.biasHeadStride < 0 || a.biasQueryStride < 0) {
-      throw new IllegalArgumentException("attention: negative stride of bias");
+    if (a.biasOffset < 0 || a.biasSequenceStride < 0 || a.biasHeadStride < 0) {
+      throw new IllegalArgumentException("attention: negative offset or stride of bias");
     }
     for (long s = 0; s < a.sequences; s++) {
       long queries =
@@ -531,9 +558,18 @@ final class Arguments {
       if (queries == 0 || keys == 0) {
         continue;
       }
-      long end = Math.multiplyExact(s, a.biasSequenceStride);
-      end = Math.addExact(end, Math.multiplyExact(a.heads - 1, a.biasHeadStride));
-      end = Math.addExact(end, Math.multiplyExact(queries - 1, a.biasQueryStride));
+      long last = Math.multiplyExact(queries - 1, a.biasQueryStride);
+      long begin = Math.addExact(a.biasOffset, Math.multiplyExact(s, a.biasSequenceStride));
+      if (begin + Math.min(last, 0) < 0) {
+        throw new IllegalArgumentException(
+            "attention: bias of sequence "
+                + s
+                + " begins "
+                + -(begin + last)
+                + " before its memory");
+      }
+      long end = Math.addExact(begin, Math.multiplyExact(a.heads - 1, a.biasHeadStride));
+      end = Math.addExact(end, Math.max(last, 0));
       end = Math.addExact(end, keys);
       if (floats(a.bias) < end || !a.bias.isNative()) {
         throw new IllegalArgumentException(

@@ -29,6 +29,7 @@ public final class Attention {
   long kvHeadStride;
   long yTokenStride;
   long yHeadStride;
+  long biasOffset;
   long biasSequenceStride;
   long biasHeadStride;
   long biasQueryStride;
@@ -61,6 +62,7 @@ public final class Attention {
     v = MemorySegment.NULL;
     y = MemorySegment.NULL;
     bias = MemorySegment.NULL;
+    biasOffset = 0;
     return this;
   }
 
@@ -144,7 +146,17 @@ public final class Attention {
    */
   public Attention bias(
       MemorySegment bias, long sequenceStride, long headStride, long queryStride) {
+    return bias(bias, 0, sequenceStride, headStride, queryStride);
+  }
+
+  /**
+   * The same, from an offset on. With a query stride of -1 a row of the table belongs to a distance
+   * {@code j - i}, and the offset is that of distance 0.
+   */
+  public Attention bias(
+      MemorySegment bias, long offset, long sequenceStride, long headStride, long queryStride) {
     this.bias = bias;
+    biasOffset = offset;
     biasSequenceStride = sequenceStride;
     biasHeadStride = headStride;
     biasQueryStride = queryStride;

@@ -18,14 +18,20 @@ public final class DecoderBatch implements AutoCloseable {
   private final GrowableBuffer slots = new GrowableBuffer();
   private final GrowableBuffer kvLengths = new GrowableBuffer();
   private final GrowableBuffer blockTables = new GrowableBuffer();
+  private final GrowableBuffer sourceLengths = new GrowableBuffer();
+  private final GrowableBuffer sourceBlockTables = new GrowableBuffer();
   private final List<KvCache.Sequence> sequences = new ArrayList<>();
+  private final List<KvCache.Sequence> sources = new ArrayList<>();
   private int blockTableStride;
+  private int sourceBlockTableStride;
 
   /** Empties the batch. */
   public void clear() {
     tokens.clear();
     sequences.clear();
+    sources.clear();
     blockTableStride = 0;
+    sourceBlockTableStride = 0;
   }
 
   /**
@@ -54,6 +60,20 @@ public final class DecoderBatch implements AutoCloseable {
     put(kvLengths, sequences.size(), sequence.length());
     sequences.add(sequence);
     blockTableStride = Math.max(blockTableStride, sequence.blocks());
+  }
+
+  /**
+   * The same, for a decoder that attends to a source as well: a sequence whose keys and values are
+   * all in the cache when the pass attends to them.
+   */
+  public void add(KvCache.Sequence sequence, KvCache.Sequence source, int[] ids, int from, int to) {
+    if (source.length() == 0) {
+      throw new IllegalArgumentException("a source without tokens");
+    }
+    add(sequence, ids, from, to);
+    put(sourceLengths, sources.size(), source.length());
+    sources.add(source);
+    sourceBlockTableStride = Math.max(sourceBlockTableStride, source.blocks());
   }
 
   private static void put(GrowableBuffer buffer, int index, int value) {
@@ -87,11 +107,35 @@ public final class DecoderBatch implements AutoCloseable {
 
   /** int32 {@code [sequences, blockTableStride]}: the blocks of each sequence, in order. */
   public MemorySegment blockTables() {
-    MemorySegment tables =
-        blockTables.ensure((long) sequences.size() * blockTableStride * Integer.BYTES);
+    return fill(blockTables, sequences, blockTableStride);
+  }
+
+  /** Whether every sequence has a source. */
+  boolean hasSources() {
+    return sources.size() == sequences.size();
+  }
+
+  /** int32 {@code [sequences]}: tokens of each one's source. */
+  MemorySegment sourceLengths() {
+    return sourceLengths.segment();
+  }
+
+  /** Entries of each row of {@link #sourceBlockTables}. */
+  int sourceBlockTableStride() {
+    return sourceBlockTableStride;
+  }
+
+  /** int32 {@code [sequences, sourceBlockTableStride]}: the blocks of each one's source. */
+  MemorySegment sourceBlockTables() {
+    return fill(sourceBlockTables, sources, sourceBlockTableStride);
+  }
+
+  private static MemorySegment fill(
+      GrowableBuffer buffer, List<KvCache.Sequence> sequences, int stride) {
+    MemorySegment tables = buffer.ensure((long) sequences.size() * stride * Integer.BYTES);
     for (int s = 0; s < sequences.size(); s++) {
       KvCache.Sequence sequence = sequences.get(s);
-      long row = (long) s * blockTableStride;
+      long row = (long) s * stride;
       for (int i = 0; i < sequence.blocks(); i++) {
         tables.setAtIndex(JAVA_INT, row + i, sequence.block(i));
       }
@@ -105,5 +149,7 @@ public final class DecoderBatch implements AutoCloseable {
     slots.close();
     kvLengths.close();
     blockTables.close();
+    sourceLengths.close();
+    sourceBlockTables.close();
   }
 }

@@ -185,13 +185,15 @@ public final class JavaKernels implements Kernels {
       long tokens,
       Workspace workspace) {
     Arguments.gatedFeedForward(x, gate, up, down, residual, y, tokens);
-    MemorySegment product = workspace.scratch(up.out() * Float.BYTES);
+    long inner = up.out();
+    MemorySegment none = MemorySegment.NULL;
+    MemorySegment product = workspace.scratch(2 * inner * Float.BYTES);
     for (long t = 0; t < tokens; t++) {
       long row = t * up.in();
-      for (long j = 0; j < up.out(); j++) {
-        double g = dot(x, row, gate.segment(), j * gate.in(), gate.in());
-        double u = dot(x, row, up.segment(), j * up.in(), up.in());
-        set(product, j, activate(g, activation) * u);
+      linearRow(x, row, gate, none, none, product, inner, activation);
+      linearRow(x, row, up, none, none, product, 0, Activation.NONE);
+      for (long j = 0; j < inner; j++) {
+        set(product, j, get(product, inner + j) * get(product, j));
       }
       linearRow(product, 0, down, MemorySegment.NULL, residual, y, row, Activation.NONE);
     }
@@ -244,25 +246,11 @@ public final class JavaKernels implements Kernels {
               qkv,
               from * Float.BYTES,
               cache.layer(layer),
-              cached(cache, slot, part, h) * Float.BYTES,
+              PlainPagedAttention.cached(cache, slot, part, h) * Float.BYTES,
               headDim * Float.BYTES);
         }
       }
     }
-  }
-
-  /** Where the keys (part 0) or values (1) of a head begin for the token in a slot. */
-  private static long cached(KvCache cache, int slot, int part, int head) {
-    long block = slot / cache.blockTokens();
-    long row = ((block * 2 + part) * cache.kvHeads() + head) * cache.blockTokens();
-    return (row + slot % cache.blockTokens()) * cache.headDim();
-  }
-
-  /** The same for token {@code j} of the sequence with this block table. */
-  private static long cached(KvCache cache, MemorySegment table, int j, int part, int head) {
-    int block = table.getAtIndex(JAVA_INT, j / cache.blockTokens());
-    int slot = block * cache.blockTokens() + j % cache.blockTokens();
-    return cached(cache, slot, part, head);
   }
 
   @Override
@@ -276,75 +264,26 @@ public final class JavaKernels implements Kernels {
       long heads,
       float scale,
       long window,
+      DistanceBias bias,
       Workspace workspace) {
-    Arguments.pagedAttention(q, tokenStride, y, batch, cache, heads, window);
-    MemorySegment tables = batch.blockTables();
-    long headDim = cache.headDim();
-    for (int s = 0; s < batch.sequences(); s++) {
-      int length = batch.kvLengths().getAtIndex(JAVA_INT, s);
-      int queries = batch.tokens().length(s);
-      MemorySegment weights = workspace.scratch((long) length * Double.BYTES);
-      MemorySegment table = tables.asSlice(4L * s * batch.blockTableStride());
-      for (int i = 0; i < queries; i++) {
-        int position = length - queries + i;
-        int first = window == 0 ? 0 : (int) Math.max(0, position - window + 1);
-        long token = batch.tokens().start(s) + i;
-        for (int h = 0; h < heads; h++) {
-          int kvHead = (int) (h / (heads / cache.kvHeads()));
-          attend(
-              q,
-              token * tokenStride + h * headDim,
-              y,
-              (token * heads + h) * headDim,
-              cache,
-              layer,
-              kvHead,
-              table,
-              first,
-              position + 1,
-              scale,
-              weights);
-        }
-      }
-    }
+    Arguments.pagedAttention(q, tokenStride, y, batch, cache, heads, window, bias);
+    new PlainPagedAttention(q, tokenStride, y, batch, cache, layer, heads, scale, workspace)
+        .causal(window, bias);
   }
 
-  /** One query over the cached tokens from {@code first} up to {@code end}. */
-  private static void attend(
+  @Override
+  public void crossAttention(
       MemorySegment q,
-      long qStart,
       MemorySegment y,
-      long yStart,
+      DecoderBatch batch,
       KvCache cache,
       int layer,
-      int kvHead,
-      MemorySegment table,
-      int first,
-      int end,
+      long heads,
       float scale,
-      MemorySegment weights) {
-    MemorySegment memory = cache.layer(layer);
-    double max = Double.NEGATIVE_INFINITY;
-    for (int j = first; j < end; j++) {
-      long key = cached(cache, table, j, 0, kvHead);
-      double score = scale * dot(q, qStart, memory, key, cache.headDim());
-      weights.setAtIndex(JAVA_DOUBLE, j, score);
-      max = Math.max(max, score);
-    }
-    double sum = 0;
-    for (int j = first; j < end; j++) {
-      double weight = Math.exp(weights.getAtIndex(JAVA_DOUBLE, j) - max);
-      weights.setAtIndex(JAVA_DOUBLE, j, weight);
-      sum += weight;
-    }
-    for (int d = 0; d < cache.headDim(); d++) {
-      double mixed = 0;
-      for (int j = first; j < end; j++) {
-        long value = cached(cache, table, j, 1, kvHead);
-        mixed += weights.getAtIndex(JAVA_DOUBLE, j) * get(memory, value + d);
-      }
-      set(y, yStart + d, mixed / sum);
-    }
+      Workspace workspace) {
+    Arguments.crossAttention(q, y, batch, cache, heads);
+    long row = heads * cache.headDim();
+    new PlainPagedAttention(q, row, y, batch, cache, layer, heads, scale, workspace).cross();
   }
 
   @Override
@@ -369,6 +308,7 @@ public final class JavaKernels implements Kernels {
   public void linearTopK(
       MemorySegment x,
       PackedWeight weight,
+      MemorySegment bias,
       MemorySegment inverseTemperatures,
       MemorySegment values,
       MemorySegment ids,
@@ -376,18 +316,11 @@ public final class JavaKernels implements Kernels {
       long tokens,
       long count,
       Workspace workspace) {
-    Arguments.linearTopK(x, weight, inverseTemperatures, values, ids, logSumExp, tokens, count);
+    Arguments.linearTopK(
+        x, weight, bias, inverseTemperatures, values, ids, logSumExp, tokens, count);
     MemorySegment logits = workspace.scratch(weight.out() * Float.BYTES);
     for (long t = 0; t < tokens; t++) {
-      linearRow(
-          x,
-          t * weight.in(),
-          weight,
-          MemorySegment.NULL,
-          MemorySegment.NULL,
-          logits,
-          0,
-          Activation.NONE);
+      linearRow(x, t * weight.in(), weight, bias, MemorySegment.NULL, logits, 0, Activation.NONE);
       double inverseTemperature = get(inverseTemperatures, t);
       topKRow(logits, 0, inverseTemperature, values, ids, logSumExp, t, weight.out(), count);
     }
@@ -479,7 +412,11 @@ public final class JavaKernels implements Kernels {
         for (long i = 0; i < queries; i++) {
           long q = a.qOffset + (firstQuery + i) * a.qTokenStride + h * a.qHeadStride;
           long y = (firstQuery + i) * a.yTokenStride + h * a.yHeadStride;
-          long bias = s * a.biasSequenceStride + h * a.biasHeadStride + i * a.biasQueryStride;
+          long bias =
+              a.biasOffset
+                  + s * a.biasSequenceStride
+                  + h * a.biasHeadStride
+                  + i * a.biasQueryStride;
           long visible = a.causal ? Math.max(0, Math.min(keys, i + keys - queries + 1)) : keys;
           attend(a, q, k, v, y, bias, visible, scores);
         }
@@ -648,7 +585,7 @@ public final class JavaKernels implements Kernels {
   @Override
   public void close() {}
 
-  private static double get(MemorySegment segment, long index) {
+  static double get(MemorySegment segment, long index) {
     return segment.getAtIndex(JAVA_FLOAT, index);
   }
 
@@ -656,13 +593,12 @@ public final class JavaKernels implements Kernels {
     return Arguments.isAbsent(segment) ? 0 : get(segment, index);
   }
 
-  private static void set(MemorySegment segment, long index, double value) {
+  static void set(MemorySegment segment, long index, double value) {
     segment.setAtIndex(JAVA_FLOAT, index, (float) value);
   }
 
   /** Four chains of additions, since one would wait for itself. */
-  private static double dot(
-      MemorySegment a, long aStart, MemorySegment b, long bStart, long count) {
+  static double dot(MemorySegment a, long aStart, MemorySegment b, long bStart, long count) {
     double sum0 = 0;
     double sum1 = 0;
     double sum2 = 0;

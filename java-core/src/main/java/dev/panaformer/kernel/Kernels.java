@@ -190,6 +190,22 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
       int layer,
       Workspace workspace);
 
+  /** {@link #pagedAttention} that adds nothing to the scores. */
+  default void pagedAttention(
+      MemorySegment q,
+      long tokenStride,
+      MemorySegment y,
+      DecoderBatch batch,
+      KvCache cache,
+      int layer,
+      long heads,
+      float scale,
+      long window,
+      Workspace workspace) {
+    pagedAttention(
+        q, tokenStride, y, batch, cache, layer, heads, scale, window, DistanceBias.NONE, workspace);
+  }
+
   /**
    * Causal attention of a pass's tokens over all that the cache has of their sequences. What a
    * token gets does not depend on how its sequence was spread over passes.
@@ -209,6 +225,24 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
       long heads,
       float scale,
       long window,
+      DistanceBias bias,
+      Workspace workspace);
+
+  /**
+   * Attention of a pass's tokens over all keys of their sequences' sources.
+   *
+   * @param q {@code [tokens, heads * headDim]}
+   * @param y {@code [tokens, heads * headDim]}
+   * @param batch every sequence of it has a source
+   */
+  void crossAttention(
+      MemorySegment q,
+      MemorySegment y,
+      DecoderBatch batch,
+      KvCache cache,
+      int layer,
+      long heads,
+      float scale,
       Workspace workspace);
 
   /**
@@ -230,10 +264,35 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
       long columns,
       long count);
 
-  /** {@link #topK} of {@code x weightᵀ}, which is not kept. */
+  /** {@link #linearTopK} without bias. */
+  default void linearTopK(
+      MemorySegment x,
+      PackedWeight weight,
+      MemorySegment inverseTemperatures,
+      MemorySegment values,
+      MemorySegment ids,
+      MemorySegment logSumExp,
+      long tokens,
+      long count,
+      Workspace workspace) {
+    linearTopK(
+        x,
+        weight,
+        MemorySegment.NULL,
+        inverseTemperatures,
+        values,
+        ids,
+        logSumExp,
+        tokens,
+        count,
+        workspace);
+  }
+
+  /** {@link #topK} of {@code x weightᵀ + bias}, which is not kept. */
   void linearTopK(
       MemorySegment x,
       PackedWeight weight,
+      MemorySegment bias,
       MemorySegment inverseTemperatures,
       MemorySegment values,
       MemorySegment ids,

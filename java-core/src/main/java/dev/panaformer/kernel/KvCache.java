@@ -64,6 +64,11 @@ public final class KvCache implements AutoCloseable {
     return layers[layer];
   }
 
+  /** Where in a layer's memory the key of a head begins for the token in a slot, in floats. */
+  public long key(int slot, int head) {
+    return PlainPagedAttention.cached(this, slot, 0, head);
+  }
+
   public int kvHeads() {
     return kvHeads;
   }

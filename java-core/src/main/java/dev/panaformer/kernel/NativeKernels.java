@@ -447,22 +447,67 @@ public final class NativeKernels implements Kernels {
       long heads,
       float scale,
       long window,
+      DistanceBias bias,
       Workspace workspace) {
-    Arguments.pagedAttention(q, tokenStride, y, batch, cache, heads, window);
+    Arguments.pagedAttention(q, tokenStride, y, batch, cache, heads, window, bias);
     MemorySegment params = workspace.parameters();
     check("pagedAttention", pf_paged_attention_workspace_size(engine(), cache.headDim(), params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
+    pf_paged_attention_params.kv_lengths(params, batch.kvLengths());
+    pf_paged_attention_params.block_tables(params, batch.blockTables());
+    pf_paged_attention_params.block_table_stride(params, batch.blockTableStride());
+    pf_paged_attention_params.q_token_stride(params, tokenStride);
+    pf_paged_attention_params.window(params, window);
+    pf_paged_attention_params.bias(params, bias.table());
+    pf_paged_attention_params.bias_distances(params, bias.distances());
+    pf_paged_attention_params.all_keys(params, 0);
+    pagedAttention("pagedAttention", params, scratch, q, y, batch, cache, layer, heads, scale);
+  }
+
+  @Override
+  public void crossAttention(
+      MemorySegment q,
+      MemorySegment y,
+      DecoderBatch batch,
+      KvCache cache,
+      int layer,
+      long heads,
+      float scale,
+      Workspace workspace) {
+    Arguments.crossAttention(q, y, batch, cache, heads);
+    MemorySegment params = workspace.parameters();
+    check("crossAttention", pf_paged_attention_workspace_size(engine(), cache.headDim(), params));
+    MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
+    pf_paged_attention_params.kv_lengths(params, batch.sourceLengths());
+    pf_paged_attention_params.block_tables(params, batch.sourceBlockTables());
+    pf_paged_attention_params.block_table_stride(params, batch.sourceBlockTableStride());
+    pf_paged_attention_params.q_token_stride(params, heads * cache.headDim());
+    pf_paged_attention_params.window(params, 0);
+    pf_paged_attention_params.bias(params, MemorySegment.NULL);
+    pf_paged_attention_params.bias_distances(params, 0);
+    pf_paged_attention_params.all_keys(params, 1);
+    pagedAttention("crossAttention", params, scratch, q, y, batch, cache, layer, heads, scale);
+  }
+
+  /** What both kinds of attention over a cache set alike. */
+  private void pagedAttention(
+      String kernel,
+      MemorySegment params,
+      MemorySegment scratch,
+      MemorySegment q,
+      MemorySegment y,
+      DecoderBatch batch,
+      KvCache cache,
+      int layer,
+      long heads,
+      float scale) {
     pf_paged_attention_params.q(params, q);
     pf_paged_attention_params.cache(params, cache.layer(layer));
     pf_paged_attention_params.y(params, y);
     pf_paged_attention_params.cu_seqlens_q(params, batch.tokens().cuSeqlens());
-    pf_paged_attention_params.kv_lengths(params, batch.kvLengths());
-    pf_paged_attention_params.block_tables(params, batch.blockTables());
-    pf_paged_attention_params.q_token_stride(params, tokenStride);
     pf_paged_attention_params.q_head_stride(params, cache.headDim());
     pf_paged_attention_params.y_token_stride(params, heads * cache.headDim());
     pf_paged_attention_params.y_head_stride(params, cache.headDim());
-    pf_paged_attention_params.block_table_stride(params, batch.blockTableStride());
     pf_paged_attention_params.q_tokens(params, batch.tokens().tokens());
     pf_paged_attention_params.sequences(params, batch.sequences());
     pf_paged_attention_params.heads(params, heads);
@@ -470,11 +515,10 @@ public final class NativeKernels implements Kernels {
     pf_paged_attention_params.head_dim(params, cache.headDim());
     pf_paged_attention_params.blocks(params, cache.blocks());
     pf_paged_attention_params.block_tokens(params, cache.blockTokens());
-    pf_paged_attention_params.window(params, window);
     pf_paged_attention_params.scale(params, scale);
     pf_paged_attention_params.workspace(params, scratch);
     pf_paged_attention_params.workspace_bytes(params, scratch.byteSize());
-    check("pagedAttention", pf_paged_attention(engine(), params));
+    check(kernel, pf_paged_attention(engine(), params));
   }
 
   @Override
@@ -498,6 +542,7 @@ public final class NativeKernels implements Kernels {
   public void linearTopK(
       MemorySegment x,
       PackedWeight weight,
+      MemorySegment bias,
       MemorySegment inverseTemperatures,
       MemorySegment values,
       MemorySegment ids,
@@ -505,7 +550,8 @@ public final class NativeKernels implements Kernels {
       long tokens,
       long count,
       Workspace workspace) {
-    Arguments.linearTopK(x, weight, inverseTemperatures, values, ids, logSumExp, tokens, count);
+    Arguments.linearTopK(
+        x, weight, bias, inverseTemperatures, values, ids, logSumExp, tokens, count);
     MemorySegment params = workspace.parameters();
     check(
         "linearTopK",
@@ -513,7 +559,7 @@ public final class NativeKernels implements Kernels {
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
     pf_linear_top_k_params.x(params, x);
     pf_linear_top_k_params.packed(params, weight.segment());
-    pf_linear_top_k_params.bias(params, MemorySegment.NULL);
+    pf_linear_top_k_params.bias(params, bias);
     pf_linear_top_k_params.inverse_temperature(params, inverseTemperatures);
     pf_linear_top_k_params.values(params, values);
     pf_linear_top_k_params.ids(params, ids);
@@ -539,7 +585,7 @@ public final class NativeKernels implements Kernels {
     pf_attention_params.y(params, a.y);
     pf_attention_params.cu_seqlens_q(params, a.cuSeqlensQ);
     pf_attention_params.cu_seqlens_kv(params, a.cuSeqlensKv);
-    pf_attention_params.bias(params, a.bias);
+    pointer(params, pf_attention_params.bias$offset(), a.bias, a.biasOffset);
     pf_attention_params.q_token_stride(params, a.qTokenStride);
     pf_attention_params.q_head_stride(params, a.qHeadStride);
     pf_attention_params.kv_token_stride(params, a.kvTokenStride);

@@ -29,6 +29,8 @@ public final class Workspace implements AutoCloseable {
     MAP,
     /** Maps of several resolutions, brought to one and laid side by side. */
     FEATURES,
+    /** What is added to attention scores by distance, for all distances of a batch. */
+    POSITION_BIAS,
     /** Rows picked out of the hidden states: one a sequence, or one a mask. */
     POOLED,
     /** The hidden layer of a head. */

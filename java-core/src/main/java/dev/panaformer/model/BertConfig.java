@@ -110,7 +110,15 @@ public record BertConfig(
   }
 
   static Activation activation(ConfigJson json, String field) {
-    Activation activation = ACTIVATIONS.get(json.optionalString(field, "gelu"));
+    return activation(json, field, json.optionalString(field, "gelu"));
+  }
+
+  /**
+   * @param name as Hugging Face calls the function
+   * @param field where it stands, for the message
+   */
+  static Activation activation(ConfigJson json, String field, String name) {
+    Activation activation = ACTIVATIONS.get(name);
     if (activation == null) {
       throw json.unsupported(field, "one of " + ACTIVATIONS.keySet().stream().sorted().toList());
     }

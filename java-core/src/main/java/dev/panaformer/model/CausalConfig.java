@@ -9,7 +9,7 @@ import java.util.LinkedHashSet;
 import java.util.Set;
 
 /** What config.json says of a decoder, and what generation needs to know of any. */
-public sealed interface CausalConfig permits Gpt2Config, LlamaConfig {
+public sealed interface CausalConfig extends DecoderConfig permits Gpt2Config, LlamaConfig {
 
   /** The values of {@code model_type} that are decoders. */
   Set<String> MODEL_TYPES = Set.of("gpt2", "llama", "mistral", "qwen2");
@@ -45,23 +45,10 @@ public sealed interface CausalConfig permits Gpt2Config, LlamaConfig {
   /** The largest head that attention takes. */
   int MAX_HEAD_DIM = 256;
 
-  int vocabSize();
-
-  /** Tokens that a text may have. */
-  int contextLength();
-
-  int hiddenSize();
-
   int intermediateSize();
-
-  int numLayers();
 
   /** Heads of the queries. */
   int numHeads();
-
-  int kvHeads();
-
-  int headDim();
 
   /** The tokens that end a text. */
   Set<Integer> eosTokenIds();

@@ -6,21 +6,39 @@ import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.KvCache;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.nn.CrossAttention;
 import dev.panaformer.nn.DecoderLayer;
 import dev.panaformer.nn.Norm;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A decoder without its head: embeddings, layers, a last norm.
  *
- * @param norm of what the last layer gives
+ * @param norm of what the last layer gives, unless its layers normalise that themselves
  */
-public record DecoderStack(EmbeddingTables embeddings, List<DecoderLayer> layers, Norm norm) {
+public record DecoderStack(
+    EmbeddingTables embeddings, List<DecoderLayer> layers, Optional<Norm> norm) {
+
+  /** With a last norm. */
+  DecoderStack(EmbeddingTables embeddings, List<DecoderLayer> layers, Norm norm) {
+    this(embeddings, layers, Optional.of(norm));
+  }
 
   /** See {@link CausalModel#forward}. */
   MemorySegment forward(
       Kernels kernels, DecoderBatch batch, KvCache cache, Workspace workspace, Trace trace) {
+    return forward(kernels, batch, cache, workspace, trace, null);
+  }
+
+  MemorySegment forward(
+      Kernels kernels,
+      DecoderBatch batch,
+      KvCache cache,
+      Workspace workspace,
+      Trace trace,
+      CrossAttention.Observer observer) {
     int tokens = batch.tokens().tokens();
     long hidden = embeddings.hidden();
     MemorySegment x = workspace.floats(Buffer.HIDDEN, tokens * hidden);
@@ -29,13 +47,14 @@ public record DecoderStack(EmbeddingTables embeddings, List<DecoderLayer> layers
       if (trace != null) {
         trace.accept("hidden_states." + i, x, tokens, hidden);
       }
-      layers.get(i).forward(kernels, x, batch, cache, i, workspace);
+      layers.get(i).forward(kernels, x, batch, cache, i, workspace, observer);
     }
-    MemorySegment normed = workspace.floats(Buffer.NORMED, tokens * hidden);
-    norm.forward(kernels, x, normed, tokens);
+    if (norm.isPresent()) {
+      norm.get().forward(kernels, x, x, tokens);
+    }
     if (trace != null) {
-      trace.accept("hidden_states." + layers.size(), normed, tokens, hidden);
+      trace.accept("hidden_states." + layers.size(), x, tokens, hidden);
     }
-    return normed;
+    return x;
   }
 }

@@ -1,6 +1,7 @@
 package dev.panaformer.nn;
 
 import dev.panaformer.kernel.DecoderBatch;
+import dev.panaformer.kernel.DistanceBias;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.KvCache;
 import dev.panaformer.kernel.RotaryTables;
@@ -17,6 +18,7 @@ import java.util.Optional;
  * @param rotary turns queries and keys by their positions, where positions are not embedded
  * @param scale applied to the products of queries and keys, usually {@code 1/√headDim}
  * @param window how many tokens a token sees, itself included; 0 for all
+ * @param bias what is added to the scaled scores
  */
 public record CausalAttention(
     Linear qkv,
@@ -26,7 +28,21 @@ public record CausalAttention(
     int kvHeads,
     int headDim,
     float scale,
-    long window) {
+    long window,
+    DistanceBias bias) {
+
+  /** Without a bias. */
+  public CausalAttention(
+      Linear qkv,
+      Linear output,
+      Optional<RotaryTables> rotary,
+      int heads,
+      int kvHeads,
+      int headDim,
+      float scale,
+      long window) {
+    this(qkv, output, rotary, heads, kvHeads, headDim, scale, window, DistanceBias.NONE);
+  }
 
   /**
    * {@code x += attention(in)}.
@@ -56,7 +72,7 @@ public record CausalAttention(
     }
     kernels.kvStore(projected, queries, row, batch, cache, layer, workspace);
     kernels.pagedAttention(
-        projected, row, context, batch, cache, layer, heads, scale, window, workspace);
+        projected, row, context, batch, cache, layer, heads, scale, window, bias, workspace);
     output.add(kernels, context, x, tokens);
   }
 }

@@ -6,14 +6,39 @@ import dev.panaformer.kernel.KvCache;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
-/** A layer of a decoder that normalises before each of its two residual blocks. */
+/** A layer of the Transformer's decoder: two residual blocks, or three if there is an encoder. */
 public record DecoderLayer(
-    Norm attentionNorm, CausalAttention attention, Norm feedForwardNorm, FeedForward feedForward) {
+    Norm attentionNorm,
+    CausalAttention attention,
+    Optional<Cross> cross,
+    Norm feedForwardNorm,
+    FeedForward feedForward,
+    NormPlacement placement) {
+
+  /** The residual block in between, which attends to the encoder's text. */
+  public record Cross(Norm norm, CrossAttention attention) {}
+
+  /** A layer of a decoder without encoder that normalises before each of its blocks. */
+  public DecoderLayer(
+      Norm attentionNorm,
+      CausalAttention attention,
+      Norm feedForwardNorm,
+      FeedForward feedForward) {
+    this(
+        attentionNorm,
+        attention,
+        Optional.empty(),
+        feedForwardNorm,
+        feedForward,
+        NormPlacement.BEFORE);
+  }
 
   /**
    * @param x {@code [tokens, hidden]}, read and overwritten
    * @param index whose part of the cache is written and read
+   * @param observer told what is asked of sources; or null
    */
   public void forward(
       Kernels kernels,
@@ -21,12 +46,33 @@ public record DecoderLayer(
       DecoderBatch batch,
       KvCache cache,
       int index,
-      Workspace workspace) {
+      Workspace workspace,
+      CrossAttention.Observer observer) {
     int tokens = batch.tokens().tokens();
-    MemorySegment normed = workspace.floats(Buffer.NORMED, tokens * attention.output().out());
-    attentionNorm.forward(kernels, x, normed, tokens);
-    attention.add(kernels, normed, x, batch, cache, index, workspace);
-    feedForwardNorm.forward(kernels, x, normed, tokens);
-    feedForward.forward(kernels, normed, x, x, tokens, workspace);
+    long floats = tokens * attention.output().out();
+    switch (placement) {
+      case BEFORE -> {
+        MemorySegment normed = workspace.floats(Buffer.NORMED, floats);
+        attentionNorm.forward(kernels, x, normed, tokens);
+        attention.add(kernels, normed, x, batch, cache, index, workspace);
+        if (cross.isPresent()) {
+          cross.get().norm.forward(kernels, x, normed, tokens);
+          cross.get().attention.add(kernels, normed, x, batch, cache, index, workspace, observer);
+        }
+        feedForwardNorm.forward(kernels, x, normed, tokens);
+        feedForward.forward(kernels, normed, x, x, tokens, workspace);
+      }
+      case AFTER -> {
+        attention.add(kernels, x, x, batch, cache, index, workspace);
+        attentionNorm.forward(kernels, x, x, tokens);
+        if (cross.isPresent()) {
+          cross.get().attention.add(kernels, x, x, batch, cache, index, workspace, observer);
+          cross.get().norm.forward(kernels, x, x, tokens);
+        }
+        MemorySegment sum = workspace.floats(Buffer.CONTEXT, floats);
+        feedForward.forward(kernels, x, x, sum, tokens, workspace);
+        feedForwardNorm.forward(kernels, sum, x, tokens);
+      }
+    }
   }
 }

@@ -1,10 +1,13 @@
 package dev.panaformer.nn;
 
+import dev.panaformer.kernel.Attention;
 import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.RotaryTables;
 import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * Multi-head self-attention of whole sequences (Vaswani et al. 2017): {@code
@@ -14,9 +17,24 @@ import java.lang.foreign.MemorySegment;
  * @param output {@code [hidden, heads * headDim]}
  * @param kvHeads a divisor of {@code heads}: so many query heads share a key and a value head
  * @param scale applied to the products of queries and keys, usually {@code 1/√headDim}
+ * @param rotary turns queries and keys by their positions
+ * @param relative adds to their products by their distances
  */
 public record SelfAttention(
-    Linear qkv, Linear output, int heads, int kvHeads, int headDim, float scale) {
+    Linear qkv,
+    Linear output,
+    int heads,
+    int kvHeads,
+    int headDim,
+    float scale,
+    Optional<RotaryTables> rotary,
+    Optional<RelativePositions> relative) {
+
+  /** With positions that are embedded. */
+  public SelfAttention(
+      Linear qkv, Linear output, int heads, int kvHeads, int headDim, float scale) {
+    this(qkv, output, heads, kvHeads, headDim, scale, Optional.empty(), Optional.empty());
+  }
 
   /** With as many key heads as query heads, and the usual scale. */
   public SelfAttention(Linear qkv, Linear output, int heads, int headDim) {
@@ -35,9 +53,16 @@ public record SelfAttention(
     MemorySegment projected = workspace.floats(Buffer.QKV, tokens * qkv.out());
     MemorySegment context = workspace.floats(Buffer.CONTEXT, tokens * output.in());
     qkv.forward(kernels, in, projected, tokens);
-    kernels.attention(
-        workspace.attention().of(heads, kvHeads, headDim, scale).packed(projected, context, batch),
-        workspace);
+    if (rotary.isPresent()) {
+      // Queries and keys lie side by side, head by head.
+      kernels.rope(rotary.get(), projected, batch, heads + kvHeads, qkv.out(), headDim, workspace);
+    }
+    Attention attention =
+        workspace.attention().of(heads, kvHeads, headDim, scale).packed(projected, context, batch);
+    if (relative.isPresent()) {
+      relative.get().addTo(attention, batch, workspace);
+    }
+    kernels.attention(attention, workspace);
     output.add(kernels, context, x, tokens);
   }
 }

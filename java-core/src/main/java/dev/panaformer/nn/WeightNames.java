@@ -3,6 +3,8 @@ package dev.panaformer.nn;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -23,6 +25,18 @@ public final class WeightNames {
   /** {@code part} of a name is spelled {@code other}. */
   public WeightNames renamed(String part, String other) {
     return with(name -> Stream.of(name.replace(part, other)));
+  }
+
+  /**
+   * A name that a regular expression matches in whole is spelled as the replacement says, {@code
+   * $1} standing for the first group.
+   */
+  public WeightNames matching(String regex, String replacement) {
+    Pattern pattern = Pattern.compile(regex);
+    return with(name -> {
+      Matcher matcher = pattern.matcher(name);
+      return Stream.of(matcher.matches() ? matcher.replaceFirst(replacement) : name);
+    });
   }
 
   /** {@code part} of a name may also be spelled {@code other}. */

@@ -181,6 +181,21 @@ public final class Weights implements AutoCloseable {
     return memory.allocate(JAVA_FLOAT, count);
   }
 
+  /** A tensor times a factor as float32, row by row. */
+  public MemorySegment scaledTensor(String name, float factor, long... shape) {
+    MemorySegment tensor = tensor(name, shape);
+    if (factor != 1) {
+      scale(tensor, Tensor.elements(shape), factor);
+    }
+    return tensor;
+  }
+
+  private static void scale(MemorySegment floats, long count, float factor) {
+    for (long i = 0; i < count; i++) {
+      floats.setAtIndex(JAVA_FLOAT, i, floats.getAtIndex(JAVA_FLOAT, i) * factor);
+    }
+  }
+
   private static void copyInOrder(List<Tensor> tensors, MemorySegment target) {
     long offset = 0;
     for (Tensor tensor : tensors) {
@@ -191,10 +206,18 @@ public final class Weights implements AutoCloseable {
 
   /** A matrix {@code [out, in]} as the kernels read it. */
   public PackedWeight packed(String name, long out, long in) {
+    return packed(name, out, in, 1);
+  }
+
+  /** A matrix {@code [out, in]} times a factor as the kernels read it. */
+  public PackedWeight packed(String name, long out, long in, float factor) {
     try (Arena mapped = Arena.ofConfined()) {
       Tensor tensor = require(name, mapped, out, in);
       MemorySegment weight = staging.ensure(out * in * Float.BYTES);
       tensor.copyFloat32To(weight);
+      if (factor != 1) {
+        scale(weight, out * in, factor);
+      }
       return pack(name, weight, out, in);
     }
   }

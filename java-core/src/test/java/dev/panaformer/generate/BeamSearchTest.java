@@ -70,7 +70,7 @@ class BeamSearchTest {
             ints(expected.getAsJsonArray("eos")));
     assertArrayEquals(ints(expected.getAsJsonArray("ids")), search.best(), line);
     float score = expected.get("score").getAsFloat();
-    assertEquals(score, search.bestScore(), 1e-5 * Math.max(1, Math.abs(score)), line);
+    assertEquals(score, search.ranking().get(0).score(), 1e-5 * Math.max(1, Math.abs(score)), line);
   }
 
   private static BeamSearch search(
@@ -133,7 +133,7 @@ class BeamSearchTest {
       search.step(best, 0, sums(best, rows.length), 3);
     }
     assertArrayEquals(new int[] {1, 1, 1}, search.best());
-    assertTrue(search.bestScore() < 0);
+    assertTrue(search.ranking().get(0).score() < 0);
   }
 
   private static float[] sums(Candidates candidates, int rows) {

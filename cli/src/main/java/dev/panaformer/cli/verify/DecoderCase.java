@@ -38,7 +38,7 @@ import java.util.stream.IntStream;
  * generated_beamN}).
  */
 record DecoderCase(Path folder, ModelFolder model, ConfigJson meta) {
-  private static final Pattern GENERATED = Pattern.compile("generated(?:_beam(\\d+))?");
+  static final Pattern GENERATED = Pattern.compile("generated(?:_beam(\\d+))?");
   private static final int BLOCK_TOKENS = 16;
 
   void run(Backends backends, Report report) {
@@ -62,7 +62,7 @@ record DecoderCase(Path folder, ModelFolder model, ConfigJson meta) {
     }
   }
 
-  private static int beams(Matcher generated) {
+  static int beams(Matcher generated) {
     return generated.group(1) == null ? 1 : Integer.parseInt(generated.group(1));
   }
 
@@ -123,7 +123,7 @@ record DecoderCase(Path folder, ModelFolder model, ConfigJson meta) {
   }
 
   /** Those of a sequence that are no padding. */
-  private static int[] tokens(ModelInputs inputs, int sequence) {
+  static int[] tokens(ModelInputs inputs, int sequence) {
     return IntStream.range(0, inputs.length())
         .filter(t -> inputs.isToken(sequence, t))
         .map(t -> inputs.ids()[sequence][t])

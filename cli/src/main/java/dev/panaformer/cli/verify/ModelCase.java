@@ -13,6 +13,7 @@ import dev.panaformer.kernel.Workspace;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertTask;
 import dev.panaformer.model.CausalConfig;
+import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.VisionConfig;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.tensor.Tensor;
@@ -52,6 +53,10 @@ record ModelCase(String name, Path folder) implements GoldenCase {
       new ImageCase(folder, model, asReferenced(model.config(), meta), meta).run(backends, report);
       return;
     }
+    if (Seq2SeqConfig.describes(model.config())) {
+      new Seq2SeqCase(folder, model, meta).run(backends, report);
+      return;
+    }
     BertConfig config = BertConfig.of(asReferenced(model.config(), meta));
     requireNoOptions(meta);
     ModelInputs inputs = ModelInputs.read(folder.resolve("inputs.safetensors"));
@@ -69,7 +74,7 @@ record ModelCase(String name, Path folder) implements GoldenCase {
   /**
    * The class that the reference ran decides, rather than the one that the checkpoint was saved by.
    */
-  private static ConfigJson asReferenced(ConfigJson config, ConfigJson meta) {
+  static ConfigJson asReferenced(ConfigJson config, ConfigJson meta) {
     if (!meta.has("reference")) {
       return config;
     }

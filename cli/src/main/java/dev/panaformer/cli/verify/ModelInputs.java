@@ -30,23 +30,35 @@ record ModelInputs(int[][] ids, int[][] mask, int[][] types, int[][] positions) 
    * @throws UnsupportedCaseException if there is an input that we do not take
    */
   static ModelInputs read(Path file) {
+    return read(file, "", "no prefix that an input would have ");
+  }
+
+  /**
+   * Those of one of the two parts of an encoder-decoder.
+   *
+   * @param prefix of the names of this part's inputs
+   * @param other of those of the other part
+   */
+  static ModelInputs read(Path file, String prefix, String other) {
     try (SafetensorsCheckpoint inputs = SafetensorsCheckpoint.open(file);
         Arena arena = Arena.ofConfined()) {
       for (String name : inputs.names()) {
-        if (!KNOWN.contains(name)) {
+        boolean ours = name.startsWith(prefix) && KNOWN.contains(name.substring(prefix.length()));
+        boolean others = name.startsWith(other) && KNOWN.contains(name.substring(other.length()));
+        if (!ours && !others) {
           throw new UnsupportedCaseException("input " + name);
         }
       }
-      int[][] ids = matrix(inputs, IDS, arena);
+      int[][] ids = matrix(inputs, prefix + IDS, arena);
       if (ids == null) {
-        throw new CheckpointException(file + ": no tensor " + IDS);
+        throw new CheckpointException(file + ": no tensor " + prefix + IDS);
       }
-      int[][] mask = matching(inputs, MASK, arena, ids);
+      int[][] mask = matching(inputs, prefix + MASK, arena, ids);
       return new ModelInputs(
           ids,
           mask == null ? ones(ids.length, ids[0].length) : mask,
-          matching(inputs, TYPES, arena, ids),
-          matching(inputs, POSITIONS, arena, ids));
+          matching(inputs, prefix + TYPES, arena, ids),
+          matching(inputs, prefix + POSITIONS, arena, ids));
     }
   }
 

@@ -1,0 +1,112 @@
+package dev.panaformer.bench;
+
+import dev.panaformer.CausalLMOptions;
+import dev.panaformer.Seq2Seq;
+import dev.panaformer.generate.GenerationOptions;
+import dev.panaformer.generate.GenerationResult;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Random;
+
+/**
+ * T5-small and BART-base: 64 tokens read and 32 generated, greedily and by four beams, against the
+ * same shapes in ONNX Runtime, both in one JVM, in turn.
+ *
+ * <p>{@code CompareSeq2Seq [threads…]}
+ */
+public final class CompareSeq2Seq {
+  private static final int ROUNDS = 7;
+  private static final int PAUSE_MILLISECONDS = 30;
+  private static final int SOURCE_TOKENS = 64;
+  private static final int NEW_TOKENS = 32;
+  private static final int BEAMS = 4;
+
+  private CompareSeq2Seq() {}
+
+  /** Arguments: the numbers of threads, 1 and 2 if there are none. */
+  public static void main(String[] arguments) throws Exception {
+    int[] threads =
+        arguments.length == 0
+            ? new int[] {1, 2}
+            : Arrays.stream(arguments).mapToInt(Integer::parseInt).toArray();
+    Path cache = Path.of(System.getProperty("java.io.tmpdir"), "panaformer-bench");
+    for (Seq2SeqShape shape : new Seq2SeqShape[] {Seq2SeqShape.T5_SMALL, Seq2SeqShape.BART_BASE}) {
+      Path folder = shape.panaformer(cache);
+      Path encoder = shape.onnxEncoder(cache);
+      Path decoder = shape.onnxDecoder(cache);
+      for (int count : threads) {
+        CausalLMOptions options = CausalLMOptions.DEFAULT.withThreads(count).withCacheTokens(4096);
+        try (Seq2Seq model = Seq2Seq.load(folder, options);
+            OnnxRuntimeSeq2Seq peer = new OnnxRuntimeSeq2Seq(shape, encoder, decoder, count)) {
+          System.out.println(shape.name() + ", float32; " + model.description());
+          compare(shape, model, peer);
+        }
+      }
+    }
+  }
+
+  private static GenerationOptions options(int beams) {
+    return GenerationOptions.builder()
+        .maxNewTokens(NEW_TOKENS)
+        .beams(beams)
+        .stopAtEndToken(false)
+        .build();
+  }
+
+  private static void compare(Seq2SeqShape shape, Seq2Seq model, OnnxRuntimeSeq2Seq peer)
+      throws Exception {
+    double[][] first = new double[2][ROUNDS];
+    double[][] rest = new double[2][ROUNDS];
+    double[][] searched = new double[2][ROUNDS];
+    for (int round = -1; round < ROUNDS; round++) {
+      int[] source = new Random(round).ints(SOURCE_TOKENS, 0, shape.vocab()).toArray();
+      Thread.sleep(PAUSE_MILLISECONDS);
+      GenerationResult ours = model.stream(source, options(1)).result();
+      Thread.sleep(PAUSE_MILLISECONDS);
+      double[] theirs = peer.generate(source, 1, NEW_TOKENS);
+      Thread.sleep(PAUSE_MILLISECONDS);
+      GenerationResult oursByBeams = model.stream(source, options(BEAMS)).result();
+      Thread.sleep(PAUSE_MILLISECONDS);
+      double[] theirsByBeams = peer.generate(source, BEAMS, NEW_TOKENS);
+      if (round >= 0) {
+        first[0][round] = ours.timeToFirstToken().toNanos() * 1e-6;
+        first[1][round] = theirs[0] * 1e3;
+        rest[0][round] = 1e3 / ours.tokensPerSecond();
+        rest[1][round] = (theirs[1] - theirs[0]) * 1e3 / (NEW_TOKENS - 1);
+        searched[0][round] = oursByBeams.time().toNanos() * 1e-6;
+        searched[1][round] = theirsByBeams[1] * 1e3;
+      }
+    }
+    System.out.println("                             Panaformer   ONNX Runtime");
+    row(SOURCE_TOKENS + " read, first token, ms", first);
+    row("each of the next, ms", rest);
+    row(SOURCE_TOKENS + " read, " + NEW_TOKENS + " by " + BEAMS + " beams, ms", searched);
+    double encode = Compare.median(first[0]) - Compare.median(rest[0]);
+    System.out.printf(
+        Locale.ROOT,
+        "  encodes at %.0f GFLOP/s, reads the decoder's weights at %.1f GB/s (peer %.1f)%n",
+        shape.encoderFlops(SOURCE_TOKENS) * 1e-6 / encode,
+        shape.stepBytes() * 1e-6 / Compare.median(rest[0]),
+        shape.stepBytes() * 1e-6 / Compare.median(rest[1]));
+    double search = (Compare.median(searched[0]) - encode) / NEW_TOKENS;
+    System.out.printf(
+        Locale.ROOT,
+        "  a step of %d beams takes %.2f ms: weights at %.1f GB/s%n",
+        BEAMS,
+        search,
+        shape.stepBytes() * 1e-6 / search);
+  }
+
+  private static void row(String name, double[][] times) {
+    double[] ratios = new double[ROUNDS];
+    Arrays.setAll(ratios, i -> times[1][i] / times[0][i]);
+    System.out.printf(
+        Locale.ROOT,
+        "%-26s %10.2f %14.2f  %6.2fx%n",
+        name,
+        Compare.median(times[0]),
+        Compare.median(times[1]),
+        Compare.median(ratios));
+  }
+}

@@ -1,0 +1,145 @@
+package dev.panaformer.generate;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonPrimitive;
+import dev.panaformer.checkpoint.ConfigJson;
+import java.util.HashSet;
+import java.util.Set;
+
+/**
+ * How the makers of a model would have it generate: generation_config.json, or the fields of the
+ * same names in an older config.json. Every field that Hugging Face's transformers lets change the
+ * text of an encoder-decoder is read, or refused by name.
+ */
+public final class GenerationConfig {
+  /** Where a file does not say how many of the best tokens are drawn from. */
+  private static final int DEFAULT_TOP_K = 50;
+
+  private GenerationConfig() {}
+
+  /**
+   * @param json perhaps without any of the fields
+   * @param vocabulary ids are below
+   * @throws dev.panaformer.checkpoint.CheckpointException naming a field that is wrong, or asks for
+   *     what we do not do
+   */
+  public static GenerationOptions of(ConfigJson json, int vocabulary) {
+    refuseUnknown(json);
+    GenerationOptions.Builder options =
+        GenerationOptions.builder()
+            .repetitionPenalty(json.optionalDouble("repetition_penalty", 1, 1e-6, 1e6))
+            .noRepeatNgram(json.optionalInt("no_repeat_ngram_size", 0, 0, 1 << 16))
+            .suppressedIds(suppressed(json, vocabulary));
+    length(json, options);
+    int beams = json.optionalInt("num_beams", 1, 1, 64);
+    options
+        .beams(beams)
+        .lengthPenalty(json.optionalDouble("length_penalty", 1, -1e6, 1e6))
+        .earlyStopping(earlyStopping(json));
+    if (json.optionalBoolean("do_sample", false)) {
+      if (beams > 1) {
+        throw json.unsupported("do_sample", "false with num_beams above 1");
+      }
+      options
+          .temperature(json.optionalDouble("temperature", 1, 1e-3, 1e3))
+          .topK(json.optionalInt("top_k", DEFAULT_TOP_K, 0, Integer.MAX_VALUE))
+          .topP(json.optionalDouble("top_p", 1, 1e-9, 1));
+    }
+    if (json.has("forced_bos_token_id")) {
+      options.forcedStart(json.requireInt("forced_bos_token_id", 0, vocabulary - 1));
+    }
+    if (json.has("forced_eos_token_id")) {
+      options.forcedEnd(json.requireInt("forced_eos_token_id", 0, vocabulary - 1));
+    }
+    return options.build();
+  }
+
+  /** Lengths of files count the start token; ours do not. */
+  private static void length(ConfigJson json, GenerationOptions.Builder options) {
+    int most = GenerationOptions.DEFAULT.maxNewTokens();
+    if (json.has("max_length")) {
+      most = Math.max(1, json.requireInt("max_length", 1, 1 << 24) - 1);
+    }
+    most = json.optionalInt("max_new_tokens", most, 1, 1 << 24);
+    int least = Math.max(0, json.optionalInt("min_length", 0, 0, 1 << 24) - 1);
+    least = json.optionalInt("min_new_tokens", least, 0, 1 << 24);
+    options.maxNewTokens(most).minNewTokens(Math.min(least, most));
+  }
+
+  private static EarlyStopping earlyStopping(ConfigJson json) {
+    JsonElement value = json.json().get("early_stopping");
+    if (value instanceof JsonPrimitive text && text.isString()) {
+      if (!text.getAsString().equals("never")) {
+        throw json.wrong("early_stopping", "true, false or \"never\"");
+      }
+      return EarlyStopping.WHEN_IMPOSSIBLE_TO_IMPROVE;
+    }
+    return json.optionalBoolean("early_stopping", false)
+        ? EarlyStopping.WHEN_FULL
+        : EarlyStopping.WHEN_UNLIKELY_TO_IMPROVE;
+  }
+
+  private static Set<Integer> suppressed(ConfigJson json, int vocabulary) {
+    Set<Integer> ids = new HashSet<>();
+    for (JsonElement id : array(json, "suppress_tokens")) {
+      ids.add(id(json, "suppress_tokens", id, vocabulary));
+    }
+    for (JsonElement word : array(json, "bad_words_ids")) {
+      if (!word.isJsonArray() || word.getAsJsonArray().size() != 1) {
+        throw json.unsupported("bad_words_ids", "words of one token each");
+      }
+      ids.add(id(json, "bad_words_ids", word.getAsJsonArray().get(0), vocabulary));
+    }
+    return ids;
+  }
+
+  private static JsonArray array(ConfigJson json, String field) {
+    if (!json.has(field)) {
+      return new JsonArray();
+    }
+    if (!json.json().get(field).isJsonArray()) {
+      throw json.wrong(field, "an array");
+    }
+    return json.json().get(field).getAsJsonArray();
+  }
+
+  private static int id(ConfigJson json, String field, JsonElement element, int vocabulary) {
+    if (element instanceof JsonPrimitive number
+        && number.isNumber()
+        && number.getAsDouble() == number.getAsInt()
+        && number.getAsInt() >= 0
+        && number.getAsInt() < vocabulary) {
+      return number.getAsInt();
+    }
+    throw json.wrong(field, "ids below " + vocabulary);
+  }
+
+  private static void refuseUnknown(ConfigJson json) {
+    if (json.optionalInt("num_beam_groups", 1, 1, 64) > 1) {
+      throw json.unsupported("num_beam_groups", "1");
+    }
+    for (String penalty : Set.of("diversity_penalty", "penalty_alpha", "min_p", "eta_cutoff")) {
+      if (json.optionalDouble(penalty, 0, -1e9, 1e9) != 0) {
+        throw json.unsupported(penalty, "0");
+      }
+    }
+    for (String neutral : Set.of("typical_p", "encoder_repetition_penalty", "guidance_scale")) {
+      if (json.optionalDouble(neutral, 1, -1e9, 1e9) != 1) {
+        throw json.unsupported(neutral, "1");
+      }
+    }
+    if (json.optionalInt("encoder_no_repeat_ngram_size", 0, 0, 1 << 16) > 0) {
+      throw json.unsupported("encoder_no_repeat_ngram_size", "0");
+    }
+    if (json.optionalBoolean("renormalize_logits", false)) {
+      throw json.unsupported("renormalize_logits", "false");
+    }
+    for (String field :
+        Set.of("begin_suppress_tokens", "exponential_decay_length_penalty", "sequence_bias")) {
+      if (json.has(field)) {
+        throw json.unsupported(field, "no such field");
+      }
+    }
+  }
+}

@@ -1,0 +1,117 @@
+package dev.panaformer.kernel;
+
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import java.lang.foreign.MemorySegment;
+
+/** Attention over a paged cache as plain loops, in double. */
+final class PlainPagedAttention {
+  private final MemorySegment q;
+  private final long tokenStride;
+  private final MemorySegment y;
+  private final DecoderBatch batch;
+  private final KvCache cache;
+  private final MemorySegment memory;
+  private final long heads;
+  private final float scale;
+  private final Workspace workspace;
+
+  PlainPagedAttention(
+      MemorySegment q,
+      long tokenStride,
+      MemorySegment y,
+      DecoderBatch batch,
+      KvCache cache,
+      int layer,
+      long heads,
+      float scale,
+      Workspace workspace) {
+    this.q = q;
+    this.tokenStride = tokenStride;
+    this.y = y;
+    this.batch = batch;
+    this.cache = cache;
+    this.memory = cache.layer(layer);
+    this.heads = heads;
+    this.scale = scale;
+    this.workspace = workspace;
+  }
+
+  /** Each query over the keys up to its own. */
+  void causal(long window, DistanceBias bias) {
+    MemorySegment tables = batch.blockTables();
+    for (int s = 0; s < batch.sequences(); s++) {
+      int length = batch.kvLengths().getAtIndex(JAVA_INT, s);
+      int queries = batch.tokens().length(s);
+      MemorySegment table = tables.asSlice(4L * s * batch.blockTableStride());
+      for (int i = 0; i < queries; i++) {
+        int position = length - queries + i;
+        int first = window == 0 ? 0 : (int) Math.max(0, position - window + 1);
+        attend(batch.tokens().start(s) + i, table, first, position + 1, bias);
+      }
+    }
+  }
+
+  /** Each query over all keys of its sequence's source. */
+  void cross() {
+    MemorySegment tables = batch.sourceBlockTables();
+    for (int s = 0; s < batch.sequences(); s++) {
+      MemorySegment table = tables.asSlice(4L * s * batch.sourceBlockTableStride());
+      int length = batch.sourceLengths().getAtIndex(JAVA_INT, s);
+      for (int t = batch.tokens().start(s); t < batch.tokens().start(s + 1); t++) {
+        attend(t, table, 0, length, DistanceBias.NONE);
+      }
+    }
+  }
+
+  /** All heads of a query over the keys from {@code first} up to {@code end}. */
+  private void attend(long token, MemorySegment table, int first, int end, DistanceBias bias) {
+    MemorySegment weights = workspace.scratch((long) end * Double.BYTES);
+    for (int h = 0; h < heads; h++) {
+      int kvHead = (int) (h / (heads / cache.kvHeads()));
+      double max = Double.NEGATIVE_INFINITY;
+      for (int j = first; j < end; j++) {
+        double score = score(token, h, cached(table, j, 0, kvHead));
+        if (bias.distances() > 0) {
+          long distance = Math.min(end - 1 - j, bias.distances() - 1);
+          score += JavaKernels.get(bias.table(), h * bias.distances() + distance);
+        }
+        weights.setAtIndex(JAVA_DOUBLE, j, score);
+        max = Math.max(max, score);
+      }
+      double sum = 0;
+      for (int j = first; j < end; j++) {
+        double weight = Math.exp(weights.getAtIndex(JAVA_DOUBLE, j) - max);
+        weights.setAtIndex(JAVA_DOUBLE, j, weight);
+        sum += weight;
+      }
+      for (int d = 0; d < cache.headDim(); d++) {
+        double mixed = 0;
+        for (int j = first; j < end; j++) {
+          long value = cached(table, j, 1, kvHead);
+          mixed += weights.getAtIndex(JAVA_DOUBLE, j) * JavaKernels.get(memory, value + d);
+        }
+        JavaKernels.set(y, (token * heads + h) * cache.headDim() + d, mixed / sum);
+      }
+    }
+  }
+
+  private double score(long token, long head, long key) {
+    long query = token * tokenStride + head * cache.headDim();
+    return scale * JavaKernels.dot(q, query, memory, key, cache.headDim());
+  }
+
+  /** Where the keys (part 0) or values (1) of a head begin for the token in a slot. */
+  static long cached(KvCache cache, int slot, int part, int head) {
+    long block = slot / cache.blockTokens();
+    long row = ((block * 2 + part) * cache.kvHeads() + head) * cache.blockTokens();
+    return (row + slot % cache.blockTokens()) * cache.headDim();
+  }
+
+  /** The same for token {@code j} of the sequence with this block table. */
+  private long cached(MemorySegment table, int j, int part, int head) {
+    int block = table.getAtIndex(JAVA_INT, j / cache.blockTokens());
+    return cached(cache, block * cache.blockTokens() + j % cache.blockTokens(), part, head);
+  }
+}

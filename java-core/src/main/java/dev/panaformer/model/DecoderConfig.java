@@ -1,0 +1,19 @@
+package dev.panaformer.model;
+
+/** What generation needs to know of any decoder: the shape of its cache and of its logits. */
+public sealed interface DecoderConfig permits CausalConfig, Seq2SeqConfig {
+
+  int vocabSize();
+
+  /** Tokens that a text may have. */
+  int contextLength();
+
+  int hiddenSize();
+
+  /** Layers of the decoder. */
+  int numLayers();
+
+  int kvHeads();
+
+  int headDim();
+}

@@ -1,0 +1,37 @@
+package dev.panaformer.model;
+
+import dev.panaformer.kernel.DecoderBatch;
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.KvCache;
+import dev.panaformer.kernel.PackedWeight;
+import dev.panaformer.kernel.Workspace;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A decoder with its language-model head, with or without an encoder. Immutable and thread-safe;
+ * each pass needs a {@link Workspace} of its own. The memory and the kernels belong to whoever
+ * loaded the model.
+ */
+public sealed interface LanguageModel permits CausalModel, Seq2SeqModel {
+
+  DecoderConfig config();
+
+  Kernels kernels();
+
+  /** {@code [vocab, hidden]}: what makes logits of hidden states. */
+  PackedWeight head();
+
+  /** {@code [vocab]}, added to the logits; or absent. */
+  default MemorySegment headBias() {
+    return MemorySegment.NULL;
+  }
+
+  /**
+   * Runs a pass of the decoder.
+   *
+   * @param trace told the hidden states, the last of them after the final norm; or null
+   * @return the hidden states after the final norm {@code [tokens, hidden]}, in the workspace until
+   *     its next pass
+   */
+  MemorySegment forward(DecoderBatch batch, KvCache cache, Workspace workspace, Trace trace);
+}

@@ -1,0 +1,130 @@
+package dev.panaformer.model;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.kernel.DecoderBatch;
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.KvCache;
+import dev.panaformer.kernel.PackedWeight;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.nn.CrossAttention;
+import dev.panaformer.nn.Weights;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/** An encoder and a decoder that attends to what it read: T5, BART and their kin. */
+public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implements LanguageModel {
+
+  /**
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or misshapen
+   */
+  public static Seq2SeqModel load(Weights weights, Seq2SeqConfig config) {
+    return new Seq2SeqModel(config, config.architecture().build(weights));
+  }
+
+  @Override
+  public Kernels kernels() {
+    return transformer.kernels();
+  }
+
+  @Override
+  public PackedWeight head() {
+    return transformer.head().orElseThrow();
+  }
+
+  @Override
+  public MemorySegment headBias() {
+    return transformer.headBias();
+  }
+
+  /**
+   * Reads sources, once for all that will be generated from them.
+   *
+   * @param trace told {@code encoder_hidden_states.N} and {@code encoder_last_hidden_state}; or
+   *     null
+   */
+  public void encode(DecoderBatch sources, KvCache cache, Workspace workspace, Trace trace) {
+    MemorySegment encoded =
+        transformer.encode(sources, cache, workspace, prefixed("encoder_", trace));
+    if (trace != null) {
+      // Its layers' keys and values are computed elsewhere: it is what it was.
+      trace.accept(
+          "encoder_last_hidden_state", encoded, sources.tokens().tokens(), config.hiddenSize());
+    }
+  }
+
+  /** {@inheritDoc} The names begin with {@code decoder_}; each sequence has a source. */
+  @Override
+  public MemorySegment forward(
+      DecoderBatch batch, KvCache cache, Workspace workspace, Trace trace) {
+    return transformer.decode(batch, cache, workspace, prefixed("decoder_", trace), null);
+  }
+
+  /**
+   * What each token of a target looks at in a source: the weights of all layers' cross-attention.
+   *
+   * @param target with its start token
+   * @return {@code [layers][heads][target][source]}; the weights of a row add up to 1
+   */
+  public float[][][][] crossAttentions(int[] source, int[] target, Workspace workspace) {
+    int longest = Math.max(source.length, target.length);
+    try (KvCache cache =
+            new KvCache(config.numLayers(), config.kvHeads(), config.headDim(), 2, longest);
+        DecoderBatch sources = new DecoderBatch();
+        DecoderBatch batch = new DecoderBatch()) {
+      KvCache.Sequence read = cache.open();
+      sources.add(read, source, 0, source.length);
+      batch.add(cache.open(), read, target, 0, target.length);
+      encode(sources, cache, workspace, null);
+      float[][][][] weights = new float[config.numLayers()][][][];
+      transformer.decode(
+          batch,
+          cache,
+          workspace,
+          null,
+          (layer, queries) -> weights[layer] = weights(layer, queries, target.length, cache, read));
+      return weights;
+    }
+  }
+
+  private float[][][] weights(
+      int layer, MemorySegment queries, int tokens, KvCache cache, KvCache.Sequence source) {
+    CrossAttention attention =
+        transformer.decoder().orElseThrow().layers().get(layer).cross().orElseThrow().attention();
+    int heads = attention.heads();
+    float[][][] weights = new float[heads][tokens][];
+    for (int h = 0; h < heads; h++) {
+      for (int t = 0; t < tokens; t++) {
+        double[] scores = new double[source.length()];
+        for (int j = 0; j < scores.length; j++) {
+          long query = ((long) t * heads + h) * cache.headDim();
+          long key = cache.key(source.slot(j), h);
+          for (int d = 0; d < cache.headDim(); d++) {
+            scores[j] +=
+                (double) queries.getAtIndex(JAVA_FLOAT, query + d)
+                    * cache.layer(layer).getAtIndex(JAVA_FLOAT, key + d);
+          }
+          scores[j] *= attention.scale();
+        }
+        weights[h][t] = softmax(scores);
+      }
+    }
+    return weights;
+  }
+
+  private static float[] softmax(double[] scores) {
+    double max = Arrays.stream(scores).max().orElseThrow();
+    double sum = Arrays.stream(scores).map(s -> Math.exp(s - max)).sum();
+    float[] weights = new float[scores.length];
+    for (int j = 0; j < weights.length; j++) {
+      weights[j] = (float) (Math.exp(scores[j] - max) / sum);
+    }
+    return weights;
+  }
+
+  private static Trace prefixed(String prefix, Trace trace) {
+    return trace == null
+        ? null
+        : (name, values, shape) -> trace.accept(prefix + name, values, shape);
+  }
+}

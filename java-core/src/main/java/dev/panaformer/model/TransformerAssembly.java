@@ -1,0 +1,325 @@
+package dev.panaformer.model;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.kernel.DistanceBias;
+import dev.panaformer.kernel.EmbeddingTables;
+import dev.panaformer.kernel.PackedWeight;
+import dev.panaformer.kernel.RotaryTables;
+import dev.panaformer.model.Transformer.Normalization;
+import dev.panaformer.model.Transformer.Positions;
+import dev.panaformer.nn.CausalAttention;
+import dev.panaformer.nn.CrossAttention;
+import dev.panaformer.nn.DecoderLayer;
+import dev.panaformer.nn.EncoderLayer;
+import dev.panaformer.nn.FeedForward;
+import dev.panaformer.nn.GatedFeedForward;
+import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.Norm;
+import dev.panaformer.nn.PlainFeedForward;
+import dev.panaformer.nn.RelativePositions;
+import dev.panaformer.nn.SelfAttention;
+import dev.panaformer.nn.Weights;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** Reads the parts of a transformer, each by its name. */
+final class TransformerAssembly {
+  private final Transformer.Builder b;
+  private final Weights weights;
+  private MemorySegment sharedWords;
+  private MemorySegment sinusoids;
+
+  TransformerAssembly(Transformer.Builder builder, Weights weights) {
+    this.b = builder;
+    this.weights = weights;
+  }
+
+  private int headDim(int heads) {
+    return b.headDim > 0 ? b.headDim : b.width / heads;
+  }
+
+  private float scale(int heads) {
+    return b.attentionScale != null ? b.attentionScale : (float) (1 / Math.sqrt(headDim(heads)));
+  }
+
+  Transformer assemble() {
+    requireFitting();
+    boolean decodes = b.decoderLayers > 0;
+    return new Transformer(
+        weights.kernels(),
+        b.encoderLayers > 0 ? Optional.of(encoder(weights.at("encoder"))) : Optional.empty(),
+        decodes ? Optional.of(decoder(weights.at("decoder"))) : Optional.empty(),
+        decodes && b.head ? Optional.of(head()) : Optional.empty(),
+        // The reference begins with zeros where a checkpoint has none.
+        decodes && b.headBias && weights.has("final_logits_bias")
+            ? weights.tensor("final_logits_bias", 1, b.decoderVocabulary)
+            : MemorySegment.NULL);
+  }
+
+  private void requireFitting() {
+    require(b.encoderLayers >= 0, "encoderLayers", b.encoderLayers, "at least 0");
+    require(b.decoderLayers >= 0, "decoderLayers", b.decoderLayers, "at least 0");
+    require(
+        b.encoderLayers + b.decoderLayers > 0,
+        "encoderLayers + decoderLayers",
+        0,
+        "layers of an encoder, of a decoder, or of both");
+    require(b.width > 0, "width", b.width, "at least 1");
+    if (b.encoderLayers > 0) {
+      requireStack("encoder", b.encoderHeads, b.encoderIntermediate, b.encoderVocabulary);
+    }
+    if (b.decoderLayers > 0) {
+      requireStack("decoder", b.decoderHeads, b.decoderIntermediate, b.decoderVocabulary);
+    }
+    boolean placed = b.positions != Positions.NONE && b.positions != Positions.RELATIVE;
+    require(!placed || b.maxPositions > 0, "maxPositions", b.maxPositions, "at least 1");
+    require(b.positionOffset >= 0, "positionOffset", b.positionOffset, "at least 0");
+    if (b.positions == Positions.RELATIVE) {
+      require(
+          b.buckets >= 4 && b.buckets % 2 == 0, "buckets", b.buckets, "an even number from 4 on");
+      require(
+          b.maxDistance > b.buckets / 2,
+          "maxDistance",
+          b.maxDistance,
+          "more than half the buckets, " + b.buckets / 2);
+    }
+    require(
+        b.kvHeads == 0 || b.encoderLayers == 0 && b.kvHeads > 0 && b.decoderHeads % b.kvHeads == 0,
+        "kvHeads",
+        b.kvHeads,
+        "a divisor of the heads of a decoder without encoder");
+    require(!b.gated || !b.biases, "gated", true, "false for linear layers with biases");
+    require(
+        !b.embeddingNorm || b.normalization == Normalization.LAYER_NORM,
+        "embeddingNorm",
+        true,
+        "false without LayerNorm");
+  }
+
+  private void requireStack(String stack, int heads, int intermediate, int vocabulary) {
+    require(heads > 0, "heads of the " + stack, heads, "at least 1");
+    require(
+        b.headDim > 0 || b.width % heads == 0,
+        "heads of the " + stack,
+        heads,
+        "a divisor of the width, " + b.width + ", or a headDim beside them");
+    int headDim = headDim(heads);
+    require(
+        b.positions != Positions.ROTARY || headDim % 2 == 0,
+        "headDim",
+        headDim,
+        "an even number, for rotary positions");
+    require(
+        headDim >= 1 && headDim <= CausalConfig.MAX_HEAD_DIM,
+        "headDim",
+        headDim,
+        "1 to " + CausalConfig.MAX_HEAD_DIM);
+    require(intermediate > 0, "intermediate of the " + stack, intermediate, "at least 1");
+    require(vocabulary > 0, "vocabulary of the " + stack, vocabulary, "at least 1");
+  }
+
+  private static void require(boolean condition, String name, Object value, String expected) {
+    if (!condition) {
+      throw new IllegalArgumentException(name + " is " + value + ", expected " + expected);
+    }
+  }
+
+  private EncoderStack encoder(Weights w) {
+    Optional<RelativePositions> relative =
+        b.positions == Positions.RELATIVE
+            ? Optional.of(
+                RelativePositions.load(
+                    w, "relative_attention_bias.weight", b.encoderHeads, b.buckets, b.maxDistance))
+            : Optional.empty();
+    Optional<RotaryTables> rotary = rotary(b.encoderHeads);
+    EmbeddingTables embeddings = embeddings(w, b.encoderVocabulary);
+    List<EncoderLayer> layers = new ArrayList<>();
+    for (int i = 0; i < b.encoderLayers; i++) {
+      Weights layer = w.at("layers." + i);
+      Weights attention = layer.at("self_attn");
+      layers.add(
+          new EncoderLayer(
+              new SelfAttention(
+                  queriesKeysValues(attention, b.encoderHeads, b.encoderHeads),
+                  output(attention, b.encoderHeads),
+                  b.encoderHeads,
+                  b.encoderHeads,
+                  headDim(b.encoderHeads),
+                  scale(b.encoderHeads),
+                  rotary,
+                  relative),
+              norm(layer, "self_attn_layer_norm"),
+              feedForward(layer, b.encoderIntermediate),
+              norm(layer, "final_layer_norm"),
+              b.placement));
+    }
+    return new EncoderStack(embeddings, List.copyOf(layers), lastNorm(w));
+  }
+
+  private DecoderStack decoder(Weights w) {
+    DistanceBias bias =
+        b.positions == Positions.RELATIVE
+            ? RelativePositions.loadCausal(
+                w, "relative_attention_bias.weight", b.decoderHeads, b.buckets, b.maxDistance)
+            : DistanceBias.NONE;
+    Optional<RotaryTables> rotary = rotary(b.decoderHeads);
+    int kvHeads = b.kvHeads > 0 ? b.kvHeads : b.decoderHeads;
+    EmbeddingTables embeddings = embeddings(w, b.decoderVocabulary);
+    List<DecoderLayer> layers = new ArrayList<>();
+    for (int i = 0; i < b.decoderLayers; i++) {
+      Weights layer = w.at("layers." + i);
+      Weights attention = layer.at("self_attn");
+      layers.add(
+          new DecoderLayer(
+              norm(layer, "self_attn_layer_norm"),
+              new CausalAttention(
+                  queriesKeysValues(attention, b.decoderHeads, kvHeads),
+                  output(attention, b.decoderHeads),
+                  rotary,
+                  b.decoderHeads,
+                  kvHeads,
+                  headDim(b.decoderHeads),
+                  scale(b.decoderHeads),
+                  0,
+                  bias),
+              b.encoderLayers > 0 ? Optional.of(cross(layer)) : Optional.empty(),
+              norm(layer, "final_layer_norm"),
+              feedForward(layer, b.decoderIntermediate),
+              b.placement));
+    }
+    return new DecoderStack(embeddings, List.copyOf(layers), lastNorm(w));
+  }
+
+  private DecoderLayer.Cross cross(Weights layer) {
+    Weights attention = layer.at("encoder_attn");
+    return new DecoderLayer.Cross(
+        norm(layer, "encoder_attn_layer_norm"),
+        new CrossAttention(
+            joined(attention, b.decoderHeads, "q_proj"),
+            joined(attention, b.decoderHeads, "k_proj", "v_proj"),
+            output(attention, b.decoderHeads),
+            b.decoderHeads,
+            scale(b.decoderHeads)));
+  }
+
+  private Linear queriesKeysValues(Weights w, int heads, int kvHeads) {
+    long queries = (long) heads * headDim(heads);
+    long keys = (long) kvHeads * headDim(heads);
+    return w.stacked(
+        b.width, b.biases, List.of("q_proj", "k_proj", "v_proj"), List.of(queries, keys, keys));
+  }
+
+  private Linear joined(Weights w, int heads, String... names) {
+    long inner = (long) heads * headDim(heads);
+    List<Long> outs = new ArrayList<>();
+    for (int i = 0; i < names.length; i++) {
+      outs.add(inner);
+    }
+    return w.stacked(b.width, b.biases, List.of(names), outs);
+  }
+
+  private Linear output(Weights w, int heads) {
+    return linear(w, "out_proj", b.width, (long) heads * headDim(heads));
+  }
+
+  private Linear linear(Weights w, String name, long out, long in) {
+    return b.biases ? w.linear(name, out, in) : w.unbiased(name, out, in);
+  }
+
+  private FeedForward feedForward(Weights w, int intermediate) {
+    if (b.gated) {
+      return new GatedFeedForward(
+          w.packed("gate.weight", intermediate, b.width),
+          w.packed("fc1.weight", intermediate, b.width),
+          w.packed("fc2.weight", b.width, intermediate),
+          b.activation);
+    }
+    return new PlainFeedForward(
+        linear(w, "fc1", intermediate, b.width),
+        linear(w, "fc2", b.width, intermediate),
+        b.activation);
+  }
+
+  private Norm norm(Weights w, String name) {
+    return switch (b.normalization) {
+      case LAYER_NORM -> w.layerNorm(name, b.width, b.normEps);
+      case RMS_NORM -> w.rmsNorm(name, b.width, b.normEps);
+    };
+  }
+
+  private Optional<Norm> lastNorm(Weights w) {
+    return b.lastNorm ? Optional.of(norm(w, "layer_norm")) : Optional.empty();
+  }
+
+  private EmbeddingTables embeddings(Weights w, int vocabulary) {
+    boolean normed = b.embeddingNorm;
+    return new EmbeddingTables(
+        words(w, vocabulary),
+        positionTable(w),
+        MemorySegment.NULL,
+        normed ? w.tensor("layernorm_embedding.weight", b.width) : MemorySegment.NULL,
+        normed ? w.tensor("layernorm_embedding.bias", b.width) : MemorySegment.NULL,
+        vocabulary,
+        b.positions == Positions.LEARNED || b.positions == Positions.SINUSOIDAL
+            ? b.maxPositions
+            : 0,
+        0,
+        b.width,
+        b.normEps);
+  }
+
+  private MemorySegment words(Weights w, int vocabulary) {
+    if (!b.sharedEmbeddings) {
+      return w.scaledTensor("embed_tokens.weight", b.embeddingScale, vocabulary, b.width);
+    }
+    if (sharedWords == null) {
+      sharedWords = weights.scaledTensor("shared.weight", b.embeddingScale, vocabulary, b.width);
+    }
+    return sharedWords;
+  }
+
+  private MemorySegment positionTable(Weights w) {
+    return switch (b.positions) {
+      case LEARNED -> {
+        long rows = (long) b.maxPositions + b.positionOffset;
+        MemorySegment table = w.tensor("embed_positions.weight", rows, b.width);
+        yield table.asSlice((long) b.positionOffset * b.width * Float.BYTES);
+      }
+      case SINUSOIDAL -> {
+        if (sinusoids == null) {
+          sinusoids = Transformer.sinusoids(w, b.maxPositions, b.width);
+        }
+        yield sinusoids;
+      }
+      case NONE, RELATIVE, ROTARY -> MemorySegment.NULL;
+    };
+  }
+
+  private Optional<RotaryTables> rotary(int heads) {
+    if (b.positions != Positions.ROTARY) {
+      return Optional.empty();
+    }
+    int headDim = headDim(heads);
+    int half = headDim / 2;
+    MemorySegment cos = weights.floats((long) b.maxPositions * half);
+    MemorySegment sin = weights.floats((long) b.maxPositions * half);
+    for (int i = 0; i < half; i++) {
+      double frequency = Math.pow(b.rotaryTheta, -2.0 * i / headDim);
+      for (long p = 0; p < b.maxPositions; p++) {
+        cos.setAtIndex(JAVA_FLOAT, p * half + i, (float) Math.cos(p * frequency));
+        sin.setAtIndex(JAVA_FLOAT, p * half + i, (float) Math.sin(p * frequency));
+      }
+    }
+    return Optional.of(new RotaryTables(cos, sin, b.maxPositions, headDim));
+  }
+
+  private PackedWeight head() {
+    // A checkpoint that ties its head may store it all the same.
+    String tied = b.sharedEmbeddings ? "shared.weight" : "decoder.embed_tokens.weight";
+    boolean own = !b.tiedHead || weights.has("lm_head.weight");
+    return weights.packed(own ? "lm_head.weight" : tied, b.decoderVocabulary, b.width, b.headScale);
+  }
+}

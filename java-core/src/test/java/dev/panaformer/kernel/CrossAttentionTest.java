@@ -1,0 +1,168 @@
+package dev.panaformer.kernel;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Random;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Named;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What encoder-decoders ask of attention, against attention over tensors. */
+class CrossAttentionTest {
+  private static final int HEADS = 3;
+  private static final int HEAD_DIM = 20;
+  private static final int ROW = HEADS * HEAD_DIM;
+
+  private final Arena arena = Arena.ofConfined();
+  private final Workspace workspace = new Workspace();
+  private final Random random = new Random(5);
+
+  static Stream<Named<Supplier<Kernels>>> kernels() {
+    return TestKernels.all().stream();
+  }
+
+  @AfterEach
+  void free() {
+    workspace.close();
+    arena.close();
+  }
+
+  private MemorySegment floats(long count) {
+    MemorySegment floats = arena.allocate(JAVA_FLOAT, count);
+    for (long i = 0; i < count; i++) {
+      floats.setAtIndex(JAVA_FLOAT, i, (float) random.nextGaussian());
+    }
+    return floats;
+  }
+
+  private static float[] array(MemorySegment floats, int count) {
+    return floats.asSlice(0, 4L * count).toArray(JAVA_FLOAT);
+  }
+
+  private MemorySegment lengths(int... lengths) {
+    return arena.allocateFrom(JAVA_INT, lengths);
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void crossAttentionSeesAllOfItsSourceFromAnyBeam(Supplier<Kernels> supplier) {
+    int[] sourceLengths = {13, 1};
+    MemorySegment keysValues = floats(14L * 2 * ROW);
+    MemorySegment q = floats(7L * ROW);
+    MemorySegment y = floats(7L * ROW);
+    try (Kernels kernels = supplier.get();
+        KvCache cache = new KvCache(1, HEADS, HEAD_DIM, 12, 4);
+        DecoderBatch sources = new DecoderBatch();
+        DecoderBatch batch = new DecoderBatch()) {
+      KvCache.Sequence[] read = {cache.open(), cache.open()};
+      for (int s = 0; s < 2; s++) {
+        sources.add(read[s], new int[sourceLengths[s]], 0, sourceLengths[s]);
+      }
+      kernels.kvStore(keysValues, 0, 2 * ROW, sources, cache, 0, workspace);
+      int free = cache.freeBlocks();
+      KvCache.Sequence fork = read[0].fork();
+      assertEquals(free, cache.freeBlocks(), "a fork copies nothing");
+      batch.add(cache.open(), read[0], new int[4], 0, 4);
+      batch.add(cache.open(), read[1], new int[2], 0, 2);
+      batch.add(cache.open(), fork, new int[1], 0, 1);
+      kernels.crossAttention(q, y, batch, cache, 0, HEADS, 0.3f, workspace);
+
+      // Sequence 2 has the source of sequence 0: its keys once more.
+      MemorySegment expected = floats(7L * ROW);
+      MemorySegment thrice = arena.allocate(JAVA_FLOAT, 27L * 2 * ROW);
+      MemorySegment.copy(keysValues, 0, thrice, 0, 14L * 2 * ROW * 4);
+      MemorySegment.copy(keysValues, 0, thrice, 14L * 2 * ROW * 4, 13L * 2 * ROW * 4);
+      Attention attention =
+          new Attention()
+              .of(HEADS, HEADS, HEAD_DIM, 0.3f)
+              .query(q, 0, ROW, HEAD_DIM, lengths(0, 4, 6, 7), 7)
+              .keys(thrice, 0, thrice, ROW, 2 * ROW, HEAD_DIM, lengths(0, 13, 14, 27), 27)
+              .output(expected, ROW, HEAD_DIM)
+              .sequences(3);
+      kernels.attention(attention, workspace);
+      assertArrayEquals(array(expected, 7 * ROW), array(y, 7 * ROW), 2e-6f);
+
+      DecoderBatch without = new DecoderBatch();
+      without.add(cache.open(), new int[1], 0, 1);
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> kernels.crossAttention(q, y, without, cache, 0, HEADS, 0.3f, workspace));
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> without.add(cache.open(), cache.open(), new int[1], 0, 1));
+      without.close();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void aBiasByDistanceIsThatOfATableReadBackwards(Supplier<Kernels> supplier) {
+    int tokens = 17;
+    int distances = 9;
+    MemorySegment qkv = floats(tokens * 3L * ROW);
+    MemorySegment y = floats((long) tokens * ROW);
+    MemorySegment expected = floats((long) tokens * ROW);
+    MemorySegment table = floats((long) HEADS * distances);
+    int width = 2 * tokens - 1;
+    MemorySegment spread = floats((long) HEADS * width);
+    for (int h = 0; h < HEADS; h++) {
+      for (int d = 0; d < tokens; d++) {
+        float value = table.getAtIndex(JAVA_FLOAT, h * distances + Math.min(d, distances - 1));
+        spread.setAtIndex(JAVA_FLOAT, h * width + tokens - 1 - d, value);
+      }
+    }
+    try (Kernels kernels = supplier.get();
+        KvCache cache = new KvCache(1, HEADS, HEAD_DIM, 5, 4);
+        DecoderBatch batch = new DecoderBatch()) {
+      batch.add(cache.open(), new int[tokens], 0, tokens);
+      kernels.kvStore(qkv, ROW, 3 * ROW, batch, cache, 0, workspace);
+      kernels.pagedAttention(
+          qkv,
+          3 * ROW,
+          y,
+          batch,
+          cache,
+          0,
+          HEADS,
+          1,
+          0,
+          new DistanceBias(table, distances),
+          workspace);
+      Attention attention =
+          new Attention()
+              .of(HEADS, HEADS, HEAD_DIM, 1)
+              .packed(qkv, expected, batch.tokens())
+              .bias(spread, tokens - 1, 0, width, -1)
+              .causal();
+      kernels.attention(attention, workspace);
+      assertArrayEquals(array(expected, tokens * ROW), array(y, tokens * ROW), 2e-6f);
+
+      attention.bias(spread, tokens - 2, 0, width, -1);
+      assertThrows(IllegalArgumentException.class, () -> kernels.attention(attention, workspace));
+      assertThrows(
+          IllegalArgumentException.class,
+          () ->
+              kernels.pagedAttention(
+                  qkv,
+                  3 * ROW,
+                  y,
+                  batch,
+                  cache,
+                  0,
+                  HEADS,
+                  1,
+                  0,
+                  new DistanceBias(table, 10),
+                  workspace));
+    }
+  }
+}
