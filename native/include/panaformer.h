@@ -242,10 +242,9 @@ PF_API pf_status pf_linear_packed_size(const pf_engine *engine, int64_t n, int64
  * with n rounded up to 32 and k to 32 (BF16), to 64 (INT8), to the group (INT4), and zeros behind the weight. A NaN or
  * an infinity makes the scale NaN.
  */
-PF_API pf_status pf_linear_pack(pf_engine *engine,  //
-                                const void *weight, /* [n, k] of dtype, aligned to its elements */
-                                pf_dtype dtype,
-                                void *packed, /* pf_linear_packed_size bytes, aligned */
+PF_API pf_status pf_linear_pack(pf_engine *engine,            //
+                                const void *weight,           /* [n, k] of dtype, aligned to its elements */
+                                pf_dtype dtype, void *packed, /* pf_linear_packed_size bytes, aligned */
                                 int64_t n, int64_t k, pf_precision precision);
 
 /*

@@ -32,8 +32,7 @@ static const void *packed_for_case(const linear_case *c) {
   EXPECT_STATUS(PF_OK, pf_linear_packed_size(tested_engine(1), c->n, c->k, c->precision, &bytes));
   char *packed = case_memory((size_t)bytes + PF_ALIGNMENT);
   packed += PF_ALIGNMENT - (uintptr_t)packed % PF_ALIGNMENT;
-  EXPECT_STATUS(PF_OK,
-                pf_linear_pack(tested_engine(1), c->weight, PF_DTYPE_FP32, packed, c->n, c->k, c->precision));
+  EXPECT_STATUS(PF_OK, pf_linear_pack(tested_engine(1), c->weight, PF_DTYPE_FP32, packed, c->n, c->k, c->precision));
   return packed;
 }
 
@@ -149,7 +148,8 @@ static void adds_the_largest_codes(void) {
     const int64_t k = features[f], n = 5, tokens = 18;
     begin_case("k=%d", (int)k);
     float *x = case_floats(tokens * k), *weight = case_floats(n * k);
-    for (int64_t i = 0; i < tokens * k; i++) x[i] = i / k % 3 == 0 ? 1.0f : i / k % 3 == 1 ? -1.0f : i % 2 ? 1.0f : -1.0f;
+    for (int64_t i = 0; i < tokens * k; i++)
+      x[i] = i / k % 3 == 0 ? 1.0f : i / k % 3 == 1 ? -1.0f : i % 2 ? 1.0f : -1.0f;
     for (int64_t i = 0; i < n * k; i++) weight[i] = i / k == 0 ? 1.0f : i / k == 1 ? -1.0f : i % 2 ? -1.0f : 1.0f;
     for (int p = 0; p < COUNT(precisions); p++) {
       const linear_case c = {.precision = precisions[p], .x = x, .weight = weight, .tokens = tokens, .n = n, .k = k};
@@ -307,8 +307,8 @@ static void checks_what_it_did_not_pack(void) {
     EXPECT_STATUS(PF_ERROR_WORKSPACE,
                   pf_linear(e, w, packed, NULL, NULL, y, 1, n, k, PF_ACTIVATION_NONE, workspace, room - 1));
     EXPECT_STATUS(PF_ERROR_WORKSPACE, pf_linear(e, w, packed, NULL, NULL, y, 1, n, k, PF_ACTIVATION_NONE, NULL, room));
-    EXPECT_STATUS(PF_ERROR_WORKSPACE, pf_linear(e, w, packed, NULL, NULL, y, 1, n, k, PF_ACTIVATION_NONE,
-                                                (char *)workspace + 4, room));
+    EXPECT_STATUS(PF_ERROR_WORKSPACE,
+                  pf_linear(e, w, packed, NULL, NULL, y, 1, n, k, PF_ACTIVATION_NONE, (char *)workspace + 4, room));
     expect_untouched(y, n);
     /* Whatever a file holds behind a good header, nothing outside of the memory is touched. */
     for (int64_t i = 64; i < bytes; i++) packed[i] = (unsigned char)(i * 37 + i / 251);
@@ -412,8 +412,8 @@ static void is_what_a_head_is_made_of(void) {
         head.values = guarded_output(c.tokens * count);
         head.ids = (int32_t *)guarded_output(c.tokens * count);
         head.log_sum_exp = guarded_output(c.tokens);
-        EXPECT_STATUS(PF_OK, pf_linear_top_k_workspace_size(engine, c.tokens, vocab, hidden, count,
-                                                            &head.workspace_bytes));
+        EXPECT_STATUS(PF_OK,
+                      pf_linear_top_k_workspace_size(engine, c.tokens, vocab, hidden, count, &head.workspace_bytes));
         head.workspace = guarded_aligned(head.workspace_bytes);
         EXPECT_STATUS(PF_OK, pf_linear_top_k(engine, &head));
         float *logits = guarded_output(c.tokens * vocab), *values = case_floats(c.tokens * count);

@@ -120,8 +120,9 @@ static void does_not_depend_on_the_batch(void) {
       const void *packed = packed_weight(tested_engine(1), c.weight, n, k);
       for (int64_t begin = 0, rows = 1; begin + rows <= tokens; begin += rows, rows = rows * 3 % 17 + 1) {
         float *part = case_floats(rows * n);
-        EXPECT_STATUS(PF_OK, pf_linear(tested_engine(1), c.x + begin * k, packed, c.bias,
-                                       c.residual ? c.residual + begin * n : NULL, part, rows, n, k, c.activation, NULL, 0));
+        EXPECT_STATUS(PF_OK,
+                      pf_linear(tested_engine(1), c.x + begin * k, packed, c.bias,
+                                c.residual ? c.residual + begin * n : NULL, part, rows, n, k, c.activation, NULL, 0));
         expect_same_bits(part, y + begin * n, rows * n);
       }
     }
@@ -206,7 +207,8 @@ static void refuses_packed_weights_with_a_damaged_header(void) {
   /* Magic, instruction set, n and k. */
   for (int byte = 0; byte < 24; byte++) {
     packed[byte] ^= 0x10;
-    EXPECT_STATUS(PF_ERROR_PACKED_WEIGHTS, pf_linear(e, c.x, packed, NULL, NULL, y, 1, n, k, PF_ACTIVATION_NONE, NULL, 0));
+    EXPECT_STATUS(PF_ERROR_PACKED_WEIGHTS,
+                  pf_linear(e, c.x, packed, NULL, NULL, y, 1, n, k, PF_ACTIVATION_NONE, NULL, 0));
     packed[byte] ^= 0x10;
   }
   expect_untouched(y, n);
@@ -228,10 +230,12 @@ static void refuses_to_pack_bad_shapes(void) {
     EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_packed_size(e, wrong[i], 6, PF_PRECISION_FP32, &bytes));
     EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_packed_size(e, 10, wrong[i], PF_PRECISION_FP32, &bytes));
     EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_pack(e, weight, PF_DTYPE_FP32, aligned, wrong[i], 6, PF_PRECISION_FP32));
-    EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_pack(e, weight, PF_DTYPE_FP32, aligned, 10, wrong[i], PF_PRECISION_FP32));
+    EXPECT_STATUS(PF_ERROR_ARGUMENT,
+                  pf_linear_pack(e, weight, PF_DTYPE_FP32, aligned, 10, wrong[i], PF_PRECISION_FP32));
   }
   /* Each in range, the product of bytes beyond 63 bits. */
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_packed_size(e, PF_MAX_DIMENSION, PF_MAX_DIMENSION, PF_PRECISION_FP32, &bytes));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT,
+                pf_linear_packed_size(e, PF_MAX_DIMENSION, PF_MAX_DIMENSION, PF_PRECISION_FP32, &bytes));
   EXPECT(bytes == -1);
   EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_pack(NULL, weight, PF_DTYPE_FP32, aligned, 10, 6, PF_PRECISION_FP32));
   EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_pack(e, NULL, PF_DTYPE_FP32, aligned, 10, 6, PF_PRECISION_FP32));

@@ -20,7 +20,6 @@ float reference_bf16(float x) {
   return x;
 }
 
-
 static int all_finite(const float *x, int64_t count) {
   for (int64_t i = 0; i < count; i++)
     if (!isfinite(x[i])) return 0;

@@ -220,7 +220,8 @@ static pf_linear_top_k_params guarded_params(pf_engine *engine, const head_case 
   int64_t bytes = 0;
   EXPECT_STATUS(PF_OK, pf_linear_packed_size(engine, c->vocab, c->hidden, PF_PRECISION_FP32, &bytes));
   void *packed = guarded_aligned(bytes);
-  EXPECT_STATUS(PF_OK, pf_linear_pack(engine, c->weight, PF_DTYPE_FP32, packed, c->vocab, c->hidden, PF_PRECISION_FP32));
+  EXPECT_STATUS(PF_OK,
+                pf_linear_pack(engine, c->weight, PF_DTYPE_FP32, packed, c->vocab, c->hidden, PF_PRECISION_FP32));
   pf_linear_top_k_params p = {.x = guarded_copy(c->x, c->tokens * c->hidden),
                               .packed = packed,
                               .bias = guarded_copy(c->bias, c->vocab),
@@ -232,7 +233,8 @@ static pf_linear_top_k_params guarded_params(pf_engine *engine, const head_case 
                               .vocab = c->vocab,
                               .hidden = c->hidden,
                               .count = c->count};
-  EXPECT_STATUS(PF_OK, pf_linear_top_k_workspace_size(engine, c->tokens, c->vocab, c->hidden, c->count, &p.workspace_bytes));
+  EXPECT_STATUS(PF_OK,
+                pf_linear_top_k_workspace_size(engine, c->tokens, c->vocab, c->hidden, c->count, &p.workspace_bytes));
   p.workspace = guarded_aligned(p.workspace_bytes);
   return p;
 }

@@ -30,10 +30,10 @@ typedef struct {
 /* Rows and columns of y, to be computed on one thread. */
 typedef struct {
   const linear_layer *layer;
-  const void *input;    /* as prepared, all rows of it */
-  int64_t input_rows;   /* how many that are: the layout may depend on it */
-  int64_t row, rows;    /* the first row, a multiple of ROW_UNIT, and how many */
-  int64_t column, end;  /* the first output feature, a multiple of WIDE_PANEL, and where to stop */
+  const void *input;     /* as prepared, all rows of it */
+  int64_t input_rows;    /* how many that are: the layout may depend on it */
+  int64_t row, rows;     /* the first row, a multiple of ROW_UNIT, and how many */
+  int64_t column, end;   /* the first output feature, a multiple of WIDE_PANEL, and where to stop */
   const float *residual; /* of the first row and column, or NULL */
   float *y;              /* of the first row and column; may be residual */
   int64_t stride;        /* of rows of residual and y */

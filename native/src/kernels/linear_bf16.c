@@ -192,8 +192,7 @@ static inline __attribute__((always_inline)) void compute_tiles(const linear_sha
   tile.ahead_lines = (FETCH_STEPS * ROW_BYTES / LINE_BYTES + tiles - 1) / tiles;
   for (int64_t column = s->column; column < s->end;) {
     const char *panel = (const char *)layer->panels + column / WIDE_PANEL * panel_bytes;
-    const int streams =
-        s->rows <= STREAM_ROWS && column + MOST_STREAMS * WIDE_PANEL <= s->end ? MOST_STREAMS : 1;
+    const int streams = s->rows <= STREAM_ROWS && column + MOST_STREAMS * WIDE_PANEL <= s->end ? MOST_STREAMS : 1;
     for (int64_t t = 0; t < tiles; t++) {
       const int64_t row = s->row + s->rows * t / tiles, next = s->row + s->rows * (t + 1) / tiles;
       tile.x = (const char *)s->input + row * tile.x_bytes;

@@ -39,8 +39,8 @@
 
 /* Rows x columns of y that one tile computes, and what it fetches meanwhile. */
 typedef struct {
-  const float *x;        /* [rows, k] */
-  const float *panel;    /* [k, PANEL] */
+  const float *x;     /* [rows, k] */
+  const float *panel; /* [k, PANEL] */
   tile_output out;
   const float *ahead;  /* this tile's share of a later panel; only ever fetched, so it may lie past the end */
   int64_t ahead_lines; /* cache lines of it for every FETCH_STEPS input features */
@@ -181,7 +181,7 @@ static inline __attribute__((always_inline)) void multiply_streams(const linear_
 static void multiply_few(const linear_layer *layer, const linear_tile *tile) {
 #define ROWS(r)                                                                                                        \
   case r:                                                                                                              \
-    multiply_streams(layer, *tile, r, linear_streams(r));                                                                 \
+    multiply_streams(layer, *tile, r, linear_streams(r));                                                              \
     break;
   switch (tile->out.rows) {
     ROWS(1)
@@ -251,9 +251,7 @@ void PF_KERNEL(linear_fp32_share)(const linear_share *s) {
                   s->residual, s->y, s->stride, s->rows);
 }
 
-int64_t PF_KERNEL(linear_fp32_bytes)(int64_t n, int64_t k) {
-  return round_up(n, PANEL) * k * (int64_t)sizeof(float);
-}
+int64_t PF_KERNEL(linear_fp32_bytes)(int64_t n, int64_t k) { return round_up(n, PANEL) * k * (int64_t)sizeof(float); }
 
 typedef struct {
   const linear_source *source;

@@ -3,10 +3,10 @@
  * scale for 32 values.
  *
  * FLOPs 2 tokens n k; bytes n k / 2 and a sixteenth (32) or a quarter of that (128) for scales: for steps of decoding,
- * which wait for the stream of weights. Codes 0 to 15 stand for -8 to 7 and are multiplied as they are, unsigned, by the
- * input's signed bytes; eight times the sum of these is where the sum of a group starts from. Groups of 32 sums become
- * floats, which are added in ascending order. Scales of the input per group keep a few large values from costing all
- * others their digits, as they would with one scale a row.
+ * which wait for the stream of weights. Codes 0 to 15 stand for -8 to 7 and are multiplied as they are, unsigned, by
+ * the input's signed bytes; eight times the sum of these is where the sum of a group starts from. Groups of 32 sums
+ * become floats, which are added in ascending order. Scales of the input per group keep a few large values from costing
+ * all others their digits, as they would with one scale a row.
  *
  * Bytes are unpacked in registers: each holds input feature b of eight and b + 4, so that a mask and a shift give the
  * operands of two dot products.

@@ -7,9 +7,9 @@
  * are, unsigned by signed, and z times the sum of an output feature's codes is taken off afterwards. All sums are exact
  * in 32 bits, whatever the order and the instructions.
  *
- * The layout, [k/4][32][4], is what vpdpbusd multiplies, and 16 of its rows are a tile of AMX. With AMX two by two tiles
- * of 16 x 16 sums are computed at a time; otherwise, and for few rows, tiles of rows by one or several panels as in
- * linear_fp32.c. Without VNNI bytes are widened to 16 bits first.
+ * The layout, [k/4][32][4], is what vpdpbusd multiplies, and 16 of its rows are a tile of AMX. With AMX two by two
+ * tiles of 16 x 16 sums are computed at a time; otherwise, and for few rows, tiles of rows by one or several panels as
+ * in linear_fp32.c. Without VNNI bytes are widened to 16 bits first.
  */
 #include <float.h>
 

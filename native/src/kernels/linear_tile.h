@@ -44,8 +44,7 @@ typedef struct {
 } tile_output;
 
 /* Rows x columns of a share from `row` and `column` on, both counted in the whole of the output. */
-static inline tile_output output_of(const linear_share *s, int64_t row, int64_t rows, int64_t column,
-                                    int64_t columns) {
+static inline tile_output output_of(const linear_share *s, int64_t row, int64_t rows, int64_t column, int64_t columns) {
   const int64_t at = (row - s->row) * s->stride + column - s->column;
   return (tile_output){.bias = s->layer->bias ? s->layer->bias + column : NULL,
                        .residual = s->residual ? s->residual + at : NULL,
@@ -105,7 +104,7 @@ static inline int32_t load_bytes(const void *p) {
 /* Of each precision: bytes behind the header, packing, preparing rows first .. end - 1 of an input, computing. */
 #define LINEAR_PRECISION(name)                                                                                         \
   int64_t PF_KERNEL(linear_##name##_bytes)(int64_t n, int64_t k);                                                      \
-  void PF_KERNEL(linear_##name##_pack)(pf_engine *engine, const linear_source *source, void *panels);                  \
+  void PF_KERNEL(linear_##name##_pack)(pf_engine * engine, const linear_source *source, void *panels);                 \
   void PF_KERNEL(linear_##name##_prepare)(const linear_layer *layer, const float *x, int64_t rows, void *input,        \
                                           int64_t first, int64_t end);                                                 \
   void PF_KERNEL(linear_##name##_share)(const linear_share *share)

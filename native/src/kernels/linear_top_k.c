@@ -2,11 +2,11 @@
  * The head of a decoder and the choice among its logits in one pass: x W^T + bias, of each row the `count` largest, and
  * log sum exp(logit * inverse_temperature).
  *
- * FLOPs 2 tokens vocab hidden; bytes of the packed weight once for every PASS_ROWS tokens: bound by the stream of weights
- * for a step of decoding. A task computes the logits of one chunk of columns (linear.c) into its thread's workspace,
- * where they stay in the second-level cache until they have been offered and summed up (top_k.c). Every thread has its
- * own candidates for each row, so that none waits for another; the best of theirs are the best of all in whatever order
- * they came, and the chunks' sums are merged in the order of the row.
+ * FLOPs 2 tokens vocab hidden; bytes of the packed weight once for every PASS_ROWS tokens: bound by the stream of
+ * weights for a step of decoding. A task computes the logits of one chunk of columns (linear.c) into its thread's
+ * workspace, where they stay in the second-level cache until they have been offered and summed up (top_k.c). Every
+ * thread has its own candidates for each row, so that none waits for another; the best of theirs are the best of all in
+ * whatever order they came, and the chunks' sums are merged in the order of the row.
  */
 #include <string.h>
 
