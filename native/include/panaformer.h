@@ -262,11 +262,15 @@ PF_API pf_status pf_linear_workspace_size(const pf_engine *engine, int64_t token
 /*
  * y = activation(x W^T + bias) + residual. y may alias residual; it must not overlap x.
  *
- * FP32: each y[i, j] is one chain of additions over k in ascending order. BF16: x is rounded to the nearest bfloat16
- * and products are added in float32, by AMX or vdpbf16ps where there is one, which take subnormal numbers for 0. INT8:
- * each row of x becomes codes in [0, 255] between its least and its greatest value and 0, and sums of products are
- * exact, so that without an activation every instruction set gives the same bits. INT4: each 32 values of x become
- * codes in [-127, 127] by their largest magnitude. In INT8 and INT4 a NaN or an infinity in x makes its row NaN.
+ * FP32: each y[i, j] is one chain of additions over k in ascending order.
+ * BF16: x is rounded to the nearest bfloat16. Of each 32 input features the products of the even and of the odd ones
+ * are two chains of additions, whose sum is added to that of the features before, so that without an activation every
+ * instruction set gives the same bits; but AMX takes subnormal numbers for 0, and where there is AVX-512 BF16 without
+ * AMX its dot products round in an order of their own.
+ * INT8: each row of x becomes codes in [0, 255] between its least and its greatest value and 0; sums of products are
+ * exact, so that without an activation every instruction set gives the same bits.
+ * INT4: each 32 values of x become codes in [-127, 127] by their largest magnitude.
+ * In INT8 and INT4 a NaN or an infinity in x makes its row NaN.
  */
 PF_API pf_status pf_linear(pf_engine *engine,     //
                            const float *x,        /* [tokens, k] */

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "cpu.h"
+#include "engine.h"
 #include "guard.h"
 #include "reference.h"
 #include "test.h"
@@ -155,6 +157,33 @@ static void adds_the_largest_codes(void) {
       const linear_case c = {.precision = precisions[p], .x = x, .weight = weight, .tokens = tokens, .n = n, .k = k};
       check(&c);
     }
+  }
+}
+
+/* The chains of additions that panaformer.h describes. */
+static void adds_bf16_in_the_order_that_is_documented(void) {
+  const uint32_t extensions = pf_engine_extensions(tested_engine(1));
+  static const int64_t rows[] = {1, 3, 8, 9, 40};
+  for (int r = 0; r < COUNT(rows); r++) {
+    const int64_t tokens = rows[r], n = 161, k = 150;
+    begin_case("rows=%d", (int)tokens);
+    const linear_case c = random_case(PF_PRECISION_BF16, tokens, n, k, 1, 0, 0, PF_ACTIVATION_NONE);
+    const float *y = check(&c);
+    if ((extensions & PF_EXTENSION_BF16) && !(extensions & PF_EXTENSION_AMX)) continue;
+    float *expected = case_floats(tokens * n);
+    for (int64_t i = 0; i < tokens; i++) {
+      for (int64_t j = 0; j < n; j++) {
+        float sum = 0, chains[2] = {0, 0};
+        for (int64_t p = 0; p < k; p++) {
+          chains[p % 2] += reference_bf16(c.x[i * k + p]) * reference_bf16(c.weight[j * k + p]);
+          if (p % 32 != 31 && p != k - 1) continue;
+          sum += chains[0] + chains[1];
+          chains[0] = chains[1] = 0;
+        }
+        expected[i * n + j] = sum;
+      }
+    }
+    expect_same_bits(y, expected, tokens * n);
   }
 }
 
@@ -437,6 +466,7 @@ int main(void) {
       TEST(matches_reference_at_the_sizes_of_models),
       TEST(does_not_depend_on_the_batch),
       TEST(adds_the_largest_codes),
+      TEST(adds_bf16_in_the_order_that_is_documented),
       TEST(takes_rows_and_weights_of_zeros),
       TEST(keeps_nan_and_infinity_in_their_rows),
       TEST(packs_every_source),

@@ -194,7 +194,7 @@ void PF_KERNEL(linear_run)(pf_engine *engine, const linear_layer *layer, const v
                            float *y, int64_t rows) {
   if (rows == 0) return;
   const int float32 = layer->precision == PF_PRECISION_FP32;
-  const int tiles = !float32 && (layer->extensions & PF_EXTENSION_AMX) != 0;
+  const int tiles = !float32 && rows > FEW_ROWS && (layer->extensions & PF_EXTENSION_AMX) != 0;
   const int64_t unit = float32 ? 1 : ROW_UNIT, panel = float32 ? PANEL : WIDE_PANEL;
   int64_t block = BLOCK_BYTES / (int64_t)sizeof(float) / layer->k;
   if (block < ROW_UNIT / 2) block = ROW_UNIT / 2;

@@ -4,21 +4,24 @@
  * FLOPs 2 tokens n k; bytes 2 n k + 4 tokens (n + k). The layout, [k/2][32][2], is what vdpbf16ps multiplies, and 16 of
  * its rows are a tile of AMX; widened, the two input features of a lane are a shift and a mask away.
  *
- * Three inner loops, of which an engine takes one for all its calls, since each rounds in its own order: AMX, two by
- * two tiles of 16 x 16 sums; vdpbf16ps, and FMAs of widened weights, both over tiles of rows by one panel as in
- * linear_fp32.c. Every output is one chain over k in ascending order.
+ * AMX adds the products of 16 even and of 16 odd input features in two chains of FMAs and then both to the sum. A
+ * product of two bfloat16 is exact in a float, so that every instruction set can do the same and gets the same bits, as
+ * long as nothing is subnormal: AMX takes that for 0. So few rows, which wait for memory alone, are left to widened
+ * weights and FMAs even where there is AMX, with subnormal numbers flushed: one row 79 -> 95 % of the bandwidth.
  *
- * On Sapphire Rapids AMX does 15 times as much as the FMA units and vdpbf16ps half as much, so that it is taken only
- * where there is no AMX; on other cores it is twice as fast as FMAs.
+ * vdpbf16ps adds in another order and is used only where there is no AMX: twice as fast as FMAs on Zen 4, half as fast
+ * on Sapphire Rapids, whose AMX does 15 times as much.
  */
 #include "linear_tile.h"
 #include "simd/amx.h"
 
-/* The tallest tile that leaves four registers for the widened panel and one for the broadcast. */
+/* Rows of a tile: of vdpbf16ps one sum for each vector and row, of FMAs two chains. */
 #if VF_REGISTERS == 32
-#define TILE_ROWS 12
+#define PAIR_ROWS 12
+#define TILE_ROWS 6
 #else
-#define TILE_ROWS 4
+#define PAIR_ROWS 4
+#define TILE_ROWS 2
 #endif
 
 /* Input features are padded to a row of AMX's tiles. */
@@ -27,14 +30,23 @@
 /* Bytes of a row of a panel: 32 output features of two input features. */
 #define ROW_BYTES (WIDE_PANEL * 4)
 
-/* Bytes ahead of its use that each of several panels is fetched. */
-#define AHEAD_BYTES 1024
+/* Rows of a panel that a chunk of input features has. */
+#define CHUNK_STEPS (CHUNK / 2)
 
-static int is_blocked(const linear_layer *layer) { return (layer->extensions & PF_EXTENSION_AMX) != 0; }
+static int has_tiles(const linear_layer *layer) { return (layer->extensions & PF_EXTENSION_AMX) != 0; }
 
+/* The input in pairs of bfloat16, in blocks for AMX. */
+static int is_blocked(const linear_layer *layer, int64_t rows) { return rows > FEW_ROWS && has_tiles(layer); }
+
+/* The input in pairs of bfloat16, row after row, for vdpbf16ps. */
+static int is_paired(const linear_layer *layer) {
 #if defined(VI_HAS_BF16)
-static int is_native(const linear_layer *layer) { return (layer->extensions & PF_EXTENSION_BF16) != 0; }
+  return !has_tiles(layer) && (layer->extensions & PF_EXTENSION_BF16) != 0;
+#else
+  (void)layer;
+  return 0;
 #endif
+}
 
 int64_t PF_KERNEL(linear_bf16_bytes)(int64_t n, int64_t k) {
   return round_up(n, WIDE_PANEL) * round_up(k, CHUNK) * (int64_t)sizeof(uint16_t);
@@ -52,16 +64,12 @@ static void round_chunk(const float *x, int64_t count, uint16_t *to) {
 
 void PF_KERNEL(linear_bf16_prepare)(const linear_layer *layer, const float *x, int64_t rows, void *input, int64_t first,
                                     int64_t end) {
-  (void)rows;
   const int64_t k = layer->k, padded = round_up(k, CHUNK);
-  int pairs = is_blocked(layer);
-#if defined(VI_HAS_BF16)
-  pairs |= is_native(layer);
-#endif
+  const int blocked = is_blocked(layer, rows), pairs = blocked || is_paired(layer);
   for (int64_t i = first; i < end; i++) {
     for (int64_t p = 0; p < padded; p += CHUNK) {
       if (pairs) {
-        round_chunk(x + i * k + p, k - p, (uint16_t *)input_at(input, is_blocked(layer), 2 * padded, i, 2 * p));
+        round_chunk(x + i * k + p, k - p, (uint16_t *)input_at(input, blocked, 2 * padded, i, 2 * p));
       } else {
         uint16_t rounded[CHUNK];
         round_chunk(x + i * k + p, k - p, rounded);
@@ -76,71 +84,32 @@ void PF_KERNEL(linear_bf16_prepare)(const linear_layer *layer, const float *x, i
 /* ---- Tiles of rows by vectors ----------------------------------------------------------------------------------- */
 
 typedef struct {
+  const linear_layer *layer;
   const char *x; /* [rows][x_bytes], floats or pairs of bfloat16 */
   int64_t x_bytes;
   const char *panel; /* its first vector of the tile */
-  int64_t panel_bytes, steps;
+  int64_t panel_bytes, chunks;
   const char *ahead; /* this tile's share of a later panel; only ever fetched, so it may lie past the end */
   int64_t ahead_lines;
 } bf16_tile;
 
-/* The inner loop; all but `tile` are constants wherever this is inlined. */
-static inline __attribute__((always_inline)) void multiply_rows(const linear_layer *layer, const bf16_tile *tile,
-                                                                tile_output out, const int rows, const int streams,
-                                                                const int native) {
-  (void)native;
-  vf sum[STREAMS][TILE_ROWS][2];
-#pragma GCC unroll 4
-  for (int s = 0; s < streams; s++) {
-#pragma GCC unroll 12
-    for (int i = 0; i < rows; i++) sum[s][i][0] = sum[s][i][1] = vf_zero();
-  }
-  const char *panel = tile->panel, *ahead = tile->ahead;
-  for (int64_t p = 0; p < tile->steps;) {
-    if (streams == 1) {
-      for (int64_t line = 0; line < tile->ahead_lines; line++) __builtin_prefetch(ahead + line * LINE_BYTES, 0, 2);
-      ahead += tile->ahead_lines * LINE_BYTES;
-    }
-    for (const int64_t stop = min64(p + FETCH_STEPS, tile->steps); p < stop; p++, panel += ROW_BYTES) {
-#pragma GCC unroll 4
-      for (int s = 0; s < streams; s++) {
-        const char *w = panel + s * tile->panel_bytes;
-        if (streams > 1) {
-          __builtin_prefetch(w + AHEAD_BYTES);
-          __builtin_prefetch(w + AHEAD_BYTES + LINE_BYTES);
-        }
-        const vi w0 = vi_load(w), w1 = vi_load(w + VF_WIDTH * 4);
-#if defined(VI_HAS_BF16)
-        if (native) {
-#pragma GCC unroll 12
-          for (int i = 0; i < rows; i++) {
-            const vi a = vi_set1(load_bytes(tile->x + i * tile->x_bytes + 4 * p));
-            sum[s][i][0] = vi_dot_bf16(sum[s][i][0], a, w0);
-            sum[s][i][1] = vi_dot_bf16(sum[s][i][1], a, w1);
-          }
-          continue;
-        }
+/*
+ * Subnormal numbers are 0 to AMX, and so they are here on engines that have it. Sums are in memory at both ends, which
+ * keeps the compiler from moving arithmetic across.
+ */
+static inline void flush_subnormals(const linear_layer *layer, int on) {
+#if defined(PF_SIMD_AVX512)
+  const unsigned flush = 0x8040, control = on ? _mm_getcsr() | flush : _mm_getcsr() & ~flush;
+  if (has_tiles(layer)) __asm__ volatile("ldmxcsr %0" ::"m"(control) : "memory");
+#else
+  (void)layer;
+  (void)on;
 #endif
-        const vi high = vi_set1((int32_t)0xffff0000u);
-        const vf even0 = vi_as_vf(vi_shift_left(w0, 16)), odd0 = vi_as_vf(vi_and(w0, high));
-        const vf even1 = vi_as_vf(vi_shift_left(w1, 16)), odd1 = vi_as_vf(vi_and(w1, high));
-#pragma GCC unroll 12
-        for (int i = 0; i < rows; i++) {
-          const float *x = (const float *)(tile->x + i * tile->x_bytes) + 2 * p;
-          const vf a = vf_set1(x[0]), b = vf_set1(x[1]);
-          sum[s][i][0] = vf_fma(b, odd0, vf_fma(a, even0, sum[s][i][0]));
-          sum[s][i][1] = vf_fma(b, odd1, vf_fma(a, even1, sum[s][i][1]));
-        }
-      }
-    }
-  }
-  for (int s = 0; s < streams; s++) {
-    float sums[TILE_ROWS * PANEL];
-#pragma GCC unroll 12
-    for (int i = 0; i < rows; i++) {
-      vf_store(sums + i * PANEL, sum[s][i][0]);
-      vf_store(sums + i * PANEL + VF_WIDTH, sum[s][i][1]);
-    }
+}
+
+/* [streams][rows][PANEL] sums to y. */
+static void finish(const linear_layer *layer, tile_output out, int streams, const float *sums) {
+  for (int s = 0; s < streams; s++, sums += out.rows * PANEL) {
     PF_KERNEL(linear_finish)(layer, &out, sums, PANEL);
     if (out.bias) out.bias += WIDE_PANEL;
     if (out.residual) out.residual += WIDE_PANEL;
@@ -148,29 +117,143 @@ static inline __attribute__((always_inline)) void multiply_rows(const linear_lay
   }
 }
 
+/*
+ * One chunk of input features by `vectors` vectors of a panel, added to the sums of each row, which lie PANEL apart.
+ * All but pointers are constants wherever this is inlined.
+ */
+static inline __attribute__((always_inline)) void add_chunk(const char *x, int64_t x_bytes, const char *w, float *sums,
+                                                            const int rows, const int vectors, const int fetch) {
+  vf even[FEW_ROWS][2], odd[FEW_ROWS][2];
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++) even[i][v] = odd[i][v] = vf_zero();
+  }
+  const vi high = vi_set1((int32_t)0xffff0000u);
+  for (int step = 0; step < CHUNK_STEPS; step++, w += ROW_BYTES, x += 2 * sizeof(float)) {
+    vf w_even[2], w_odd[2];
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++) {
+      const vi pairs = vi_load(w + v * VF_WIDTH * 4);
+      if (fetch) __builtin_prefetch(w + CHUNK_STEPS * ROW_BYTES + v * VF_WIDTH * 4);
+      w_even[v] = vi_as_vf(vi_shift_left(pairs, 16));
+      w_odd[v] = vi_as_vf(vi_and(pairs, high));
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) {
+      const float *values = (const float *)(x + i * x_bytes);
+      const vf a = vf_set1(values[0]), b = vf_set1(values[1]);
+#pragma GCC unroll 2
+      for (int v = 0; v < vectors; v++) {
+        even[i][v] = vf_fma(a, w_even[v], even[i][v]);
+        odd[i][v] = vf_fma(b, w_odd[v], odd[i][v]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++) {
+      float *sum = sums + i * PANEL + v * VF_WIDTH;
+      vf_store(sum, vf_add(vf_load(sum), vf_add(even[i][v], odd[i][v])));
+    }
+  }
+}
+
+/* Widened weights; `rows` and `streams` are constants wherever this is inlined. */
+static inline __attribute__((always_inline)) void multiply_widened(const bf16_tile *tile, const tile_output *out,
+                                                                   const int rows, const int streams) {
+  float sums[STREAMS * FEW_ROWS * PANEL];
+  memset(sums, 0, (size_t)(streams * rows * PANEL) * sizeof *sums);
+  flush_subnormals(tile->layer, 1);
+  const char *x = tile->x, *panel = tile->panel, *ahead = tile->ahead;
+  for (int64_t c = 0; c < tile->chunks; c++, x += CHUNK * sizeof(float), panel += CHUNK_STEPS * ROW_BYTES) {
+    if (streams == 1) {
+      for (int64_t line = 0; line < tile->ahead_lines; line++) __builtin_prefetch(ahead + line * LINE_BYTES, 0, 2);
+      ahead += tile->ahead_lines * LINE_BYTES;
+    }
+    for (int s = 0; s < streams; s++) {
+      const char *w = panel + s * tile->panel_bytes;
+      float *to = sums + s * rows * PANEL;
+      if (rows <= TILE_ROWS) {
+        add_chunk(x, tile->x_bytes, w, to, rows, 2, streams > 1);
+      } else {
+        add_chunk(x, tile->x_bytes, w, to, rows, 1, streams > 1);
+        add_chunk(x, tile->x_bytes, w + VF_WIDTH * 4, to + VF_WIDTH, rows, 1, streams > 1);
+      }
+    }
+  }
+  flush_subnormals(tile->layer, 0);
+  finish(tile->layer, *out, streams, sums);
+}
+
 #if VF_WIDTH == 16
 #define MOST_STREAMS STREAMS
 #else
 #define MOST_STREAMS 1
 #endif
-/* With more rows the sums of several panels would spill. */
-#define STREAM_ROWS (TILE_ROWS < FEW_ROWS ? TILE_ROWS : FEW_ROWS)
 
-static inline __attribute__((always_inline)) void multiply(const linear_layer *layer, const bf16_tile *tile,
-                                                           const tile_output *out, int streams, const int native) {
+static void multiply_rows(const bf16_tile *tile, const tile_output *out, int streams) {
 #define ROWS(r)                                                                                                        \
   case r:                                                                                                              \
-    if (streams > 1 && r <= STREAM_ROWS)                                                                               \
-      multiply_rows(layer, tile, *out, r, MOST_STREAMS, native);                                                       \
+    if (streams > 1)                                                                                                   \
+      multiply_widened(tile, out, r, MOST_STREAMS);                                                                    \
     else                                                                                                               \
-      multiply_rows(layer, tile, *out, r, 1, native);                                                                  \
+      multiply_widened(tile, out, r, 1);                                                                               \
     break;
   switch (out->rows) {
     ROWS(1)
     ROWS(2)
     ROWS(3)
     ROWS(4)
-#if TILE_ROWS > 4
+    ROWS(5)
+    ROWS(6)
+    ROWS(7)
+    ROWS(8)
+  }
+#undef ROWS
+}
+
+#if defined(VI_HAS_BF16)
+/* vdpbf16ps; `rows` is a constant wherever this is inlined. */
+static inline __attribute__((always_inline)) void multiply_paired(const bf16_tile *tile, const tile_output *out,
+                                                                  const int rows) {
+  vf sum[PAIR_ROWS][2];
+#pragma GCC unroll 12
+  for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = vf_zero();
+  const char *x = tile->x, *panel = tile->panel, *ahead = tile->ahead;
+  for (int64_t c = 0; c < tile->chunks; c++) {
+    for (int64_t line = 0; line < tile->ahead_lines; line++) __builtin_prefetch(ahead + line * LINE_BYTES, 0, 2);
+    ahead += tile->ahead_lines * LINE_BYTES;
+    for (int step = 0; step < CHUNK_STEPS; step++, x += 4, panel += ROW_BYTES) {
+      const vi w0 = vi_load(panel), w1 = vi_load(panel + VF_WIDTH * 4);
+#pragma GCC unroll 12
+      for (int i = 0; i < rows; i++) {
+        const vi a = vi_set1(load_bytes(x + i * tile->x_bytes));
+        sum[i][0] = vi_dot_bf16(sum[i][0], a, w0);
+        sum[i][1] = vi_dot_bf16(sum[i][1], a, w1);
+      }
+    }
+  }
+  float sums[PAIR_ROWS * PANEL];
+#pragma GCC unroll 12
+  for (int i = 0; i < rows; i++) {
+    vf_store(sums + i * PANEL, sum[i][0]);
+    vf_store(sums + i * PANEL + VF_WIDTH, sum[i][1]);
+  }
+  finish(tile->layer, *out, 1, sums);
+}
+
+static void multiply_pairs(const bf16_tile *tile, const tile_output *out) {
+#define ROWS(r)                                                                                                        \
+  case r:                                                                                                              \
+    multiply_paired(tile, out, r);                                                                                     \
+    break;
+  switch (out->rows) {
+    ROWS(1)
+    ROWS(2)
+    ROWS(3)
+    ROWS(4)
     ROWS(5)
     ROWS(6)
     ROWS(7)
@@ -179,20 +262,25 @@ static inline __attribute__((always_inline)) void multiply(const linear_layer *l
     ROWS(10)
     ROWS(11)
     ROWS(12)
-#endif
   }
 #undef ROWS
 }
+#endif
 
-static inline __attribute__((always_inline)) void compute_tiles(const linear_share *s, const int native) {
+static void compute_rows(const linear_share *s) {
   const linear_layer *layer = s->layer;
+  const int paired = is_paired(layer);
   const int64_t padded = round_up(layer->k, CHUNK), panel_bytes = padded / 2 * ROW_BYTES;
-  const int64_t tiles = (s->rows + TILE_ROWS - 1) / TILE_ROWS;
-  bf16_tile tile = {.x_bytes = padded * (native ? 2 : 4), .panel_bytes = panel_bytes, .steps = padded / 2};
-  tile.ahead_lines = (FETCH_STEPS * ROW_BYTES / LINE_BYTES + tiles - 1) / tiles;
+  /* A tile more narrow than tall does for few rows, whose weights are then read once. */
+  const int64_t tallest = paired ? PAIR_ROWS : s->rows <= FEW_ROWS ? FEW_ROWS : TILE_ROWS;
+  const int64_t tiles = (s->rows + tallest - 1) / tallest;
+  bf16_tile tile = {
+      .layer = layer, .x_bytes = padded * (paired ? 2 : 4), .panel_bytes = panel_bytes, .chunks = padded / CHUNK};
+  tile.ahead_lines = (CHUNK_STEPS * ROW_BYTES / LINE_BYTES + tiles - 1) / tiles;
   for (int64_t column = s->column; column < s->end;) {
     const char *panel = (const char *)layer->panels + column / WIDE_PANEL * panel_bytes;
-    const int streams = s->rows <= STREAM_ROWS && column + MOST_STREAMS * WIDE_PANEL <= s->end ? MOST_STREAMS : 1;
+    const int side_by_side = !paired && s->rows <= FEW_ROWS && column + MOST_STREAMS * WIDE_PANEL <= s->end;
+    const int streams = side_by_side ? MOST_STREAMS : 1;
     for (int64_t t = 0; t < tiles; t++) {
       const int64_t row = s->row + s->rows * t / tiles, next = s->row + s->rows * (t + 1) / tiles;
       tile.x = (const char *)s->input + row * tile.x_bytes;
@@ -200,7 +288,13 @@ static inline __attribute__((always_inline)) void compute_tiles(const linear_sha
       for (int64_t j = 0; j < WIDE_PANEL && column + j < s->end; j += PANEL) {
         const tile_output out = output_of(s, row, next - row, column + j, PANEL);
         tile.panel = panel + j * 4;
-        multiply(layer, &tile, &out, streams, native);
+#if defined(VI_HAS_BF16)
+        if (paired) {
+          multiply_pairs(&tile, &out);
+          continue;
+        }
+#endif
+        multiply_rows(&tile, &out, streams);
       }
     }
     column += streams * WIDE_PANEL;
@@ -211,12 +305,9 @@ static inline __attribute__((always_inline)) void compute_tiles(const linear_sha
 
 #if defined(PF_SIMD_AVX512)
 
-/*
- * 16 or 32 rows by one panel, or up to 16 rows by two: tiles 0 and 1 are one row or panel of sums, 2 and 3 the other.
- * x [chunks][16][64 bytes], the other rows' from x2 on; w [chunks][16][128 bytes], the other panel's from w2 on.
- */
-static void multiply_tiles(const char *x, const char *x2, const char *w, const char *w2, int64_t chunks,
-                           const char *ahead, int64_t ahead_lines, float (*sums)[AMX_ROWS * WIDE_PANEL]) {
+/* Up to 32 rows by one panel; those from the 17th on begin at x2. x [chunks][16][64], w [chunks][16][128] bytes. */
+static void multiply_tiles(const char *x, const char *x2, const char *w, int64_t chunks, const char *ahead,
+                           int64_t ahead_lines, float (*sums)[AMX_ROWS * WIDE_PANEL]) {
   amx_zero(0);
   amx_zero(1);
   amx_zero(2);
@@ -234,18 +325,14 @@ static void multiply_tiles(const char *x, const char *x2, const char *w, const c
       amx_dot_bf16(2, 5, 6);
       amx_dot_bf16(3, 5, 7);
       x2 += AMX_TILE_BYTES;
-    } else if (w2) {
-      amx_load(6, w2, ROW_BYTES);
-      amx_dot_bf16(2, 4, 6);
-      amx_load(7, w2 + AMX_BYTES, ROW_BYTES);
-      amx_dot_bf16(3, 4, 7);
-      w2 += AMX_ROWS * ROW_BYTES;
     }
   }
   amx_store(0, sums[0], ROW_BYTES);
   amx_store(1, sums[0] + AMX_ROWS, ROW_BYTES);
-  amx_store(2, sums[1], ROW_BYTES);
-  amx_store(3, sums[1] + AMX_ROWS, ROW_BYTES);
+  if (x2) {
+    amx_store(2, sums[1], ROW_BYTES);
+    amx_store(3, sums[1] + AMX_ROWS, ROW_BYTES);
+  }
 }
 
 static void compute_amx(const linear_share *s) {
@@ -255,28 +342,22 @@ static void compute_amx(const linear_share *s) {
   const int64_t lines = (AMX_ROWS * ROW_BYTES / LINE_BYTES + tiles - 1) / tiles;
   float sums[2][AMX_ROWS * WIDE_PANEL];
   int64_t configured = 0;
-  for (int64_t column = s->column; column < s->end;) {
+  for (int64_t column = s->column; column < s->end; column += WIDE_PANEL) {
     const char *panel = (const char *)layer->panels + column / WIDE_PANEL * panel_bytes;
-    const int two = s->rows <= AMX_ROWS && column + WIDE_PANEL < s->end;
     for (int64_t t = 0; t < tiles; t++) {
       const int64_t row = s->row + t * 2 * AMX_ROWS, rows = min64(s->row + s->rows - row, 2 * AMX_ROWS);
       const int64_t first = min64(rows, AMX_ROWS);
       if (rows != configured) amx_configure(first, rows > first ? rows - first : first);
       configured = rows;
       const char *x = (const char *)s->input + row * row_bytes;
-      multiply_tiles(x, rows > first ? x + AMX_ROWS * row_bytes : NULL, panel, two ? panel + panel_bytes : NULL, chunks,
-                     panel + (1 + two) * panel_bytes + t * chunks * lines * LINE_BYTES, lines * (1 + two), sums);
+      multiply_tiles(x, rows > first ? x + AMX_ROWS * row_bytes : NULL, panel, chunks,
+                     panel + panel_bytes + t * chunks * lines * LINE_BYTES, lines, sums);
       tile_output out = output_of(s, row, first, column, WIDE_PANEL);
       PF_KERNEL(linear_finish)(layer, &out, sums[0], WIDE_PANEL);
-      if (rows > first) {
-        out = output_of(s, row + first, rows - first, column, WIDE_PANEL);
-        PF_KERNEL(linear_finish)(layer, &out, sums[1], WIDE_PANEL);
-      } else if (two) {
-        out = output_of(s, row, first, column + WIDE_PANEL, WIDE_PANEL);
-        PF_KERNEL(linear_finish)(layer, &out, sums[1], WIDE_PANEL);
-      }
+      if (rows == first) continue;
+      out = output_of(s, row + first, rows - first, column, WIDE_PANEL);
+      PF_KERNEL(linear_finish)(layer, &out, sums[1], WIDE_PANEL);
     }
-    column += (1 + two) * WIDE_PANEL;
   }
   amx_release();
 }
@@ -285,18 +366,12 @@ static void compute_amx(const linear_share *s) {
 
 void PF_KERNEL(linear_bf16_share)(const linear_share *s) {
 #if defined(PF_SIMD_AVX512)
-  if (is_blocked(s->layer)) {
+  if (is_blocked(s->layer, s->input_rows)) {
     compute_amx(s);
     return;
   }
 #endif
-#if defined(VI_HAS_BF16)
-  if (is_native(s->layer)) {
-    compute_tiles(s, 1);
-    return;
-  }
-#endif
-  compute_tiles(s, 0);
+  compute_rows(s);
 }
 
 /* ---- Packing ---------------------------------------------------------------------------------------------------- */

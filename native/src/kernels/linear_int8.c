@@ -277,8 +277,10 @@ static void multiply_tiles(const char *x, const char *x2, const char *w, int64_t
   }
   amx_store(0, sums[0], ROW_BYTES);
   amx_store(1, sums[0] + AMX_ROWS, ROW_BYTES);
-  amx_store(2, sums[1], ROW_BYTES);
-  amx_store(3, sums[1] + AMX_ROWS, ROW_BYTES);
+  if (x2) {
+    amx_store(2, sums[1], ROW_BYTES);
+    amx_store(3, sums[1] + AMX_ROWS, ROW_BYTES);
+  }
 }
 
 static void compute_amx(const linear_share *s) {
