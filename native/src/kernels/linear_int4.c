@@ -15,9 +15,9 @@
 
 #include "linear_tile.h"
 
-/* The tallest tile whose floats and integers are in registers. */
+/* The tallest tile; the floats of tall ones wait in memory while integers are summed up. */
 #if VF_REGISTERS == 32
-#define TILE_ROWS 6
+#define TILE_ROWS 8
 #else
 #define TILE_ROWS 2
 #endif
@@ -115,7 +115,7 @@ static inline __attribute__((always_inline)) void multiply_rows(const int4_tile 
   vf sum[STREAMS][TILE_ROWS][2];
 #pragma GCC unroll 4
   for (int s = 0; s < streams; s++) {
-#pragma GCC unroll 6
+#pragma GCC unroll 8
     for (int i = 0; i < rows; i++) sum[s][i][0] = sum[s][i][1] = vf_zero();
   }
   const vi nibble = vi_set1(0x0f0f0f0f);
@@ -132,7 +132,7 @@ static inline __attribute__((always_inline)) void multiply_rows(const int4_tile 
       for (int span = 0; span < group / SPAN; span++) {
         const int64_t at = g * (group / SPAN) + span;
         vi part[TILE_ROWS][2];
-#pragma GCC unroll 6
+#pragma GCC unroll 8
         for (int i = 0; i < rows; i++)
           part[i][0] = part[i][1] = vi_set1(tile->scales[i * (tile->x_bytes / SPAN) + at].start);
 #pragma GCC unroll 4
@@ -144,7 +144,7 @@ static inline __attribute__((always_inline)) void multiply_rows(const int4_tile 
           const vi w0 = vi_load(w), w1 = vi_load(w + VF_WIDTH * 4);
           const vi low0 = vi_and(w0, nibble), high0 = vi_and(vi_shift_right(w0, 4), nibble);
           const vi low1 = vi_and(w1, nibble), high1 = vi_and(vi_shift_right(w1, 4), nibble);
-#pragma GCC unroll 6
+#pragma GCC unroll 8
           for (int i = 0; i < rows; i++) {
             const int8_t *x = tile->x + i * tile->x_bytes + at * SPAN + step * 8;
             const vi a = vi_set1(load_bytes(x)), b = vi_set1(load_bytes(x + 4));
@@ -152,7 +152,7 @@ static inline __attribute__((always_inline)) void multiply_rows(const int4_tile 
             part[i][1] = dot(dot(part[i][1], low1, a, vnni), high1, b, vnni);
           }
         }
-#pragma GCC unroll 6
+#pragma GCC unroll 8
         for (int i = 0; i < rows; i++) {
           const vf scale = vf_set1(tile->scales[i * (tile->x_bytes / SPAN) + at].scale);
           sum[s][i][0] = vf_fma(vi_to_vf(part[i][0]), vf_mul(scale, scale0), sum[s][i][0]);
@@ -163,7 +163,7 @@ static inline __attribute__((always_inline)) void multiply_rows(const int4_tile 
   }
   for (int s = 0; s < streams; s++) {
     float sums[TILE_ROWS * PANEL];
-#pragma GCC unroll 6
+#pragma GCC unroll 8
     for (int i = 0; i < rows; i++) {
       vf_store(sums + i * PANEL, sum[s][i][0]);
       vf_store(sums + i * PANEL + VF_WIDTH, sum[s][i][1]);
@@ -199,6 +199,8 @@ static inline __attribute__((always_inline)) void multiply(const int4_tile *tile
     ROWS(4)
     ROWS(5)
     ROWS(6)
+    ROWS(7)
+    ROWS(8)
 #endif
   }
 #undef ROWS
