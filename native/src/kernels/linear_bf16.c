@@ -7,8 +7,8 @@
  * AMX adds the products of 16 even and of 16 odd input features in two chains of FMAs and then both to the sum. A
  * product of two bfloat16 is exact in a float, so that every instruction set can do the same and gets the same bits, as
  * long as nothing is subnormal: AMX takes that for 0. So few rows, which wait for memory alone, are left to widened
- * weights and FMAs even where there is AMX, with subnormal numbers flushed, since tiles are loaded with too few lines in
- * flight: one row takes 200 us instead of 231 for 3.5 MB, four 206 instead of 237; eight take 292 instead of 244.
+ * weights and FMAs even where there is AMX, with subnormal numbers flushed, since tiles are loaded with too few lines
+ * in flight: one row takes 200 us instead of 231 for 3.5 MB, four 206 instead of 237; eight take 292 instead of 244.
  *
  * vdpbf16ps adds in another order and is used only where there is no AMX: twice as fast as FMAs on Zen 4, half as fast
  * on Sapphire Rapids, whose AMX does 15 times as much.
