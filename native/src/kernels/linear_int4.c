@@ -284,9 +284,10 @@ static void pack_panel(const void *context, int64_t panel, int32_t thread) {
       const float step = bits_to_float((uint32_t)scale << 16), inverse = step != 0.0f ? 1.0f / step : 0.0f;
       memcpy(to + 2 * j, &scale, sizeof scale);
       uint8_t codes[MOST_GROUP];
-      for (int64_t i = 0; i < group; i++) {
-        const float code = rintf(values[i] * inverse) + 8.0f;
-        codes[i] = (uint8_t)(code > 15.0f ? 15.0f : code >= 0.0f ? code : 0.0f);
+      for (int64_t i = 0; i < group; i += VF_WIDTH) {
+        const vf code = vf_add(vf_round(vf_mul(vf_load(values + i), vf_set1(inverse))), vf_set1(8.0f));
+        /* In this order a NaN becomes 0. */
+        vf_store_bytes(codes + i, vf_min(vf_set1(15.0f), vf_max(code, vf_zero())));
       }
       for (int64_t i = 0; i < group; i += 8) {
         for (int64_t b = 0; b < 4; b++)

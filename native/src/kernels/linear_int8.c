@@ -335,16 +335,18 @@ typedef struct {
 
 /* max|w| / 127; 0 for what is smaller than a normal float may be, NaN for a NaN or an infinity. */
 static float weight_scale(const linear_source *source, int64_t feature) {
-  float most = 0.0f, values[CHUNK];
+  vf most = vf_zero(), strange = vf_zero();
   for (int64_t p = 0; p < source->k; p += CHUNK) {
-    const int64_t count = min64(source->k - p, CHUNK);
-    read_source(source, feature, p, count, values);
-    for (int64_t i = 0; i < count; i++) {
-      if (!(fabsf(values[i]) <= FLT_MAX)) return NAN;
-      if (fabsf(values[i]) > most) most = fabsf(values[i]);
+    float values[CHUNK] = {0};
+    read_source(source, feature, p, min64(source->k - p, CHUNK), values);
+    for (int64_t j = 0; j < CHUNK; j += VF_WIDTH) {
+      const vf v = vf_load(values + j);
+      most = vf_max(vf_abs(v), most);
+      strange = vf_fma(v, vf_zero(), strange);
     }
   }
-  const float scale = most / 127.0f;
+  if (vf_reduce_add(strange) != 0.0f) return NAN;
+  const float scale = vf_reduce_max(most) / 127.0f;
   return scale >= FLT_MIN ? scale : 0.0f;
 }
 
@@ -357,17 +359,19 @@ static void pack_panel(const void *context, int64_t panel, int32_t thread) {
     const int64_t feature = panel * WIDE_PANEL + j;
     const float scale = feature < n ? weight_scale(c->source, feature) : 0.0f;
     const float inverse = scale > 0.0f ? 1.0f / scale : 0.0f;
+    const vf limit = vf_set1(127.0f), other = vf_set1(-127.0f);
     int32_t sum = 0;
     for (int64_t p = 0; p < padded; p += CHUNK) {
       float values[CHUNK] = {0};
       const int64_t count = min64(k - p, CHUNK);
       if (inverse > 0.0f && count > 0) read_source(c->source, feature, p, count, values);
-      for (int64_t i = 0; i < CHUNK; i++) {
-        const float code = rintf(values[i] * inverse);
-        const int8_t kept = (int8_t)(code > 127.0f ? 127.0f : code < -127.0f ? -127.0f : code);
-        to[(p + i) / 4 * ROW_BYTES + 4 * j + i % 4] = kept;
-        sum += kept;
+      int8_t codes[CHUNK];
+      for (int64_t i = 0; i < CHUNK; i += VF_WIDTH) {
+        const vf code = vf_round(vf_mul(vf_load(values + i), vf_set1(inverse)));
+        vf_store_bytes(codes + i, vf_min(limit, vf_max(code, other)));
       }
+      for (int64_t i = 0; i < CHUNK; i += 4) memcpy(to + (p + i) / 4 * ROW_BYTES + 4 * j, codes + i, 4);
+      for (int64_t i = 0; i < CHUNK; i++) sum += codes[i];
     }
     c->scales[feature] = scale;
     c->sums[feature] = sum;
