@@ -8,7 +8,7 @@ import java.util.Locale;
  * pf_precision}, whose description of the layouts is in {@code panaformer.h}.
  *
  * <p>Encoders are bound by arithmetic and decoding by memory; a smaller precision gives both more,
- * and takes digits from the result. {@code panaformer compare} shows how many.
+ * and takes digits from the result.
  */
 public enum Precision {
   /** Weights as they are: the reference's numbers. */
