@@ -1,5 +1,7 @@
 package dev.panaformer;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.stream.Collectors.joining;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -22,10 +24,13 @@ import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.CausalModel;
 import dev.panaformer.nn.Weights;
+import java.io.File;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
@@ -33,8 +38,11 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 
 /** A thousand generations of a small Llama from sixteen threads, in a cache too small for them. */
 @Timeout(120)
@@ -43,8 +51,66 @@ class CausalLMSoakTest {
 
   private record Request(int[] prompt, GenerationOptions options) {}
 
+  /** How much more a process may hold after the last round than after the warm-up: 1 KB a call. */
+  private static final long SLACK_BYTES = 2L << 20;
+
+  private static final int WARM_UP_ROUNDS = 2;
+  private static final int ROUNDS = 2;
+
   @Test
   void everyOutcomeIsThatOfASingleRunAndEveryBlockComesBack() throws Exception {
+    soak();
+  }
+
+  /**
+   * In a process of its own, whose heap has a fixed size and all its pages from the start: what
+   * grows there is native.
+   */
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void residentMemoryStaysFlat() throws Exception {
+    Path self =
+        Path.of(CausalLMSoakTest.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+    String classPath =
+        Stream.of("java.class.path", "jdk.module.path")
+            .map(System::getProperty)
+            .filter(Objects::nonNull)
+            .collect(joining(File.pathSeparator, self + File.pathSeparator, ""));
+    Process process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED",
+                "-Xms48m",
+                "-Xmx48m",
+                "-XX:+AlwaysPreTouch",
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                classPath,
+                CausalLMSoakTest.class.getName())
+            .redirectErrorStream(true)
+            .start();
+    String output = new String(process.getInputStream().readAllBytes(), UTF_8);
+    assertEquals(0, process.waitFor(), output);
+    List<Long> resident = output.lines().map(Long::parseLong).toList();
+    assertEquals(WARM_UP_ROUNDS + ROUNDS, resident.size());
+    long growth = resident.get(resident.size() - 1) - resident.get(WARM_UP_ROUNDS - 1);
+    assertTrue(growth < SLACK_BYTES, () -> "bytes resident after each round: " + resident);
+  }
+
+  /** Prints how many bytes are resident after each round of a thousand generations. */
+  public static void main(String[] args) throws Exception {
+    for (int round = 0; round < WARM_UP_ROUNDS + ROUNDS; round++) {
+      soak();
+      try (Stream<String> lines = Files.lines(Path.of("/proc/self/status"))) {
+        String kilobytes =
+            lines.filter(line -> line.startsWith("VmRSS:")).findFirst().orElseThrow();
+        System.out.println(Long.parseLong(kilobytes.replaceAll("\\D", "")) << 10);
+      }
+    }
+  }
+
+  private static void soak() throws Exception {
     ModelFolder folder = ModelFolder.open(FOLDER);
     CausalConfig config = CausalConfig.of(folder.config());
     try (Kernels kernels = NativeKernels.create(Isa.AUTO, 2);

@@ -33,8 +33,7 @@ final class ImageDecoder {
 
   static RgbImage read(Path file, long maxPixels) {
     byte[] bytes = bytes(file);
-    try (ImageInputStream stream =
-        new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes))) {
+    try (ImageInputStream stream = new FileBytes(bytes)) {
       Iterator<ImageReader> readers = ImageIO.getImageReaders(stream);
       if (!readers.hasNext()) {
         throw new ImageException(
@@ -51,6 +50,29 @@ final class ImageDecoder {
     } catch (IOException | RuntimeException e) {
       // Readers answer damage with whatever their arithmetic ran into.
       throw new ImageException(file + ": a damaged image: " + reason(e), e);
+    }
+  }
+
+  /**
+   * A file in memory. Some readers take the end of a file for zeros, one exception a byte, and go
+   * on for as long as a damaged header makes them; here they come to an end.
+   */
+  private static final class FileBytes extends MemoryCacheImageInputStream {
+    private static final int MAX_READS_BEHIND_END = 256;
+
+    private int readsBehindEnd;
+
+    FileBytes(byte[] bytes) {
+      super(new ByteArrayInputStream(bytes));
+    }
+
+    @Override
+    public int read() throws IOException {
+      int value = super.read();
+      if (value < 0 && ++readsBehindEnd > MAX_READS_BEHIND_END) {
+        throw new IOException("it ends before its last pixel");
+      }
+      return value;
     }
   }
 
