@@ -25,13 +25,14 @@ import java.util.Locale;
  * The only class that calls the bindings; every argument has been checked against its segment when
  * it does.
  */
-public final class NativeKernels implements Kernels {
+public sealed class NativeKernels implements Kernels permits CudaKernels {
   private final MemorySegment engine;
   private final Isa isa;
   private final int threads;
   private volatile boolean closed;
 
-  private NativeKernels(MemorySegment engine) {
+  /** Takes an engine over, whichever library made it. */
+  NativeKernels(MemorySegment engine) {
     this.engine = engine;
     this.isa = Isa.values()[pf_engine_isa(engine)];
     this.threads = pf_engine_threads(engine);
@@ -110,7 +111,7 @@ public final class NativeKernels implements Kernels {
       check("pack", pf_linear_packed_size(engine(), out, in, bytes));
       packed = allocator.allocate(bytes.get(JAVA_LONG, 0), PF_ALIGNMENT());
     }
-    check("pack", pf_linear_pack(engine(), weight, packed, out, in));
+    check("pack", pf_linear_pack(engine(), at(weight), at(packed), out, in));
     return new PackedWeight(name, packed, out, in);
   }
 
@@ -118,6 +119,7 @@ public final class NativeKernels implements Kernels {
   public void embedding(
       EmbeddingTables tables, TokenBatch batch, MemorySegment y, Workspace workspace) {
     Arguments.embedding(tables, batch, y);
+    requireReachable("embedding", "y", y);
     MemorySegment params = workspace.parameters();
     pf_embedding_params.word_table(params, tables.word());
     pf_embedding_params.position_table(
@@ -155,6 +157,7 @@ public final class NativeKernels implements Kernels {
       long yImageStride,
       Workspace workspace) {
     ImageArguments.patchEmbedding(x, images, grid, weight, bias, positions, y, yImageStride);
+    requireReachable("patchEmbedding", "y", y);
     MemorySegment params = workspace.parameters();
     check("patchEmbedding", pf_patch_embedding_workspace_size(engine(), grid.values(), params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
@@ -196,6 +199,7 @@ public final class NativeKernels implements Kernels {
       Activation activation,
       Workspace workspace) {
     ImageArguments.depthwiseConv(x, weight, bias, y, images, height, width, channels, kernel);
+    requireReachable("depthwiseConv", "y", y);
     MemorySegment params = workspace.parameters();
     pf_depthwise_conv_params.x(params, x);
     pf_depthwise_conv_params.weight(params, weight);
@@ -225,6 +229,7 @@ public final class NativeKernels implements Kernels {
       Workspace workspace) {
     ImageArguments.interpolate(
         x, images, height, width, channels, y, yHeight, yWidth, yPixelStride);
+    requireReachable("interpolate", "y", y);
     MemorySegment params = workspace.parameters();
     pf_interpolate_params.x(params, x);
     pf_interpolate_params.y(params, y);
@@ -249,14 +254,15 @@ public final class NativeKernels implements Kernels {
       long tokens,
       Activation activation) {
     Arguments.linear(x, weight, bias, residual, y, tokens);
+    requireReachable("linear", "y", y);
     int status =
         pf_linear(
             engine(),
-            x,
-            weight.segment(),
-            bias,
-            residual,
-            y,
+            at(x),
+            at(weight.segment()),
+            at(bias),
+            at(residual),
+            at(y),
             tokens,
             weight.out(),
             weight.in(),
@@ -277,6 +283,7 @@ public final class NativeKernels implements Kernels {
       long tokens,
       Workspace workspace) {
     Arguments.feedForward(x, up, upBias, down, downBias, residual, y, tokens);
+    requireReachable("feedForward", "y", y);
     MemorySegment params = workspace.parameters();
     check("feedForward", pf_ffn_workspace_size(engine(), tokens, up.out(), params));
     long scratchBytes = params.get(JAVA_LONG, 0);
@@ -311,6 +318,7 @@ public final class NativeKernels implements Kernels {
       long tokens,
       Workspace workspace) {
     Arguments.gatedFeedForward(x, gate, up, down, residual, y, tokens);
+    requireReachable("gatedFeedForward", "y", y);
     MemorySegment params = workspace.parameters();
     check("gatedFeedForward", pf_ffn_workspace_size(engine(), tokens, up.out(), params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
@@ -342,6 +350,7 @@ public final class NativeKernels implements Kernels {
       long headStride,
       Workspace workspace) {
     Arguments.rope(tables, x, batch, heads, tokenStride, headStride);
+    requireReachable("rope", "x", x);
     MemorySegment params = workspace.parameters();
     pf_rope_params.x(params, x);
     pf_rope_params.cos(params, tables.cos());
@@ -396,6 +405,7 @@ public final class NativeKernels implements Kernels {
       DistanceBias bias,
       Workspace workspace) {
     Arguments.pagedAttention(q, tokenStride, y, batch, cache, heads, window, bias);
+    requireReachable("pagedAttention", "y", y);
     MemorySegment params = workspace.parameters();
     check("pagedAttention", pf_paged_attention_workspace_size(engine(), cache.headDim(), params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
@@ -481,7 +491,15 @@ public final class NativeKernels implements Kernels {
     check(
         "topK",
         pf_top_k(
-            engine(), logits, inverseTemperatures, values, ids, logSumExp, rows, columns, count));
+            engine(),
+            at(logits),
+            inverseTemperatures,
+            values,
+            ids,
+            logSumExp,
+            rows,
+            columns,
+            count));
   }
 
   @Override
@@ -522,6 +540,7 @@ public final class NativeKernels implements Kernels {
   @Override
   public void attention(Attention a, Workspace workspace) {
     Arguments.attention(a);
+    requireReachable("attention", "y", a.y);
     MemorySegment params = workspace.parameters();
     check("attention", pf_attention_workspace_size(engine(), a.headDim, params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
@@ -555,6 +574,19 @@ public final class NativeKernels implements Kernels {
   }
 
   /**
+   * Whether what a kernel writes lies where its engine can write; all of the host's memory does.
+   */
+  void requireReachable(String kernel, String name, MemorySegment tensor) {}
+
+  /**
+   * What a call is given for a tensor: of the host's memory, the tensor, which nothing has to be
+   * allocated for.
+   */
+  MemorySegment at(MemorySegment tensor) {
+    return tensor;
+  }
+
+  /**
    * Stores the address of a float within a segment, which a slice would have to be allocated for.
    */
   private static void pointer(
@@ -573,7 +605,11 @@ public final class NativeKernels implements Kernels {
       long hidden,
       float eps) {
     Arguments.layerNorm(x, residual, weight, bias, y, tokens, hidden);
-    check("layerNorm", pf_layer_norm(engine(), x, residual, weight, bias, y, tokens, hidden, eps));
+    requireReachable("layerNorm", "y", y);
+    check(
+        "layerNorm",
+        pf_layer_norm(
+            engine(), at(x), at(residual), at(weight), at(bias), at(y), tokens, hidden, eps));
   }
 
   @Override
@@ -586,19 +622,24 @@ public final class NativeKernels implements Kernels {
       long hidden,
       float eps) {
     Arguments.rmsNorm(x, residual, weight, y, tokens, hidden);
-    check("rmsNorm", pf_rms_norm(engine(), x, residual, weight, y, tokens, hidden, eps));
+    requireReachable("rmsNorm", "y", y);
+    check(
+        "rmsNorm",
+        pf_rms_norm(engine(), at(x), at(residual), at(weight), at(y), tokens, hidden, eps));
   }
 
   @Override
   public void softmax(MemorySegment x, MemorySegment y, long rows, long columns) {
     Arguments.softmax(x, y, rows, columns);
-    check("softmax", pf_softmax(engine(), x, y, rows, columns));
+    requireReachable("softmax", "y", y);
+    check("softmax", pf_softmax(engine(), at(x), at(y), rows, columns));
   }
 
   @Override
   public void activate(MemorySegment x, MemorySegment y, long count, Activation activation) {
     Arguments.activate(x, y, count);
-    check("activate", pf_activate(engine(), x, y, count, activation.ordinal()));
+    requireReachable("activate", "y", y);
+    check("activate", pf_activate(engine(), at(x), at(y), count, activation.ordinal()));
   }
 
   @Override
@@ -610,12 +651,13 @@ public final class NativeKernels implements Kernels {
       Pooling pooling,
       boolean normalize) {
     Arguments.pool(x, batch, y, hidden);
+    requireReachable("pool", "y", y);
     int status =
         pf_pool(
             engine(),
-            x,
+            at(x),
             batch.cuSeqlens(),
-            y,
+            at(y),
             batch.tokens(),
             batch.sequences(),
             hidden,
@@ -654,8 +696,13 @@ public final class NativeKernels implements Kernels {
     check(kernel, status);
   }
 
-  /** What {@link Arguments} lets pass and the library refuses is a mistake in one of the two. */
+  /**
+   * Else, what {@link Arguments} lets pass and the library refuses is a mistake in one of the two.
+   */
   private static void check(String kernel, int status) {
+    if (status == PF_ERROR_UNSUPPORTED()) {
+      throw new UnsupportedOperationException(kernel + " is not there on this device yet");
+    }
     if (status != PF_OK()) {
       throw new IllegalStateException(
           kernel + ": the native library answers with status " + status);

@@ -24,6 +24,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.DoubleUnaryOperator;
 
 /** Reads the parts of a transformer, each by its name. */
 final class TransformerAssembly {
@@ -317,20 +318,26 @@ final class TransformerAssembly {
       return Optional.empty();
     }
     int headDim = headDim(heads);
+    return Optional.of(
+        new RotaryTables(
+            rotary(headDim, Math::cos), rotary(headDim, Math::sin), b.maxPositions, headDim));
+  }
+
+  private MemorySegment rotary(int headDim, DoubleUnaryOperator of) {
     int half = headDim / 2;
-    MemorySegment cos = weights.floats((long) b.maxPositions * half);
-    MemorySegment sin = weights.floats((long) b.maxPositions * half);
-    for (int i = 0; i < half; i++) {
-      double frequency =
-          b.rotaryFrequency != null
-              ? b.rotaryFrequency.applyAsDouble(i)
-              : Math.pow(10000, -2.0 * i / headDim);
-      for (long p = 0; p < b.maxPositions; p++) {
-        cos.setAtIndex(JAVA_FLOAT, p * half + i, (float) Math.cos(p * frequency));
-        sin.setAtIndex(JAVA_FLOAT, p * half + i, (float) Math.sin(p * frequency));
-      }
-    }
-    return Optional.of(new RotaryTables(cos, sin, b.maxPositions, headDim));
+    return weights.floats(
+        (long) b.maxPositions * half,
+        table -> {
+          for (int i = 0; i < half; i++) {
+            double frequency =
+                b.rotaryFrequency != null
+                    ? b.rotaryFrequency.applyAsDouble(i)
+                    : Math.pow(10000, -2.0 * i / headDim);
+            for (long p = 0; p < b.maxPositions; p++) {
+              table.setAtIndex(JAVA_FLOAT, p * half + i, (float) of.applyAsDouble(p * frequency));
+            }
+          }
+        });
   }
 
   private PackedWeight head() {
