@@ -2,7 +2,9 @@
 #include "bench.h"
 
 #include <immintrin.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -75,4 +77,12 @@ double read_bandwidth(pf_engine *engine, const void *data, int64_t bytes) {
   const double begin = seconds();
   pf_parallel_for(engine, tasks, read_task, &call);
   return (double)(tasks * TASK_FLOATS * 4) / (seconds() - begin);
+}
+
+pf_precision precision_of(const char *name) {
+  static const char *const names[] = {"fp32", "bf16", "int8", "int4", "int4-128"};
+  for (int i = 0; i <= PF_PRECISION_INT4_128; i++)
+    if (strcmp(name, names[i]) == 0) return (pf_precision)i;
+  fprintf(stderr, "no precision %s\n", name);
+  exit(2);
 }

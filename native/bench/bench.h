@@ -17,4 +17,7 @@ float *tensor(int64_t count);
  */
 double read_bandwidth(pf_engine *engine, const void *data, int64_t bytes);
 
+/* fp32, bf16, int8, int4 or int4-128; ends the program for any other name. */
+pf_precision precision_of(const char *name);
+
 #endif

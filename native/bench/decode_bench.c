@@ -4,7 +4,7 @@
  * whole of it. Every figure is the median of rounds, each measured next to the probe on the same memory, of which no
  * call finds anything in a cache: copies add up to half a gigabyte.
  *
- *   decode_bench [threads [linear|head|attention|step]]
+ *   decode_bench [threads [linear|head|attention|step [fp32|bf16|int8|int4|int4-128]]]
  */
 #include <math.h>
 #include <stdio.h>
@@ -19,6 +19,7 @@
 typedef struct {
   pf_engine *engine;
   char *arena;
+  pf_precision precision;
 } bench;
 
 /* Calls `call` for every copy in the arena, each of `bytes`, and prints what the calls read of it. */
@@ -44,12 +45,15 @@ typedef struct {
   pf_engine *engine;
   float *x, *y;
   int64_t rows, n, k;
+  void *workspace;
+  int64_t workspace_bytes;
   pf_linear_top_k_params head;
 } linear_bench;
 
 static void run_linear(void *context, const void *packed) {
   const linear_bench *l = context;
-  pf_linear(l->engine, l->x, packed, NULL, NULL, l->y, l->rows, l->n, l->k, PF_ACTIVATION_NONE);
+  pf_linear(l->engine, l->x, packed, NULL, NULL, l->y, l->rows, l->n, l->k, PF_ACTIVATION_NONE, l->workspace,
+            l->workspace_bytes);
 }
 
 static void run_head(void *context, const void *packed) {
@@ -61,10 +65,10 @@ static void run_head(void *context, const void *packed) {
 /* The arena full of copies of one packed weight; returns its bytes. */
 static int64_t pack_copies(const bench *b, int64_t n, int64_t k) {
   int64_t bytes;
-  pf_linear_packed_size(b->engine, n, k, &bytes);
+  pf_linear_packed_size(b->engine, n, k, b->precision, &bytes);
   const int64_t stride = (bytes + PF_ALIGNMENT - 1) / PF_ALIGNMENT * PF_ALIGNMENT;
   float *weight = tensor(n * k);
-  pf_linear_pack(b->engine, weight, b->arena, n, k);
+  pf_linear_pack(b->engine, weight, PF_DTYPE_FP32, b->arena, n, k, b->precision);
   for (int64_t i = 1; i < ARENA_BYTES / stride; i++) memcpy(b->arena + i * stride, b->arena, (size_t)bytes);
   free(weight);
   return bytes;
@@ -76,11 +80,14 @@ static void bench_linear(const bench *b, int64_t n, int64_t k, const int64_t *ro
     linear_bench l = {.engine = b->engine, .rows = rows[i], .n = n, .k = k};
     l.x = tensor(l.rows * k);
     l.y = tensor(l.rows * n);
+    pf_linear_workspace_size(b->engine, l.rows, k, b->precision, &l.workspace_bytes);
+    l.workspace = tensor(l.workspace_bytes / 4 + 1);
     char name[64];
     snprintf(name, sizeof name, "linear     rows %ld  %ld x %ld", (long)l.rows, (long)k, (long)n);
     measure(b, name, bytes, run_linear, &l);
     free(l.x);
     free(l.y);
+    free(l.workspace);
   }
 }
 
@@ -95,7 +102,7 @@ static void bench_head(const bench *b, int64_t vocab, int64_t hidden, int64_t ro
                                     .vocab = vocab,
                                     .hidden = hidden,
                                     .count = count};
-  pf_linear_top_k_workspace_size(b->engine, rows, vocab, count, &l.head.workspace_bytes);
+  pf_linear_top_k_workspace_size(b->engine, rows, vocab, hidden, count, &l.head.workspace_bytes);
   l.head.workspace = tensor(l.head.workspace_bytes / 4 + 1);
   char name[64];
   snprintf(name, sizeof name, "head       rows %ld  %ld x %ld, best %ld", (long)rows, (long)hidden, (long)vocab,
@@ -172,6 +179,8 @@ typedef struct {
   int64_t rows;
   int64_t qkv[LAYERS], output[LAYERS], up[LAYERS], down[LAYERS], head, bytes;
   float *norm, *x, *normed, *qkv_rows, *context;
+  void *workspace;
+  int64_t workspace_bytes;
   pf_kv_store_params store;
   pf_paged_attention_params attention;
   pf_ffn_params ffn;
@@ -181,8 +190,8 @@ typedef struct {
 static int64_t pack_next(const bench *b, step_bench *s, const float *weight, int64_t n, int64_t k) {
   int64_t bytes;
   const int64_t at = s->bytes;
-  pf_linear_packed_size(b->engine, n, k, &bytes);
-  pf_linear_pack(b->engine, weight, b->arena + at, n, k);
+  pf_linear_packed_size(b->engine, n, k, b->precision, &bytes);
+  pf_linear_pack(b->engine, weight, PF_DTYPE_FP32, b->arena + at, n, k, b->precision);
   s->bytes += (bytes + PF_ALIGNMENT - 1) / PF_ALIGNMENT * PF_ALIGNMENT;
   return at;
 }
@@ -193,11 +202,11 @@ static void run_step(void *context, const void *arena) {
   for (int i = 0; i < LAYERS; i++) {
     pf_layer_norm(s->engine, s->x, NULL, s->norm, s->norm, s->normed, s->rows, HIDDEN, 1e-5f);
     pf_linear(s->engine, s->normed, weights + s->qkv[i], NULL, NULL, s->qkv_rows, s->rows, 3 * HIDDEN, HIDDEN,
-              PF_ACTIVATION_NONE);
+              PF_ACTIVATION_NONE, s->workspace, s->workspace_bytes);
     pf_kv_store(s->engine, &s->store);
     pf_paged_attention(s->engine, &s->attention);
     pf_linear(s->engine, s->context, weights + s->output[i], NULL, s->x, s->x, s->rows, HIDDEN, HIDDEN,
-              PF_ACTIVATION_NONE);
+              PF_ACTIVATION_NONE, s->workspace, s->workspace_bytes);
     pf_layer_norm(s->engine, s->x, NULL, s->norm, s->norm, s->normed, s->rows, HIDDEN, 1e-5f);
     s->ffn.up = weights + s->up[i];
     s->ffn.down = weights + s->down[i];
@@ -235,6 +244,8 @@ static void bench_step(const bench *b, int64_t rows) {
   s.normed = tensor(rows * HIDDEN);
   s.qkv_rows = tensor(rows * 3 * HIDDEN);
   s.context = tensor(rows * HIDDEN);
+  pf_linear_workspace_size(b->engine, rows, HIDDEN, b->precision, &s.workspace_bytes);
+  s.workspace = tensor(s.workspace_bytes / 4 + 1);
   s.store = (pf_kv_store_params){.k = s.qkv_rows + HIDDEN,
                                  .v = s.qkv_rows + 2 * HIDDEN,
                                  .cache = cache,
@@ -274,7 +285,7 @@ static void bench_step(const bench *b, int64_t rows) {
                           .hidden = HIDDEN,
                           .intermediate = INTERMEDIATE,
                           .activation = PF_ACTIVATION_GELU_TANH};
-  pf_ffn_workspace_size(b->engine, rows, INTERMEDIATE, &s.ffn.workspace_bytes);
+  pf_ffn_workspace_size(b->engine, rows, HIDDEN, INTERMEDIATE, &s.ffn.workspace_bytes);
   s.ffn.workspace = tensor(s.ffn.workspace_bytes / 4 + 1);
   s.best = (pf_linear_top_k_params){.x = s.normed,
                                     .values = tensor(rows),
@@ -284,7 +295,7 @@ static void bench_step(const bench *b, int64_t rows) {
                                     .vocab = VOCAB,
                                     .hidden = HIDDEN,
                                     .count = 1};
-  pf_linear_top_k_workspace_size(b->engine, rows, VOCAB, 1, &s.best.workspace_bytes);
+  pf_linear_top_k_workspace_size(b->engine, rows, VOCAB, HIDDEN, 1, &s.best.workspace_bytes);
   s.best.workspace = tensor(s.best.workspace_bytes / 4 + 1);
   char name[64];
   snprintf(name, sizeof name, "step       rows %ld  GPT-2 small", (long)rows);
@@ -292,7 +303,7 @@ static void bench_step(const bench *b, int64_t rows) {
   void *owned[] = {cache,     lengths,   keys,       slots,           tables,
                    s.norm,    s.x,       s.normed,   s.qkv_rows,      s.context,
                    s.attention.workspace, s.ffn.workspace, s.best.values, s.best.ids, s.best.log_sum_exp,
-                   s.best.workspace};
+                   s.best.workspace, s.workspace};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
 }
 
@@ -305,7 +316,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "decode_bench: no engine with %d threads (status %d)\n", threads, status);
     return 1;
   }
-  const bench b = {engine, (char *)tensor(ARENA_BYTES / 4)};
+  const bench b = {engine, (char *)tensor(ARENA_BYTES / 4), precision_of(argc > 3 ? argv[3] : "fp32")};
   double rates[ROUNDS];
   for (int r = 0; r < ROUNDS; r++) rates[r] = read_bandwidth(engine, b.arena, ARENA_BYTES);
   printf("%d threads, ISA %d: reads %.2f GB/s\n", threads, pf_engine_isa(engine), median(rates, ROUNDS) * 1e-9);

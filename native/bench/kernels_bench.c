@@ -3,7 +3,7 @@
  * packed linears, attention and a MiniLM-shaped encoder. Every figure is the median of interleaved rounds, each
  * measured between two runs of the FMA probe, so that a machine whose clock drifts does not tilt the ratio.
  *
- *   kernels_bench [threads]
+ *   kernels_bench [threads [fp32|bf16|int8|int4|int4-128]]
  */
 #define _GNU_SOURCE
 #include <immintrin.h>
@@ -14,6 +14,8 @@
 #include <string.h>
 
 #include "bench.h"
+#include "cpu.h"
+#include "simd/amx.h"
 
 #define ROUNDS 21
 
@@ -37,7 +39,64 @@
 PROBE(probe_avx512, "avx512f", __m512, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_cvtss_f32)
 PROBE(probe_avx2, "avx2,fma", __m256, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_cvtss_f32)
 
-static double probe_flops(void) { return __builtin_cpu_supports("avx512f") ? probe_avx512() : probe_avx2(); }
+static double probe_fma(void) { return __builtin_cpu_supports("avx512f") ? probe_avx512() : probe_avx2(); }
+
+/* Dot products of bfloat16 and of bytes, and tiles of them: operations of one call, as in fused multiply-adds. */
+#define DOT_PROBE(name, instruction, products)                                                                         \
+  __attribute__((target("avx512f"))) static double name(void) {                                                        \
+    __m512i sum[CHAINS];                                                                                               \
+    for (int i = 0; i < CHAINS; i++) sum[i] = _mm512_set1_epi32(i);                                                    \
+    const __m512i a = _mm512_set1_epi32(1), b = _mm512_set1_epi32(0);                                                  \
+    for (int step = 0; step < PROBE_STEPS; step++) {                                                                   \
+      _Pragma("GCC unroll 16") for (int i = 0; i < CHAINS; i++)                                                        \
+        __asm__ volatile(instruction " %2, %1, %0" : "+v"(sum[i]) : "v"(a), "v"(b));                                   \
+    }                                                                                                                  \
+    return 2.0 * PROBE_STEPS * CHAINS * 16 * products;                                                                 \
+  }
+DOT_PROBE(probe_vnni, "vpdpbusd", 4)
+DOT_PROBE(probe_bf16, "vdpbf16ps", 2)
+
+#define TILE_PROBE(name, dot, products)                                                                                \
+  static double name(void) {                                                                                           \
+    amx_configure(AMX_ROWS, AMX_ROWS);                                                                                 \
+    amx_zero(0);                                                                                                       \
+    amx_zero(1);                                                                                                       \
+    amx_zero(2);                                                                                                       \
+    amx_zero(3);                                                                                                       \
+    amx_zero(4);                                                                                                       \
+    amx_zero(5);                                                                                                       \
+    amx_zero(6);                                                                                                       \
+    amx_zero(7);                                                                                                       \
+    for (int step = 0; step < PROBE_STEPS / 8; step++) {                                                               \
+      dot(0, 4, 6);                                                                                                    \
+      dot(1, 4, 7);                                                                                                    \
+      dot(2, 5, 6);                                                                                                    \
+      dot(3, 5, 7);                                                                                                    \
+    }                                                                                                                  \
+    amx_release();                                                                                                     \
+    return 2.0 * (PROBE_STEPS / 8) * 4 * AMX_ROWS * 16 * 16 * products;                                                \
+  }
+TILE_PROBE(probe_amx_bf16, amx_dot_bf16, 2)
+TILE_PROBE(probe_amx_int8, amx_dot_int8, 4)
+
+/* What the kernels are held against: the fastest way that the engine's extensions offer. */
+static double (*probe_flops)(void) = probe_fma;
+
+static void choose_probe(const pf_engine *engine, pf_precision precision) {
+  const uint32_t extensions = pf_engine_extensions(engine);
+  const int amx = (extensions & PF_EXTENSION_AMX) != 0, vnni = (extensions & PF_EXTENSION_VNNI) != 0;
+  if (pf_engine_isa(engine) != PF_ISA_AVX512) return;
+  if (precision == PF_PRECISION_BF16) {
+    if (amx)
+      probe_flops = probe_amx_bf16;
+    else if (extensions & PF_EXTENSION_BF16)
+      probe_flops = probe_bf16;
+  } else if (precision == PF_PRECISION_INT8 && amx) {
+    probe_flops = probe_amx_int8;
+  } else if (precision != PF_PRECISION_FP32 && vnni) {
+    probe_flops = probe_vnni;
+  }
+}
 
 typedef struct {
   double rate;
@@ -81,6 +140,7 @@ static double fma_peak(int threads) {
 typedef struct {
   pf_engine *engine;
   int threads;
+  pf_precision precision;
 } bench;
 
 /* Runs `call` often enough for a steady figure and returns the median share of the FMA peak. */
@@ -106,25 +166,29 @@ typedef struct {
   float *x, *y;
   char *packed;
   int64_t stride, copies, m, n, k;
+  void *workspace;
+  int64_t workspace_bytes;
 } linear_bench;
 
 static void run_linear(void *context, int64_t i) {
   linear_bench *l = context;
   pf_linear(l->engine, l->x, l->packed + i % l->copies * l->stride, NULL, NULL, l->y, l->m, l->n, l->k,
-            PF_ACTIVATION_NONE);
+            PF_ACTIVATION_NONE, l->workspace, l->workspace_bytes);
 }
 
 /* As in a model, no weight is used twice in a row: copies of it add up to 32 MB. */
 static void bench_linear(const bench *b, int64_t m, int64_t n, int64_t k) {
   linear_bench l = {.engine = b->engine, .m = m, .n = n, .k = k};
-  pf_linear_packed_size(b->engine, n, k, &l.stride);
+  pf_linear_packed_size(b->engine, n, k, b->precision, &l.stride);
   l.stride = (l.stride + 63) / 64 * 64;
   l.copies = (int64_t)32e6 / l.stride + 1;
   l.packed = (char *)tensor(l.stride * l.copies / 4);
   l.x = tensor(m * k);
   l.y = tensor(m * n);
+  pf_linear_workspace_size(b->engine, m, k, b->precision, &l.workspace_bytes);
+  l.workspace = tensor(l.workspace_bytes / 4 + 1);
   float *weight = tensor(n * k);
-  for (int64_t i = 0; i < l.copies; i++) pf_linear_pack(b->engine, weight, l.packed + i * l.stride, n, k);
+  for (int64_t i = 0; i < l.copies; i++) pf_linear_pack(b->engine, weight, PF_DTYPE_FP32, l.packed + i * l.stride, n, k, b->precision);
   double gflops;
   const double share = share_of_peak(b, 2.0 * (double)m * (double)n * (double)k, run_linear, &l, &gflops);
   printf("linear     M %4ld  N %4ld  K %4ld   %6.1f GFLOP/s  %5.1f %% of peak\n", (long)m, (long)n, (long)k, gflops,
@@ -133,6 +197,7 @@ static void bench_linear(const bench *b, int64_t m, int64_t n, int64_t k) {
   free(l.packed);
   free(l.x);
   free(l.y);
+  free(l.workspace);
 }
 
 typedef struct {
@@ -183,15 +248,17 @@ typedef struct {
   pf_attention_params attention;
   pf_ffn_params ffn;
   int64_t tokens;
+  void *workspace;
+  int64_t workspace_bytes;
 } encoder_bench;
 
-static void *packed_weight(pf_engine *engine, int64_t n, int64_t k) {
+static void *packed_weight(const bench *b, int64_t n, int64_t k) {
   int64_t bytes;
-  pf_linear_packed_size(engine, n, k, &bytes);
+  pf_linear_packed_size(b->engine, n, k, b->precision, &bytes);
   float *weight = tensor(n * k);
   for (int64_t i = 0; i < n * k; i++) weight[i] *= 0.05f;
   void *packed = tensor(bytes / 4);
-  pf_linear_pack(engine, weight, packed, n, k);
+  pf_linear_pack(b->engine, weight, PF_DTYPE_FP32, packed, n, k, b->precision);
   free(weight);
   return packed;
 }
@@ -201,9 +268,9 @@ static void run_encoder(void *context, int64_t i) {
   encoder_bench *e = context;
   for (int l = 0; l < LAYERS; l++) {
     pf_linear(e->engine, e->x, e->qkv[l], e->vector, NULL, e->qkv_values, e->tokens, 3 * HIDDEN, HIDDEN,
-              PF_ACTIVATION_NONE);
+              PF_ACTIVATION_NONE, e->workspace, e->workspace_bytes);
     pf_attention(e->engine, &e->attention);
-    pf_linear(e->engine, e->context, e->out[l], e->vector, e->x, e->z, e->tokens, HIDDEN, HIDDEN, PF_ACTIVATION_NONE);
+    pf_linear(e->engine, e->context, e->out[l], e->vector, e->x, e->z, e->tokens, HIDDEN, HIDDEN, PF_ACTIVATION_NONE, e->workspace, e->workspace_bytes);
     pf_layer_norm(e->engine, e->z, NULL, e->vector, e->vector, e->x, e->tokens, HIDDEN, 1e-12f);
     e->ffn.up = e->up[l];
     e->ffn.down = e->down[l];
@@ -215,10 +282,10 @@ static void run_encoder(void *context, int64_t i) {
 static void bench_encoder(const bench *b, const int32_t *tokens, int count) {
   encoder_bench e = {.engine = b->engine, .vector = tensor(INTERMEDIATE)};
   for (int l = 0; l < LAYERS; l++) {
-    e.qkv[l] = packed_weight(b->engine, 3 * HIDDEN, HIDDEN);
-    e.out[l] = packed_weight(b->engine, HIDDEN, HIDDEN);
-    e.up[l] = packed_weight(b->engine, INTERMEDIATE, HIDDEN);
-    e.down[l] = packed_weight(b->engine, HIDDEN, INTERMEDIATE);
+    e.qkv[l] = packed_weight(b, 3 * HIDDEN, HIDDEN);
+    e.out[l] = packed_weight(b, HIDDEN, HIDDEN);
+    e.up[l] = packed_weight(b, INTERMEDIATE, HIDDEN);
+    e.down[l] = packed_weight(b, HIDDEN, INTERMEDIATE);
   }
   for (int i = 0; i < count; i++) {
     const int64_t t = tokens[i], width = HIDDEN;
@@ -228,6 +295,8 @@ static void bench_encoder(const bench *b, const int32_t *tokens, int count) {
     e.z = tensor(t * HIDDEN);
     e.context = tensor(t * HIDDEN);
     e.qkv_values = tensor(t * 3 * HIDDEN);
+    pf_linear_workspace_size(b->engine, t, HIDDEN, b->precision, &e.workspace_bytes);
+    e.workspace = tensor(e.workspace_bytes / 4 + 1);
     e.attention = (pf_attention_params){.q = e.qkv_values, .k = e.qkv_values + width, .v = e.qkv_values + 2 * width,
                                         .y = e.context, .cu_seqlens_q = lengths, .cu_seqlens_kv = lengths,
                                         .q_token_stride = 3 * width, .q_head_stride = HIDDEN / HEADS,
@@ -240,7 +309,7 @@ static void bench_encoder(const bench *b, const int32_t *tokens, int count) {
     e.ffn = (pf_ffn_params){.x = e.x, .up_bias = e.vector, .down_bias = e.vector, .residual = e.x, .y = e.z,
                             .tokens = t, .hidden = HIDDEN, .intermediate = INTERMEDIATE,
                             .activation = PF_ACTIVATION_GELU_ERF};
-    pf_ffn_workspace_size(b->engine, t, INTERMEDIATE, &e.ffn.workspace_bytes);
+    pf_ffn_workspace_size(b->engine, t, HIDDEN, INTERMEDIATE, &e.ffn.workspace_bytes);
     e.ffn.workspace = tensor(e.ffn.workspace_bytes / 4);
     const double flops = LAYERS * (double)t * (2.0 * (4.0 * HIDDEN * HIDDEN + 2.0 * HIDDEN * INTERMEDIATE) +
                                                4.0 * (double)t * HIDDEN);
@@ -252,6 +321,7 @@ static void bench_encoder(const bench *b, const int32_t *tokens, int count) {
     free(e.z);
     free(e.context);
     free(e.qkv_values);
+    free(e.workspace);
     free(e.attention.workspace);
     free(e.ffn.workspace);
   }
@@ -272,10 +342,11 @@ int main(int argc, char **argv) {
     fprintf(stderr, "kernels_bench: no engine with %d threads (status %d)\n", threads, status);
     return 1;
   }
-  const bench b = {engine, threads};
+  const bench b = {engine, threads, precision_of(argc > 2 ? argv[2] : "fp32")};
+  choose_probe(engine, b.precision);
   double peaks[ROUNDS];
   for (int r = 0; r < ROUNDS; r++) peaks[r] = fma_peak(threads);
-  printf("%d threads, ISA %d: FMA peak %.1f GFLOP/s\n", threads, pf_engine_isa(engine), median(peaks, ROUNDS) * 1e-9);
+  printf("%d threads, ISA %d: peak %.1f GFLOP/s\n", threads, pf_engine_isa(engine), median(peaks, ROUNDS) * 1e-9);
   const int64_t linears[][3] = {{1, 768, 768},    {8, 768, 768},    {32, 768, 768},   {128, 768, 768}, {128, 3072, 768},
                                 {128, 768, 3072}, {128, 1152, 384}, {128, 384, 384},  {128, 1536, 384}, {128, 384, 1536},
                                 {32, 1536, 384},  {32, 384, 1536}};

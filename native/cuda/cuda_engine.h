@@ -129,6 +129,7 @@ namespace cuda {
 PF_DECLARE_KERNEL(embedding);
 PF_DECLARE_KERNEL(linear_packed_size);
 PF_DECLARE_KERNEL(linear_pack);
+PF_DECLARE_KERNEL(linear_workspace_size);
 PF_DECLARE_KERNEL(linear);
 PF_DECLARE_KERNEL(ffn_workspace_size);
 PF_DECLARE_KERNEL(ffn);

@@ -133,13 +133,38 @@ template <int most> __global__ void __launch_bounds__(STREAM_THREADS) multiply_s
 
 /* ---- Packing ---- */
 
-__global__ void __launch_bounds__(TILE_THREADS) transpose(const float *weight, float *packed, int64_t n, int64_t k) {
+/* Elements of a weight before it is packed. */
+struct half {
+  uint16_t bits;
+};
+struct bfloat16 {
+  uint16_t bits;
+};
+
+__device__ __forceinline__ float bits_as_float(uint32_t bits) {
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+__device__ __forceinline__ float widened(float x) { return x; }
+__device__ __forceinline__ float widened(bfloat16 x) { return bits_as_float(static_cast<uint32_t>(x.bits) << 16); }
+/* The exponent is shifted by a product, which is exact, subnormal numbers included. */
+__device__ __forceinline__ float widened(half x) {
+  const uint32_t sign = static_cast<uint32_t>(x.bits & 0x8000) << 16, magnitude = x.bits & 0x7fff;
+  if (magnitude >= 0x7c00) return bits_as_float(sign | 0x7f800000 | magnitude << 13);
+  const float value = bits_as_float(magnitude << 13) * 5192296858534827628530496329220096.0f;
+  return sign ? -value : value;
+}
+
+template <typename element>
+__global__ void __launch_bounds__(TILE_THREADS) transpose(const element *weight, float *packed, int64_t n, int64_t k) {
   SHARED(float, tile, WARP_LANES * (WARP_LANES + 1));
   const int64_t ld = padded(n), columns = ld / WARP_LANES;
   const int64_t feature = blockIdx.x % columns * WARP_LANES, first = blockIdx.x / columns * WARP_LANES;
   for (int i = threadIdx.x; i < WARP_LANES * WARP_LANES; i += TILE_THREADS) {
     const int64_t j = feature + i / WARP_LANES, p = first + i % WARP_LANES;
-    tile[i / WARP_LANES * (WARP_LANES + 1) + i % WARP_LANES] = j < n && p < k ? weight[j * k + p] : 0;
+    tile[i / WARP_LANES * (WARP_LANES + 1) + i % WARP_LANES] = j < n && p < k ? widened(weight[j * k + p]) : 0;
   }
   __syncthreads();
   for (int i = threadIdx.x; i < WARP_LANES * WARP_LANES; i += TILE_THREADS) {
@@ -183,37 +208,47 @@ void cuda::linear_run(cuda_call &call, const float *x, const void *packed, const
   }
 }
 
-pf_status cuda::linear_packed_size(int64_t n, int64_t k, int64_t *bytes) {
+pf_status cuda::linear_packed_size(int64_t n, int64_t k, pf_precision precision, int64_t *bytes) {
   if (!bytes || !is_extent(n) || !is_extent(k)) return PF_ERROR_ARGUMENT;
+  if (precision < PF_PRECISION_FP32 || precision > PF_PRECISION_INT4_128) return PF_ERROR_ARGUMENT;
+  if (precision != PF_PRECISION_FP32) return PF_ERROR_UNSUPPORTED;
   if (padded(n) > INT64_MAX / static_cast<int64_t>(sizeof(float)) / k) return PF_ERROR_ARGUMENT;
   *bytes = padded(n) * k * static_cast<int64_t>(sizeof(float));
   return PF_OK;
 }
 
-pf_status cuda::linear_pack(pf_engine *engine, const float *weight, void *packed, int64_t n, int64_t k) {
+pf_status cuda::linear_pack(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n, int64_t k,
+                            pf_precision precision) {
   int64_t bytes;
-  pf_status status = linear_packed_size(n, k, &bytes);
+  pf_status status = linear_packed_size(n, k, precision, &bytes);
   if (status != PF_OK) return status;
+  if (dtype < PF_DTYPE_FP32 || dtype > PF_DTYPE_BF16) return PF_ERROR_ARGUMENT;
   if (!weight || !packed || reinterpret_cast<uintptr_t>(packed) % PF_ALIGNMENT) return PF_ERROR_ARGUMENT;
   cuda_call call(engine);
-  const size_t weight_bytes = static_cast<size_t>(n * k) * sizeof(float);
+  const size_t weight_bytes = static_cast<size_t>(n * k) * (dtype == PF_DTYPE_FP32 ? 4 : 2);
   const bool staged = !is_on_device(weight);
-  const float *source = weight;
+  const void *source = weight;
   if (staged) {
     void *copy = call.scratch(weight_bytes);
     if (!copy) return call.status();
     status = call.copy(copy, weight, weight_bytes);
-    source = static_cast<const float *>(copy);
+    source = copy;
   }
   const unsigned tiles = static_cast<unsigned>(ceil_div(n, WARP_LANES) * ceil_div(k, WARP_LANES));
-  if (status == PF_OK) LAUNCH(transpose, tiles, TILE_THREADS, call.stream(), source, static_cast<float *>(packed), n, k);
+  float *to = static_cast<float *>(packed);
+  if (status == PF_OK && dtype == PF_DTYPE_FP16)
+    LAUNCH(transpose<half>, tiles, TILE_THREADS, call.stream(), static_cast<const half *>(source), to, n, k);
+  else if (status == PF_OK && dtype == PF_DTYPE_BF16)
+    LAUNCH(transpose<bfloat16>, tiles, TILE_THREADS, call.stream(), static_cast<const bfloat16 *>(source), to, n, k);
+  else if (status == PF_OK)
+    LAUNCH(transpose<float>, tiles, TILE_THREADS, call.stream(), static_cast<const float *>(source), to, n, k);
   status = staged ? call.wait() : call.status();
   if (status == PF_OK) call.remember(packed, {n, k});
   return status;
 }
 
 pf_status cuda::linear(pf_engine *engine, const float *x, const void *packed, const float *bias, const float *residual,
-                       float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation) {
+                       float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation, void *, int64_t) {
   cuda_call call(engine);
   const pf_status status = check_layer(call, packed, n, k, activation);
   if (status != PF_OK) return status;
@@ -223,15 +258,22 @@ pf_status cuda::linear(pf_engine *engine, const float *x, const void *packed, co
   return call.status();
 }
 
-pf_status cuda::ffn_workspace_size(int64_t tokens, int64_t intermediate, int64_t *bytes) {
-  if (!bytes || !is_count(tokens) || !is_extent(intermediate)) return PF_ERROR_ARGUMENT;
+pf_status cuda::linear_workspace_size(int64_t tokens, int64_t k, pf_precision precision, int64_t *bytes) {
+  int64_t packed;
+  if (!bytes || !is_count(tokens)) return PF_ERROR_ARGUMENT;
+  *bytes = 0;
+  return linear_packed_size(1, k, precision, &packed);
+}
+
+pf_status cuda::ffn_workspace_size(int64_t tokens, int64_t hidden, int64_t intermediate, int64_t *bytes) {
+  if (!bytes || !is_count(tokens) || !is_extent(hidden) || !is_extent(intermediate)) return PF_ERROR_ARGUMENT;
   *bytes = intermediate_rows(tokens, intermediate) * intermediate * static_cast<int64_t>(sizeof(float));
   return PF_OK;
 }
 
 pf_status cuda::ffn(pf_engine *engine, const pf_ffn_params *p) {
   int64_t bytes;
-  pf_status status = ffn_workspace_size(p->tokens, p->intermediate, &bytes);
+  pf_status status = ffn_workspace_size(p->tokens, p->hidden, p->intermediate, &bytes);
   if (status == PF_OK && !p->gate && p->gate_bias) status = PF_ERROR_ARGUMENT;
   if (status != PF_OK) return status;
   cuda_call call(engine);

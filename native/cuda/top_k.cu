@@ -159,15 +159,16 @@ pf_status cuda::top_k(pf_engine *engine, const float *logits, const float *inver
 }
 
 /* The logits lie in the engine's scratch memory, so that no caller has to find room for a vocabulary. */
-pf_status cuda::linear_top_k_workspace_size(int32_t, int64_t tokens, int64_t vocab, int64_t count, int64_t *bytes) {
-  if (!bytes || !is_count(tokens) || !is_extent(vocab) || count < 1 || count > vocab) return PF_ERROR_ARGUMENT;
+pf_status cuda::linear_top_k_workspace_size(int32_t, int64_t tokens, int64_t vocab, int64_t hidden, int64_t count,
+                                            int64_t *bytes) {
+  if (!bytes || !is_count(tokens) || !is_extent(vocab) || !is_extent(hidden) || count < 1 || count > vocab) return PF_ERROR_ARGUMENT;
   *bytes = PF_ALIGNMENT;
   return PF_OK;
 }
 
 pf_status cuda::linear_top_k(pf_engine *engine, const pf_linear_top_k_params *a) {
   int64_t bytes;
-  pf_status status = linear_top_k_workspace_size(1, a->tokens, a->vocab, a->count, &bytes);
+  pf_status status = linear_top_k_workspace_size(1, a->tokens, a->vocab, a->hidden, a->count, &bytes);
   if (status != PF_OK) return status;
   if (!is_extent(a->hidden) || !a->packed || reinterpret_cast<uintptr_t>(a->packed) % PF_ALIGNMENT)
     return PF_ERROR_ARGUMENT;

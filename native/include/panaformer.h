@@ -46,6 +46,8 @@ extern "C" {
 #define PF_MAX_THREADS 256
 #define PF_MAX_HEAD_DIM 256
 #define PF_MAX_DIMENSION 2147483647
+/* Input features of an 8-bit weight at most, so that no sum of products exceeds 32 bits. */
+#define PF_MAX_INT8_FEATURES 65536
 
 typedef enum pf_status {
   PF_OK = 0,
@@ -69,6 +71,18 @@ typedef enum pf_isa {
   PF_ISA_NEON = 4,
   PF_ISA_CUDA = 5 /* an engine of panaformer_cuda.h; pf_engine_create of libpanaformer makes none */
 } pf_isa;
+
+/* What a weight is stored in and computed with; the layouts are described at pf_linear_pack. */
+typedef enum pf_precision {
+  PF_PRECISION_FP32 = 0,
+  PF_PRECISION_BF16 = 1,    /* weights and inputs rounded to bfloat16, sums in float32 */
+  PF_PRECISION_INT8 = 2,    /* 8-bit weights, one scale an output feature; inputs in 8 bits, one scale a token */
+  PF_PRECISION_INT4 = 3,    /* 4-bit weights, one scale for 32 input features; inputs in 8 bits, scaled likewise */
+  PF_PRECISION_INT4_128 = 4 /* 4-bit weights, one scale for 128 input features; inputs as in PF_PRECISION_INT4 */
+} pf_precision;
+
+/* The elements of a weight before it is packed, in native byte order. */
+typedef enum pf_dtype { PF_DTYPE_FP32 = 0, PF_DTYPE_FP16 = 1, PF_DTYPE_BF16 = 2 } pf_dtype;
 
 typedef enum pf_activation {
   PF_ACTIVATION_NONE = 0,
@@ -213,20 +227,53 @@ PF_API pf_status pf_interpolate(pf_engine *engine, const pf_interpolate_params *
 /* ---- Linear ------------------------------------------------------------------------------------------------- */
 
 /* Bytes that pf_linear_pack writes for a weight [n, k] on this engine's instruction set. */
-PF_API pf_status pf_linear_packed_size(const pf_engine *engine, int64_t n, int64_t k, int64_t *bytes);
+PF_API pf_status pf_linear_packed_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision,
+                                       int64_t *bytes);
 
 /*
- * Packs a weight for pf_linear and pf_ffn. The layout is a 64-byte header and then panels of adjacent output
- * features, interleaved by input feature; it belongs to the engine's instruction set.
+ * Packs a weight for every function that takes a packed one. A header of 64 bytes is followed by panels of adjacent
+ * output features. Those of float32 belong to the engine's instruction set; all others are the same for every one, may
+ * be stored and mapped, and are little-endian:
+ *
+ *   header  uint32 magic "PFL2", int32 isa (0 in all but float32), int32 precision, int32 0, int64 n, int64 k, zeros
+ *   BF16    [n/32][k/2][32][2] bfloat16: 32 output features, of each two adjacent input features
+ *   INT8    scales float32 [n], sums of the codes int32 [n], then [n/32][k/4][32][4] int8;
+ *           w = scale[n] * code, |code| <= 127, scale = max|w| / 127
+ *   INT4    [n/32][k/group] of: scales bfloat16 [32], then [group/8][32][4] bytes, of which byte b has input feature b
+ *           of eight in its low and b + 4 in its high four bits; w = scale * (code - 8), group is 32 or 128
+ *
+ * with n rounded up to 32 and k to 32 (BF16), to 64 (INT8), to the group (INT4), and zeros behind the weight. A NaN or
+ * an infinity makes the scale NaN.
  */
-PF_API pf_status pf_linear_pack(pf_engine *engine,   //
-                                const float *weight, /* [n, k] */
-                                void *packed,        /* pf_linear_packed_size bytes, aligned */
-                                int64_t n, int64_t k);
+PF_API pf_status pf_linear_pack(pf_engine *engine,            //
+                                const void *weight,           /* [n, k] of dtype, aligned to its elements */
+                                pf_dtype dtype, void *packed, /* pf_linear_packed_size bytes, aligned */
+                                int64_t n, int64_t k, pf_precision precision);
 
 /*
- * y = activation(x W^T + bias) + residual. Each y[i, j] is one chain of additions over k in ascending order.
- * y may alias residual; it must not overlap x.
+ * Whether `bytes` bytes that came from elsewhere, such as a mapped file, are a weight [n, k] packed in this precision
+ * that this engine can read: PF_ERROR_PACKED_WEIGHTS if not. Reads the header alone; whatever the codes and scales are,
+ * no call reads or writes outside of its memory.
+ */
+PF_API pf_status pf_linear_packed_check(const pf_engine *engine, const void *packed, int64_t bytes, int64_t n,
+                                        int64_t k, pf_precision precision);
+
+/* Bytes of workspace for pf_linear; 0 for PF_PRECISION_FP32, and bounded, however many tokens there are. */
+PF_API pf_status pf_linear_workspace_size(const pf_engine *engine, int64_t tokens, int64_t k, pf_precision precision,
+                                          int64_t *bytes);
+
+/*
+ * y = activation(x W^T + bias) + residual. y may alias residual; it must not overlap x.
+ *
+ * FP32: each y[i, j] is one chain of additions over k in ascending order.
+ * BF16: x is rounded to the nearest bfloat16. Of each 32 input features the products of the even and of the odd ones
+ * are two chains of additions, whose sum is added to that of the features before, so that without an activation every
+ * instruction set gives the same bits; but AMX takes subnormal numbers for 0, and where there is AVX-512 BF16 without
+ * AMX its dot products round in an order of their own.
+ * INT8: each row of x becomes codes in [0, 255] between its least and its greatest value and 0; sums of products are
+ * exact, so that without an activation every instruction set gives the same bits.
+ * INT4: each 32 values of x become codes in [-127, 127] by their largest magnitude.
+ * In INT8 and INT4 a NaN or an infinity in x makes its row NaN.
  */
 PF_API pf_status pf_linear(pf_engine *engine,     //
                            const float *x,        /* [tokens, k] */
@@ -234,7 +281,9 @@ PF_API pf_status pf_linear(pf_engine *engine,     //
                            const float *bias,     /* [n] or NULL */
                            const float *residual, /* [tokens, n] or NULL */
                            float *y,              /* [tokens, n] */
-                           int64_t tokens, int64_t n, int64_t k, pf_activation activation);
+                           int64_t tokens, int64_t n, int64_t k, pf_activation activation,
+                           void *workspace, /* pf_linear_workspace_size bytes, aligned; NULL where that is 0 */
+                           int64_t workspace_bytes);
 
 /* ---- Feed-forward ------------------------------------------------------------------------------------------- */
 
@@ -256,8 +305,12 @@ typedef struct pf_ffn_params {
   int64_t workspace_bytes;
 } pf_ffn_params;
 
-/* Bytes of workspace for pf_ffn at this many tokens; bounded, however many tokens there are. */
-PF_API pf_status pf_ffn_workspace_size(const pf_engine *engine, int64_t tokens, int64_t intermediate, int64_t *bytes);
+/*
+ * Bytes of workspace for pf_ffn at this many tokens, whatever the precision of its weights; bounded, however many
+ * tokens there are.
+ */
+PF_API pf_status pf_ffn_workspace_size(const pf_engine *engine, int64_t tokens, int64_t hidden, int64_t intermediate,
+                                       int64_t *bytes);
 
 /*
  * y = activation(x up^T + up_bias) down^T + down_bias + residual (Vaswani et al. 2017, section 3.3); with a gate
@@ -406,8 +459,8 @@ typedef struct pf_linear_top_k_params {
 } pf_linear_top_k_params;
 
 /* Bytes of workspace for pf_linear_top_k on this engine; bounded, however many tokens there are. */
-PF_API pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t tokens, int64_t vocab, int64_t count,
-                                                int64_t *bytes);
+PF_API pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t tokens, int64_t vocab, int64_t hidden,
+                                                int64_t count, int64_t *bytes);
 
 /*
  * The `count` largest logits of x W^T + bias and what it takes to make probabilities of them, exp(value *

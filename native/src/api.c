@@ -41,25 +41,41 @@ pf_status pf_interpolate(pf_engine *engine, const pf_interpolate_params *params)
   return pf_engine_kernels(engine)->interpolate(engine, params);
 }
 
-pf_status pf_linear_packed_size(const pf_engine *engine, int64_t n, int64_t k, int64_t *bytes) {
+pf_status pf_linear_packed_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision, int64_t *bytes) {
   CHECK(engine && bytes);
-  return pf_engine_kernels(engine)->linear_packed_size(n, k, bytes);
+  return pf_engine_kernels(engine)->linear_packed_size(n, k, precision, bytes);
 }
 
-pf_status pf_linear_pack(pf_engine *engine, const float *weight, void *packed, int64_t n, int64_t k) {
+pf_status pf_linear_pack(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n, int64_t k,
+                         pf_precision precision) {
   CHECK(engine);
-  return pf_engine_kernels(engine)->linear_pack(engine, weight, packed, n, k);
+  return pf_engine_kernels(engine)->linear_pack(engine, weight, dtype, packed, n, k, precision);
+}
+
+pf_status pf_linear_packed_check(const pf_engine *engine, const void *packed, int64_t bytes, int64_t n, int64_t k,
+                                 pf_precision precision) {
+  CHECK(engine);
+  return pf_engine_kernels(engine)->linear_packed_check(packed, bytes, n, k, precision);
+}
+
+pf_status pf_linear_workspace_size(const pf_engine *engine, int64_t tokens, int64_t k, pf_precision precision,
+                                   int64_t *bytes) {
+  CHECK(engine && bytes);
+  return pf_engine_kernels(engine)->linear_workspace_size(tokens, k, precision, bytes);
 }
 
 pf_status pf_linear(pf_engine *engine, const float *x, const void *packed, const float *bias, const float *residual,
-                    float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation) {
+                    float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation, void *workspace,
+                    int64_t workspace_bytes) {
   CHECK(engine);
-  return pf_engine_kernels(engine)->linear(engine, x, packed, bias, residual, y, tokens, n, k, activation);
+  return pf_engine_kernels(engine)->linear(engine, x, packed, bias, residual, y, tokens, n, k, activation, workspace,
+                                           workspace_bytes);
 }
 
-pf_status pf_ffn_workspace_size(const pf_engine *engine, int64_t tokens, int64_t intermediate, int64_t *bytes) {
+pf_status pf_ffn_workspace_size(const pf_engine *engine, int64_t tokens, int64_t hidden, int64_t intermediate,
+                                int64_t *bytes) {
   CHECK(engine && bytes);
-  return pf_engine_kernels(engine)->ffn_workspace_size(tokens, intermediate, bytes);
+  return pf_engine_kernels(engine)->ffn_workspace_size(tokens, hidden, intermediate, bytes);
 }
 
 pf_status pf_ffn(pf_engine *engine, const pf_ffn_params *params) {
@@ -97,10 +113,11 @@ pf_status pf_paged_attention(pf_engine *engine, const pf_paged_attention_params 
   return pf_engine_kernels(engine)->paged_attention(engine, params);
 }
 
-pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t tokens, int64_t vocab, int64_t count,
-                                         int64_t *bytes) {
+pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t tokens, int64_t vocab, int64_t hidden,
+                                         int64_t count, int64_t *bytes) {
   CHECK(engine && bytes);
-  return pf_engine_kernels(engine)->linear_top_k_workspace_size(pf_engine_threads(engine), tokens, vocab, count, bytes);
+  return pf_engine_kernels(engine)->linear_top_k_workspace_size(pf_engine_threads(engine), tokens, vocab, hidden, count,
+                                                                bytes);
 }
 
 pf_status pf_linear_top_k(pf_engine *engine, const pf_linear_top_k_params *params) {

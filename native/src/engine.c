@@ -9,6 +9,7 @@
 typedef struct {
   pf_engine base;
   pf_threadpool *pool; /* NULL with one thread */
+  uint32_t extensions;
 } cpu_engine;
 
 /* NULL if this build has no kernels for `isa`. */
@@ -53,6 +54,17 @@ static pf_status isa_from_environment(pf_isa *isa) {
   return PF_ERROR_ISA_UNKNOWN;
 }
 
+/* Those of the CPU, or of them the ones that PANAFORMER_EXTENSIONS names, so that every path can be tested. */
+static uint32_t extensions_of(pf_isa isa) {
+  const char *value = getenv("PANAFORMER_EXTENSIONS");
+  uint32_t allowed = 0;
+  if (!value) return pf_cpu_extensions(isa);
+  if (strstr(value, "vnni")) allowed |= PF_EXTENSION_VNNI;
+  if (strstr(value, "bf16")) allowed |= PF_EXTENSION_BF16;
+  if (strstr(value, "amx")) allowed |= PF_EXTENSION_AMX;
+  return allowed ? allowed & pf_cpu_extensions(isa) : 0;
+}
+
 pf_status pf_engine_create(pf_isa isa, int32_t threads, pf_engine **engine) {
   if (!engine) return PF_ERROR_ARGUMENT;
   *engine = NULL;
@@ -66,7 +78,7 @@ pf_status pf_engine_create(pf_isa isa, int32_t threads, pf_engine **engine) {
 
   cpu_engine *created = malloc(sizeof *created);
   if (!created) return PF_ERROR_OUT_OF_MEMORY;
-  *created = (cpu_engine){.base = {kernels, threads}};
+  *created = (cpu_engine){.base = {kernels, threads}, .extensions = extensions_of(isa)};
   if (threads > 1) {
     const pf_status status = pf_threadpool_create(threads, &created->pool);
     if (status != PF_OK) {
@@ -83,6 +95,8 @@ void pf_cpu_engine_destroy(pf_engine *engine) {
   if (cpu->pool) pf_threadpool_destroy(cpu->pool);
   free(cpu);
 }
+
+uint32_t pf_engine_extensions(const pf_engine *engine) { return ((const cpu_engine *)engine)->extensions; }
 
 void pf_parallel_for(pf_engine *engine, int64_t tasks, pf_task task, const void *context) {
   pf_threadpool *pool = ((cpu_engine *)engine)->pool;

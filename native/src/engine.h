@@ -26,6 +26,9 @@ void pf_parallel_for(pf_engine *engine, int64_t tasks, pf_task task, const void 
 /* Joins the workers of an engine on the CPU and frees it; `destroy` of its table (engine.c). */
 void pf_cpu_engine_destroy(pf_engine *engine);
 
+/* Which PF_EXTENSION_ flags (cpu.h) the kernels of an engine on the CPU may use (engine.c). */
+uint32_t pf_engine_extensions(const pf_engine *engine);
+
 /* The engine's table (api.c). */
 const pf_kernels *pf_engine_kernels(const pf_engine *engine);
 

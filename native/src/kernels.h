@@ -20,11 +20,14 @@ typedef struct pf_kernels {
   pf_status (*patch_embedding)(pf_engine *, const pf_patch_embedding_params *);
   pf_status (*depthwise_conv)(pf_engine *, const pf_depthwise_conv_params *);
   pf_status (*interpolate)(pf_engine *, const pf_interpolate_params *);
-  pf_status (*linear_packed_size)(int64_t n, int64_t k, int64_t *bytes);
-  pf_status (*linear_pack)(pf_engine *, const float *weight, void *packed, int64_t n, int64_t k);
+  pf_status (*linear_packed_size)(int64_t n, int64_t k, pf_precision, int64_t *bytes);
+  pf_status (*linear_pack)(pf_engine *, const void *weight, pf_dtype, void *packed, int64_t n, int64_t k, pf_precision);
+  pf_status (*linear_packed_check)(const void *packed, int64_t bytes, int64_t n, int64_t k, pf_precision);
+  pf_status (*linear_workspace_size)(int64_t tokens, int64_t k, pf_precision, int64_t *bytes);
   pf_status (*linear)(pf_engine *, const float *x, const void *packed, const float *bias, const float *residual,
-                      float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation);
-  pf_status (*ffn_workspace_size)(int64_t tokens, int64_t intermediate, int64_t *bytes);
+                      float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation, void *workspace,
+                      int64_t workspace_bytes);
+  pf_status (*ffn_workspace_size)(int64_t tokens, int64_t hidden, int64_t intermediate, int64_t *bytes);
   pf_status (*ffn)(pf_engine *, const pf_ffn_params *);
   pf_status (*attention_workspace_size)(int32_t threads, int64_t head_dim, int64_t *bytes);
   pf_status (*attention)(pf_engine *, const pf_attention_params *);
@@ -32,8 +35,8 @@ typedef struct pf_kernels {
   pf_status (*kv_store)(pf_engine *, const pf_kv_store_params *);
   pf_status (*paged_attention_workspace_size)(int32_t threads, int64_t head_dim, int64_t *bytes);
   pf_status (*paged_attention)(pf_engine *, const pf_paged_attention_params *);
-  pf_status (*linear_top_k_workspace_size)(int32_t threads, int64_t tokens, int64_t vocab, int64_t count,
-                                           int64_t *bytes);
+  pf_status (*linear_top_k_workspace_size)(int32_t threads, int64_t tokens, int64_t vocab, int64_t hidden,
+                                           int64_t count, int64_t *bytes);
   pf_status (*linear_top_k)(pf_engine *, const pf_linear_top_k_params *);
   pf_status (*top_k)(pf_engine *, const float *logits, const float *inverse_temperature, float *values, int32_t *ids,
                      float *log_sum_exp, int64_t rows, int64_t columns, int64_t count);

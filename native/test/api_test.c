@@ -34,10 +34,10 @@ static void refuses_calls_without_an_engine(void) {
   EXPECT(pf_depthwise_conv(NULL, &conv) == PF_ERROR_ARGUMENT);
   EXPECT(pf_interpolate(NULL, &resize) == PF_ERROR_ARGUMENT);
   EXPECT(pf_embedding(NULL, &embedding) == PF_ERROR_ARGUMENT);
-  EXPECT(pf_linear_packed_size(NULL, 4, 4, &bytes) == PF_ERROR_ARGUMENT);
-  EXPECT(pf_linear_pack(NULL, x, y, 4, 4) == PF_ERROR_ARGUMENT);
-  EXPECT(pf_linear(NULL, x, x, NULL, NULL, y, 1, 4, 4, PF_ACTIVATION_NONE) == PF_ERROR_ARGUMENT);
-  EXPECT(pf_ffn_workspace_size(NULL, 1, 4, &bytes) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_linear_packed_size(NULL, 4, 4, PF_PRECISION_FP32, &bytes) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_linear_pack(NULL, x, PF_DTYPE_FP32, y, 4, 4, PF_PRECISION_FP32) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_linear(NULL, x, x, NULL, NULL, y, 1, 4, 4, PF_ACTIVATION_NONE, NULL, 0) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_ffn_workspace_size(NULL, 1, 8, 4, &bytes) == PF_ERROR_ARGUMENT);
   EXPECT(pf_ffn(NULL, &ffn) == PF_ERROR_ARGUMENT);
   EXPECT(pf_attention_workspace_size(NULL, 4, &bytes) == PF_ERROR_ARGUMENT);
   EXPECT(pf_attention(NULL, &attention) == PF_ERROR_ARGUMENT);
@@ -45,7 +45,7 @@ static void refuses_calls_without_an_engine(void) {
   EXPECT(pf_kv_store(NULL, &store) == PF_ERROR_ARGUMENT);
   EXPECT(pf_paged_attention_workspace_size(NULL, 4, &bytes) == PF_ERROR_ARGUMENT);
   EXPECT(pf_paged_attention(NULL, &paged_attention) == PF_ERROR_ARGUMENT);
-  EXPECT(pf_linear_top_k_workspace_size(NULL, 1, 4, 1, &bytes) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_linear_top_k_workspace_size(NULL, 1, 4, 8, 1, &bytes) == PF_ERROR_ARGUMENT);
   EXPECT(pf_linear_top_k(NULL, &head) == PF_ERROR_ARGUMENT);
   EXPECT(pf_top_k(NULL, x, NULL, y, ids, y, 1, 4, 1) == PF_ERROR_ARGUMENT);
   EXPECT(pf_layer_norm(NULL, x, NULL, x, x, y, 1, 4, 1e-5f) == PF_ERROR_ARGUMENT);
@@ -72,9 +72,9 @@ static void refuses_calls_without_parameters(void) {
   EXPECT(pf_paged_attention(engine, NULL) == PF_ERROR_ARGUMENT);
   EXPECT(pf_linear_top_k(engine, NULL) == PF_ERROR_ARGUMENT);
   EXPECT(pf_paged_attention_workspace_size(engine, 4, NULL) == PF_ERROR_ARGUMENT);
-  EXPECT(pf_linear_top_k_workspace_size(engine, 1, 4, 1, NULL) == PF_ERROR_ARGUMENT);
-  EXPECT(pf_linear_packed_size(engine, 4, 4, NULL) == PF_ERROR_ARGUMENT);
-  EXPECT(pf_ffn_workspace_size(engine, 1, 4, NULL) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_linear_top_k_workspace_size(engine, 1, 4, 8, 1, NULL) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_linear_packed_size(engine, 4, 4, PF_PRECISION_FP32, NULL) == PF_ERROR_ARGUMENT);
+  EXPECT(pf_ffn_workspace_size(engine, 1, 8, 4, NULL) == PF_ERROR_ARGUMENT);
   EXPECT(pf_attention_workspace_size(engine, 4, NULL) == PF_ERROR_ARGUMENT);
   pf_engine_destroy(engine);
 }

@@ -86,9 +86,9 @@ static float *packed_ramp(pf_engine *engine) {
   float *weight = case_floats(128);
   for (int i = 0; i < 128; i++) weight[i] = (float)i;
   int64_t bytes = 0;
-  EXPECT_STATUS(PF_OK, pf_linear_packed_size(engine, 64, 2, &bytes));
+  EXPECT_STATUS(PF_OK, pf_linear_packed_size(engine, 64, 2, PF_PRECISION_FP32, &bytes));
   float *packed = guarded_aligned(bytes);
-  EXPECT_STATUS(PF_OK, pf_linear_pack(engine, weight, packed, 64, 2));
+  EXPECT_STATUS(PF_OK, pf_linear_pack(engine, weight, PF_DTYPE_FP32, packed, 64, 2, PF_PRECISION_FP32));
   return packed;
 }
 
@@ -115,11 +115,11 @@ static void multiplies_with_its_own_instructions(void) {
   pf_engine *engine = tested_engine(1);
   int64_t bytes = 0;
   guard_begin(EXACT_END);
-  EXPECT_STATUS(PF_OK, pf_linear_packed_size(engine, 1, 2, &bytes));
+  EXPECT_STATUS(PF_OK, pf_linear_packed_size(engine, 1, 2, PF_PRECISION_FP32, &bytes));
   void *packed = guarded_aligned(bytes);
-  EXPECT_STATUS(PF_OK, pf_linear_pack(engine, weight, packed, 1, 2));
+  EXPECT_STATUS(PF_OK, pf_linear_pack(engine, weight, PF_DTYPE_FP32, packed, 1, 2, PF_PRECISION_FP32));
   float y = -1;
-  EXPECT_STATUS(PF_OK, pf_linear(engine, x, packed, NULL, NULL, &y, 1, 1, 2, PF_ACTIVATION_NONE));
+  EXPECT_STATUS(PF_OK, pf_linear(engine, x, packed, NULL, NULL, &y, 1, 1, 2, PF_ACTIVATION_NONE, NULL, 0));
   EXPECT(y == (tested_isa() == PF_ISA_PORTABLE ? 0 : 0x1p-24f));
 }
 
@@ -134,7 +134,7 @@ static void refuses_weights_packed_for_another(void) {
     const void *packed = packed_ramp(engine);
     float *y = guarded_output(64);
     EXPECT_STATUS(other == tested_isa() ? PF_OK : PF_ERROR_PACKED_WEIGHTS,
-                  pf_linear(tested_engine(1), x, packed, NULL, NULL, y, 1, 64, 2, PF_ACTIVATION_NONE));
+                  pf_linear(tested_engine(1), x, packed, NULL, NULL, y, 1, 64, 2, PF_ACTIVATION_NONE, NULL, 0));
     if (other != tested_isa()) expect_untouched(y, 64);
     pf_engine_destroy(engine);
   }

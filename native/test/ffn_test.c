@@ -13,9 +13,9 @@ typedef struct {
 
 static void *packed_weight(pf_engine *engine, const float *weight, int64_t n, int64_t k) {
   int64_t bytes = 0;
-  EXPECT_STATUS(PF_OK, pf_linear_packed_size(engine, n, k, &bytes));
+  EXPECT_STATUS(PF_OK, pf_linear_packed_size(engine, n, k, PF_PRECISION_FP32, &bytes));
   void *packed = guarded_aligned(bytes);
-  EXPECT_STATUS(PF_OK, pf_linear_pack(engine, weight, packed, n, k));
+  EXPECT_STATUS(PF_OK, pf_linear_pack(engine, weight, PF_DTYPE_FP32, packed, n, k, PF_PRECISION_FP32));
   return packed;
 }
 
@@ -35,7 +35,7 @@ static pf_ffn_params guarded_params(pf_engine *engine, const ffn_case *c) {
                      .intermediate = intermediate,
                      .activation = c->activation};
   p.residual = c->residual == c->x ? p.x : guarded_copy(c->residual, count);
-  EXPECT_STATUS(PF_OK, pf_ffn_workspace_size(engine, c->tokens, intermediate, &p.workspace_bytes));
+  EXPECT_STATUS(PF_OK, pf_ffn_workspace_size(engine, c->tokens, hidden, intermediate, &p.workspace_bytes));
   p.workspace = guarded_aligned(p.workspace_bytes);
   return p;
 }
@@ -233,22 +233,22 @@ static void refuses_bad_arguments(void) {
   REJECT(PF_OK, p.tokens = 0; p.x = NULL; p.y = NULL; p.workspace = NULL; p.workspace_bytes = 0);
 
   int64_t bytes = -1;
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_ffn_workspace_size(NULL, 3, 24, &bytes));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_ffn_workspace_size(engine, 3, 24, NULL));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_ffn_workspace_size(engine, -1, 24, &bytes));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_ffn_workspace_size(engine, INT64_MAX, 24, &bytes));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_ffn_workspace_size(engine, 3, 0, &bytes));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_ffn_workspace_size(engine, 3, INT64_MAX, &bytes));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_ffn_workspace_size(NULL, 3, 8, 24, &bytes));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_ffn_workspace_size(engine, 3, 8, 24, NULL));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_ffn_workspace_size(engine, -1, 8, 24, &bytes));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_ffn_workspace_size(engine, INT64_MAX, 8, 24, &bytes));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_ffn_workspace_size(engine, 3, 8, 0, &bytes));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_ffn_workspace_size(engine, 3, 8, INT64_MAX, &bytes));
   EXPECT(bytes == -1);
 }
 
 static void bounds_its_workspace(void) {
   begin_case("-");
   int64_t some = 0, most = 0;
-  EXPECT_STATUS(PF_OK, pf_ffn_workspace_size(tested_engine(1), 4096, 3072, &some));
-  EXPECT_STATUS(PF_OK, pf_ffn_workspace_size(tested_engine(1), PF_MAX_DIMENSION, 3072, &most));
+  EXPECT_STATUS(PF_OK, pf_ffn_workspace_size(tested_engine(1), 4096, 8, 3072, &some));
+  EXPECT_STATUS(PF_OK, pf_ffn_workspace_size(tested_engine(1), PF_MAX_DIMENSION, 8, 3072, &most));
   /* A GPU needs more rows to be busy. */
-  EXPECT(most == some && most <= (tested_isa() == PF_ISA_CUDA ? 32 : 4) << 20);
+  EXPECT(most == some && most <= (tested_isa() == PF_ISA_CUDA ? 32 : 8) << 20);
 }
 
 int main(void) {

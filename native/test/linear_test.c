@@ -13,9 +13,9 @@ typedef struct {
 
 static void *packed_weight(pf_engine *engine, const float *weight, int64_t n, int64_t k) {
   int64_t bytes = 0;
-  EXPECT_STATUS(PF_OK, pf_linear_packed_size(engine, n, k, &bytes));
+  EXPECT_STATUS(PF_OK, pf_linear_packed_size(engine, n, k, PF_PRECISION_FP32, &bytes));
   void *packed = guarded_aligned(bytes);
-  EXPECT_STATUS(PF_OK, pf_linear_pack(engine, weight, packed, n, k));
+  EXPECT_STATUS(PF_OK, pf_linear_pack(engine, weight, PF_DTYPE_FP32, packed, n, k, PF_PRECISION_FP32));
   return packed;
 }
 
@@ -30,7 +30,7 @@ static const float *check(const linear_case *c) {
     const void *packed = packed_weight(engine, guarded_copy(c->weight, c->n * c->k), c->n, c->k);
     float *y = guarded_output(count);
     EXPECT_STATUS(PF_OK, pf_linear(engine, guarded_copy(c->x, c->tokens * c->k), packed, guarded_copy(c->bias, c->n),
-                                   guarded_copy(c->residual, count), y, c->tokens, c->n, c->k, c->activation));
+                                   guarded_copy(c->residual, count), y, c->tokens, c->n, c->k, c->activation, NULL, 0));
     guard_check();
     if (threads == 1) {
       expect_close(y, expected, bound, count);
@@ -120,8 +120,9 @@ static void does_not_depend_on_the_batch(void) {
       const void *packed = packed_weight(tested_engine(1), c.weight, n, k);
       for (int64_t begin = 0, rows = 1; begin + rows <= tokens; begin += rows, rows = rows * 3 % 17 + 1) {
         float *part = case_floats(rows * n);
-        EXPECT_STATUS(PF_OK, pf_linear(tested_engine(1), c.x + begin * k, packed, c.bias,
-                                       c.residual ? c.residual + begin * n : NULL, part, rows, n, k, c.activation));
+        EXPECT_STATUS(PF_OK,
+                      pf_linear(tested_engine(1), c.x + begin * k, packed, c.bias,
+                                c.residual ? c.residual + begin * n : NULL, part, rows, n, k, c.activation, NULL, 0));
         expect_same_bits(part, y + begin * n, rows * n);
       }
     }
@@ -159,7 +160,7 @@ static void adds_its_residual_in_place(void) {
     guard_begin(EXACT_END);
     const void *packed = packed_weight(tested_engine(2), c.weight, n, k);
     float *y = guarded_copy(c.residual, tokens * n);
-    EXPECT_STATUS(PF_OK, pf_linear(tested_engine(2), c.x, packed, c.bias, y, y, tokens, n, k, c.activation));
+    EXPECT_STATUS(PF_OK, pf_linear(tested_engine(2), c.x, packed, c.bias, y, y, tokens, n, k, c.activation, NULL, 0));
     expect_same_bits(y, expected, tokens * n);
   }
 }
@@ -173,7 +174,7 @@ static void refuses_bad_arguments(void) {
   const void *packed = packed_weight(e, c.weight, n, k);
   float *y = guarded_output(tokens * n);
 #define REJECT(status, engine, x, packed, y, tokens, n, k, activation)                                                 \
-  EXPECT_STATUS(status, pf_linear(engine, x, packed, c.bias, c.residual, y, tokens, n, k, activation))
+  EXPECT_STATUS(status, pf_linear(engine, x, packed, c.bias, c.residual, y, tokens, n, k, activation, NULL, 0))
   REJECT(PF_ERROR_ARGUMENT, NULL, c.x, packed, y, tokens, n, k, PF_ACTIVATION_NONE);
   REJECT(PF_ERROR_ARGUMENT, e, NULL, packed, y, tokens, n, k, PF_ACTIVATION_NONE);
   REJECT(PF_ERROR_ARGUMENT, e, c.x, NULL, y, tokens, n, k, PF_ACTIVATION_NONE);
@@ -210,11 +211,12 @@ static void refuses_packed_weights_with_a_damaged_header(void) {
   /* Magic, instruction set, n and k. */
   for (int byte = 0; byte < 24; byte++) {
     packed[byte] ^= 0x10;
-    EXPECT_STATUS(PF_ERROR_PACKED_WEIGHTS, pf_linear(e, c.x, packed, NULL, NULL, y, 1, n, k, PF_ACTIVATION_NONE));
+    EXPECT_STATUS(PF_ERROR_PACKED_WEIGHTS,
+                  pf_linear(e, c.x, packed, NULL, NULL, y, 1, n, k, PF_ACTIVATION_NONE, NULL, 0));
     packed[byte] ^= 0x10;
   }
   expect_untouched(y, n);
-  EXPECT_STATUS(PF_OK, pf_linear(e, c.x, packed, NULL, NULL, y, 1, n, k, PF_ACTIVATION_NONE));
+  EXPECT_STATUS(PF_OK, pf_linear(e, c.x, packed, NULL, NULL, y, 1, n, k, PF_ACTIVATION_NONE, NULL, 0));
 }
 
 static void refuses_to_pack_bad_shapes(void) {
@@ -225,22 +227,24 @@ static void refuses_to_pack_bad_shapes(void) {
   float *packed = guarded_output(1024);
   float *aligned = (float *)(((uintptr_t)packed + PF_ALIGNMENT - 1) / PF_ALIGNMENT * PF_ALIGNMENT);
   int64_t bytes = -1;
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_packed_size(NULL, 10, 6, &bytes));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_packed_size(e, 10, 6, NULL));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_packed_size(NULL, 10, 6, PF_PRECISION_FP32, &bytes));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_packed_size(e, 10, 6, PF_PRECISION_FP32, NULL));
   static const int64_t wrong[] = {0, -1, INT64_MIN, PF_MAX_DIMENSION + INT64_C(1), INT64_MAX};
   for (int i = 0; i < COUNT(wrong); i++) {
-    EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_packed_size(e, wrong[i], 6, &bytes));
-    EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_packed_size(e, 10, wrong[i], &bytes));
-    EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_pack(e, weight, aligned, wrong[i], 6));
-    EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_pack(e, weight, aligned, 10, wrong[i]));
+    EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_packed_size(e, wrong[i], 6, PF_PRECISION_FP32, &bytes));
+    EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_packed_size(e, 10, wrong[i], PF_PRECISION_FP32, &bytes));
+    EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_pack(e, weight, PF_DTYPE_FP32, aligned, wrong[i], 6, PF_PRECISION_FP32));
+    EXPECT_STATUS(PF_ERROR_ARGUMENT,
+                  pf_linear_pack(e, weight, PF_DTYPE_FP32, aligned, 10, wrong[i], PF_PRECISION_FP32));
   }
   /* Each in range, the product of bytes beyond 63 bits. */
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_packed_size(e, PF_MAX_DIMENSION, PF_MAX_DIMENSION, &bytes));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT,
+                pf_linear_packed_size(e, PF_MAX_DIMENSION, PF_MAX_DIMENSION, PF_PRECISION_FP32, &bytes));
   EXPECT(bytes == -1);
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_pack(NULL, weight, aligned, 10, 6));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_pack(e, NULL, aligned, 10, 6));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_pack(e, weight, NULL, 10, 6));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_pack(e, weight, aligned + 1, 10, 6));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_pack(NULL, weight, PF_DTYPE_FP32, aligned, 10, 6, PF_PRECISION_FP32));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_pack(e, NULL, PF_DTYPE_FP32, aligned, 10, 6, PF_PRECISION_FP32));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_pack(e, weight, PF_DTYPE_FP32, NULL, 10, 6, PF_PRECISION_FP32));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_pack(e, weight, PF_DTYPE_FP32, aligned + 1, 10, 6, PF_PRECISION_FP32));
   expect_untouched(packed, 1024);
 }
 

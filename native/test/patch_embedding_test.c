@@ -56,9 +56,9 @@ static const float *check(const patch_case *c) {
     p.positions = guarded_copy(c->params.positions, patches * p.n);
     p.y = guarded_output(count);
     int64_t bytes = 0;
-    EXPECT_STATUS(PF_OK, pf_linear_packed_size(engine, p.n, c->k, &bytes));
+    EXPECT_STATUS(PF_OK, pf_linear_packed_size(engine, p.n, c->k, PF_PRECISION_FP32, &bytes));
     void *packed = guarded_aligned(bytes);
-    EXPECT_STATUS(PF_OK, pf_linear_pack(engine, c->weight, packed, p.n, c->k));
+    EXPECT_STATUS(PF_OK, pf_linear_pack(engine, c->weight, PF_DTYPE_FP32, packed, p.n, c->k, PF_PRECISION_FP32));
     p.packed = packed;
     EXPECT_STATUS(PF_OK, pf_patch_embedding_workspace_size(engine, c->k, &p.workspace_bytes));
     p.workspace = guarded_aligned(p.workspace_bytes);
@@ -154,9 +154,9 @@ static void refuses_bad_arguments(void) {
   guard_begin(EXACT_END);
   pf_patch_embedding_params good = c.params;
   int64_t bytes = 0;
-  EXPECT_STATUS(PF_OK, pf_linear_packed_size(e, 10, c.k, &bytes));
+  EXPECT_STATUS(PF_OK, pf_linear_packed_size(e, 10, c.k, PF_PRECISION_FP32, &bytes));
   void *packed = guarded_aligned(bytes);
-  EXPECT_STATUS(PF_OK, pf_linear_pack(e, c.weight, packed, 10, c.k));
+  EXPECT_STATUS(PF_OK, pf_linear_pack(e, c.weight, PF_DTYPE_FP32, packed, 10, c.k, PF_PRECISION_FP32));
   good.packed = packed;
   EXPECT_STATUS(PF_OK, pf_patch_embedding_workspace_size(e, c.k, &good.workspace_bytes));
   good.workspace = guarded_aligned(good.workspace_bytes);

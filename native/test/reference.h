@@ -22,6 +22,11 @@ double activation_bound(double x, double error, pf_activation activation);
 
 void reference_linear(const float *x, const float *weight, const float *bias, const float *residual, double *y,
                       double *bound, int64_t tokens, int64_t n, int64_t k, pf_activation activation);
+/* In a low precision, weights and inputs rounded as panaformer.h says (reference_precision.c). */
+void reference_linear_in(pf_precision precision, const float *x, const float *weight, const float *bias,
+                         const float *residual, double *y, double *bound, int64_t tokens, int64_t n, int64_t k,
+                         pf_activation activation);
+float reference_bf16(float x);
 /* gate NULL: none. */
 void reference_ffn(const float *x, const float *gate, const float *gate_bias, const float *up, const float *up_bias,
                    const float *down, const float *down_bias, const float *residual, double *y, double *bound,

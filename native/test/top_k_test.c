@@ -218,9 +218,10 @@ typedef struct {
 
 static pf_linear_top_k_params guarded_params(pf_engine *engine, const head_case *c) {
   int64_t bytes = 0;
-  EXPECT_STATUS(PF_OK, pf_linear_packed_size(engine, c->vocab, c->hidden, &bytes));
+  EXPECT_STATUS(PF_OK, pf_linear_packed_size(engine, c->vocab, c->hidden, PF_PRECISION_FP32, &bytes));
   void *packed = guarded_aligned(bytes);
-  EXPECT_STATUS(PF_OK, pf_linear_pack(engine, c->weight, packed, c->vocab, c->hidden));
+  EXPECT_STATUS(PF_OK,
+                pf_linear_pack(engine, c->weight, PF_DTYPE_FP32, packed, c->vocab, c->hidden, PF_PRECISION_FP32));
   pf_linear_top_k_params p = {.x = guarded_copy(c->x, c->tokens * c->hidden),
                               .packed = packed,
                               .bias = guarded_copy(c->bias, c->vocab),
@@ -232,7 +233,8 @@ static pf_linear_top_k_params guarded_params(pf_engine *engine, const head_case 
                               .vocab = c->vocab,
                               .hidden = c->hidden,
                               .count = c->count};
-  EXPECT_STATUS(PF_OK, pf_linear_top_k_workspace_size(engine, c->tokens, c->vocab, c->count, &p.workspace_bytes));
+  EXPECT_STATUS(PF_OK,
+                pf_linear_top_k_workspace_size(engine, c->tokens, c->vocab, c->hidden, c->count, &p.workspace_bytes));
   p.workspace = guarded_aligned(p.workspace_bytes);
   return p;
 }
@@ -244,7 +246,7 @@ static void check_head(const head_case *c) {
   guard_begin(EXACT_END);
   const pf_linear_top_k_params packed = guarded_params(engine, c);
   EXPECT_STATUS(PF_OK, pf_linear(engine, c->x, packed.packed, c->bias, NULL, logits, c->tokens, c->vocab, c->hidden,
-                                 PF_ACTIVATION_NONE));
+                                 PF_ACTIVATION_NONE, NULL, 0));
   const result expected = check(logits, c->inverse_temperature, c->tokens, c->vocab, c->count);
   for (int32_t threads = 1; threads <= MOST_THREADS; threads++) {
     guard_begin(threads % 2 ? EXACT_END : EXACT_START);
@@ -348,22 +350,22 @@ static void refuses_a_bad_head(void) {
   REJECT(PF_OK, p.tokens = 0; p.x = NULL; p.values = NULL; p.ids = NULL; p.log_sum_exp = NULL; p.workspace = NULL);
 
   int64_t bytes = -1;
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_top_k_workspace_size(NULL, 3, 20, 4, &bytes));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_top_k_workspace_size(engine, 3, 20, 4, NULL));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_top_k_workspace_size(engine, -1, 20, 4, &bytes));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_top_k_workspace_size(engine, INT64_MAX, 20, 4, &bytes));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_top_k_workspace_size(engine, 3, 0, 4, &bytes));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_top_k_workspace_size(engine, 3, INT64_MAX, 4, &bytes));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_top_k_workspace_size(engine, 3, 20, 0, &bytes));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_top_k_workspace_size(engine, 3, 20, 21, &bytes));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_top_k_workspace_size(NULL, 3, 20, 8, 4, &bytes));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_top_k_workspace_size(engine, 3, 20, 8, 4, NULL));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_top_k_workspace_size(engine, -1, 20, 8, 4, &bytes));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_top_k_workspace_size(engine, INT64_MAX, 20, 8, 4, &bytes));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_top_k_workspace_size(engine, 3, 0, 8, 4, &bytes));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_top_k_workspace_size(engine, 3, INT64_MAX, 8, 4, &bytes));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_top_k_workspace_size(engine, 3, 20, 8, 0, &bytes));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_top_k_workspace_size(engine, 3, 20, 8, 21, &bytes));
   EXPECT(bytes == -1);
 }
 
 static void bounds_its_workspace(void) {
   begin_case("-");
   int64_t some = 0, most = 0;
-  EXPECT_STATUS(PF_OK, pf_linear_top_k_workspace_size(tested_engine(1), 64, 50257, 64, &some));
-  EXPECT_STATUS(PF_OK, pf_linear_top_k_workspace_size(tested_engine(1), PF_MAX_DIMENSION, 50257, 64, &most));
+  EXPECT_STATUS(PF_OK, pf_linear_top_k_workspace_size(tested_engine(1), 64, 50257, 8, 64, &some));
+  EXPECT_STATUS(PF_OK, pf_linear_top_k_workspace_size(tested_engine(1), PF_MAX_DIMENSION, 50257, 8, 64, &most));
   EXPECT(most == some && most <= 2 << 20);
 }
 

@@ -23,25 +23,33 @@ static int64_t chunk_rows(int64_t tokens, int64_t intermediate) {
   return tokens < rows ? tokens : rows;
 }
 
-pf_status PF_KERNEL(ffn_workspace_size)(int64_t tokens, int64_t intermediate, int64_t *bytes) {
-  if (!bytes || tokens < 0 || tokens > PF_MAX_DIMENSION || intermediate < 1 || intermediate > PF_MAX_DIMENSION)
+/* The intermediate values of a chunk; behind them the prepared inputs of its layers, one at a time. */
+static int64_t intermediate_bytes(int64_t rows, int64_t intermediate) {
+  return (rows * intermediate * (int64_t)sizeof(float) + PF_ALIGNMENT - 1) / PF_ALIGNMENT * PF_ALIGNMENT;
+}
+
+pf_status PF_KERNEL(ffn_workspace_size)(int64_t tokens, int64_t hidden, int64_t intermediate, int64_t *bytes) {
+  if (!bytes || tokens < 0 || tokens > PF_MAX_DIMENSION || hidden < 1 || hidden > PF_MAX_DIMENSION ||
+      intermediate < 1 || intermediate > PF_MAX_DIMENSION)
     return PF_ERROR_ARGUMENT;
-  *bytes = chunk_rows(tokens, intermediate) * intermediate * (int64_t)sizeof(float);
+  const int64_t rows = chunk_rows(tokens, intermediate), widest = hidden > intermediate ? hidden : intermediate;
+  *bytes = intermediate_bytes(rows, intermediate) + PF_KERNEL(linear_input_bytes)(rows, widest);
   return PF_OK;
 }
 
 pf_status PF_KERNEL(ffn)(pf_engine *engine, const pf_ffn_params *p) {
   int64_t bytes;
   linear_layer gate, up, down;
-  pf_status status = PF_KERNEL(ffn_workspace_size)(p->tokens, p->intermediate, &bytes);
+  pf_status status = PF_KERNEL(ffn_workspace_size)(p->tokens, p->hidden, p->intermediate, &bytes);
   if (status == PF_OK && !p->gate && p->gate_bias) status = PF_ERROR_ARGUMENT;
   if (status == PF_OK && p->gate)
-    status = PF_KERNEL(linear_open)(p->gate, p->gate_bias, p->intermediate, p->hidden, p->activation, &gate);
+    status = PF_KERNEL(linear_open)(engine, p->gate, p->gate_bias, p->intermediate, p->hidden, p->activation, &gate);
   if (status == PF_OK)
-    status = PF_KERNEL(linear_open)(p->up, p->up_bias, p->intermediate, p->hidden,
+    status = PF_KERNEL(linear_open)(engine, p->up, p->up_bias, p->intermediate, p->hidden,
                                     p->gate ? PF_ACTIVATION_NONE : p->activation, &up);
   if (status == PF_OK)
-    status = PF_KERNEL(linear_open)(p->down, p->down_bias, p->hidden, p->intermediate, PF_ACTIVATION_NONE, &down);
+    status =
+        PF_KERNEL(linear_open)(engine, p->down, p->down_bias, p->hidden, p->intermediate, PF_ACTIVATION_NONE, &down);
   if (status != PF_OK) return status;
   if (p->tokens == 0) return PF_OK;
   if (!p->x || !p->y) return PF_ERROR_ARGUMENT;
@@ -49,14 +57,22 @@ pf_status PF_KERNEL(ffn)(pf_engine *engine, const pf_ffn_params *p) {
 
   up.multiplies = p->gate != NULL;
   float *intermediate = p->workspace;
-  const int64_t rows = chunk_rows(p->tokens, p->intermediate);
-  const int64_t chunks = (p->tokens + rows - 1) / rows;
+  const int64_t most_rows = chunk_rows(p->tokens, p->intermediate);
+  void *room = (char *)p->workspace + intermediate_bytes(most_rows, p->intermediate);
+  const int64_t chunks = (p->tokens + most_rows - 1) / most_rows;
   for (int64_t c = 0; c < chunks; c++) {
-    const int64_t begin = p->tokens * c / chunks, end = p->tokens * (c + 1) / chunks;
+    const int64_t begin = p->tokens * c / chunks, rows = p->tokens * (c + 1) / chunks - begin;
     const int64_t at = begin * p->hidden;
-    if (p->gate) PF_KERNEL(linear_run)(engine, &gate, p->x + at, NULL, intermediate, end - begin);
-    PF_KERNEL(linear_run)(engine, &up, p->x + at, p->gate ? intermediate : NULL, intermediate, end - begin);
-    PF_KERNEL(linear_run)(engine, &down, intermediate, p->residual ? p->residual + at : NULL, p->y + at, end - begin);
+    const void *input = NULL;
+    if (p->gate) {
+      input = PF_KERNEL(linear_prepare)(engine, &gate, p->x + at, rows, room);
+      PF_KERNEL(linear_run)(engine, &gate, input, NULL, intermediate, rows);
+    }
+    if (!p->gate || gate.precision != up.precision)
+      input = PF_KERNEL(linear_prepare)(engine, &up, p->x + at, rows, room);
+    PF_KERNEL(linear_run)(engine, &up, input, p->gate ? intermediate : NULL, intermediate, rows);
+    input = PF_KERNEL(linear_prepare)(engine, &down, intermediate, rows, room);
+    PF_KERNEL(linear_run)(engine, &down, input, p->residual ? p->residual + at : NULL, p->y + at, rows);
   }
   return PF_OK;
 }

@@ -1,32 +1,60 @@
-/* The inside of a packed linear, as pf_ffn and pf_linear_top_k need it too. */
+/*
+ * The inside of a packed linear, as pf_ffn, pf_linear_top_k and pf_patch_embedding need it too.
+ *
+ * A call opens the packed weight, prepares its input once (rounds or quantises it; float32 is taken as it is) and then
+ * computes any shares of the output. linear.c holds what all precisions have in common, linear_<precision>.c the rest.
+ */
 #ifndef PF_LINEAR_H
 #define PF_LINEAR_H
 
 #include "panaformer.h"
 #include "simd/simd.h"
 
-/* Output features of a panel: two vectors. */
+/* Output features of a panel of float32: two vectors. */
 #define PANEL (2 * VF_WIDTH)
+/* Output features of a panel of all other precisions, on every instruction set; a multiple of PANEL. */
+#define WIDE_PANEL 32
+/* Shares of the output begin at multiples of this many rows, except in float32. */
+#define ROW_UNIT 32
 
-/* The layer as a call sees it. x [rows, k], residual and y [rows, n] are contiguous. */
 typedef struct {
-  const float *panels; /* [ceil(n / PANEL)][k][PANEL] */
-  const float *bias;   /* [n] or NULL */
+  const void *panels; /* behind the header */
+  const float *bias;  /* [n] or NULL */
   int64_t n, k;
+  pf_precision precision;
+  uint32_t extensions; /* of the engine */
   pf_activation activation;
   int multiplies; /* the residual is a factor instead */
 } linear_layer;
 
-/* PF_OK and *layer filled, or what is wrong with the packed weight. */
-pf_status PF_KERNEL(linear_open)(const void *packed, const float *bias, int64_t n, int64_t k, pf_activation activation,
-                                 linear_layer *layer);
+/* Rows and columns of y, to be computed on one thread. */
+typedef struct {
+  const linear_layer *layer;
+  const void *input;     /* as prepared, all rows of it */
+  int64_t input_rows;    /* how many that are: the layout may depend on it */
+  int64_t row, rows;     /* the first row, a multiple of ROW_UNIT, and how many */
+  int64_t column, end;   /* the first output feature, a multiple of WIDE_PANEL, and where to stop */
+  const float *residual; /* of the first row and column, or NULL */
+  float *y;              /* of the first row and column; may be residual */
+  int64_t stride;        /* of rows of residual and y */
+} linear_share;
 
-/* y = activation(x W^T + bias) + residual over all rows, in parallel; y may be residual. */
-void PF_KERNEL(linear_run)(pf_engine *engine, const linear_layer *layer, const float *x, const float *residual,
+/* PF_OK and *layer filled, or what is wrong with the packed weight. */
+pf_status PF_KERNEL(linear_open)(const pf_engine *engine, const void *packed, const float *bias, int64_t n, int64_t k,
+                                 pf_activation activation, linear_layer *layer);
+
+/* Bytes that the prepared input takes at most, whatever the precision; a multiple of PF_ALIGNMENT. */
+int64_t PF_KERNEL(linear_input_bytes)(int64_t rows, int64_t k);
+
+/* The prepared input: x itself, or `workspace`. In parallel, or with engine NULL on this thread. */
+const void *PF_KERNEL(linear_prepare)(pf_engine *engine, const linear_layer *layer, const float *x, int64_t rows,
+                                      void *workspace);
+
+/* y = activation(x W^T + bias) + residual over all rows of the prepared input, in parallel; y may be residual. */
+void PF_KERNEL(linear_run)(pf_engine *engine, const linear_layer *layer, const void *input, const float *residual,
                            float *y, int64_t rows);
 
-/* The output features of panels first .. end - 1 alone, without a residual, to y[i * stride], on this thread. */
-void PF_KERNEL(linear_panels)(const linear_layer *layer, const float *x, float *y, int64_t stride, int64_t rows,
-                              int64_t first, int64_t end);
+/* A share, on this thread. */
+void PF_KERNEL(linear_compute)(const linear_share *share);
 
 #endif

@@ -2,11 +2,11 @@
  * The head of a decoder and the choice among its logits in one pass: x W^T + bias, of each row the `count` largest, and
  * log sum exp(logit * inverse_temperature).
  *
- * FLOPs 2 tokens vocab hidden; bytes 4 vocab hidden, once for every PASS_ROWS tokens: bound by the stream of weights
- * for a step of decoding. A task computes the logits of one chunk of columns (linear.c) into its thread's workspace,
- * where they stay in the second-level cache until they have been offered and summed up (top_k.c). Every thread has its
- * own candidates for each row, so that none waits for another; the best of theirs are the best of all in whatever order
- * they came, and the chunks' sums are merged in the order of the row.
+ * FLOPs 2 tokens vocab hidden; bytes of the packed weight once for every PASS_ROWS tokens: bound by the stream of
+ * weights for a step of decoding. A task computes the logits of one chunk of columns (linear.c) into its thread's
+ * workspace, where they stay in the second-level cache until they have been offered and summed up (top_k.c). Every
+ * thread has its own candidates for each row, so that none waits for another; the best of theirs are the best of all in
+ * whatever order they came, and the chunks' sums are merged in the order of the row.
  */
 #include <string.h>
 
@@ -19,6 +19,7 @@
 typedef struct {
   const pf_linear_top_k_params *params;
   const linear_layer *layer;
+  const void *input;   /* of this pass, as prepared */
   int64_t first, rows; /* of this pass */
   int64_t most_rows;   /* of any pass: what the workspace is laid out for */
   int32_t threads;
@@ -66,9 +67,15 @@ static void choose_from_chunk(const void *context, int64_t chunk, int32_t thread
   const thread_candidates c = candidates_of(p, thread);
   const int64_t column = chunk * CHUNK_COLUMNS, chunks = chunk_count(a->vocab);
   const int64_t columns = a->vocab - column < CHUNK_COLUMNS ? a->vocab - column : CHUNK_COLUMNS;
-  const int64_t panel = chunk * CHUNK_PANELS, end = panel + (columns + PANEL - 1) / PANEL;
-  const float *x = a->x + p->first * a->hidden;
-  PF_KERNEL(linear_panels)(p->layer, x, c.logits, CHUNK_COLUMNS, p->rows, panel, end);
+  const linear_share share = {.layer = p->layer,
+                              .input = p->input,
+                              .input_rows = p->rows,
+                              .rows = p->rows,
+                              .column = column,
+                              .end = column + columns,
+                              .y = c.logits,
+                              .stride = CHUNK_COLUMNS};
+  PF_KERNEL(linear_compute)(&share);
   for (int64_t row = 0; row < p->rows; row++) {
     top_k_heap heap = {c.values + row * a->count, c.ids + row * a->count, c.sizes[row], a->count};
     chunk_sums(p)[row * chunks + chunk] =
@@ -95,11 +102,19 @@ static void finish_row(const void *context, int64_t row, int32_t thread) {
   a->log_sum_exp[token] = PF_KERNEL(top_k_finish)(&heap, sum, inverse_temperature);
 }
 
-pf_status PF_KERNEL(linear_top_k_workspace_size)(int32_t threads, int64_t tokens, int64_t vocab, int64_t count,
-                                                 int64_t *bytes) {
-  if (!bytes || !is_count(tokens) || !is_extent(vocab) || count < 1 || count > vocab) return PF_ERROR_ARGUMENT;
+/* Behind the chunks' sums: the prepared input of a pass. */
+static int64_t input_at(int32_t threads, int64_t rows, int64_t vocab, int64_t count) {
+  const int64_t bytes =
+      threads * thread_bytes(rows, count) + rows * chunk_count(vocab) * (int64_t)sizeof(exponential_sum);
+  return (bytes + PF_ALIGNMENT - 1) / PF_ALIGNMENT * PF_ALIGNMENT;
+}
+
+pf_status PF_KERNEL(linear_top_k_workspace_size)(int32_t threads, int64_t tokens, int64_t vocab, int64_t hidden,
+                                                 int64_t count, int64_t *bytes) {
+  if (!bytes || !is_count(tokens) || !is_extent(vocab) || !is_extent(hidden) || count < 1 || count > vocab)
+    return PF_ERROR_ARGUMENT;
   const int64_t rows = pass_rows(tokens);
-  *bytes = threads * thread_bytes(rows, count) + rows * chunk_count(vocab) * (int64_t)sizeof(exponential_sum);
+  *bytes = input_at(threads, rows, vocab, count) + PF_KERNEL(linear_input_bytes)(rows, hidden);
   return PF_OK;
 }
 
@@ -107,9 +122,9 @@ pf_status PF_KERNEL(linear_top_k)(pf_engine *engine, const pf_linear_top_k_param
   int64_t bytes;
   linear_layer layer;
   const int32_t threads = pf_engine_threads(engine);
-  pf_status status = PF_KERNEL(linear_top_k_workspace_size)(threads, a->tokens, a->vocab, a->count, &bytes);
+  pf_status status = PF_KERNEL(linear_top_k_workspace_size)(threads, a->tokens, a->vocab, a->hidden, a->count, &bytes);
   if (status == PF_OK)
-    status = PF_KERNEL(linear_open)(a->packed, a->bias, a->vocab, a->hidden, PF_ACTIVATION_NONE, &layer);
+    status = PF_KERNEL(linear_open)(engine, a->packed, a->bias, a->vocab, a->hidden, PF_ACTIVATION_NONE, &layer);
   if (status != PF_OK) return status;
   if (a->tokens == 0) return PF_OK;
   if (!a->x || !a->values || !a->ids || !a->log_sum_exp) return PF_ERROR_ARGUMENT;
@@ -117,10 +132,12 @@ pf_status PF_KERNEL(linear_top_k)(pf_engine *engine, const pf_linear_top_k_param
   if (!a->workspace || (uintptr_t)a->workspace % PF_ALIGNMENT || a->workspace_bytes < bytes) return PF_ERROR_WORKSPACE;
 
   pass p = {.params = a, .layer = &layer, .most_rows = pass_rows(a->tokens), .threads = threads};
+  void *room = (char *)a->workspace + input_at(threads, p.most_rows, a->vocab, a->count);
   const int64_t passes = (a->tokens + PASS_ROWS - 1) / PASS_ROWS;
   for (int64_t i = 0; i < passes; i++) {
     p.first = a->tokens * i / passes;
     p.rows = a->tokens * (i + 1) / passes - p.first;
+    p.input = PF_KERNEL(linear_prepare)(engine, &layer, a->x + p.first * a->hidden, p.rows, room);
     for (int32_t t = 0; t < threads; t++) memset(candidates_of(&p, t).sizes, 0, (size_t)p.rows * sizeof(int64_t));
     pf_parallel_for(engine, chunk_count(a->vocab), choose_from_chunk, &p);
     pf_parallel_for(engine, p.rows, finish_row, &p);

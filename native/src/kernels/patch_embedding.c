@@ -23,7 +23,7 @@ typedef struct {
   const pf_patch_embedding_params *params;
   linear_layer layer;
   int64_t k, patches, blocks; /* of an image */
-  int64_t thread_floats;
+  int64_t thread_bytes;
 } patch_call;
 
 static inline int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -32,6 +32,11 @@ static inline int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t task_patches(int64_t k) {
   const int64_t rows = TASK_BYTES / (int64_t)sizeof(float) / k;
   return rows > TASK_PATCHES ? TASK_PATCHES : max64(rows, LEAST_PATCHES);
+}
+
+/* A task's gathered rows; behind them is room for them as the linear takes them. */
+static int64_t row_bytes(int64_t k) {
+  return (task_patches(k) * k * (int64_t)sizeof(float) + PF_ALIGNMENT - 1) / PF_ALIGNMENT * PF_ALIGNMENT;
 }
 
 /* `count` pixels of `width` values from a line of `size` of them, those outside 0. */
@@ -63,11 +68,20 @@ static void run_task(const void *context, int64_t task, int32_t thread) {
   const pf_patch_embedding_params *p = c->params;
   const int64_t block = task % c->blocks, image = task / c->blocks;
   const int64_t first = c->patches * block / c->blocks, end = c->patches * (block + 1) / c->blocks;
-  float *rows = (float *)p->workspace + thread * c->thread_floats;
+  float *rows = (float *)((char *)p->workspace + thread * c->thread_bytes);
   for (int64_t patch = first; patch < end; patch++)
     gather(p, p->x + image * p->channels * p->height * p->width, patch, rows + (patch - first) * c->k);
   float *y = p->y + image * p->y_image_stride + first * p->n;
-  PF_KERNEL(linear_panels)(&c->layer, rows, y, p->n, end - first, 0, (p->n + PANEL - 1) / PANEL);
+  const linear_share share = {
+      .layer = &c->layer,
+      .input = PF_KERNEL(linear_prepare)(NULL, &c->layer, rows, end - first, (char *)rows + row_bytes(c->k)),
+      .input_rows = end - first,
+      .rows = end - first,
+      .end = p->n,
+      .y = y,
+      .stride = p->n,
+  };
+  PF_KERNEL(linear_compute)(&share);
   if (!p->positions) return;
   const float *positions = p->positions + first * p->n;
   const int64_t count = (end - first) * p->n;
@@ -79,8 +93,7 @@ static void run_task(const void *context, int64_t task, int32_t thread) {
 
 pf_status PF_KERNEL(patch_embedding_workspace_size)(int32_t threads, int64_t k, int64_t *bytes) {
   if (!bytes || !is_extent(k)) return PF_ERROR_ARGUMENT;
-  const int64_t floats = (task_patches(k) * k + 15) / 16 * 16;
-  *bytes = threads * floats * (int64_t)sizeof(float);
+  *bytes = threads * (row_bytes(k) + PF_KERNEL(linear_input_bytes)(task_patches(k), k));
   return PF_OK;
 }
 
@@ -102,7 +115,7 @@ static int are_sizes(const pf_patch_embedding_params *p) {
 pf_status PF_KERNEL(patch_embedding)(pf_engine *engine, const pf_patch_embedding_params *p) {
   if (!are_sizes(p)) return PF_ERROR_ARGUMENT;
   patch_call call = {.params = p, .k = p->channels * p->patch_height * p->patch_width};
-  pf_status status = PF_KERNEL(linear_open)(p->packed, p->bias, p->n, call.k, PF_ACTIVATION_NONE, &call.layer);
+  pf_status status = PF_KERNEL(linear_open)(engine, p->packed, p->bias, p->n, call.k, PF_ACTIVATION_NONE, &call.layer);
   if (status != PF_OK) return status;
   if (p->images == 0) return PF_OK;
   if (!p->x || !p->y) return PF_ERROR_ARGUMENT;
@@ -112,7 +125,7 @@ pf_status PF_KERNEL(patch_embedding)(pf_engine *engine, const pf_patch_embedding
   if (status != PF_OK) return status;
   if (!p->workspace || (uintptr_t)p->workspace % PF_ALIGNMENT || p->workspace_bytes < bytes) return PF_ERROR_WORKSPACE;
 
-  call.thread_floats = bytes / (int64_t)sizeof(float) / threads;
+  call.thread_bytes = bytes / threads;
   call.patches = p->grid_height * p->grid_width;
   call.blocks = (call.patches + task_patches(call.k) - 1) / task_patches(call.k);
   if (p->images % threads && call.patches >= LEAST_PATCHES * threads)

@@ -6,9 +6,8 @@
 
 #include "linear.h"
 
-/* Panels and columns of a chunk, the last of a row excepted; their exponentials are summed before they are merged. */
-#define CHUNK_PANELS 8
-#define CHUNK_COLUMNS (CHUNK_PANELS * PANEL)
+/* Columns of a chunk, the last of a row excepted; their exponentials are summed before they are merged. */
+#define CHUNK_COLUMNS (8 * PANEL)
 
 /* The best so far: a heap of at most `count`, the worst of them on top. */
 typedef struct {

@@ -62,3 +62,49 @@ static inline void vf_transpose(vf r[VF_WIDTH]) {
     r[i + 12] = _mm512_shuffle_f32x4(b, d, 0xdd);
   }
 }
+
+typedef __m512i vi;
+
+static inline vi vi_set1(int32_t x) { return _mm512_set1_epi32(x); }
+static inline vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
+static inline void vi_store(void *p, vi x) { _mm512_storeu_si512(p, x); }
+static inline vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
+static inline vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
+static inline vi vi_mul(vi a, vi b) { return _mm512_mullo_epi32(a, b); }
+static inline vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
+static inline vi vi_shift_left(vi a, unsigned n) { return _mm512_slli_epi32(a, n); }
+static inline vi vi_shift_right(vi a, unsigned n) { return _mm512_srli_epi32(a, n); }
+static inline vf vi_to_vf(vi a) { return _mm512_cvtepi32_ps(a); }
+static inline vf vi_as_vf(vi a) { return _mm512_castsi512_ps(a); }
+static inline vi vi_widen16(const uint16_t *p) { return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)); }
+
+/* Even and odd bytes apart, as 16 bits, whose products and pairs of them fit: vpmaddubsw would saturate. */
+static inline vi vi_dot(vi sum, vi u, vi s) {
+  const __m512i low = _mm512_set1_epi32(0x00ff00ff);
+  const __m512i even = _mm512_madd_epi16(_mm512_and_si512(u, low), _mm512_srai_epi16(_mm512_slli_epi16(s, 8), 8));
+  const __m512i odd = _mm512_madd_epi16(_mm512_srli_epi16(u, 8), _mm512_srai_epi16(s, 8));
+  return _mm512_add_epi32(sum, _mm512_add_epi32(even, odd));
+}
+/* Assembly, so that these files need no flag for what the CPU is asked for at run time. */
+#define VI_HAS_VNNI 1
+static inline vi vi_dot_vnni(vi sum, vi u, vi s) {
+  __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(u), "v"(s));
+  return sum;
+}
+#define VI_HAS_BF16 1
+static inline vf vi_dot_bf16(vf sum, vi a, vi b) {
+  __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  return sum;
+}
+
+static inline void vf_store_bytes(void *p, vf x) {
+  _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x)));
+}
+static inline void vf_store_bf16(uint16_t *p, vf x) {
+  const __m512i bits = _mm512_castps_si512(x);
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+  const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+  const __m512i kept = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
+  _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(_mm512_srli_epi32(kept, 16)));
+}

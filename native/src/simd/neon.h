@@ -61,3 +61,47 @@ static inline void vf_transpose(vf r[VF_WIDTH]) {
   r[2] = vcombine_f32(vget_high_f32(a.val[0]), vget_high_f32(b.val[0]));
   r[3] = vcombine_f32(vget_high_f32(a.val[1]), vget_high_f32(b.val[1]));
 }
+
+typedef int32x4_t vi;
+
+static inline vi vi_set1(int32_t x) { return vdupq_n_s32(x); }
+static inline vi vi_load(const void *p) { return vreinterpretq_s32_u8(vld1q_u8(p)); }
+static inline void vi_store(void *p, vi x) { vst1q_u8(p, vreinterpretq_u8_s32(x)); }
+static inline vi vi_add(vi a, vi b) { return vaddq_s32(a, b); }
+static inline vi vi_sub(vi a, vi b) { return vsubq_s32(a, b); }
+static inline vi vi_mul(vi a, vi b) { return vmulq_s32(a, b); }
+static inline vi vi_and(vi a, vi b) { return vandq_s32(a, b); }
+static inline vi vi_shift_left(vi a, int n) { return vshlq_s32(a, vdupq_n_s32(n)); }
+static inline vi vi_shift_right(vi a, int n) {
+  return vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(a), vdupq_n_s32(-n)));
+}
+static inline vf vi_to_vf(vi a) { return vcvtq_f32_s32(a); }
+static inline vf vi_as_vf(vi a) { return vreinterpretq_f32_s32(a); }
+static inline vi vi_widen16(const uint16_t *p) { return vreinterpretq_s32_u32(vmovl_u16(vld1_u16(p))); }
+
+static inline vi vi_dot(vi sum, vi u, vi s) {
+#if defined(__ARM_FEATURE_MATMUL_INT8)
+  return vusdotq_s32(sum, vreinterpretq_u8_s32(u), vreinterpretq_s8_s32(s));
+#else
+  const uint8x16_t u8 = vreinterpretq_u8_s32(u);
+  const int8x16_t s8 = vreinterpretq_s8_s32(s);
+  const int16x8_t u0 = vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(u8))), s0 = vmovl_s8(vget_low_s8(s8));
+  const int16x8_t u1 = vreinterpretq_s16_u16(vmovl_u8(vget_high_u8(u8))), s1 = vmovl_s8(vget_high_s8(s8));
+  const int32x4_t low = vpaddq_s32(vmull_s16(vget_low_s16(u0), vget_low_s16(s0)), vmull_high_s16(u0, s0));
+  const int32x4_t high = vpaddq_s32(vmull_s16(vget_low_s16(u1), vget_low_s16(s1)), vmull_high_s16(u1, s1));
+  return vaddq_s32(sum, vpaddq_s32(low, high));
+#endif
+}
+
+static inline void vf_store_bytes(void *p, vf x) {
+  int32_t lane[VF_WIDTH];
+  vst1q_s32(lane, vcvtnq_s32_f32(x));
+  for (int i = 0; i < VF_WIDTH; i++) ((uint8_t *)p)[i] = (uint8_t)lane[i];
+}
+static inline void vf_store_bf16(uint16_t *p, vf x) {
+  const uint32x4_t bits = vreinterpretq_u32_f32(x);
+  const uint32x4_t odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
+  const uint32x4_t rounded = vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7fff)));
+  const uint32x4_t quiet = vorrq_u32(bits, vdupq_n_u32(0x400000));
+  vst1_u16(p, vshrn_n_u32(vbslq_u32(vceqq_f32(x, x), rounded, quiet), 16));
+}

@@ -74,4 +74,60 @@ static inline void vf_transpose(vf r[VF_WIDTH]) {
   }
 }
 
+typedef struct {
+  int32_t lane[VF_WIDTH];
+} vi;
+
+/* Over unsigned lanes, whose overflow is defined. */
+#define VI_EACH(expression)                                                                                            \
+  vi r;                                                                                                                \
+  for (int i = 0; i < VF_WIDTH; i++) r.lane[i] = (int32_t)(expression);                                                \
+  return r
+
+static inline vi vi_set1(int32_t x) { VI_EACH(x); }
+static inline vi vi_load(const void *p) {
+  vi r;
+  memcpy(r.lane, p, sizeof r.lane);
+  return r;
+}
+static inline void vi_store(void *p, vi x) { memcpy(p, x.lane, sizeof x.lane); }
+static inline vi vi_add(vi a, vi b) { VI_EACH((uint32_t)a.lane[i] + (uint32_t)b.lane[i]); }
+static inline vi vi_sub(vi a, vi b) { VI_EACH((uint32_t)a.lane[i] - (uint32_t)b.lane[i]); }
+static inline vi vi_mul(vi a, vi b) { VI_EACH((uint32_t)a.lane[i] * (uint32_t)b.lane[i]); }
+static inline vi vi_and(vi a, vi b) { VI_EACH(a.lane[i] & b.lane[i]); }
+static inline vi vi_shift_left(vi a, int n) { VI_EACH((uint32_t)a.lane[i] << n); }
+static inline vi vi_shift_right(vi a, int n) { VI_EACH((uint32_t)a.lane[i] >> n); }
+static inline vf vi_to_vf(vi a) { VF_EACH((float)a.lane[i]); }
+static inline vf vi_as_vf(vi a) {
+  vf r;
+  memcpy(r.lane, a.lane, sizeof r.lane);
+  return r;
+}
+static inline vi vi_widen16(const uint16_t *p) { VI_EACH(p[i]); }
+
+static inline vi vi_dot(vi sum, vi u, vi s) {
+  for (int i = 0; i < VF_WIDTH; i++) {
+    uint8_t a[4];
+    int8_t b[4];
+    memcpy(a, &u.lane[i], sizeof a);
+    memcpy(b, &s.lane[i], sizeof b);
+    const int32_t products = a[0] * b[0] + a[1] * b[1] + a[2] * b[2] + a[3] * b[3];
+    sum.lane[i] = (int32_t)((uint32_t)sum.lane[i] + (uint32_t)products);
+  }
+  return sum;
+}
+
+static inline void vf_store_bytes(void *p, vf x) {
+  for (int i = 0; i < VF_WIDTH; i++) ((uint8_t *)p)[i] = (uint8_t)(int32_t)x.lane[i];
+}
+static inline void vf_store_bf16(uint16_t *p, vf x) {
+  for (int i = 0; i < VF_WIDTH; i++) {
+    uint32_t bits;
+    memcpy(&bits, &x.lane[i], sizeof bits);
+    bits = x.lane[i] == x.lane[i] ? bits + 0x7fff + (bits >> 16 & 1) : bits | 0x400000;
+    p[i] = (uint16_t)(bits >> 16);
+  }
+}
+
+#undef VI_EACH
 #undef VF_EACH

@@ -11,6 +11,14 @@
  *   vf_select_less(a, b, x, y)   x where a < b, else y
  *   vf_reduce_add, _max     over the lanes, in a fixed order
  *   vf_transpose(r)         the VF_WIDTH x VF_WIDTH matrix whose rows are r, in place
+ *   vf_store_bytes          integral lanes of [-128, 255], the low byte of each
+ *   vf_store_bf16           each lane rounded to the nearest bfloat16, ties to even; NaN stays NaN
+ *   vi                      VF_WIDTH int32, which wrap; shifts to the right fill with zeros
+ *   vi_to_vf, vi_as_vf      the values, and the bits, as floats
+ *   vi_widen16              from VF_WIDTH uint16
+ *   vi_dot(sum, u, s)       sum + the four products of the unsigned bytes of u with the signed bytes of s, lane by lane
+ *   vi_dot_vnni, _bf16      (VI_HAS_VNNI, VI_HAS_BF16) vpdpbusd, which is vi_dot; vdpbf16ps, the two products of
+ *                           bfloat16: only where the engine's extensions have them
  */
 #ifndef PF_SIMD_H
 #define PF_SIMD_H

@@ -113,6 +113,15 @@ public class panaformer_h {
     public static int PF_MAX_DIMENSION() {
         return PF_MAX_DIMENSION;
     }
+    private static final int PF_MAX_INT8_FEATURES = (int)65536L;
+    /**
+     * {@snippet lang=c :
+     * #define PF_MAX_INT8_FEATURES 65536
+     * }
+     */
+    public static int PF_MAX_INT8_FEATURES() {
+        return PF_MAX_INT8_FEATURES;
+    }
     private static final int PF_MAX_KERNEL = (int)31L;
     /**
      * {@snippet lang=c :
@@ -274,6 +283,78 @@ public class panaformer_h {
      */
     public static int PF_ISA_CUDA() {
         return PF_ISA_CUDA;
+    }
+    private static final int PF_PRECISION_FP32 = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum pf_precision.PF_PRECISION_FP32 = 0
+     * }
+     */
+    public static int PF_PRECISION_FP32() {
+        return PF_PRECISION_FP32;
+    }
+    private static final int PF_PRECISION_BF16 = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum pf_precision.PF_PRECISION_BF16 = 1
+     * }
+     */
+    public static int PF_PRECISION_BF16() {
+        return PF_PRECISION_BF16;
+    }
+    private static final int PF_PRECISION_INT8 = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum pf_precision.PF_PRECISION_INT8 = 2
+     * }
+     */
+    public static int PF_PRECISION_INT8() {
+        return PF_PRECISION_INT8;
+    }
+    private static final int PF_PRECISION_INT4 = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum pf_precision.PF_PRECISION_INT4 = 3
+     * }
+     */
+    public static int PF_PRECISION_INT4() {
+        return PF_PRECISION_INT4;
+    }
+    private static final int PF_PRECISION_INT4_128 = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * enum pf_precision.PF_PRECISION_INT4_128 = 4
+     * }
+     */
+    public static int PF_PRECISION_INT4_128() {
+        return PF_PRECISION_INT4_128;
+    }
+    private static final int PF_DTYPE_FP32 = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum pf_dtype.PF_DTYPE_FP32 = 0
+     * }
+     */
+    public static int PF_DTYPE_FP32() {
+        return PF_DTYPE_FP32;
+    }
+    private static final int PF_DTYPE_FP16 = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum pf_dtype.PF_DTYPE_FP16 = 1
+     * }
+     */
+    public static int PF_DTYPE_FP16() {
+        return PF_DTYPE_FP16;
+    }
+    private static final int PF_DTYPE_BF16 = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum pf_dtype.PF_DTYPE_BF16 = 2
+     * }
+     */
+    public static int PF_DTYPE_BF16() {
+        return PF_DTYPE_BF16;
     }
     private static final int PF_ACTIVATION_NONE = (int)0L;
     /**
@@ -984,6 +1065,7 @@ public class panaformer_h {
             panaformer_h.C_POINTER,
             panaformer_h.C_LONG,
             panaformer_h.C_LONG,
+            panaformer_h.C_INT,
             panaformer_h.C_POINTER
         );
 
@@ -995,7 +1077,7 @@ public class panaformer_h {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * pf_status pf_linear_packed_size(const pf_engine *engine, int64_t n, int64_t k, int64_t *bytes)
+     * pf_status pf_linear_packed_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision, int64_t *bytes)
      * }
      */
     public static FunctionDescriptor pf_linear_packed_size$descriptor() {
@@ -1005,7 +1087,7 @@ public class panaformer_h {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * pf_status pf_linear_packed_size(const pf_engine *engine, int64_t n, int64_t k, int64_t *bytes)
+     * pf_status pf_linear_packed_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision, int64_t *bytes)
      * }
      */
     public static MethodHandle pf_linear_packed_size$handle() {
@@ -1015,7 +1097,7 @@ public class panaformer_h {
     /**
      * Address for:
      * {@snippet lang=c :
-     * pf_status pf_linear_packed_size(const pf_engine *engine, int64_t n, int64_t k, int64_t *bytes)
+     * pf_status pf_linear_packed_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision, int64_t *bytes)
      * }
      */
     public static MemorySegment pf_linear_packed_size$address() {
@@ -1024,16 +1106,16 @@ public class panaformer_h {
 
     /**
      * {@snippet lang=c :
-     * pf_status pf_linear_packed_size(const pf_engine *engine, int64_t n, int64_t k, int64_t *bytes)
+     * pf_status pf_linear_packed_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision, int64_t *bytes)
      * }
      */
-    public static int pf_linear_packed_size(MemorySegment engine, long n, long k, MemorySegment bytes) {
+    public static int pf_linear_packed_size(MemorySegment engine, long n, long k, int precision, MemorySegment bytes) {
         var mh$ = pf_linear_packed_size.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("pf_linear_packed_size", engine, n, k, bytes);
+                traceDowncall("pf_linear_packed_size", engine, n, k, precision, bytes);
             }
-            return (int)mh$.invokeExact(engine, n, k, bytes);
+            return (int)mh$.invokeExact(engine, n, k, precision, bytes);
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -1044,9 +1126,11 @@ public class panaformer_h {
             panaformer_h.C_INT,
             panaformer_h.C_POINTER,
             panaformer_h.C_POINTER,
+            panaformer_h.C_INT,
             panaformer_h.C_POINTER,
             panaformer_h.C_LONG,
-            panaformer_h.C_LONG
+            panaformer_h.C_LONG,
+            panaformer_h.C_INT
         );
 
         public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_linear_pack");
@@ -1057,7 +1141,7 @@ public class panaformer_h {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * pf_status pf_linear_pack(pf_engine *engine, const float *weight, void *packed, int64_t n, int64_t k)
+     * pf_status pf_linear_pack(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n, int64_t k, pf_precision precision)
      * }
      */
     public static FunctionDescriptor pf_linear_pack$descriptor() {
@@ -1067,7 +1151,7 @@ public class panaformer_h {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * pf_status pf_linear_pack(pf_engine *engine, const float *weight, void *packed, int64_t n, int64_t k)
+     * pf_status pf_linear_pack(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n, int64_t k, pf_precision precision)
      * }
      */
     public static MethodHandle pf_linear_pack$handle() {
@@ -1077,7 +1161,7 @@ public class panaformer_h {
     /**
      * Address for:
      * {@snippet lang=c :
-     * pf_status pf_linear_pack(pf_engine *engine, const float *weight, void *packed, int64_t n, int64_t k)
+     * pf_status pf_linear_pack(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n, int64_t k, pf_precision precision)
      * }
      */
     public static MemorySegment pf_linear_pack$address() {
@@ -1086,16 +1170,141 @@ public class panaformer_h {
 
     /**
      * {@snippet lang=c :
-     * pf_status pf_linear_pack(pf_engine *engine, const float *weight, void *packed, int64_t n, int64_t k)
+     * pf_status pf_linear_pack(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n, int64_t k, pf_precision precision)
      * }
      */
-    public static int pf_linear_pack(MemorySegment engine, MemorySegment weight, MemorySegment packed, long n, long k) {
+    public static int pf_linear_pack(MemorySegment engine, MemorySegment weight, int dtype, MemorySegment packed, long n, long k, int precision) {
         var mh$ = pf_linear_pack.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("pf_linear_pack", engine, weight, packed, n, k);
+                traceDowncall("pf_linear_pack", engine, weight, dtype, packed, n, k, precision);
             }
-            return (int)mh$.invokeExact(engine, weight, packed, n, k);
+            return (int)mh$.invokeExact(engine, weight, dtype, packed, n, k, precision);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_linear_packed_check {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_LONG,
+            panaformer_h.C_LONG,
+            panaformer_h.C_LONG,
+            panaformer_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_linear_packed_check");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_linear_packed_check(const pf_engine *engine, const void *packed, int64_t bytes, int64_t n, int64_t k, pf_precision precision)
+     * }
+     */
+    public static FunctionDescriptor pf_linear_packed_check$descriptor() {
+        return pf_linear_packed_check.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_linear_packed_check(const pf_engine *engine, const void *packed, int64_t bytes, int64_t n, int64_t k, pf_precision precision)
+     * }
+     */
+    public static MethodHandle pf_linear_packed_check$handle() {
+        return pf_linear_packed_check.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_linear_packed_check(const pf_engine *engine, const void *packed, int64_t bytes, int64_t n, int64_t k, pf_precision precision)
+     * }
+     */
+    public static MemorySegment pf_linear_packed_check$address() {
+        return pf_linear_packed_check.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_linear_packed_check(const pf_engine *engine, const void *packed, int64_t bytes, int64_t n, int64_t k, pf_precision precision)
+     * }
+     */
+    public static int pf_linear_packed_check(MemorySegment engine, MemorySegment packed, long bytes, long n, long k, int precision) {
+        var mh$ = pf_linear_packed_check.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_linear_packed_check", engine, packed, bytes, n, k, precision);
+            }
+            return (int)mh$.invokeExact(engine, packed, bytes, n, k, precision);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_linear_workspace_size {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_LONG,
+            panaformer_h.C_LONG,
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_linear_workspace_size");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_linear_workspace_size(const pf_engine *engine, int64_t tokens, int64_t k, pf_precision precision, int64_t *bytes)
+     * }
+     */
+    public static FunctionDescriptor pf_linear_workspace_size$descriptor() {
+        return pf_linear_workspace_size.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_linear_workspace_size(const pf_engine *engine, int64_t tokens, int64_t k, pf_precision precision, int64_t *bytes)
+     * }
+     */
+    public static MethodHandle pf_linear_workspace_size$handle() {
+        return pf_linear_workspace_size.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_linear_workspace_size(const pf_engine *engine, int64_t tokens, int64_t k, pf_precision precision, int64_t *bytes)
+     * }
+     */
+    public static MemorySegment pf_linear_workspace_size$address() {
+        return pf_linear_workspace_size.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_linear_workspace_size(const pf_engine *engine, int64_t tokens, int64_t k, pf_precision precision, int64_t *bytes)
+     * }
+     */
+    public static int pf_linear_workspace_size(MemorySegment engine, long tokens, long k, int precision, MemorySegment bytes) {
+        var mh$ = pf_linear_workspace_size.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_linear_workspace_size", engine, tokens, k, precision, bytes);
+            }
+            return (int)mh$.invokeExact(engine, tokens, k, precision, bytes);
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -1113,7 +1322,9 @@ public class panaformer_h {
             panaformer_h.C_LONG,
             panaformer_h.C_LONG,
             panaformer_h.C_LONG,
-            panaformer_h.C_INT
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_LONG
         );
 
         public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_linear");
@@ -1124,7 +1335,7 @@ public class panaformer_h {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * pf_status pf_linear(pf_engine *engine, const float *x, const void *packed, const float *bias, const float *residual, float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation)
+     * pf_status pf_linear(pf_engine *engine, const float *x, const void *packed, const float *bias, const float *residual, float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation, void *workspace, int64_t workspace_bytes)
      * }
      */
     public static FunctionDescriptor pf_linear$descriptor() {
@@ -1134,7 +1345,7 @@ public class panaformer_h {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * pf_status pf_linear(pf_engine *engine, const float *x, const void *packed, const float *bias, const float *residual, float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation)
+     * pf_status pf_linear(pf_engine *engine, const float *x, const void *packed, const float *bias, const float *residual, float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation, void *workspace, int64_t workspace_bytes)
      * }
      */
     public static MethodHandle pf_linear$handle() {
@@ -1144,7 +1355,7 @@ public class panaformer_h {
     /**
      * Address for:
      * {@snippet lang=c :
-     * pf_status pf_linear(pf_engine *engine, const float *x, const void *packed, const float *bias, const float *residual, float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation)
+     * pf_status pf_linear(pf_engine *engine, const float *x, const void *packed, const float *bias, const float *residual, float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation, void *workspace, int64_t workspace_bytes)
      * }
      */
     public static MemorySegment pf_linear$address() {
@@ -1153,16 +1364,16 @@ public class panaformer_h {
 
     /**
      * {@snippet lang=c :
-     * pf_status pf_linear(pf_engine *engine, const float *x, const void *packed, const float *bias, const float *residual, float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation)
+     * pf_status pf_linear(pf_engine *engine, const float *x, const void *packed, const float *bias, const float *residual, float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation, void *workspace, int64_t workspace_bytes)
      * }
      */
-    public static int pf_linear(MemorySegment engine, MemorySegment x, MemorySegment packed, MemorySegment bias, MemorySegment residual, MemorySegment y, long tokens, long n, long k, int activation) {
+    public static int pf_linear(MemorySegment engine, MemorySegment x, MemorySegment packed, MemorySegment bias, MemorySegment residual, MemorySegment y, long tokens, long n, long k, int activation, MemorySegment workspace, long workspace_bytes) {
         var mh$ = pf_linear.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("pf_linear", engine, x, packed, bias, residual, y, tokens, n, k, activation);
+                traceDowncall("pf_linear", engine, x, packed, bias, residual, y, tokens, n, k, activation, workspace, workspace_bytes);
             }
-            return (int)mh$.invokeExact(engine, x, packed, bias, residual, y, tokens, n, k, activation);
+            return (int)mh$.invokeExact(engine, x, packed, bias, residual, y, tokens, n, k, activation, workspace, workspace_bytes);
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -1172,6 +1383,7 @@ public class panaformer_h {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             panaformer_h.C_INT,
             panaformer_h.C_POINTER,
+            panaformer_h.C_LONG,
             panaformer_h.C_LONG,
             panaformer_h.C_LONG,
             panaformer_h.C_POINTER
@@ -1185,7 +1397,7 @@ public class panaformer_h {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * pf_status pf_ffn_workspace_size(const pf_engine *engine, int64_t tokens, int64_t intermediate, int64_t *bytes)
+     * pf_status pf_ffn_workspace_size(const pf_engine *engine, int64_t tokens, int64_t hidden, int64_t intermediate, int64_t *bytes)
      * }
      */
     public static FunctionDescriptor pf_ffn_workspace_size$descriptor() {
@@ -1195,7 +1407,7 @@ public class panaformer_h {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * pf_status pf_ffn_workspace_size(const pf_engine *engine, int64_t tokens, int64_t intermediate, int64_t *bytes)
+     * pf_status pf_ffn_workspace_size(const pf_engine *engine, int64_t tokens, int64_t hidden, int64_t intermediate, int64_t *bytes)
      * }
      */
     public static MethodHandle pf_ffn_workspace_size$handle() {
@@ -1205,7 +1417,7 @@ public class panaformer_h {
     /**
      * Address for:
      * {@snippet lang=c :
-     * pf_status pf_ffn_workspace_size(const pf_engine *engine, int64_t tokens, int64_t intermediate, int64_t *bytes)
+     * pf_status pf_ffn_workspace_size(const pf_engine *engine, int64_t tokens, int64_t hidden, int64_t intermediate, int64_t *bytes)
      * }
      */
     public static MemorySegment pf_ffn_workspace_size$address() {
@@ -1214,16 +1426,16 @@ public class panaformer_h {
 
     /**
      * {@snippet lang=c :
-     * pf_status pf_ffn_workspace_size(const pf_engine *engine, int64_t tokens, int64_t intermediate, int64_t *bytes)
+     * pf_status pf_ffn_workspace_size(const pf_engine *engine, int64_t tokens, int64_t hidden, int64_t intermediate, int64_t *bytes)
      * }
      */
-    public static int pf_ffn_workspace_size(MemorySegment engine, long tokens, long intermediate, MemorySegment bytes) {
+    public static int pf_ffn_workspace_size(MemorySegment engine, long tokens, long hidden, long intermediate, MemorySegment bytes) {
         var mh$ = pf_ffn_workspace_size.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("pf_ffn_workspace_size", engine, tokens, intermediate, bytes);
+                traceDowncall("pf_ffn_workspace_size", engine, tokens, hidden, intermediate, bytes);
             }
-            return (int)mh$.invokeExact(engine, tokens, intermediate, bytes);
+            return (int)mh$.invokeExact(engine, tokens, hidden, intermediate, bytes);
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -1651,6 +1863,7 @@ public class panaformer_h {
             panaformer_h.C_LONG,
             panaformer_h.C_LONG,
             panaformer_h.C_LONG,
+            panaformer_h.C_LONG,
             panaformer_h.C_POINTER
         );
 
@@ -1662,7 +1875,7 @@ public class panaformer_h {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t tokens, int64_t vocab, int64_t count, int64_t *bytes)
+     * pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t tokens, int64_t vocab, int64_t hidden, int64_t count, int64_t *bytes)
      * }
      */
     public static FunctionDescriptor pf_linear_top_k_workspace_size$descriptor() {
@@ -1672,7 +1885,7 @@ public class panaformer_h {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t tokens, int64_t vocab, int64_t count, int64_t *bytes)
+     * pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t tokens, int64_t vocab, int64_t hidden, int64_t count, int64_t *bytes)
      * }
      */
     public static MethodHandle pf_linear_top_k_workspace_size$handle() {
@@ -1682,7 +1895,7 @@ public class panaformer_h {
     /**
      * Address for:
      * {@snippet lang=c :
-     * pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t tokens, int64_t vocab, int64_t count, int64_t *bytes)
+     * pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t tokens, int64_t vocab, int64_t hidden, int64_t count, int64_t *bytes)
      * }
      */
     public static MemorySegment pf_linear_top_k_workspace_size$address() {
@@ -1691,16 +1904,16 @@ public class panaformer_h {
 
     /**
      * {@snippet lang=c :
-     * pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t tokens, int64_t vocab, int64_t count, int64_t *bytes)
+     * pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t tokens, int64_t vocab, int64_t hidden, int64_t count, int64_t *bytes)
      * }
      */
-    public static int pf_linear_top_k_workspace_size(MemorySegment engine, long tokens, long vocab, long count, MemorySegment bytes) {
+    public static int pf_linear_top_k_workspace_size(MemorySegment engine, long tokens, long vocab, long hidden, long count, MemorySegment bytes) {
         var mh$ = pf_linear_top_k_workspace_size.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("pf_linear_top_k_workspace_size", engine, tokens, vocab, count, bytes);
+                traceDowncall("pf_linear_top_k_workspace_size", engine, tokens, vocab, hidden, count, bytes);
             }
-            return (int)mh$.invokeExact(engine, tokens, vocab, count, bytes);
+            return (int)mh$.invokeExact(engine, tokens, vocab, hidden, count, bytes);
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }

@@ -2,6 +2,7 @@ package dev.panaformer.kernel;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import dev.panaformer.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -13,6 +14,7 @@ import java.lang.foreign.ValueLayout;
 final class Arguments {
   static final long MAX_HEAD_DIM = 256;
   static final long MAX_DIMENSION = Integer.MAX_VALUE;
+  private static final long MAX_INT8_FEATURES = 65536;
 
   private Arguments() {}
 
@@ -362,10 +364,44 @@ final class Arguments {
     requireDisjoint("pool", y, batch.sequences() * hidden, "x", x, batch.tokens() * hidden);
   }
 
-  static void pack(String name, MemorySegment weight, long out, long in) {
+  static void pack(
+      String name, MemorySegment weight, DType dtype, long out, long in, Precision precision) {
+    requireWeight(name, out, in, precision);
+    if (dtype == DType.F32) {
+      requireFloats(name, "weight", weight, out, in);
+    } else if (dtype != DType.F16 && dtype != DType.BF16) {
+      throw new IllegalArgumentException(name + ": weight is " + dtype + ", not floats");
+    } else if (weight.byteSize() / dtype.bytes() < out * in || !weight.isNative()) {
+      throw new IllegalArgumentException(
+          String.format(
+              "%s: weight has %d bytes, but [%d, %d] %s needs %d",
+              name, weight.byteSize(), out, in, dtype, out * in * dtype.bytes()));
+    }
+  }
+
+  static void packed(String name, MemorySegment packed, long out, long in, Precision precision) {
+    requireWeight(name, out, in, precision);
+    if (precision == Precision.FP32) {
+      throw new IllegalArgumentException(name + ": weights in fp32 are packed where they are used");
+    }
+    if (!packed.isNative() || packed.address() % NativeMemory.ALIGNMENT != 0) {
+      throw new IllegalArgumentException(
+          name + ": packed is on the heap, or not aligned to " + NativeMemory.ALIGNMENT);
+    }
+  }
+
+  private static void requireWeight(String name, long out, long in, Precision precision) {
     requireSize(name, "out", out, 1);
     requireSize(name, "in", in, 1);
-    requireFloats(name, "weight", weight, out, in);
+    if (precision == Precision.INT8 && in > MAX_INT8_FEATURES) {
+      throw new IllegalArgumentException(
+          name + ": in is " + in + ", more than the " + MAX_INT8_FEATURES + " of int8");
+    }
+  }
+
+  static IllegalArgumentException notPacked(String name, long out, long in, Precision precision) {
+    return new IllegalArgumentException(
+        String.format("%s: not a packed weight [%d, %d] in %s", name, out, in, precision));
   }
 
   static boolean isAbsent(MemorySegment segment) {

@@ -4,6 +4,8 @@ import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import dev.panaformer.tensor.DType;
+import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.util.Arrays;
@@ -19,15 +21,33 @@ public final class JavaKernels implements Kernels {
     return "java, 1 thread";
   }
 
-  /** Keeps the layout {@code [out, in]}, whose rows are what {@link #dot} wants. */
+  /** Keeps float32 in the layout {@code [out, in]}, whose rows are what {@link #dot} wants. */
   @Override
   public PackedWeight pack(
-      String name, MemorySegment weight, long out, long in, SegmentAllocator allocator) {
-    Arguments.pack(name, weight, out, in);
-    long bytes = out * in * Float.BYTES;
+      String name,
+      MemorySegment weight,
+      DType dtype,
+      long out,
+      long in,
+      Precision precision,
+      SegmentAllocator allocator) {
+    Arguments.pack(name, weight, dtype, out, in, precision);
+    long bytes = PlainPackedWeight.bytes(precision, out, in);
     MemorySegment packed = allocator.allocate(bytes, NativeMemory.ALIGNMENT);
-    MemorySegment.copy(weight, 0, packed, 0, bytes);
-    return new PackedWeight(name, packed, out, in);
+    if (precision == Precision.FP32) {
+      Tensor.of(dtype, new long[] {out, in}, weight).copyFloat32To(packed);
+    } else {
+      PlainPackedWeight.pack(weight, dtype, out, in, precision, packed);
+    }
+    return new PackedWeight(name, packed, out, in, precision);
+  }
+
+  @Override
+  public PackedWeight packed(
+      String name, MemorySegment packed, long out, long in, Precision precision) {
+    Arguments.packed(name, packed, out, in, precision);
+    PlainPackedWeight.check(name, packed, out, in, precision);
+    return new PackedWeight(name, packed, out, in, precision);
   }
 
   @Override
@@ -165,13 +185,15 @@ public final class JavaKernels implements Kernels {
       long tokens,
       Workspace workspace) {
     Arguments.gatedFeedForward(x, gate, up, down, residual, y, tokens);
-    MemorySegment product = workspace.scratch(up.out() * Float.BYTES);
+    long inner = up.out();
+    MemorySegment none = MemorySegment.NULL;
+    MemorySegment product = workspace.scratch(2 * inner * Float.BYTES);
     for (long t = 0; t < tokens; t++) {
       long row = t * up.in();
-      for (long j = 0; j < up.out(); j++) {
-        double g = dot(x, row, gate.segment(), j * gate.in(), gate.in());
-        double u = dot(x, row, up.segment(), j * up.in(), up.in());
-        set(product, j, activate(g, activation) * u);
+      linearRow(x, row, gate, none, none, product, inner, activation);
+      linearRow(x, row, up, none, none, product, 0, Activation.NONE);
+      for (long j = 0; j < inner; j++) {
+        set(product, j, get(product, inner + j) * get(product, j));
       }
       linearRow(product, 0, down, MemorySegment.NULL, residual, y, row, Activation.NONE);
     }
@@ -355,7 +377,7 @@ public final class JavaKernels implements Kernels {
     least[i] = key;
   }
 
-  private static void linearRow(
+  static void linearRow(
       MemorySegment x,
       long xStart,
       PackedWeight weight,
@@ -364,8 +386,11 @@ public final class JavaKernels implements Kernels {
       MemorySegment y,
       long yStart,
       Activation activation) {
+    boolean exact = weight.precision() == Precision.FP32;
+    double[] sums = exact ? new double[0] : PlainPackedWeight.multiply(x, xStart, weight);
     for (long j = 0; j < weight.out(); j++) {
-      double sum = dot(x, xStart, weight.segment(), j * weight.in(), weight.in());
+      double sum =
+          exact ? dot(x, xStart, weight.segment(), j * weight.in(), weight.in()) : sums[(int) j];
       sum = activate(sum + getOrZero(bias, j), activation);
       set(y, yStart + j, sum + getOrZero(residual, yStart + j));
     }

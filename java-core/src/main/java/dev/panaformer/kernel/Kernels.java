@@ -1,5 +1,6 @@
 package dev.panaformer.kernel;
 
+import dev.panaformer.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.util.function.Function;
@@ -61,11 +62,34 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
    * Brings a weight {@code [out, in]} into the form that {@link #linear} reads.
    *
    * @param name for messages
-   * @param weight {@code [out, in]} float32, the host's or of {@link #memory}
+   * @param weight {@code [out, in]}, the host's or of {@link #memory}
+   * @param dtype the floats that it holds
    * @param allocator gives the memory of the result and so decides how long it lives
    */
   PackedWeight pack(
-      String name, MemorySegment weight, long out, long in, SegmentAllocator allocator);
+      String name,
+      MemorySegment weight,
+      DType dtype,
+      long out,
+      long in,
+      Precision precision,
+      SegmentAllocator allocator);
+
+  /** {@link #pack} of float32 in {@link Precision#FP32}. */
+  default PackedWeight pack(
+      String name, MemorySegment weight, long out, long in, SegmentAllocator allocator) {
+    return pack(name, weight, DType.F32, out, in, Precision.FP32, allocator);
+  }
+
+  /**
+   * A weight that was packed before and comes from elsewhere, a mapped file for one; nothing is
+   * copied.
+   *
+   * @param packed aligned to {@link NativeMemory#ALIGNMENT}
+   * @param precision any but {@link Precision#FP32}, whose layout is not the same everywhere
+   * @throws IllegalArgumentException if it is not such a weight of this shape
+   */
+  PackedWeight packed(String name, MemorySegment packed, long out, long in, Precision precision);
 
   /** {@code y = LayerNorm(word[id] + position[p] + tokenType[t])}; see {@link EmbeddingTables}. */
   void embedding(EmbeddingTables tables, TokenBatch batch, MemorySegment y, Workspace workspace);

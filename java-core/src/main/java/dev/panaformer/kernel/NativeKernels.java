@@ -15,6 +15,7 @@ import dev.panaformer.bindings.pf_linear_top_k_params;
 import dev.panaformer.bindings.pf_paged_attention_params;
 import dev.panaformer.bindings.pf_patch_embedding_params;
 import dev.panaformer.bindings.pf_rope_params;
+import dev.panaformer.tensor.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
@@ -29,6 +30,7 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
   private final MemorySegment engine;
   private final Isa isa;
   private final int threads;
+  private final ScratchPool scratch = new ScratchPool();
   private volatile boolean closed;
 
   /** Takes an engine over, whichever library made it. */
@@ -103,16 +105,46 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
 
   @Override
   public PackedWeight pack(
-      String name, MemorySegment weight, long out, long in, SegmentAllocator allocator) {
-    Arguments.pack(name, weight, out, in);
+      String name,
+      MemorySegment weight,
+      DType dtype,
+      long out,
+      long in,
+      Precision precision,
+      SegmentAllocator allocator) {
+    Arguments.pack(name, weight, dtype, out, in, precision);
     MemorySegment packed;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment bytes = arena.allocate(JAVA_LONG);
-      check("pack", pf_linear_packed_size(engine(), out, in, bytes));
+      check(
+          "pack in " + precision,
+          pf_linear_packed_size(engine(), out, in, precision.ordinal(), bytes));
       packed = allocator.allocate(bytes.get(JAVA_LONG, 0), PF_ALIGNMENT());
     }
-    check("pack", pf_linear_pack(engine(), at(weight), at(packed), out, in));
-    return new PackedWeight(name, packed, out, in);
+    int floats =
+        switch (dtype) {
+          case F16 -> PF_DTYPE_FP16();
+          case BF16 -> PF_DTYPE_BF16();
+          default -> PF_DTYPE_FP32();
+        };
+    check(
+        "pack",
+        pf_linear_pack(engine(), at(weight), floats, at(packed), out, in, precision.ordinal()));
+    return new PackedWeight(name, packed, out, in, precision);
+  }
+
+  @Override
+  public PackedWeight packed(
+      String name, MemorySegment packed, long out, long in, Precision precision) {
+    Arguments.packed(name, packed, out, in, precision);
+    int status =
+        pf_linear_packed_check(
+            engine(), at(packed), packed.byteSize(), out, in, precision.ordinal());
+    if (status == PF_ERROR_PACKED_WEIGHTS()) {
+      throw Arguments.notPacked(name, out, in, precision);
+    }
+    check("packed", status);
+    return new PackedWeight(name, packed, out, in, precision);
   }
 
   @Override
@@ -255,6 +287,31 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
       Activation activation) {
     Arguments.linear(x, weight, bias, residual, y, tokens);
     requireReachable("linear", "y", y);
+    if (weight.precision() == Precision.FP32) {
+      linear(x, weight, bias, residual, y, tokens, activation, MemorySegment.NULL);
+      return;
+    }
+    GrowableBuffer buffer = scratch.lease();
+    try {
+      MemorySegment bytes = buffer.ensure(JAVA_LONG.byteSize());
+      int precision = weight.precision().ordinal();
+      check("linear", pf_linear_workspace_size(engine(), tokens, weight.in(), precision, bytes));
+      MemorySegment room = buffer.ensure(bytes.get(JAVA_LONG, 0));
+      linear(x, weight, bias, residual, y, tokens, activation, room);
+    } finally {
+      scratch.release(buffer);
+    }
+  }
+
+  private void linear(
+      MemorySegment x,
+      PackedWeight weight,
+      MemorySegment bias,
+      MemorySegment residual,
+      MemorySegment y,
+      long tokens,
+      Activation activation,
+      MemorySegment room) {
     int status =
         pf_linear(
             engine(),
@@ -266,7 +323,9 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
             tokens,
             weight.out(),
             weight.in(),
-            activation.ordinal());
+            activation.ordinal(),
+            room,
+            room.byteSize());
     check("linear", status, weight);
   }
 
@@ -285,7 +344,7 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     Arguments.feedForward(x, up, upBias, down, downBias, residual, y, tokens);
     requireReachable("feedForward", "y", y);
     MemorySegment params = workspace.parameters();
-    check("feedForward", pf_ffn_workspace_size(engine(), tokens, up.out(), params));
+    check("feedForward", pf_ffn_workspace_size(engine(), tokens, up.in(), up.out(), params));
     long scratchBytes = params.get(JAVA_LONG, 0);
     MemorySegment scratch = workspace.scratch(scratchBytes);
     pf_ffn_params.x(params, x);
@@ -320,7 +379,7 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     Arguments.gatedFeedForward(x, gate, up, down, residual, y, tokens);
     requireReachable("gatedFeedForward", "y", y);
     MemorySegment params = workspace.parameters();
-    check("gatedFeedForward", pf_ffn_workspace_size(engine(), tokens, up.out(), params));
+    check("gatedFeedForward", pf_ffn_workspace_size(engine(), tokens, up.in(), up.out(), params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
     pf_ffn_params.x(params, x);
     pf_ffn_params.up(params, up.segment());
@@ -519,7 +578,7 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     MemorySegment params = workspace.parameters();
     check(
         "linearTopK",
-        pf_linear_top_k_workspace_size(engine(), tokens, weight.out(), count, params));
+        pf_linear_top_k_workspace_size(engine(), tokens, weight.out(), weight.in(), count, params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
     pf_linear_top_k_params.x(params, x);
     pf_linear_top_k_params.packed(params, weight.segment());
@@ -671,6 +730,7 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     if (!closed) {
       closed = true;
       pf_engine_destroy(engine);
+      scratch.close();
     }
   }
 

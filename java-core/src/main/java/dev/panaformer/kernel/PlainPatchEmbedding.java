@@ -21,15 +21,12 @@ final class PlainPatchEmbedding {
     for (long image = 0; image < images; image++) {
       for (long at = 0; at < grid.patches(); at++) {
         gather(x, image * grid.pixels(), grid, at, patch);
+        long row = image * yImageStride + at * weight.out();
+        JavaKernels.linearRow(patch, 0, weight, bias, MemorySegment.NULL, y, row, Activation.NONE);
         for (long j = 0; j < weight.out(); j++) {
-          double sum = JavaKernels.getOrZero(bias, j);
-          for (long i = 0; i < weight.in(); i++) {
-            sum +=
-                (double) patch.getAtIndex(JAVA_FLOAT, i)
-                    * weight.segment().getAtIndex(JAVA_FLOAT, j * weight.in() + i);
-          }
+          double sum = y.getAtIndex(JAVA_FLOAT, row + j);
           sum += JavaKernels.getOrZero(positions, at * weight.out() + j);
-          y.setAtIndex(JAVA_FLOAT, image * yImageStride + at * weight.out() + j, (float) sum);
+          y.setAtIndex(JAVA_FLOAT, row + j, (float) sum);
         }
       }
     }

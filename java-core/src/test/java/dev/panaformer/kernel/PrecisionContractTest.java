@@ -1,0 +1,290 @@
+package dev.panaformer.kernel;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.panaformer.tensor.DType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.Random;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Named;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Weights in low precision, on every implementation of {@link Kernels}. */
+@ParameterizedClass
+@MethodSource("kernels")
+class PrecisionContractTest {
+  private static final MemorySegment NONE = MemorySegment.NULL;
+
+  @Parameter Supplier<Kernels> supplier;
+
+  private final Random random = new Random(11);
+  private final Kernels plain = new JavaKernels();
+  private Kernels kernels;
+  private Arena arena;
+  private Workspace workspace;
+
+  static List<Named<Supplier<Kernels>>> kernels() {
+    return TestKernels.all();
+  }
+
+  @BeforeEach
+  void open() {
+    kernels = supplier.get();
+    arena = Arena.ofConfined();
+    workspace = new Workspace();
+  }
+
+  @AfterEach
+  void close() {
+    workspace.close();
+    arena.close();
+    kernels.close();
+  }
+
+  /** Everywhere the same bytes, from every kind of floats. */
+  @ParameterizedTest
+  @EnumSource(names = "FP32", mode = EnumSource.Mode.EXCLUDE)
+  void packs(Precision precision) {
+    int out = 70;
+    int in = 150;
+    MemorySegment half = arena.allocate(JAVA_SHORT, out * in);
+    MemorySegment bf16 = arena.allocate(JAVA_SHORT, out * in);
+    for (int i = 0; i < out * in; i++) {
+      half.setAtIndex(JAVA_SHORT, i, Float.floatToFloat16(random.nextFloat() - 0.5f));
+      bf16.setAtIndex(JAVA_SHORT, i, PlainPackedWeight.toBf16(random.nextFloat() - 0.5f));
+    }
+    for (int row = 7; row < out; row += 20) {
+      half.asSlice(2L * row * in, 2L * in).fill((byte) 0);
+    }
+    samePacked(half, DType.F16, out, in, precision);
+    samePacked(bf16, DType.BF16, out, in, precision);
+    samePacked(floats(out * in), DType.F32, out, in, precision);
+  }
+
+  private void samePacked(MemorySegment weight, DType dtype, int out, int in, Precision precision) {
+    PackedWeight ours = kernels.pack("w", weight, dtype, out, in, precision, arena);
+    PackedWeight theirs = plain.pack("w", weight, dtype, out, in, precision, arena);
+    assertEquals(precision, ours.precision());
+    assertEquals(theirs.segment().byteSize(), ours.segment().byteSize());
+    assertEquals(-1, ours.segment().mismatch(theirs.segment()), precision + " of " + dtype);
+  }
+
+  @Test
+  void packsFloat32FromEveryKindOfFloats() {
+    MemorySegment half = arena.allocate(JAVA_SHORT, 35);
+    MemorySegment floats = arena.allocate(JAVA_FLOAT, 35);
+    for (int i = 0; i < 35; i++) {
+      half.setAtIndex(JAVA_SHORT, i, Float.floatToFloat16(random.nextFloat()));
+      floats.setAtIndex(JAVA_FLOAT, i, Float.float16ToFloat(half.getAtIndex(JAVA_SHORT, i)));
+    }
+    PackedWeight ours = kernels.pack("w", half, DType.F16, 5, 7, Precision.FP32, arena);
+    PackedWeight theirs = kernels.pack("w", floats, 5, 7, arena);
+    assertEquals(-1, ours.segment().mismatch(theirs.segment()));
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = "FP32", mode = EnumSource.Mode.EXCLUDE)
+  void linear(Precision precision) {
+    int[][] shapes = {{1, 1, 1}, {7, 17, 63}, {1, 197, 300}, {65, 70, 197}, {40, 33, 128}};
+    for (int[] shape : shapes) {
+      int tokens = shape[0];
+      int out = shape[1];
+      int in = shape[2];
+      MemorySegment x = floats(tokens * in);
+      MemorySegment w = floats(out * in);
+      MemorySegment bias = floats(out);
+      MemorySegment residual = floats(tokens * out);
+      PackedWeight packed = kernels.pack("w", w, DType.F32, out, in, precision, arena);
+      for (Activation activation : List.of(Activation.NONE, Activation.GELU_ERF)) {
+        MemorySegment y = arena.allocate(JAVA_FLOAT, (long) tokens * out);
+        MemorySegment expected = arena.allocate(JAVA_FLOAT, (long) tokens * out);
+        kernels.linear(x, packed, bias, residual, y, tokens, activation);
+        plain.linear(x, packed, bias, residual, expected, tokens, activation);
+        close(expected, y, 1e-6 * in);
+        if (activation == Activation.NONE) {
+          resembles(precision, exact(x, w, bias, residual, tokens, out, in), y);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = "FP32", mode = EnumSource.Mode.EXCLUDE)
+  void feedForward(Precision precision) {
+    int tokens = 40;
+    int hidden = 64;
+    int inner = 96;
+    MemorySegment x = floats(tokens * hidden);
+    PackedWeight up = pack(inner, hidden, precision);
+    PackedWeight gate = pack(inner, hidden, precision);
+    PackedWeight down = pack(hidden, inner, precision);
+    MemorySegment y = arena.allocate(JAVA_FLOAT, (long) tokens * hidden);
+    MemorySegment middle = arena.allocate(JAVA_FLOAT, (long) tokens * inner);
+    MemorySegment expected = arena.allocate(JAVA_FLOAT, (long) tokens * hidden);
+    kernels.feedForward(x, up, NONE, down, NONE, Activation.RELU, x, y, tokens, workspace);
+    kernels.linear(x, up, NONE, NONE, middle, tokens, Activation.RELU);
+    kernels.linear(middle, down, NONE, x, expected, tokens, Activation.NONE);
+    assertEquals(-1, y.mismatch(expected));
+
+    kernels.gatedFeedForward(x, gate, up, down, Activation.SILU, x, y, tokens, workspace);
+    MemorySegment gates = arena.allocate(JAVA_FLOAT, (long) tokens * inner);
+    kernels.linear(x, gate, NONE, NONE, gates, tokens, Activation.SILU);
+    kernels.linear(x, up, NONE, NONE, middle, tokens, Activation.NONE);
+    for (int i = 0; i < tokens * inner; i++) {
+      float product = middle.getAtIndex(JAVA_FLOAT, i) * gates.getAtIndex(JAVA_FLOAT, i);
+      middle.setAtIndex(JAVA_FLOAT, i, product);
+    }
+    kernels.linear(middle, down, NONE, x, expected, tokens, Activation.NONE);
+    close(expected, y, 1e-3);
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = "FP32", mode = EnumSource.Mode.EXCLUDE)
+  void linearTopK(Precision precision) {
+    int tokens = 3;
+    int hidden = 70;
+    int vocab = 300;
+    PackedWeight head = pack(vocab, hidden, precision);
+    MemorySegment x = floats(tokens * hidden);
+    MemorySegment temperatures = arena.allocate(JAVA_FLOAT, tokens);
+    for (int i = 0; i < tokens; i++) {
+      temperatures.setAtIndex(JAVA_FLOAT, i, 1);
+    }
+    MemorySegment values = arena.allocate(JAVA_FLOAT, 5 * tokens);
+    MemorySegment ids = arena.allocate(JAVA_INT, 5 * tokens);
+    MemorySegment sums = arena.allocate(JAVA_FLOAT, tokens);
+    kernels.linearTopK(x, head, temperatures, values, ids, sums, tokens, 5, workspace);
+    MemorySegment logits = arena.allocate(JAVA_FLOAT, (long) tokens * vocab);
+    kernels.linear(x, head, NONE, NONE, logits, tokens, Activation.NONE);
+    for (int i = 0; i < 5 * tokens; i++) {
+      long at = (long) i / 5 * vocab + ids.getAtIndex(JAVA_INT, i);
+      assertEquals(logits.getAtIndex(JAVA_FLOAT, at), values.getAtIndex(JAVA_FLOAT, i));
+    }
+  }
+
+  /** A block from elsewhere is taken as it is, or refused. */
+  @Test
+  void takesPackedWeightsAndRefusesOthers() {
+    PackedWeight w = pack(40, 70, Precision.INT8);
+    PackedWeight again = kernels.packed("w", w.segment(), 40, 70, Precision.INT8);
+    assertEquals(w, again);
+    refused("w: not a packed weight [40, 70] in bf16", w.segment(), 70, Precision.BF16);
+    refused("w: not a packed weight [40, 69] in int8", w.segment(), 69, Precision.INT8);
+    long bytes = w.segment().byteSize();
+    refused(
+        "w: not a packed weight [40, 70] in int8",
+        w.segment().asSlice(0, bytes - 1),
+        70,
+        Precision.INT8);
+    refused("w: not a packed weight [40, 70] in int8", arena.allocate(8, 64), 70, Precision.INT8);
+    refused(
+        "w: packed is on the heap, or not aligned to 64",
+        MemorySegment.ofArray(new byte[(int) bytes]),
+        70,
+        Precision.INT8);
+    refused("w: weights in fp32 are packed where they are used", w.segment(), 70, Precision.FP32);
+    refused("w: in is 70000, more than the 65536 of int8", w.segment(), 70000, Precision.INT8);
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> kernels.pack("w", arena.allocate(9), DType.F16, 1, 5, Precision.BF16, arena));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> kernels.pack("w", arena.allocate(90), DType.I64, 1, 5, Precision.BF16, arena));
+  }
+
+  private void refused(String message, MemorySegment packed, long in, Precision precision) {
+    Exception e =
+        assertThrows(
+            IllegalArgumentException.class, () -> kernels.packed("w", packed, 40, in, precision));
+    assertEquals(message, e.getMessage());
+  }
+
+  /** Exact sums of codes: the same floats as in Java. */
+  @Test
+  void int8IsTheSameEverywhere() {
+    int tokens = 20;
+    PackedWeight w = pack(70, 200, Precision.INT8);
+    MemorySegment x = floats(tokens * 200);
+    MemorySegment y = arena.allocate(JAVA_FLOAT, tokens * 70L);
+    MemorySegment expected = arena.allocate(JAVA_FLOAT, tokens * 70L);
+    kernels.linear(x, w, NONE, NONE, y, tokens, Activation.NONE);
+    plain.linear(x, w, NONE, NONE, expected, tokens, Activation.NONE);
+    assertArrayEquals(expected.toArray(ValueLayout.JAVA_FLOAT), y.toArray(ValueLayout.JAVA_FLOAT));
+  }
+
+  private PackedWeight pack(int out, int in, Precision precision) {
+    return kernels.pack("w", floats(out * in), DType.F32, out, in, precision, arena);
+  }
+
+  private MemorySegment floats(int count) {
+    MemorySegment segment = arena.allocate(JAVA_FLOAT, count);
+    for (int i = 0; i < count; i++) {
+      segment.setAtIndex(JAVA_FLOAT, i, random.nextFloat() * 2 - 1);
+    }
+    return segment;
+  }
+
+  private static double[] exact(
+      MemorySegment x,
+      MemorySegment w,
+      MemorySegment bias,
+      MemorySegment residual,
+      int tokens,
+      int out,
+      int in) {
+    double[] y =
+        Reference.linear(
+            x.toArray(JAVA_FLOAT),
+            w.toArray(JAVA_FLOAT),
+            bias.toArray(JAVA_FLOAT),
+            tokens,
+            out,
+            in);
+    for (int i = 0; i < y.length; i++) {
+      y[i] += residual.getAtIndex(JAVA_FLOAT, i);
+    }
+    return y;
+  }
+
+  /** Rounding errors of values below 1 in sums of independent ones: far below these. */
+  private static void resembles(Precision precision, double[] expected, MemorySegment y) {
+    double tolerance =
+        switch (precision) {
+          case FP32 -> 1e-6;
+          case BF16 -> 0.01;
+          case INT8 -> 0.02;
+          case INT4, INT4_128 -> 0.25;
+        };
+    double error = 0;
+    double norm = 0;
+    for (int i = 0; i < expected.length; i++) {
+      error += Math.pow(y.getAtIndex(JAVA_FLOAT, i) - expected[i], 2);
+      norm += Math.pow(expected[i], 2);
+    }
+    assertTrue(Math.sqrt(error / norm) < tolerance, precision + ": " + Math.sqrt(error / norm));
+  }
+
+  private static void close(MemorySegment expected, MemorySegment y, double tolerance) {
+    float[] e = expected.toArray(JAVA_FLOAT);
+    float[] a = y.toArray(JAVA_FLOAT);
+    for (int i = 0; i < e.length; i++) {
+      assertEquals(e[i], a[i], tolerance * Math.max(1, Math.abs(e[i])), "element " + i);
+    }
+  }
+}

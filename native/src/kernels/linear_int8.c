@@ -1,0 +1,385 @@
+/*
+ * Packed linear in 8 bits: y = sx sw (q - z) c^T, with codes c of the weight and q of the input.
+ *
+ * FLOPs 2 tokens n k of integers; bytes n k + 4 tokens (n + k). A weight has one scale an output feature, symmetric; an
+ * input one scale and one zero point z a row, so that the codes span what the row has: the outputs of GELU and ReLU,
+ * hardly ever negative, get a bit more than symmetric codes would give them. The codes of a row are multiplied as they
+ * are, unsigned by signed, and z times the sum of an output feature's codes is taken off afterwards. All sums are exact
+ * in 32 bits, whatever the order and the instructions.
+ *
+ * The layout, [k/4][32][4], is what vpdpbusd multiplies, and 16 of its rows are a tile of AMX. With AMX two by two
+ * tiles of 16 x 16 sums are computed at a time; otherwise, and for few rows, tiles of rows by one or several panels as
+ * in linear_fp32.c. Without VNNI bytes are widened to 16 bits first.
+ */
+#include <float.h>
+
+#include "linear_tile.h"
+#include "simd/amx.h"
+
+/* The tallest tile; without VNNI the halves of a panel's and of the input's bytes take registers too. */
+#if VF_REGISTERS == 32
+#define TILE_ROWS 12
+#else
+#define TILE_ROWS 4
+#endif
+
+/* Input features are padded to a row of AMX's tiles. */
+#define CHUNK 64
+
+/* Bytes of a row of a panel: 32 output features of four input features. */
+#define ROW_BYTES (WIDE_PANEL * 4)
+
+/* Bytes ahead of its use that each of several panels is fetched. */
+#define AHEAD_BYTES 1024
+
+static int64_t padded_features(int64_t k) { return round_up(k, CHUNK); }
+
+/* Behind the header: float scales [n], int32 sums [n], int8 codes. */
+static const float *scales_of(const linear_layer *layer) { return layer->panels; }
+static const int32_t *sums_of(const linear_layer *layer) {
+  return (const int32_t *)layer->panels + round_up(layer->n, WIDE_PANEL);
+}
+static const char *codes_of(const linear_layer *layer) {
+  return (const char *)layer->panels + 8 * round_up(layer->n, WIDE_PANEL);
+}
+
+int64_t PF_KERNEL(linear_int8_bytes)(int64_t n, int64_t k) {
+  return round_up(n, WIDE_PANEL) * (8 + padded_features(k));
+}
+
+/* ---- Input ------------------------------------------------------------------------------------------------------ */
+
+/* Of each row, behind the codes of all. */
+typedef struct {
+  float scale;
+  int32_t zero;
+} row_scale;
+
+static row_scale *row_scales(const void *input, int64_t rows, int64_t k) {
+  return (row_scale *)((char *)input + round_up(rows, 16) * padded_features(k));
+}
+
+static int is_blocked(const linear_layer *layer, int64_t rows) {
+  return rows > FEW_ROWS && (layer->extensions & PF_EXTENSION_AMX) != 0;
+}
+
+static vf load_some(const float *x, int64_t count) {
+  return count >= VF_WIDTH ? vf_load(x) : count > 0 ? vf_load_first(x, count) : vf_zero();
+}
+
+/* What is smaller than a normal float may be for a whole row is 0; a NaN or an infinity makes the scale NaN. */
+static row_scale scale_of(const float *x, int64_t k) {
+  vf most = vf_zero(), least = vf_zero(), strange = vf_zero();
+  for (int64_t j = 0; j < k; j += VF_WIDTH) {
+    const vf v = load_some(x + j, k - j);
+    most = vf_max(v, most);
+    least = vf_max(vf_sub(vf_zero(), v), least);
+    strange = vf_fma(v, vf_zero(), strange);
+  }
+  const float above = vf_reduce_max(most), below = vf_reduce_max(least);
+  if (vf_reduce_add(strange) != 0.0f) return (row_scale){NAN, 0};
+  const float scale = above / 255.0f + below / 255.0f;
+  if (!(scale >= FLT_MIN)) return (row_scale){0.0f, 0};
+  const float zero = rintf(below / scale);
+  return (row_scale){scale, zero > 255.0f ? 255 : (int32_t)zero};
+}
+
+void PF_KERNEL(linear_int8_prepare)(const linear_layer *layer, const float *x, int64_t rows, void *input, int64_t first,
+                                    int64_t end) {
+  const int64_t k = layer->k, padded = padded_features(k);
+  const int blocked = is_blocked(layer, rows);
+  for (int64_t i = first; i < end; i++) {
+    const row_scale s = scale_of(x + i * k, k);
+    row_scales(input, rows, k)[i] = s;
+    const vf inverse = vf_set1(s.scale > 0.0f ? 1.0f / s.scale : 0.0f), zero = vf_set1((float)s.zero);
+    const vf most = vf_set1(255.0f);
+    for (int64_t p = 0; p < padded; p += CHUNK) {
+      char *to = input_at(input, blocked, padded, i, p);
+      for (int64_t j = 0; j < CHUNK; j += VF_WIDTH) {
+        const vf v = vf_add(vf_round(vf_mul(load_some(x + i * k + p + j, k - p - j), inverse)), zero);
+        /* In this order a NaN becomes 0. */
+        vf_store_bytes(to + j, vf_min(most, vf_max(v, vf_zero())));
+      }
+    }
+  }
+}
+
+/* ---- Sums to floats --------------------------------------------------------------------------------------------- */
+
+/* Sums of rows x columns, [rows][width], to y: (sum - zero * sum of codes) * (row's scale * column's). */
+static void finish_sums(const linear_share *s, int64_t row, int64_t rows, int64_t column, int64_t width,
+                        const int32_t *sums) {
+  const linear_layer *layer = s->layer;
+  const row_scale *scales = row_scales(s->input, s->input_rows, layer->k) + row;
+  float values[16 * WIDE_PANEL];
+  for (int64_t i = 0; i < rows; i++) {
+    const vi zero = vi_set1(scales[i].zero);
+    const vf scale = vf_set1(scales[i].scale);
+    for (int64_t j = 0; j < width; j += VF_WIDTH) {
+      const vi sum = vi_sub(vi_load(sums + i * width + j), vi_mul(zero, vi_load(sums_of(layer) + column + j)));
+      vf_store(values + i * width + j, vf_mul(vi_to_vf(sum), vf_mul(scale, vf_load(scales_of(layer) + column + j))));
+    }
+  }
+  const tile_output out = output_of(s, row, rows, column, width);
+  PF_KERNEL(linear_finish)(layer, &out, values, width);
+}
+
+/* ---- Tiles of rows by vectors ----------------------------------------------------------------------------------- */
+
+typedef struct {
+  const linear_share *share;
+  int64_t row, rows, column; /* column: of the tile's first vector */
+  const char *x;             /* [rows][x_bytes] */
+  int64_t x_bytes;
+  const char *panel; /* its first vector of the tile */
+  int64_t panel_bytes;
+  const char *ahead; /* this tile's share of a later panel; only ever fetched, so it may lie past the end */
+  int64_t ahead_lines;
+} int8_tile;
+
+static inline __attribute__((always_inline)) vi dot(vi sum, vi u, vi s, const int vnni) {
+#if defined(VI_HAS_VNNI)
+  if (vnni) return vi_dot_vnni(sum, u, s);
+#endif
+  (void)vnni;
+  return vi_dot(sum, u, s);
+}
+
+/* The inner loop; all but `tile` are constants wherever this is inlined. */
+static inline __attribute__((always_inline)) void multiply_rows(const int8_tile *tile, const int rows,
+                                                                const int streams, const int vnni) {
+  vi sum[STREAMS][TILE_ROWS][2];
+#pragma GCC unroll 4
+  for (int s = 0; s < streams; s++) {
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++) sum[s][i][0] = sum[s][i][1] = vi_set1(0);
+  }
+  const int64_t steps = tile->x_bytes / 4;
+  const char *panel = tile->panel, *ahead = tile->ahead;
+  for (int64_t p = 0; p < steps;) {
+    if (streams == 1) {
+      for (int64_t line = 0; line < tile->ahead_lines; line++) __builtin_prefetch(ahead + line * LINE_BYTES, 0, 2);
+      ahead += tile->ahead_lines * LINE_BYTES;
+    }
+    for (const int64_t stop = min64(p + FETCH_STEPS, steps); p < stop; p++, panel += ROW_BYTES) {
+      vi a[TILE_ROWS];
+#pragma GCC unroll 12
+      for (int i = 0; i < rows; i++) a[i] = vi_set1(load_bytes(tile->x + i * tile->x_bytes + 4 * p));
+#pragma GCC unroll 4
+      for (int s = 0; s < streams; s++) {
+        const char *w = panel + s * tile->panel_bytes;
+        if (streams > 1) {
+          __builtin_prefetch(w + AHEAD_BYTES);
+          __builtin_prefetch(w + AHEAD_BYTES + LINE_BYTES);
+        }
+        const vi w0 = vi_load(w), w1 = vi_load(w + VF_WIDTH * 4);
+#pragma GCC unroll 12
+        for (int i = 0; i < rows; i++) {
+          sum[s][i][0] = dot(sum[s][i][0], a[i], w0, vnni);
+          sum[s][i][1] = dot(sum[s][i][1], a[i], w1, vnni);
+        }
+      }
+    }
+  }
+  for (int s = 0; s < streams; s++) {
+    int32_t sums[TILE_ROWS * PANEL];
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++) {
+      vi_store(sums + i * PANEL, sum[s][i][0]);
+      vi_store(sums + i * PANEL + VF_WIDTH, sum[s][i][1]);
+    }
+    finish_sums(tile->share, tile->row, rows, tile->column + s * WIDE_PANEL, PANEL, sums);
+  }
+}
+
+#if VF_WIDTH == 16
+#define MOST_STREAMS STREAMS
+#else
+#define MOST_STREAMS 1
+#endif
+#define STREAM_ROWS (TILE_ROWS < FEW_ROWS ? TILE_ROWS : FEW_ROWS)
+
+static inline __attribute__((always_inline)) void multiply(const int8_tile *tile, int streams, const int vnni) {
+#define ROWS(r)                                                                                                        \
+  case r:                                                                                                              \
+    if (streams > 1 && r <= STREAM_ROWS)                                                                               \
+      multiply_rows(tile, r, MOST_STREAMS, vnni);                                                                      \
+    else                                                                                                               \
+      multiply_rows(tile, r, 1, vnni);                                                                                 \
+    break;
+  switch (tile->rows) {
+    ROWS(1)
+    ROWS(2)
+    ROWS(3)
+    ROWS(4)
+#if TILE_ROWS > 4
+    ROWS(5)
+    ROWS(6)
+    ROWS(7)
+    ROWS(8)
+    ROWS(9)
+    ROWS(10)
+    ROWS(11)
+    ROWS(12)
+#endif
+  }
+#undef ROWS
+}
+
+static inline __attribute__((always_inline)) void compute_tiles(const linear_share *s, const int vnni) {
+  const int64_t padded = padded_features(s->layer->k), panel_bytes = padded * WIDE_PANEL;
+  const int64_t tiles = (s->rows + TILE_ROWS - 1) / TILE_ROWS;
+  int8_tile tile = {.share = s, .x_bytes = padded, .panel_bytes = panel_bytes};
+  tile.ahead_lines = (FETCH_STEPS * ROW_BYTES / LINE_BYTES + tiles - 1) / tiles;
+  for (int64_t column = s->column; column < s->end;) {
+    const char *panel = codes_of(s->layer) + column / WIDE_PANEL * panel_bytes;
+    const int streams = s->rows <= STREAM_ROWS && column + MOST_STREAMS * WIDE_PANEL <= s->end ? MOST_STREAMS : 1;
+    for (int64_t t = 0; t < tiles; t++) {
+      tile.row = s->row + s->rows * t / tiles;
+      tile.rows = s->row + s->rows * (t + 1) / tiles - tile.row;
+      tile.x = (const char *)s->input + tile.row * padded;
+      tile.ahead = panel + panel_bytes + panel_bytes * t / tiles;
+      for (int64_t j = 0; j < WIDE_PANEL && column + j < s->end; j += PANEL) {
+        tile.column = column + j;
+        tile.panel = panel + j * 4;
+        multiply(&tile, streams, vnni);
+      }
+    }
+    column += streams * WIDE_PANEL;
+  }
+}
+
+/* ---- Tiles of AMX ----------------------------------------------------------------------------------------------- */
+
+#if defined(PF_SIMD_AVX512)
+
+/* Up to 32 rows by one panel; those from the 17th on begin at x2. x [chunks][16][64], w [chunks][16][128] bytes. */
+static void multiply_tiles(const char *x, const char *x2, const char *w, int64_t chunks, const char *ahead,
+                           int64_t ahead_lines, int32_t (*sums)[AMX_ROWS * WIDE_PANEL]) {
+  amx_zero(0);
+  amx_zero(1);
+  amx_zero(2);
+  amx_zero(3);
+  for (int64_t c = 0; c < chunks; c++, x += AMX_TILE_BYTES, w += AMX_ROWS * ROW_BYTES) {
+    for (int64_t line = 0; line < ahead_lines; line++) __builtin_prefetch(ahead + line * LINE_BYTES, 0, 2);
+    ahead += ahead_lines * LINE_BYTES;
+    amx_load(6, w, ROW_BYTES);
+    amx_load(4, x, AMX_BYTES);
+    amx_dot_int8(0, 4, 6);
+    amx_load(7, w + AMX_BYTES, ROW_BYTES);
+    amx_dot_int8(1, 4, 7);
+    if (x2) {
+      amx_load(5, x2, AMX_BYTES);
+      amx_dot_int8(2, 5, 6);
+      amx_dot_int8(3, 5, 7);
+      x2 += AMX_TILE_BYTES;
+    }
+  }
+  amx_store(0, sums[0], ROW_BYTES);
+  amx_store(1, sums[0] + AMX_ROWS, ROW_BYTES);
+  if (x2) {
+    amx_store(2, sums[1], ROW_BYTES);
+    amx_store(3, sums[1] + AMX_ROWS, ROW_BYTES);
+  }
+}
+
+static void compute_amx(const linear_share *s) {
+  const int64_t row_bytes = padded_features(s->layer->k), chunks = row_bytes / AMX_BYTES;
+  const int64_t panel_bytes = row_bytes * WIDE_PANEL, tiles = (s->rows + 2 * AMX_ROWS - 1) / (2 * AMX_ROWS);
+  const int64_t lines = (AMX_ROWS * ROW_BYTES / LINE_BYTES + tiles - 1) / tiles;
+  int32_t sums[2][AMX_ROWS * WIDE_PANEL];
+  int64_t configured = 0;
+  for (int64_t column = s->column; column < s->end; column += WIDE_PANEL) {
+    const char *panel = codes_of(s->layer) + column / WIDE_PANEL * panel_bytes;
+    for (int64_t t = 0; t < tiles; t++) {
+      const int64_t row = s->row + t * 2 * AMX_ROWS, rows = min64(s->row + s->rows - row, 2 * AMX_ROWS);
+      const int64_t first = min64(rows, AMX_ROWS);
+      if (rows != configured) amx_configure(first, rows > first ? rows - first : first);
+      configured = rows;
+      const char *x = (const char *)s->input + row * row_bytes;
+      multiply_tiles(x, rows > first ? x + AMX_ROWS * row_bytes : NULL, panel, chunks,
+                     panel + panel_bytes + t * chunks * lines * LINE_BYTES, lines, sums);
+      finish_sums(s, row, first, column, WIDE_PANEL, sums[0]);
+      if (rows > first) finish_sums(s, row + first, rows - first, column, WIDE_PANEL, sums[1]);
+    }
+  }
+  amx_release();
+}
+
+#endif
+
+void PF_KERNEL(linear_int8_share)(const linear_share *s) {
+#if defined(PF_SIMD_AVX512)
+  if (is_blocked(s->layer, s->input_rows)) {
+    compute_amx(s);
+    return;
+  }
+#endif
+#if defined(VI_HAS_VNNI)
+  if (s->layer->extensions & PF_EXTENSION_VNNI) {
+    compute_tiles(s, 1);
+    return;
+  }
+#endif
+  compute_tiles(s, 0);
+}
+
+/* ---- Packing ---------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  const linear_source *source;
+  float *scales;
+  int32_t *sums;
+  int8_t *codes;
+} pack_call;
+
+/* max|w| / 127; 0 for what is smaller than a normal float may be, NaN for a NaN or an infinity. */
+static float weight_scale(const linear_source *source, int64_t feature) {
+  vf most = vf_zero(), strange = vf_zero();
+  for (int64_t p = 0; p < source->k; p += CHUNK) {
+    float values[CHUNK] = {0};
+    read_source(source, feature, p, min64(source->k - p, CHUNK), values);
+    for (int64_t j = 0; j < CHUNK; j += VF_WIDTH) {
+      const vf v = vf_load(values + j);
+      most = vf_max(vf_abs(v), most);
+      strange = vf_fma(v, vf_zero(), strange);
+    }
+  }
+  if (vf_reduce_add(strange) != 0.0f) return NAN;
+  const float scale = vf_reduce_max(most) / 127.0f;
+  return scale >= FLT_MIN ? scale : 0.0f;
+}
+
+static void pack_panel(const void *context, int64_t panel, int32_t thread) {
+  (void)thread;
+  const pack_call *c = context;
+  const int64_t n = c->source->n, k = c->source->k, padded = padded_features(k);
+  int8_t *to = c->codes + panel * padded * WIDE_PANEL;
+  for (int64_t j = 0; j < WIDE_PANEL; j++) {
+    const int64_t feature = panel * WIDE_PANEL + j;
+    const float scale = feature < n ? weight_scale(c->source, feature) : 0.0f;
+    const float inverse = scale > 0.0f ? 1.0f / scale : 0.0f;
+    const vf limit = vf_set1(127.0f), other = vf_set1(-127.0f);
+    int32_t sum = 0;
+    for (int64_t p = 0; p < padded; p += CHUNK) {
+      float values[CHUNK] = {0};
+      const int64_t count = min64(k - p, CHUNK);
+      if (inverse > 0.0f && count > 0) read_source(c->source, feature, p, count, values);
+      int8_t codes[CHUNK];
+      for (int64_t i = 0; i < CHUNK; i += VF_WIDTH) {
+        const vf code = vf_round(vf_mul(vf_load(values + i), vf_set1(inverse)));
+        vf_store_bytes(codes + i, vf_min(limit, vf_max(code, other)));
+      }
+      for (int64_t i = 0; i < CHUNK; i += 4) memcpy(to + (p + i) / 4 * ROW_BYTES + 4 * j, codes + i, 4);
+      for (int64_t i = 0; i < CHUNK; i++) sum += codes[i];
+    }
+    c->scales[feature] = scale;
+    c->sums[feature] = sum;
+  }
+}
+
+void PF_KERNEL(linear_int8_pack)(pf_engine *engine, const linear_source *source, void *panels) {
+  const int64_t padded = round_up(source->n, WIDE_PANEL);
+  const pack_call call = {source, panels, (int32_t *)panels + padded, (int8_t *)panels + 8 * padded};
+  pf_parallel_for(engine, padded / WIDE_PANEL, pack_panel, &call);
+}

@@ -1,0 +1,131 @@
+/* What the files of the packed linear's precisions share. */
+#ifndef PF_LINEAR_TILE_H
+#define PF_LINEAR_TILE_H
+
+#include <math.h>
+#include <string.h>
+
+#include "cpu.h"
+#include "engine.h"
+#include "linear.h"
+#include "simd/vmath.h"
+
+/* Rows that are few: the stream of weights is the floor. */
+#define FEW_ROWS 8
+/* Panels that are then read side by side at most. */
+#define STREAMS 4
+/* Steps along k between two looks at what to fetch. */
+#define FETCH_STEPS 16
+#define LINE_BYTES 64
+
+static inline int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+/* Panels that are read side by side for this many rows; 1: one after another. */
+static inline __attribute__((always_inline)) int linear_streams(int64_t rows) {
+#if VF_REGISTERS == 32
+  return rows <= FEW_ROWS ? STREAMS : 1;
+#else
+  return rows == 1 ? STREAMS : rows <= FEW_ROWS ? 2 : 1;
+#endif
+}
+
+static inline vf add_residual(const linear_layer *layer, vf v, vf residual) {
+  return layer->multiplies ? vf_mul(v, residual) : vf_add(v, residual);
+}
+
+/* Where a tile's sums go. */
+typedef struct {
+  const float *bias;     /* [columns] or NULL */
+  const float *residual; /* or NULL */
+  float *y;
+  int64_t stride; /* of rows of residual and y */
+  int64_t rows, columns;
+} tile_output;
+
+/* Rows x columns of a share from `row` and `column` on, both counted in the whole of the output. */
+static inline tile_output output_of(const linear_share *s, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+  const int64_t at = (row - s->row) * s->stride + column - s->column;
+  return (tile_output){.bias = s->layer->bias ? s->layer->bias + column : NULL,
+                       .residual = s->residual ? s->residual + at : NULL,
+                       .y = s->y + at,
+                       .stride = s->stride,
+                       .rows = rows,
+                       .columns = min64(s->end - column, columns)};
+}
+
+/* Bias, activation and residual over the sums of a tile, [rows][width], width a multiple of VF_WIDTH. */
+void PF_KERNEL(linear_finish)(const linear_layer *layer, const tile_output *out, const float *sums, int64_t width);
+
+/* A weight that is to be packed. */
+typedef struct {
+  const void *weight; /* [n, k] */
+  pf_dtype dtype;
+  int64_t n, k;
+} linear_source;
+
+static inline float bits_to_float(uint32_t bits) {
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+/* Every half is a float: its exponent is shifted by a product, which is exact, subnormal numbers included. */
+static inline float half_to_float(uint16_t half) {
+  const uint32_t sign = (uint32_t)(half & 0x8000) << 16, magnitude = half & 0x7fff;
+  if (magnitude >= 0x7c00) return bits_to_float(sign | 0x7f800000 | magnitude << 13);
+  return bits_to_float(sign | 0x3f800000) * (bits_to_float(magnitude << 13) * 0x1p112f);
+}
+
+/* Input features first .. first + count - 1 of one output feature. */
+static inline void read_source(const linear_source *source, int64_t feature, int64_t first, int64_t count, float *to) {
+  const int64_t at = feature * source->k + first;
+  switch (source->dtype) {
+  case PF_DTYPE_FP32:
+    memcpy(to, (const float *)source->weight + at, (size_t)count * sizeof *to);
+    break;
+  case PF_DTYPE_FP16:
+    for (int64_t i = 0; i < count; i++) to[i] = half_to_float(((const uint16_t *)source->weight)[at + i]);
+    break;
+  case PF_DTYPE_BF16:
+    for (int64_t i = 0; i < count; i++)
+      to[i] = bits_to_float((uint32_t)((const uint16_t *)source->weight)[at + i] << 16);
+    break;
+  }
+}
+
+/* Four bytes, wherever they lie. */
+static inline int32_t load_bytes(const void *p) {
+  int32_t bytes;
+  memcpy(&bytes, p, sizeof bytes);
+  return bytes;
+}
+
+/* Of each precision: bytes behind the header, packing, preparing rows first .. end - 1 of an input, computing. */
+#define LINEAR_PRECISION(name)                                                                                         \
+  int64_t PF_KERNEL(linear_##name##_bytes)(int64_t n, int64_t k);                                                      \
+  void PF_KERNEL(linear_##name##_pack)(pf_engine * engine, const linear_source *source, void *panels);                 \
+  void PF_KERNEL(linear_##name##_prepare)(const linear_layer *layer, const float *x, int64_t rows, void *input,        \
+                                          int64_t first, int64_t end);                                                 \
+  void PF_KERNEL(linear_##name##_share)(const linear_share *share)
+LINEAR_PRECISION(fp32);
+LINEAR_PRECISION(bf16);
+LINEAR_PRECISION(int8);
+#undef LINEAR_PRECISION
+
+int64_t PF_KERNEL(linear_int4_bytes)(int64_t n, int64_t k, int64_t group);
+void PF_KERNEL(linear_int4_pack)(pf_engine *engine, const linear_source *source, void *panels, int64_t group);
+void PF_KERNEL(linear_int4_prepare)(const linear_layer *layer, const float *x, int64_t rows, void *input, int64_t first,
+                                    int64_t end);
+void PF_KERNEL(linear_int4_share)(const linear_share *share, int64_t group);
+
+/*
+ * Rows of a prepared input in bytes. Where the kernel's tiles are AMX's, they lie in blocks of 16 rows, tile after
+ * tile, [rows/16][row_bytes/64][16][64]; otherwise row after row. `at` is a multiple of four, in bytes of the row.
+ */
+static inline char *input_at(void *input, int blocked, int64_t row_bytes, int64_t row, int64_t at) {
+  if (!blocked) return (char *)input + row * row_bytes + at;
+  return (char *)input + (row & ~(int64_t)15) * row_bytes + at / 64 * 1024 + (row & 15) * 64 + at % 64;
+}
+
+#endif
