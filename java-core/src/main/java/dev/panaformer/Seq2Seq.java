@@ -23,6 +23,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 
 /**
  * Turns one text into another, a translation or a summary: T5, BART, mBART, Marian, Pegasus.
@@ -42,6 +43,9 @@ import java.util.function.Function;
  * IllegalStateException}.
  */
 public final class Seq2Seq implements AutoCloseable {
+  /** How mBART spells the tokens of languages. */
+  private static final Pattern LANGUAGE = Pattern.compile("[a-z]{2,3}_[A-Z]{2}");
+
   private final String name;
   private final Seq2SeqModel model;
   private final ModelResources resources;
@@ -158,6 +162,48 @@ public final class Seq2Seq implements AutoCloseable {
    */
   public String generate(String source, GenerationOptions options) {
     return stream(source, options).result().text();
+  }
+
+  /**
+   * Translates by a model whose tokenizer has a token for each language, such as mBART.
+   *
+   * @param from the token of the source's language, {@code en_XX} say
+   * @param to the token of the target's, {@code de_DE} say
+   * @throws IllegalArgumentException if a language has no token, or the tokenizer puts none around
+   *     texts
+   */
+  public String translate(String source, String from, String to) {
+    int target = language(to);
+    int[] ids = fromLanguage(tokenize(source), language(from));
+    if (isLanguage(startToken())) {
+      return scheduler.generate(ids, new int[] {target}, options()).result().text();
+    }
+    return stream(ids, options().toBuilder().forcedStart(target).build()).result().text();
+  }
+
+  /** The token of a language, as tokenizer and vocabulary have it. */
+  private int language(String code) {
+    OptionalInt id = LANGUAGE.matcher(code).matches() ? tokenizer().id(code) : OptionalInt.empty();
+    if (id.isEmpty() || id.getAsInt() >= model.config().vocabSize()) {
+      throw new IllegalArgumentException(name + ": no token for a language " + code);
+    }
+    return id.getAsInt();
+  }
+
+  private boolean isLanguage(int id) {
+    return id < tokenizer().vocabularySize() && LANGUAGE.matcher(token(id)).matches();
+  }
+
+  /** The tokenizer marks every text with the one language that its file names: first, or last. */
+  private int[] fromLanguage(int[] ids, int language) {
+    requireSourceIds(ids);
+    for (int i : new int[] {0, ids.length - 1}) {
+      if (i >= 0 && isLanguage(ids[i])) {
+        ids[i] = language;
+        return ids;
+      }
+    }
+    throw new IllegalArgumentException(name + ": its tokenizer puts no language around a text");
   }
 
   /** The texts that answer to several sources, which are computed together. */

@@ -330,4 +330,73 @@ class Seq2SeqTest {
       assertRefused(CheckpointException.class, edit[3], () -> Seq2Seq.load(folder));
     }
   }
+
+  /** As mBART's: words, the end token, the one language that the file names. */
+  private static final String LANGUAGES =
+      """
+      {"version": "1.0", "truncation": null, "padding": null,
+       "added_tokens": [
+         {"id": 2, "content": "</s>", "special": true, "single_word": false, "lstrip": false,
+          "rstrip": false, "normalized": false},
+         {"id": 50, "content": "en_XX", "special": true, "single_word": false, "lstrip": false,
+          "rstrip": false, "normalized": false},
+         {"id": 51, "content": "de_DE", "special": true, "single_word": false, "lstrip": false,
+          "rstrip": false, "normalized": false},
+         {"id": 52, "content": "ro_RO", "special": true, "single_word": false, "lstrip": false,
+          "rstrip": false, "normalized": false}],
+       "normalizer": null, "pre_tokenizer": {"type": "Whitespace"},
+       "post_processor": {"type": "TemplateProcessing",
+         "single": [{"Sequence": {"id": "A", "type_id": 0}},
+                    {"SpecialToken": {"id": "</s>", "type_id": 0}},
+                    {"SpecialToken": {"id": "en_XX", "type_id": 0}}],
+         "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
+         "special_tokens": {"</s>": {"id": "</s>", "ids": [2], "tokens": ["</s>"]},
+                            "en_XX": {"id": "en_XX", "ids": [50], "tokens": ["en_XX"]}}},
+       "decoder": null,
+       "model": {"type": "WordLevel", "unk_token": "<unk>", "vocab": VOCABULARY}}
+      """;
+
+  private static String languages() {
+    JsonObject vocabulary = new JsonObject();
+    for (int id = 0; id < 60; id++) {
+      vocabulary.addProperty("w" + id, id);
+    }
+    String[] special = {"</s>", "<unk>", "en_XX", "de_DE", "ro_RO"};
+    int[] ids = {2, 3, 50, 51, 52};
+    for (int i = 0; i < ids.length; i++) {
+      vocabulary.remove("w" + ids[i]);
+      vocabulary.addProperty(special[i], ids[i]);
+    }
+    return LANGUAGES.replace("VOCABULARY", vocabulary.toString());
+  }
+
+  @Test
+  void languagesAreThoseThatAreAskedFor() throws IOException {
+    Path folder = edited("bart-tiny", "\"no_repeat_ngram_size\": 3", "\"no_repeat_ngram_size\": 2");
+    Files.writeString(folder.resolve("tokenizer.json"), languages());
+    try (Seq2Seq model = Seq2Seq.load(folder)) {
+      int[] source = {7, 9, 2, 51};
+      GenerationOptions romanian = model.options().toBuilder().forcedStart(52).build();
+      assertEquals(
+          model.stream(source, romanian).result().text(),
+          model.translate("w7 w9", "de_DE", "ro_RO"));
+      Class<IllegalArgumentException> argument = IllegalArgumentException.class;
+      assertRefused(
+          argument, "no token for a language fr_XX", () -> model.translate("w7", "fr_XX", "ro_RO"));
+      assertRefused(
+          argument, "no token for a language w7", () -> model.translate("w7", "de_DE", "w7"));
+    }
+    Files.writeString(
+        folder.resolve("tokenizer.json"),
+        languages()
+            .replace(
+                "{\"SpecialToken\": {\"id\": \"en_XX\", \"type_id\": 0}}",
+                "{\"SpecialToken\": {\"id\": \"</s>\", \"type_id\": 0}}"));
+    try (Seq2Seq model = Seq2Seq.load(folder)) {
+      assertRefused(
+          IllegalArgumentException.class,
+          "puts no language around",
+          () -> model.translate("w7", "de_DE", "ro_RO"));
+    }
+  }
 }

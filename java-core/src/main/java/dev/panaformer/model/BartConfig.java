@@ -233,6 +233,8 @@ public record BartConfig(
   public WeightNames weightNames() {
     return WeightNames.SAME
         .orRenamed("shared.weight", "encoder.embed_tokens.weight")
+        .orRenamed("encoder.embed_tokens.weight", "shared.weight")
+        .orRenamed("decoder.embed_tokens.weight", "shared.weight")
         .orPrefixed("model.");
   }
 
@@ -256,7 +258,8 @@ public record BartConfig(
             .activation(activation)
             .tiedHead(tied)
             .headBias(true);
-    return sharedEmbeddings
+    // Without tying, encoder and decoder may each have learned embeddings of their own.
+    return sharedEmbeddings && tied
         ? builder.vocabulary(vocabSize)
         : builder.vocabularies(sourceVocabSize, vocabSize);
   }

@@ -4,7 +4,6 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonPrimitive;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.UnsupportedModelException;
-import dev.panaformer.nn.WeightNames;
 import java.util.LinkedHashSet;
 import java.util.Set;
 
@@ -52,9 +51,6 @@ public sealed interface CausalConfig extends DecoderConfig permits Gpt2Config, L
 
   /** The tokens that end a text. */
   Set<Integer> eosTokenIds();
-
-  /** How checkpoints of the family spell names. */
-  WeightNames weightNames();
 
   /** Whether a configuration is that of a decoder which we know. */
   static boolean describes(ConfigJson json) {

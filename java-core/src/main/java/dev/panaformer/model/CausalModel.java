@@ -1,18 +1,25 @@
 package dev.panaformer.model;
 
+import dev.panaformer.kernel.DecoderBatch;
+import dev.panaformer.kernel.KvCache;
+import dev.panaformer.kernel.Workspace;
 import dev.panaformer.nn.Weights;
+import java.lang.foreign.MemorySegment;
 
-/** A decoder without encoder. {@link #forward} traces {@code hidden_states.N}. */
-public sealed interface CausalModel extends LanguageModel permits Gpt2Model, LlamaModel {
+/** A decoder without encoder: GPT-2, Llama and their kin. */
+public record CausalModel(CausalConfig config, Transformer transformer) implements LanguageModel {
 
+  /**
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or misshapen
+   */
+  public static CausalModel load(Weights weights, CausalConfig config) {
+    return new CausalModel(config, config.architecture().build(weights));
+  }
+
+  /** {@inheritDoc} The names are {@code hidden_states.N}. */
   @Override
-  CausalConfig config();
-
-  /** Loads the model that the configuration is of. */
-  static CausalModel load(Weights weights, CausalConfig config) {
-    return switch (config) {
-      case Gpt2Config gpt2 -> Gpt2Model.load(weights, gpt2);
-      case LlamaConfig llama -> LlamaModel.load(weights, llama);
-    };
+  public MemorySegment forward(
+      DecoderBatch batch, KvCache cache, Workspace workspace, Trace trace) {
+    return transformer.decode(batch, cache, workspace, trace, null);
   }
 }

@@ -1,5 +1,7 @@
 package dev.panaformer.model;
 
+import dev.panaformer.nn.WeightNames;
+
 /** What generation needs to know of any decoder: the shape of its cache and of its logits. */
 public sealed interface DecoderConfig permits CausalConfig, Seq2SeqConfig {
 
@@ -16,4 +18,10 @@ public sealed interface DecoderConfig permits CausalConfig, Seq2SeqConfig {
   int kvHeads();
 
   int headDim();
+
+  /** How checkpoints of the family spell the names of {@link Transformer.Builder}. */
+  WeightNames weightNames();
+
+  /** What the model is made of. */
+  Transformer.Builder architecture();
 }

@@ -21,17 +21,7 @@ import java.util.Optional;
 public record DecoderStack(
     EmbeddingTables embeddings, List<DecoderLayer> layers, Optional<Norm> norm) {
 
-  /** With a last norm. */
-  DecoderStack(EmbeddingTables embeddings, List<DecoderLayer> layers, Norm norm) {
-    this(embeddings, layers, Optional.of(norm));
-  }
-
-  /** See {@link CausalModel#forward}. */
-  MemorySegment forward(
-      Kernels kernels, DecoderBatch batch, KvCache cache, Workspace workspace, Trace trace) {
-    return forward(kernels, batch, cache, workspace, trace, null);
-  }
-
+  /** See {@link Transformer#decode}. */
   MemorySegment forward(
       Kernels kernels,
       DecoderBatch batch,

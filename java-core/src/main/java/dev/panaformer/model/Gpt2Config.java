@@ -2,11 +2,15 @@ package dev.panaformer.model;
 
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.Activation;
+import dev.panaformer.model.Transformer.Normalization;
+import dev.panaformer.model.Transformer.Positions;
+import dev.panaformer.nn.NormPlacement;
 import dev.panaformer.nn.WeightNames;
 import java.util.Set;
 
 /**
- * The config.json of GPT-2 and what shares its form.
+ * GPT-2 (Radford et al. 2019) and what shares its form: learned positions, layers that normalise
+ * before each of their parts, a head that shares the word embeddings.
  *
  * @param scale applied to the attention scores; 1 where the file turns scaling off
  * @param scaleByLayer whether layer i, from 1, divides that by i
@@ -50,7 +54,7 @@ public record Gpt2Config(
           "summary_use_proj");
 
   /** What the attention scores of a layer, from 0, are multiplied by. */
-  float scale(int layer) {
+  private float scale(int layer) {
     return scaleByLayer ? scale / (layer + 1) : scale;
   }
 
@@ -106,6 +110,37 @@ public record Gpt2Config(
 
   @Override
   public WeightNames weightNames() {
-    return WeightNames.SAME.orPrefixed("transformer.");
+    return WeightNames.SAME
+        .renamed("shared.weight", "wte.weight")
+        .renamed("decoder.embed_positions.", "wpe.")
+        .renamed("decoder.layers.", "h.")
+        .renamed("decoder.layer_norm.", "ln_f.")
+        .renamed("self_attn_layer_norm.", "ln_1.")
+        .renamed("self_attn.qkv_proj.", "attn.c_attn.")
+        .renamed("self_attn.out_proj.", "attn.c_proj.")
+        .renamed("final_layer_norm.", "ln_2.")
+        .renamed("fc1.", "mlp.c_fc.")
+        .renamed("fc2.", "mlp.c_proj.")
+        .orPrefixed("transformer.");
+  }
+
+  @Override
+  public Transformer.Builder architecture() {
+    return Transformer.builder()
+        .decoderLayers(numLayers)
+        .width(hiddenSize)
+        .heads(numHeads)
+        .intermediate(intermediateSize)
+        .vocabulary(vocabSize)
+        .positions(Positions.LEARNED)
+        .maxPositions(contextLength)
+        .normalization(Normalization.LAYER_NORM, layerNormEpsilon)
+        .placement(NormPlacement.BEFORE)
+        .lastNorm(true)
+        .activation(activation)
+        .attentionScale(this::scale)
+        .transposedWeights(true)
+        .joinedProjections(true)
+        .tiedHead(tied);
   }
 }

@@ -16,14 +16,21 @@ public sealed interface LanguageModel permits CausalModel, Seq2SeqModel {
 
   DecoderConfig config();
 
-  Kernels kernels();
+  /** What the configuration says that it is made of. */
+  Transformer transformer();
+
+  default Kernels kernels() {
+    return transformer().kernels();
+  }
 
   /** {@code [vocab, hidden]}: what makes logits of hidden states. */
-  PackedWeight head();
+  default PackedWeight head() {
+    return transformer().head().orElseThrow();
+  }
 
   /** {@code [vocab]}, added to the logits; or absent. */
   default MemorySegment headBias() {
-    return MemorySegment.NULL;
+    return transformer().headBias();
   }
 
   /**

@@ -1,12 +1,18 @@
 package dev.panaformer.model;
 
 import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.kernel.Activation;
+import dev.panaformer.model.Transformer.Normalization;
+import dev.panaformer.model.Transformer.Positions;
+import dev.panaformer.nn.NormPlacement;
 import dev.panaformer.nn.WeightNames;
 import java.util.List;
 import java.util.Set;
 
 /**
- * The config.json of Llama, and of Mistral and Qwen2, which share its form.
+ * Llama (Touvron et al. 2023), and Mistral and Qwen2, which share its form: rotary positions, RMS
+ * norms before each part of a layer, gated feed-forward networks, key and value heads that several
+ * query heads may share.
  *
  * @param slidingWindow tokens that a query sees from {@code firstWindowedLayer} on; 0 for all
  * @param attentionBias whether queries, keys and values have one
@@ -221,6 +227,40 @@ public record LlamaConfig(
 
   @Override
   public WeightNames weightNames() {
-    return WeightNames.SAME.orPrefixed("model.");
+    return WeightNames.SAME
+        .renamed("shared.weight", "embed_tokens.weight")
+        .renamed("decoder.layers.", "layers.")
+        .renamed("decoder.layer_norm.", "norm.")
+        .renamed("self_attn_layer_norm.", "input_layernorm.")
+        .renamed("out_proj.", "o_proj.")
+        .renamed("final_layer_norm.", "post_attention_layernorm.")
+        .renamed(".gate.", ".mlp.gate_proj.")
+        .renamed(".fc1.", ".mlp.up_proj.")
+        .renamed(".fc2.", ".mlp.down_proj.")
+        .orPrefixed("model.");
+  }
+
+  @Override
+  public Transformer.Builder architecture() {
+    return Transformer.builder()
+        .decoderLayers(numLayers)
+        .width(hiddenSize)
+        .heads(numHeads)
+        .kvHeads(kvHeads)
+        .headDim(headDim)
+        .intermediate(intermediateSize)
+        .vocabulary(vocabSize)
+        .positions(Positions.ROTARY)
+        .maxPositions(contextLength)
+        .rotaryFrequency(pair -> rope.frequency(pair, headDim))
+        .window(this::window)
+        .normalization(Normalization.RMS_NORM, rmsNormEps)
+        .placement(NormPlacement.BEFORE)
+        .lastNorm(true)
+        .activation(Activation.SILU)
+        .gated(true)
+        .biases(false)
+        .projectionBiases(attentionBias)
+        .tiedHead(tied);
   }
 }

@@ -2,7 +2,6 @@ package dev.panaformer.model;
 
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.UnsupportedModelException;
-import dev.panaformer.nn.WeightNames;
 import java.util.OptionalInt;
 import java.util.Set;
 
@@ -70,12 +69,6 @@ public sealed interface Seq2SeqConfig extends DecoderConfig permits T5Config, Ba
   OptionalInt defaultForcedEnd();
 
   Set<Integer> eosTokenIds();
-
-  /** How checkpoints of the family spell names. */
-  WeightNames weightNames();
-
-  /** What the model is made of. */
-  Transformer.Builder architecture();
 
   /** Whether a configuration is that of an encoder-decoder which we know. */
   static boolean describes(ConfigJson json) {

@@ -3,9 +3,7 @@ package dev.panaformer.model;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.kernel.DecoderBatch;
-import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.KvCache;
-import dev.panaformer.kernel.PackedWeight;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.nn.CrossAttention;
 import dev.panaformer.nn.Weights;
@@ -20,21 +18,6 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
    */
   public static Seq2SeqModel load(Weights weights, Seq2SeqConfig config) {
     return new Seq2SeqModel(config, config.architecture().build(weights));
-  }
-
-  @Override
-  public Kernels kernels() {
-    return transformer.kernels();
-  }
-
-  @Override
-  public PackedWeight head() {
-    return transformer.head().orElseThrow();
-  }
-
-  @Override
-  public MemorySegment headBias() {
-    return transformer.headBias();
   }
 
   /**

@@ -16,6 +16,8 @@ import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.IntToDoubleFunction;
+import java.util.function.IntUnaryOperator;
 
 /**
  * The Transformer (Vaswani et al. 2017) and its kin: an encoder, a decoder, or both, made of this
@@ -167,7 +169,7 @@ public record Transformer(
     Positions positions = Positions.SINUSOIDAL;
     int maxPositions;
     int positionOffset;
-    double rotaryTheta = 10000;
+    IntToDoubleFunction rotaryFrequency;
     int buckets = 32;
     int maxDistance = 128;
     Normalization normalization = Normalization.LAYER_NORM;
@@ -177,7 +179,11 @@ public record Transformer(
     Activation activation = Activation.RELU;
     boolean gated;
     boolean biases = true;
-    Float attentionScale;
+    boolean projectionBiases = true;
+    boolean transposedWeights;
+    boolean joinedProjections;
+    IntToDoubleFunction attentionScale;
+    IntUnaryOperator window = layer -> 0;
     boolean head = true;
     boolean tiedHead = true;
     float headScale = 1;
@@ -284,9 +290,12 @@ public record Transformer(
       return this;
     }
 
-    /** The base of rotary frequencies. */
-    public Builder rotaryTheta(double value) {
-      rotaryTheta = value;
+    /**
+     * By how many radians a place each pair of a head's features turns, {@code i} and {@code i +
+     * headDim / 2}, if not by {@code 10000^(-2 i / headDim)}.
+     */
+    public Builder rotaryFrequency(IntToDoubleFunction ofPair) {
+      rotaryFrequency = ofPair;
       return this;
     }
 
@@ -329,12 +338,44 @@ public record Transformer(
     /** Whether linear layers have biases. */
     public Builder biases(boolean value) {
       biases = value;
+      return projectionBiases(value);
+    }
+
+    /** Whether queries, keys and values have biases, where the other linear layers do not. */
+    public Builder projectionBiases(boolean value) {
+      projectionBiases = value;
+      return this;
+    }
+
+    /** Whether the checkpoint has the matrices of linear layers as {@code [in, out]}. */
+    public Builder transposedWeights(boolean value) {
+      transposedWeights = value;
+      return this;
+    }
+
+    /** Whether queries, keys and values of self-attention are one layer, {@code qkv_proj}. */
+    public Builder joinedProjections(boolean value) {
+      joinedProjections = value;
       return this;
     }
 
     /** By which products of queries and keys are multiplied, if not {@code 1/√headDim}. */
     public Builder attentionScale(float value) {
-      attentionScale = value;
+      return attentionScale(layer -> value);
+    }
+
+    /** The same by layer, from 0. */
+    public Builder attentionScale(IntToDoubleFunction ofLayer) {
+      attentionScale = ofLayer;
+      return this;
+    }
+
+    /**
+     * How many tokens a token of the decoder sees in a layer, from 0: itself and those before it; 0
+     * for all.
+     */
+    public Builder window(IntUnaryOperator ofLayer) {
+      window = Objects.requireNonNull(ofLayer);
       return this;
     }
 

@@ -24,6 +24,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.DoubleUnaryOperator;
 
 /** Reads the parts of a transformer, each by its name. */
 final class TransformerAssembly {
@@ -41,8 +42,11 @@ final class TransformerAssembly {
     return b.headDim > 0 ? b.headDim : b.width / heads;
   }
 
-  private float scale(int heads) {
-    return b.attentionScale != null ? b.attentionScale : (float) (1 / Math.sqrt(headDim(heads)));
+  private float scale(int layer, int heads) {
+    return (float)
+        (b.attentionScale != null
+            ? b.attentionScale.applyAsDouble(layer)
+            : 1 / Math.sqrt(headDim(heads)));
   }
 
   Transformer assemble() {
@@ -92,6 +96,16 @@ final class TransformerAssembly {
         b.kvHeads,
         "a divisor of the heads of a decoder without encoder");
     require(!b.gated || !b.biases, "gated", true, "false for linear layers with biases");
+    require(
+        !b.transposedWeights
+            || b.biases
+                && b.projectionBiases
+                && b.joinedProjections
+                && !b.gated
+                && b.encoderLayers == 0,
+        "transposedWeights",
+        true,
+        "false but for a decoder with biases and joinedProjections, as GPT-2's");
     require(
         !b.embeddingNorm || b.normalization == Normalization.LAYER_NORM,
         "embeddingNorm",
@@ -148,7 +162,7 @@ final class TransformerAssembly {
                   b.encoderHeads,
                   b.encoderHeads,
                   headDim(b.encoderHeads),
-                  scale(b.encoderHeads),
+                  scale(i, b.encoderHeads),
                   rotary,
                   relative),
               norm(layer, "self_attn_layer_norm"),
@@ -182,10 +196,10 @@ final class TransformerAssembly {
                   b.decoderHeads,
                   kvHeads,
                   headDim(b.decoderHeads),
-                  scale(b.decoderHeads),
-                  0,
+                  scale(i, b.decoderHeads),
+                  b.window.applyAsInt(i),
                   bias),
-              b.encoderLayers > 0 ? Optional.of(cross(layer)) : Optional.empty(),
+              b.encoderLayers > 0 ? Optional.of(cross(layer, i)) : Optional.empty(),
               norm(layer, "final_layer_norm"),
               feedForward(layer, b.decoderIntermediate),
               b.placement));
@@ -193,40 +207,41 @@ final class TransformerAssembly {
     return new DecoderStack(embeddings, List.copyOf(layers), lastNorm(w));
   }
 
-  private DecoderLayer.Cross cross(Weights layer) {
+  private DecoderLayer.Cross cross(Weights layer, int index) {
     Weights attention = layer.at("encoder_attn");
+    long inner = (long) b.decoderHeads * headDim(b.decoderHeads);
     return new DecoderLayer.Cross(
         norm(layer, "encoder_attn_layer_norm"),
         new CrossAttention(
-            joined(attention, b.decoderHeads, "q_proj"),
-            joined(attention, b.decoderHeads, "k_proj", "v_proj"),
+            stacked(attention, List.of("q_proj"), List.of(inner)),
+            stacked(attention, List.of("k_proj", "v_proj"), List.of(inner, inner)),
             output(attention, b.decoderHeads),
             b.decoderHeads,
-            scale(b.decoderHeads)));
+            scale(index, b.decoderHeads)));
   }
 
   private Linear queriesKeysValues(Weights w, int heads, int kvHeads) {
     long queries = (long) heads * headDim(heads);
     long keys = (long) kvHeads * headDim(heads);
-    return w.stacked(
-        b.width, b.biases, List.of("q_proj", "k_proj", "v_proj"), List.of(queries, keys, keys));
+    if (b.joinedProjections) {
+      return linear(w, "qkv_proj", queries + 2 * keys, b.width, b.projectionBiases);
+    }
+    return stacked(w, List.of("q_proj", "k_proj", "v_proj"), List.of(queries, keys, keys));
   }
 
-  private Linear joined(Weights w, int heads, String... names) {
-    long inner = (long) heads * headDim(heads);
-    List<Long> outs = new ArrayList<>();
-    for (int i = 0; i < names.length; i++) {
-      outs.add(inner);
-    }
-    return w.stacked(b.width, b.biases, List.of(names), outs);
+  private Linear stacked(Weights w, List<String> names, List<Long> outs) {
+    return w.stacked(b.width, b.projectionBiases, names, outs);
   }
 
   private Linear output(Weights w, int heads) {
-    return linear(w, "out_proj", b.width, (long) heads * headDim(heads));
+    return linear(w, "out_proj", b.width, (long) heads * headDim(heads), b.biases);
   }
 
-  private Linear linear(Weights w, String name, long out, long in) {
-    return b.biases ? w.linear(name, out, in) : w.unbiased(name, out, in);
+  private Linear linear(Weights w, String name, long out, long in, boolean biased) {
+    if (b.transposedWeights) {
+      return w.transposed(name, out, in);
+    }
+    return biased ? w.linear(name, out, in) : w.unbiased(name, out, in);
   }
 
   private FeedForward feedForward(Weights w, int intermediate) {
@@ -238,8 +253,8 @@ final class TransformerAssembly {
           b.activation);
     }
     return new PlainFeedForward(
-        linear(w, "fc1", intermediate, b.width),
-        linear(w, "fc2", b.width, intermediate),
+        linear(w, "fc1", intermediate, b.width, b.biases),
+        linear(w, "fc2", b.width, intermediate, b.biases),
         b.activation);
   }
 
@@ -303,17 +318,26 @@ final class TransformerAssembly {
       return Optional.empty();
     }
     int headDim = headDim(heads);
+    return Optional.of(
+        new RotaryTables(
+            rotary(headDim, Math::cos), rotary(headDim, Math::sin), b.maxPositions, headDim));
+  }
+
+  private MemorySegment rotary(int headDim, DoubleUnaryOperator of) {
     int half = headDim / 2;
-    MemorySegment cos = weights.floats((long) b.maxPositions * half);
-    MemorySegment sin = weights.floats((long) b.maxPositions * half);
-    for (int i = 0; i < half; i++) {
-      double frequency = Math.pow(b.rotaryTheta, -2.0 * i / headDim);
-      for (long p = 0; p < b.maxPositions; p++) {
-        cos.setAtIndex(JAVA_FLOAT, p * half + i, (float) Math.cos(p * frequency));
-        sin.setAtIndex(JAVA_FLOAT, p * half + i, (float) Math.sin(p * frequency));
-      }
-    }
-    return Optional.of(new RotaryTables(cos, sin, b.maxPositions, headDim));
+    return weights.floats(
+        (long) b.maxPositions * half,
+        table -> {
+          for (int i = 0; i < half; i++) {
+            double frequency =
+                b.rotaryFrequency != null
+                    ? b.rotaryFrequency.applyAsDouble(i)
+                    : Math.pow(10000, -2.0 * i / headDim);
+            for (long p = 0; p < b.maxPositions; p++) {
+              table.setAtIndex(JAVA_FLOAT, p * half + i, (float) of.applyAsDouble(p * frequency));
+            }
+          }
+        });
   }
 
   private PackedWeight head() {

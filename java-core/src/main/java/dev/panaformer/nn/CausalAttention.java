@@ -31,19 +31,6 @@ public record CausalAttention(
     long window,
     DistanceBias bias) {
 
-  /** Without a bias. */
-  public CausalAttention(
-      Linear qkv,
-      Linear output,
-      Optional<RotaryTables> rotary,
-      int heads,
-      int kvHeads,
-      int headDim,
-      float scale,
-      long window) {
-    this(qkv, output, rotary, heads, kvHeads, headDim, scale, window, DistanceBias.NONE);
-  }
-
   /**
    * {@code x += attention(in)}.
    *

@@ -20,21 +20,6 @@ public record DecoderLayer(
   /** The residual block in between, which attends to the encoder's text. */
   public record Cross(Norm norm, CrossAttention attention) {}
 
-  /** A layer of a decoder without encoder that normalises before each of its blocks. */
-  public DecoderLayer(
-      Norm attentionNorm,
-      CausalAttention attention,
-      Norm feedForwardNorm,
-      FeedForward feedForward) {
-    this(
-        attentionNorm,
-        attention,
-        Optional.empty(),
-        feedForwardNorm,
-        feedForward,
-        NormPlacement.BEFORE);
-  }
-
   /**
    * @param x {@code [tokens, hidden]}, read and overwritten
    * @param index whose part of the cache is written and read

@@ -2,6 +2,7 @@ package dev.panaformer.model;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -30,20 +31,6 @@ class TransformerTest {
   private static final Path T5 = Path.of("../cli/src/test/resources/golden/t5-tiny");
   private static final Path LLAMA = GoldenCases.FOLDER.resolve("llama-lm-generate");
   private static final int[] IDS = {7, 3, 19, 44, 5, 12, 31};
-
-  /** Llama's names for the builder's parts. */
-  private static final WeightNames LLAMA_NAMES =
-      WeightNames.SAME
-          .renamed("shared.weight", "embed_tokens.weight")
-          .matching("decoder\\.layer_norm\\.weight", "norm.weight")
-          .renamed("decoder.layers", "layers")
-          .renamed("out_proj", "o_proj")
-          .renamed("self_attn_layer_norm", "input_layernorm")
-          .renamed("final_layer_norm", "post_attention_layernorm")
-          .renamed("gate.weight", "mlp.gate_proj.weight")
-          .renamed("fc1", "mlp.up_proj")
-          .renamed("fc2", "mlp.down_proj")
-          .orPrefixed("model.");
 
   private static float[] run(
       Path folder, WeightNames names, BiFunction<Weights, Workspace, MemorySegment> forward) {
@@ -91,7 +78,6 @@ class TransformerTest {
             .headDim(c.headDim())
             .intermediate(c.intermediateSize())
             .positions(Positions.ROTARY)
-            .rotaryTheta(c.rope().theta())
             .maxPositions(c.contextLength())
             .normalization(Normalization.RMS_NORM, c.rmsNormEps())
             .placement(NormPlacement.BEFORE)
@@ -103,7 +89,7 @@ class TransformerTest {
     float[] ours =
         decoded(
             LLAMA,
-            LLAMA_NAMES,
+            c.weightNames(),
             c,
             (weights, d) -> {
               Transformer transformer = builder.build(weights);
@@ -117,7 +103,8 @@ class TransformerTest {
             c.weightNames(),
             c,
             (weights, d) ->
-                LlamaModel.load(weights, c).forward(d.batch, d.cache, d.workspace, null));
+                CausalModel.load(weights, c).forward(d.batch, d.cache, d.workspace, null));
+    assertEquals(new LlamaConfig.Rope(10000, 1, 0, 0, 0), c.rope());
     assertArrayEquals(llama, ours);
   }
 
@@ -157,6 +144,7 @@ class TransformerTest {
       {"an even number, for rotary", c.architecture().positions(Positions.ROTARY).maxPositions(9)},
       {"gated is true", c.architecture().biases(true)},
       {"kvHeads is 1", c.architecture().kvHeads(1)},
+      {"transposedWeights is true", c.architecture().transposedWeights(true)},
       {"intermediate of the encoder is 0", c.architecture().intermediate(0)},
     };
     for (Object[] row : wrong) {
