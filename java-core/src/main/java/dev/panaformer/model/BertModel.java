@@ -206,12 +206,9 @@ public record BertModel(
     MemorySegment x = workspace.floats(Buffer.HIDDEN, (long) tokens * hidden);
     embed(x, batch, workspace);
     trace(trace, 0, x, tokens);
-    int group = config.innerGroupNum();
-    for (int i = 1; i <= layers.size(); i++) {
-      layers.get(i - 1).forward(kernels, x, batch, workspace);
-      if (i % group == 0) {
-        trace(trace, i / group, x, tokens);
-      }
+    for (int i = 0; i < layers.size(); i++) {
+      layers.get(i).forward(kernels, x, batch, workspace);
+      trace(trace, i + 1, x, tokens);
     }
     if (trace != null) {
       trace.accept("last_hidden_state", x, tokens, hidden);
