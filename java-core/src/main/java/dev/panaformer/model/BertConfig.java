@@ -12,6 +12,11 @@ import java.util.Map;
  * The fields of config.json that decide what a model of the BERT family computes, under the names
  * that BERT gives them.
  *
+ * @param embeddingSize width of the embeddings and of the masked-LM head; the hidden size but for
+ *     ALBERT
+ * @param numHiddenGroups how many groups of layers have weights of their own: a layer of ALBERT is
+ *     one pass through its group, elsewhere every layer is a group
+ * @param innerGroupNum layers of a group
  * @param typeVocabSize 0 where the family has no token types
  * @param labels the names of a head's outputs, by index; {@code LABEL_0}, {@code LABEL_1} where the
  *     file has none
@@ -20,8 +25,11 @@ public record BertConfig(
     BertFamily family,
     String architecture,
     int vocabSize,
+    int embeddingSize,
     int hiddenSize,
     int numHiddenLayers,
+    int numHiddenGroups,
+    int innerGroupNum,
     int numAttentionHeads,
     int intermediateSize,
     Activation hiddenAct,
@@ -60,6 +68,9 @@ public record BertConfig(
             .orElseThrow(
                 () -> json.unsupported("model_type", "one of " + BertFamily.allModelTypes()));
     requireSupported(json);
+    if (family == BertFamily.BIG_BIRD) {
+      requireSupportedBigBird(json);
+    }
     int hidden = json.requireInt(family.field("hidden_size"), 1, 1 << 20);
     int heads = json.requireInt(family.field("num_attention_heads"), 1, hidden);
     if (hidden % heads != 0 || hidden / heads > MAX_HEAD_DIM) {
@@ -79,16 +90,26 @@ public record BertConfig(
       throw json.wrong(
           "max_position_embeddings", "more than pad_token_id + 1, which is " + (padding + 1));
     }
+    int layers = json.requireInt(family.field("num_hidden_layers"), 1, 1 << 16);
+    boolean shared = family == BertFamily.ALBERT;
     List<String> architectures = json.strings("architectures");
     return new BertConfig(
         family,
         architectures.isEmpty() ? "BertModel" : architectures.get(0),
         vocab,
+        shared ? json.optionalInt("embedding_size", 128, 1, 1 << 20) : hidden,
         hidden,
-        json.requireInt(family.field("num_hidden_layers"), 1, 1 << 16),
+        layers,
+        shared ? json.optionalInt("num_hidden_groups", 1, 1, layers) : layers,
+        shared ? json.optionalInt("inner_group_num", 1, 1, 1 << 16) : 1,
         heads,
         json.requireInt(family.field("intermediate_size"), 1, 1 << 24),
-        activation(json, family.field("hidden_act")),
+        activation(
+            json,
+            family.field("hidden_act"),
+            json.optionalString(
+                family.field("hidden_act"),
+                shared || family == BertFamily.BIG_BIRD ? "gelu_new" : "gelu")),
         positions,
         family.hasTokenTypes() ? json.optionalInt("type_vocab_size", 2, 1, Integer.MAX_VALUE) : 0,
         (float) json.optionalDouble("layer_norm_eps", 1e-12, 0, 1),
@@ -107,6 +128,23 @@ public record BertConfig(
         throw json.unsupported(field, "false: only encoders are supported");
       }
     }
+  }
+
+  private static void requireSupportedBigBird(ConfigJson json) {
+    if (!json.optionalString("attention_type", "block_sparse").equals("original_full")) {
+      throw json.unsupported("attention_type", "\"original_full\"");
+    }
+    if (!json.optionalBoolean("use_bias", true)) {
+      throw json.unsupported("use_bias", "true");
+    }
+    if (json.optionalBoolean("rescale_embeddings", false)) {
+      throw json.unsupported("rescale_embeddings", "false");
+    }
+  }
+
+  /** What follows the first of the two layers of a sequence classifier. */
+  Activation classifierActivation() {
+    return family.classifierActivation().orElse(hiddenAct);
   }
 
   static Activation activation(ConfigJson json, String field) {

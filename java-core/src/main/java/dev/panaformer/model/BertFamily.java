@@ -66,7 +66,36 @@ public enum BertFamily {
           .orPrefixed("distilbert."),
       false,
       false,
-      Activation.RELU);
+      Activation.RELU),
+
+  /** Lan et al. 2019: factorised embeddings, and groups of layers that share their weights. */
+  ALBERT(
+      List.of("albert"),
+      Map.of(),
+      WeightNames.SAME
+          .renamed("attention.self.", "attention.")
+          .renamed("attention.output.", "attention.")
+          .renamed("intermediate.dense", "ffn")
+          .renamed("output.dense", "ffn_output")
+          .renamed("output.LayerNorm", "full_layer_layer_norm")
+          .renamed("cls.predictions.transform.", "predictions.")
+          .renamed("cls.predictions.", "predictions.")
+          .renamed("classifier.dense", "pooler")
+          .renamed("classifier.out_proj", "classifier")
+          .renamed("pooler.dense", "pooler")
+          .orPrefixed("albert."),
+      true,
+      false,
+      Activation.TANH),
+
+  /** Zaheer et al. 2020, of the attention type {@code original_full}. */
+  BIG_BIRD(
+      List.of("big_bird"),
+      Map.of(),
+      WeightNames.SAME.renamed("pooler.dense", "pooler").orPrefixed("bert."),
+      true,
+      false,
+      null);
 
   private final List<String> modelTypes;
   private final Map<String, String> fieldNames;
@@ -122,8 +151,8 @@ public enum BertFamily {
     return positionsFollowPadding;
   }
 
-  /** What follows the first of the two layers of a sequence classifier. */
-  Activation classifierActivation() {
-    return classifierActivation;
+  /** What follows the first of a classifier's two layers; empty for the layers' own function. */
+  Optional<Activation> classifierActivation() {
+    return Optional.ofNullable(classifierActivation);
   }
 }

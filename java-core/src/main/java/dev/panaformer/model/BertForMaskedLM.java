@@ -14,7 +14,9 @@ import java.lang.foreign.MemorySegment;
  * The encoder with the head that it was pre-trained with: for each token a score for each word of
  * the vocabulary.
  *
- * @param decoder {@code [vocab, hidden]}; the word embeddings, unless config.json unties them
+ * @param transform {@code [embedding, hidden]}; an embedding is as wide as a hidden state but for
+ *     ALBERT
+ * @param decoder {@code [vocab, embedding]}; the word embeddings, unless config.json unties them
  */
 public record BertForMaskedLM(BertModel bert, Linear transform, LayerNorm norm, Linear decoder)
     implements BertTask {
@@ -25,17 +27,18 @@ public record BertForMaskedLM(BertModel bert, Linear transform, LayerNorm norm, 
    */
   public static BertForMaskedLM load(Weights weights, BertConfig config) {
     int hidden = config.hiddenSize();
+    int embedding = config.embeddingSize();
     int vocab = config.vocabSize();
     BertModel bert = BertModel.load(weights, config);
     Weights head = weights.at("cls.predictions");
     PackedWeight words =
         config.tieWordEmbeddings()
-            ? head.pack("decoder.weight", bert.embeddings().word(), vocab, hidden)
-            : head.packed("decoder.weight", vocab, hidden);
+            ? head.pack("decoder.weight", bert.embeddings().word(), vocab, embedding)
+            : head.packed("decoder.weight", vocab, embedding);
     return new BertForMaskedLM(
         bert,
-        head.at("transform").linear("dense", hidden, hidden),
-        head.at("transform").layerNorm("LayerNorm", hidden, config.layerNormEps()),
+        head.at("transform").linear("dense", embedding, hidden),
+        head.at("transform").layerNorm("LayerNorm", embedding, config.layerNormEps()),
         new Linear(words, head.tensor("bias", vocab)));
   }
 

@@ -40,7 +40,7 @@ public record BertForSequenceClassification(BertModel bert, Linear dense, Linear
     MemorySegment first = bert.firstTokens(bert.forward(batch, workspace, trace), batch, workspace);
     MemorySegment y = workspace.floats(Buffer.HEAD, sequences * dense.out());
     MemorySegment logits = workspace.floats(Buffer.LOGITS, sequences * classifier.out());
-    dense.forward(kernels, first, y, sequences, bert.config().family().classifierActivation());
+    dense.forward(kernels, first, y, sequences, bert.config().classifierActivation());
     classifier.forward(kernels, y, logits, sequences);
     if (trace != null) {
       trace.accept("logits", logits, sequences, classifier.out());

@@ -23,12 +23,15 @@ import java.util.Optional;
  * The encoder of BERT (Devlin et al. 2018) and its family: embeddings, then layers that normalise
  * after each residual connection.
  *
+ * @param projection from the width of the embeddings to that of the layers, where they differ
+ * @param layers in the order of the pass; those that share weights are one object, packed once
  * @param pooler what Hugging Face's {@code pooler_output} comes from; many checkpoints have none
  */
 public record BertModel(
     BertConfig config,
     Kernels kernels,
     EmbeddingTables embeddings,
+    Optional<Linear> projection,
     List<EncoderLayer> layers,
     Optional<Linear> pooler)
     implements BertTask {
@@ -42,31 +45,54 @@ public record BertModel(
   public static BertModel load(Weights weights, BertConfig config) {
     int hidden = config.hiddenSize();
     EmbeddingTables embeddings = embeddings(weights.at("embeddings"), config);
-    List<EncoderLayer> layers = new ArrayList<>();
-    for (int i = 0; i < config.numHiddenLayers(); i++) {
-      layers.add(layer(weights.at("encoder.layer." + i), config));
-    }
+    Optional<Linear> projection =
+        config.family() == BertFamily.ALBERT
+            ? Optional.of(
+                weights.linear(
+                    "encoder.embedding_hidden_mapping_in", hidden, config.embeddingSize()))
+            : Optional.empty();
     Optional<Linear> pooler =
         weights.has("pooler.dense.weight")
             ? Optional.of(weights.linear("pooler.dense", hidden, hidden))
             : Optional.empty();
-    return new BertModel(config, weights.kernels(), embeddings, List.copyOf(layers), pooler);
+    return new BertModel(
+        config, weights.kernels(), embeddings, projection, layers(weights, config), pooler);
+  }
+
+  private static List<EncoderLayer> layers(Weights weights, BertConfig c) {
+    List<List<EncoderLayer>> groups = new ArrayList<>();
+    for (int g = 0; g < c.numHiddenGroups(); g++) {
+      List<EncoderLayer> group = new ArrayList<>();
+      for (int i = 0; i < c.innerGroupNum(); i++) {
+        String name =
+            c.family() == BertFamily.ALBERT
+                ? "encoder.albert_layer_groups." + g + ".albert_layers." + i
+                : "encoder.layer." + g;
+        group.add(layer(weights.at(name), c));
+      }
+      groups.add(group);
+    }
+    List<EncoderLayer> layers = new ArrayList<>();
+    for (int i = 0; i < c.numHiddenLayers(); i++) {
+      layers.addAll(groups.get((int) ((long) i * c.numHiddenGroups() / c.numHiddenLayers())));
+    }
+    return List.copyOf(layers);
   }
 
   private static EmbeddingTables embeddings(Weights w, BertConfig c) {
-    int hidden = c.hiddenSize();
+    int width = c.embeddingSize();
     int types = c.typeVocabSize();
-    LayerNorm norm = w.layerNorm("LayerNorm", hidden, c.layerNormEps());
+    LayerNorm norm = w.layerNorm("LayerNorm", width, c.layerNormEps());
     return new EmbeddingTables(
-        w.tensor("word_embeddings.weight", c.vocabSize(), hidden),
-        w.tensor("position_embeddings.weight", c.maxPositionEmbeddings(), hidden),
-        types > 0 ? w.tensor("token_type_embeddings.weight", types, hidden) : MemorySegment.NULL,
+        w.tensor("word_embeddings.weight", c.vocabSize(), width),
+        w.tensor("position_embeddings.weight", c.maxPositionEmbeddings(), width),
+        types > 0 ? w.tensor("token_type_embeddings.weight", types, width) : MemorySegment.NULL,
         norm.weight(),
         norm.bias(),
         c.vocabSize(),
         c.maxPositionEmbeddings(),
         types,
-        hidden,
+        width,
         norm.eps());
   }
 
@@ -178,7 +204,7 @@ public record BertModel(
     int tokens = batch.tokens();
     int hidden = config.hiddenSize();
     MemorySegment x = workspace.floats(Buffer.HIDDEN, (long) tokens * hidden);
-    kernels.embedding(embeddings, batch, x, workspace);
+    embed(x, batch, workspace);
     trace(trace, 0, x, tokens);
     for (int i = 0; i < layers.size(); i++) {
       layers.get(i).forward(kernels, x, batch, workspace);
@@ -189,6 +215,17 @@ public record BertModel(
       tracePooler(trace, x, batch, workspace);
     }
     return x;
+  }
+
+  private void embed(MemorySegment x, TokenBatch batch, Workspace workspace) {
+    if (projection.isEmpty()) {
+      kernels.embedding(embeddings, batch, x, workspace);
+      return;
+    }
+    MemorySegment embedded =
+        workspace.floats(Buffer.NORMED, (long) batch.tokens() * embeddings.hidden());
+    kernels.embedding(embeddings, batch, embedded, workspace);
+    projection.get().forward(kernels, embedded, x, batch.tokens());
   }
 
   private void trace(Trace trace, int layer, MemorySegment x, int tokens) {

@@ -38,7 +38,10 @@ class GoldenModelTest {
           "bert-token-classification",
           "bert-question-answering",
           "roberta-model",
-          "distilbert-model");
+          "distilbert-model",
+          "albert-model",
+          "albert-masked-lm",
+          "bigbird-full");
 
   static Stream<Arguments> casesAndKernels() {
     return CASES.stream()
