@@ -115,7 +115,7 @@ public final class NativeKernels implements Kernels {
     MemorySegment packed;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment bytes = arena.allocate(JAVA_LONG);
-      check("pack", pf_linear_packed_size(engine(), out, in, precision.ordinal(), bytes));
+      check("pack in " + precision, pf_linear_packed_size(engine(), out, in, precision.ordinal(), bytes));
       packed = allocator.allocate(bytes.get(JAVA_LONG, 0), PF_ALIGNMENT());
     }
     int floats =
