@@ -58,7 +58,9 @@ typedef enum pf_status {
   PF_ERROR_ISA_UNKNOWN = 5,     /* PANAFORMER_ISA names no instruction set */
   PF_ERROR_ISA_UNAVAILABLE = 6, /* the instruction set asked for is not in this build, CPU or OS */
   PF_ERROR_OUT_OF_MEMORY = 7,
-  PF_ERROR_THREAD = 8 /* a worker thread could not be started */
+  PF_ERROR_THREAD = 8,      /* a worker thread could not be started */
+  PF_ERROR_DEVICE = 9,      /* the device or its driver failed, or there is none */
+  PF_ERROR_UNSUPPORTED = 10 /* the engine has no such kernel */
 } pf_status;
 
 typedef enum pf_isa {
@@ -66,7 +68,8 @@ typedef enum pf_isa {
   PF_ISA_PORTABLE = 1,
   PF_ISA_AVX2 = 2,   /* with FMA */
   PF_ISA_AVX512 = 3, /* F, BW, DQ, VL */
-  PF_ISA_NEON = 4
+  PF_ISA_NEON = 4,
+  PF_ISA_CUDA = 5 /* an engine of panaformer_cuda.h; pf_engine_create of libpanaformer makes none */
 } pf_isa;
 
 /* What a weight is stored in and computed with; the layouts are described at pf_linear_pack. */

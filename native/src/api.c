@@ -6,6 +6,16 @@
 
 int32_t pf_abi_version(void) { return PF_ABI_VERSION; }
 
+void pf_engine_destroy(pf_engine *engine) {
+  if (engine) engine->kernels->destroy(engine);
+}
+
+pf_isa pf_engine_isa(const pf_engine *engine) { return engine ? engine->kernels->isa : PF_ISA_AUTO; }
+
+int32_t pf_engine_threads(const pf_engine *engine) { return engine ? engine->threads : 0; }
+
+const pf_kernels *pf_engine_kernels(const pf_engine *engine) { return engine->kernels; }
+
 pf_status pf_embedding(pf_engine *engine, const pf_embedding_params *params) {
   CHECK(engine && params);
   return pf_engine_kernels(engine)->embedding(engine, params);

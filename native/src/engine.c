@@ -6,12 +6,11 @@
 #include "cpu.h"
 #include "threadpool.h"
 
-struct pf_engine {
-  const pf_kernels *kernels;
+typedef struct {
+  pf_engine base;
   pf_threadpool *pool; /* NULL with one thread */
-  int32_t threads;
   uint32_t extensions;
-};
+} cpu_engine;
 
 /* NULL if this build has no kernels for `isa`. */
 static const pf_kernels *table_of(pf_isa isa) {
@@ -77,9 +76,9 @@ pf_status pf_engine_create(pf_isa isa, int32_t threads, pf_engine **engine) {
   const pf_kernels *kernels = table_of(isa);
   if (!kernels || !pf_cpu_supports(isa)) return PF_ERROR_ISA_UNAVAILABLE;
 
-  pf_engine *created = malloc(sizeof *created);
+  cpu_engine *created = malloc(sizeof *created);
   if (!created) return PF_ERROR_OUT_OF_MEMORY;
-  *created = (pf_engine){.kernels = kernels, .threads = threads, .extensions = extensions_of(isa)};
+  *created = (cpu_engine){.base = {kernels, threads}, .extensions = extensions_of(isa)};
   if (threads > 1) {
     const pf_status status = pf_threadpool_create(threads, &created->pool);
     if (status != PF_OK) {
@@ -87,25 +86,20 @@ pf_status pf_engine_create(pf_isa isa, int32_t threads, pf_engine **engine) {
       return status;
     }
   }
-  *engine = created;
+  *engine = &created->base;
   return PF_OK;
 }
 
-void pf_engine_destroy(pf_engine *engine) {
-  if (!engine) return;
-  if (engine->pool) pf_threadpool_destroy(engine->pool);
-  free(engine);
+void pf_cpu_engine_destroy(pf_engine *engine) {
+  cpu_engine *cpu = (cpu_engine *)engine;
+  if (cpu->pool) pf_threadpool_destroy(cpu->pool);
+  free(cpu);
 }
 
-pf_isa pf_engine_isa(const pf_engine *engine) { return engine ? engine->kernels->isa : PF_ISA_AUTO; }
-
-int32_t pf_engine_threads(const pf_engine *engine) { return engine ? engine->threads : 0; }
-
-uint32_t pf_engine_extensions(const pf_engine *engine) { return engine->extensions; }
-
-const pf_kernels *pf_engine_kernels(const pf_engine *engine) { return engine->kernels; }
+uint32_t pf_engine_extensions(const pf_engine *engine) { return ((const cpu_engine *)engine)->extensions; }
 
 void pf_parallel_for(pf_engine *engine, int64_t tasks, pf_task task, const void *context) {
-  if (tasks > 1 && engine->pool && pf_threadpool_run(engine->pool, tasks, task, context)) return;
+  pf_threadpool *pool = ((cpu_engine *)engine)->pool;
+  if (tasks > 1 && pool && pf_threadpool_run(pool, tasks, task, context)) return;
   for (int64_t i = 0; i < tasks; i++) task(context, i, 0);
 }

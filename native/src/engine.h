@@ -4,6 +4,12 @@
 
 #include "kernels.h"
 
+/* What every engine begins with, whichever library made it: api.c finds its way by this alone. */
+struct pf_engine {
+  const pf_kernels *kernels;
+  int32_t threads;
+};
+
 /*
  * One unit of work. `thread` is in [0, pf_engine_threads) and differs between tasks that run at the same time in one
  * pf_parallel_for, so that it can index per-thread slices of a workspace.
@@ -17,10 +23,13 @@ typedef void (*pf_task)(const void *context, int64_t task, int32_t thread);
  */
 void pf_parallel_for(pf_engine *engine, int64_t tasks, pf_task task, const void *context);
 
-/* Which PF_EXTENSION_ flags (cpu.h) its kernels may use. */
+/* Joins the workers of an engine on the CPU and frees it; `destroy` of its table (engine.c). */
+void pf_cpu_engine_destroy(pf_engine *engine);
+
+/* Which PF_EXTENSION_ flags (cpu.h) the kernels of an engine on the CPU may use (engine.c). */
 uint32_t pf_engine_extensions(const pf_engine *engine);
 
-/* The engine's table (engine.c). */
+/* The engine's table (api.c). */
 const pf_kernels *pf_engine_kernels(const pf_engine *engine);
 
 #endif

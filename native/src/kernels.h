@@ -14,6 +14,7 @@ typedef struct pf_kernels {
   pf_isa isa;
   int32_t vector_width; /* floats */
 
+  void (*destroy)(pf_engine *);
   pf_status (*embedding)(pf_engine *, const pf_embedding_params *);
   pf_status (*patch_embedding_workspace_size)(int32_t threads, int64_t k, int64_t *bytes);
   pf_status (*patch_embedding)(pf_engine *, const pf_patch_embedding_params *);

@@ -247,7 +247,8 @@ static void bounds_its_workspace(void) {
   int64_t some = 0, most = 0;
   EXPECT_STATUS(PF_OK, pf_ffn_workspace_size(tested_engine(1), 4096, 8, 3072, &some));
   EXPECT_STATUS(PF_OK, pf_ffn_workspace_size(tested_engine(1), PF_MAX_DIMENSION, 8, 3072, &most));
-  EXPECT(most == some && most <= 8 << 20);
+  /* A GPU needs more rows to be busy. */
+  EXPECT(most == some && most <= (tested_isa() == PF_ISA_CUDA ? 32 : 8) << 20);
 }
 
 int main(void) {

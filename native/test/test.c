@@ -18,14 +18,14 @@
 const int64_t odd_sizes[] = {1, 7, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 65, 95, 96, 97, 197, 300};
 const int odd_size_count = COUNT(odd_sizes);
 
-static const char *const isa_names[] = {"auto", "portable", "avx2", "avx512", "neon"};
+static const char *const isa_names[] = {"auto", "portable", "avx2", "avx512", "neon", "cuda"};
 
 static struct {
   const char *test_name;
   char case_name[256];
   pf_isa isa;
   int forced; /* by PANAFORMER_ISA */
-  pf_engine *engines[MOST_THREADS];
+  pf_engine *engines[MOST_ENGINES];
   long failures, checks, cases, drawn;
   double worst; /* error as a fraction of its bound */
   uint64_t random;
@@ -190,7 +190,7 @@ static long run_on(pf_isa isa, const test *tests, int count) {
     printf("\n");
     failures += state.failures;
   }
-  for (int i = 0; i < MOST_THREADS; i++) {
+  for (int i = 0; i < MOST_ENGINES; i++) {
     pf_engine_destroy(state.engines[i]);
     state.engines[i] = NULL;
   }
@@ -208,7 +208,7 @@ int run_tests(const test *tests, int count) {
   const char *forced = getenv("PANAFORMER_ISA");
   long failures = 0;
   int ran = 0;
-  for (pf_isa isa = PF_ISA_PORTABLE; isa <= PF_ISA_NEON; isa++) {
+  for (pf_isa isa = PF_ISA_PORTABLE; isa <= PF_ISA_CUDA; isa++) {
     if (forced && *forced && strcmp(forced, isa_names[isa]) != 0) continue;
     if (!pf_cpu_supports(isa)) continue;
     state.forced = forced && *forced;

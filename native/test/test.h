@@ -25,8 +25,12 @@ int run_tests(const test *tests, int count);
 
 /* The instruction set under test, and an engine on it that lives until its tests are over. threads is 1 to 4. */
 pf_isa tested_isa(void);
+#define MOST_ENGINES 4
 pf_engine *tested_engine(int32_t threads);
-#define MOST_THREADS 4
+/* Up to how many threads a case is repeated: CUDA's engines have none, but both guards. */
+#ifndef MOST_THREADS
+#define MOST_THREADS MOST_ENGINES
+#endif
 
 /*
  * Names the case that follows and frees the memory of the one before. Returns 0 for cases to leave out: slow builds run

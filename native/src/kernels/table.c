@@ -4,6 +4,7 @@
 const pf_kernels PF_KERNEL(kernels) = {
     .isa = PF_ISA,
     .vector_width = VF_WIDTH,
+    .destroy = pf_cpu_engine_destroy,
     .embedding = PF_KERNEL(embedding),
     .patch_embedding_workspace_size = PF_KERNEL(patch_embedding_workspace_size),
     .patch_embedding = PF_KERNEL(patch_embedding),

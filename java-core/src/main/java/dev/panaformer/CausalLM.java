@@ -88,6 +88,7 @@ public final class CausalLM implements AutoCloseable {
         options.backend(),
         options.threads(),
         // Each step reads all weights in order; encoders gain nothing and would load more slowly.
+        options.device(),
         NativeMemory.onHugePages(),
         tokenizerFolder,
         resources ->

@@ -1,6 +1,7 @@
 package dev.panaformer;
 
 import dev.panaformer.kernel.Backend;
+import dev.panaformer.kernel.Device;
 import java.util.Objects;
 
 /**
@@ -14,6 +15,7 @@ import java.util.Objects;
  * @param maxSequences how many texts, or beams of texts, a step continues at most
  * @param stepTokens how many tokens a step computes at most, which is how long a prompt that is
  *     being read delays the other texts; at least half as many are kept for prompts
+ * @param device which GPU, where the backend is one for GPUs
  */
 public record CausalLMOptions(
     Backend backend,
@@ -21,7 +23,19 @@ public record CausalLMOptions(
     int cacheTokens,
     int blockTokens,
     int maxSequences,
-    int stepTokens) {
+    int stepTokens,
+    int device) {
+
+  /** On the first device, should there be a choice. */
+  public CausalLMOptions(
+      Backend backend,
+      int threads,
+      int cacheTokens,
+      int blockTokens,
+      int maxSequences,
+      int stepTokens) {
+    this(backend, threads, cacheTokens, blockTokens, maxSequences, stepTokens, 0);
+  }
 
   /** Native code where there is some, on all processors; up to 64 sequences. */
   public static final CausalLMOptions DEFAULT =
@@ -35,6 +49,7 @@ public record CausalLMOptions(
    */
   public CausalLMOptions {
     Objects.requireNonNull(backend, "backend");
+    require("device", device, 0, Integer.MAX_VALUE);
     require("threads", threads, 1, MAX_THREADS);
     require("cacheTokens", cacheTokens, 0, Integer.MAX_VALUE);
     require("blockTokens", blockTokens, 1, 1 << 16);
@@ -44,7 +59,9 @@ public record CausalLMOptions(
 
   /** The defaults, with the backend and the threads of these. */
   public static CausalLMOptions of(ModelOptions options) {
-    return DEFAULT.withBackend(options.backend()).withThreads(options.threads());
+    return DEFAULT
+        .withDevice(new Device(options.backend(), options.device()))
+        .withThreads(options.threads());
   }
 
   private static void require(String name, int value, int min, int max) {
@@ -55,26 +72,44 @@ public record CausalLMOptions(
   }
 
   public CausalLMOptions withBackend(Backend value) {
-    return new CausalLMOptions(value, threads, cacheTokens, blockTokens, maxSequences, stepTokens);
+    return new CausalLMOptions(
+        value, threads, cacheTokens, blockTokens, maxSequences, stepTokens, device);
   }
 
   public CausalLMOptions withThreads(int value) {
-    return new CausalLMOptions(backend, value, cacheTokens, blockTokens, maxSequences, stepTokens);
+    return new CausalLMOptions(
+        backend, value, cacheTokens, blockTokens, maxSequences, stepTokens, device);
   }
 
   public CausalLMOptions withCacheTokens(int value) {
-    return new CausalLMOptions(backend, threads, value, blockTokens, maxSequences, stepTokens);
+    return new CausalLMOptions(
+        backend, threads, value, blockTokens, maxSequences, stepTokens, device);
   }
 
   public CausalLMOptions withBlockTokens(int value) {
-    return new CausalLMOptions(backend, threads, cacheTokens, value, maxSequences, stepTokens);
+    return new CausalLMOptions(
+        backend, threads, cacheTokens, value, maxSequences, stepTokens, device);
   }
 
   public CausalLMOptions withMaxSequences(int value) {
-    return new CausalLMOptions(backend, threads, cacheTokens, blockTokens, value, stepTokens);
+    return new CausalLMOptions(
+        backend, threads, cacheTokens, blockTokens, value, stepTokens, device);
   }
 
   public CausalLMOptions withStepTokens(int value) {
-    return new CausalLMOptions(backend, threads, cacheTokens, blockTokens, maxSequences, value);
+    return new CausalLMOptions(
+        backend, threads, cacheTokens, blockTokens, maxSequences, value, device);
+  }
+
+  /** The device's backend, and the device: {@code withDevice(Device.cuda(0))}. */
+  public CausalLMOptions withDevice(Device value) {
+    return new CausalLMOptions(
+        value.backend(),
+        threads,
+        cacheTokens,
+        blockTokens,
+        maxSequences,
+        stepTokens,
+        value.index());
   }
 }

@@ -110,12 +110,11 @@ public final class FillMask implements AutoCloseable {
     MemorySegment x = model.task().bert().forward(batch, workspace);
     MemorySegment rows = workspace.floats(Buffer.POOLED, masks.length * hidden);
     for (int m = 0; m < masks.length; m++) {
-      long rowBytes = hidden * Float.BYTES;
-      MemorySegment.copy(x, masks[m] * rowBytes, rows, m * rowBytes, rowBytes);
+      model.kernels().copy(x, masks[m] * hidden, rows, m * hidden, hidden);
     }
     MemorySegment logits = model.task().logits(rows, masks.length, workspace);
     model.kernels().softmax(logits, logits, masks.length, vocab);
-    return logits;
+    return model.kernels().onHost(logits, masks.length * vocab, workspace);
   }
 
   private List<Guess> best(MemorySegment scores, int mask, int[] ids, int[] masks, int count) {

@@ -75,7 +75,7 @@ final class LoadedImageModel<M extends VisionTask> implements AutoCloseable {
     }
     ImagePreprocessor preprocessor =
         ImagePreprocessor.read(folder.transformer(), json.requireString("model_type"));
-    return ModelResources.load(
+    return ModelResources.loadOnHost(
         options.compute().backend(),
         options.compute().threads(),
         new NativeMemory(),

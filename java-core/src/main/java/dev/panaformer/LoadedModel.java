@@ -44,7 +44,7 @@ final class LoadedModel<M extends BertTask> implements AutoCloseable {
     this.maxTokens =
         Math.min(
             task.bert().config().maxTokens(), folder.maxSequenceLength().orElse(Integer.MAX_VALUE));
-    this.workspaces = new WorkspacePool(name, options.maxConcurrency());
+    this.workspaces = new WorkspacePool(name, options.maxConcurrency(), resources.kernels());
   }
 
   /**
@@ -59,6 +59,7 @@ final class LoadedModel<M extends BertTask> implements AutoCloseable {
     return ModelResources.load(
         options.backend(),
         options.threads(),
+        options.device(),
         new NativeMemory(),
         Optional.of(folder.transformer()),
         resources ->

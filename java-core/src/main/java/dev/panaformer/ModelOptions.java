@@ -1,6 +1,7 @@
 package dev.panaformer;
 
 import dev.panaformer.kernel.Backend;
+import dev.panaformer.kernel.Device;
 import java.util.Objects;
 
 /**
@@ -14,9 +15,21 @@ import java.util.Objects;
  * @param maxBatchTokens how many tokens are computed together at most, unless one text alone has
  *     more: what bounds that memory
  * @param truncation what becomes of texts that are too long
+ * @param device which GPU, where the backend is one for GPUs
  */
 public record ModelOptions(
-    Backend backend, int threads, int maxConcurrency, int maxBatchTokens, Truncation truncation) {
+    Backend backend,
+    int threads,
+    int maxConcurrency,
+    int maxBatchTokens,
+    Truncation truncation,
+    int device) {
+
+  /** On the first device, should there be a choice. */
+  public ModelOptions(
+      Backend backend, int threads, int maxConcurrency, int maxBatchTokens, Truncation truncation) {
+    this(backend, threads, maxConcurrency, maxBatchTokens, truncation, 0);
+  }
 
   /** What becomes of a text that has more tokens than the model has positions. */
   public enum Truncation {
@@ -38,6 +51,9 @@ public record ModelOptions(
   public ModelOptions {
     Objects.requireNonNull(backend, "backend");
     Objects.requireNonNull(truncation, "truncation");
+    if (device < 0) {
+      throw new IllegalArgumentException("device is " + device + ", at least 0");
+    }
     requireAtLeastOne("threads", threads);
     requireAtLeastOne("maxConcurrency", maxConcurrency);
     requireAtLeastOne("maxBatchTokens", maxBatchTokens);
@@ -57,22 +73,28 @@ public record ModelOptions(
   }
 
   public ModelOptions withBackend(Backend value) {
-    return new ModelOptions(value, threads, maxConcurrency, maxBatchTokens, truncation);
+    return new ModelOptions(value, threads, maxConcurrency, maxBatchTokens, truncation, device);
   }
 
   public ModelOptions withThreads(int value) {
-    return new ModelOptions(backend, value, maxConcurrency, maxBatchTokens, truncation);
+    return new ModelOptions(backend, value, maxConcurrency, maxBatchTokens, truncation, device);
   }
 
   public ModelOptions withMaxConcurrency(int value) {
-    return new ModelOptions(backend, threads, value, maxBatchTokens, truncation);
+    return new ModelOptions(backend, threads, value, maxBatchTokens, truncation, device);
   }
 
   public ModelOptions withMaxBatchTokens(int value) {
-    return new ModelOptions(backend, threads, maxConcurrency, value, truncation);
+    return new ModelOptions(backend, threads, maxConcurrency, value, truncation, device);
   }
 
   public ModelOptions withTruncation(Truncation value) {
-    return new ModelOptions(backend, threads, maxConcurrency, maxBatchTokens, value);
+    return new ModelOptions(backend, threads, maxConcurrency, maxBatchTokens, value, device);
+  }
+
+  /** The device's backend, and the device: {@code withDevice(Device.cuda(0))}. */
+  public ModelOptions withDevice(Device value) {
+    return new ModelOptions(
+        value.backend(), threads, maxConcurrency, maxBatchTokens, truncation, value.index());
   }
 }

@@ -36,16 +36,33 @@ final class ModelResources implements AutoCloseable {
     T load(ModelResources resources);
   }
 
+  /** For models whose kernels are not all there on a GPU. */
+  static <T> T loadOnHost(
+      Backend backend,
+      int threads,
+      NativeMemory memory,
+      Optional<Path> tokenizerFolder,
+      Loader<T> loader) {
+    if (!backend.onHost()) {
+      memory.close();
+      throw new UnsupportedOperationException(
+          "models of this kind run on the backends NATIVE and JAVA only, not on " + backend);
+    }
+    return load(backend, threads, 0, memory, tokenizerFolder, loader);
+  }
+
   /**
    * Opens resources and makes a model with them, which owns them from then on; nothing stays open
    * or allocated if that fails.
    *
-   * @param memory where the weights go
+   * @param device which of several
+   * @param memory where the weights go, unless the kernels have memory of their own
    * @param tokenizerFolder where a tokenizer is to be read, if one is
    */
   static <T> T load(
       Backend backend,
       int threads,
+      int device,
       NativeMemory memory,
       Optional<Path> tokenizerFolder,
       Loader<T> loader) {
@@ -53,7 +70,8 @@ final class ModelResources implements AutoCloseable {
         tokenizerFolder.map(ModelResources::readTokenizer);
     ModelResources resources;
     try {
-      resources = new ModelResources(backend.open(threads), memory, tokenizer);
+      Kernels kernels = backend.open(threads, device);
+      resources = new ModelResources(kernels, kernels.memory(memory), tokenizer);
     } catch (Throwable e) {
       memory.close();
       close(tokenizer);

@@ -28,7 +28,7 @@ final class PagedDecoder implements Decoder {
   private final LanguageModel model;
   private final KvCache cache;
   private final int contextLength;
-  private final Workspace workspace = new Workspace();
+  private final Workspace workspace;
   private final DecoderBatch batch = new DecoderBatch();
   private final int stepTokens;
   private final List<DecoderBatch> sources = new ArrayList<>();
@@ -46,7 +46,14 @@ final class PagedDecoder implements Decoder {
     this.stepTokens = options.stepTokens();
     int blocks = Math.ceilDiv(cacheTokens(c, options), options.blockTokens());
     this.cache =
-        new KvCache(c.numLayers(), c.kvHeads(), c.headDim(), blocks, options.blockTokens());
+        new KvCache(
+            c.numLayers(),
+            c.kvHeads(),
+            c.headDim(),
+            blocks,
+            options.blockTokens(),
+            model.kernels());
+    this.workspace = new Workspace(model.kernels());
     this.contextLength = (int) Math.min(c.contextLength(), (long) blocks * options.blockTokens());
   }
 
@@ -212,11 +219,10 @@ final class PagedDecoder implements Decoder {
   }
 
   private MemorySegment gather(int[] rows, int count) {
-    long rowBytes = (long) model.config().hiddenSize() * Float.BYTES;
-    MemorySegment gathered =
-        workspace.floats(Buffer.POOLED, (long) count * model.config().hiddenSize());
+    long hidden = model.config().hiddenSize();
+    MemorySegment gathered = workspace.floats(Buffer.POOLED, count * hidden);
     for (int i = 0; i < count; i++) {
-      MemorySegment.copy(hiddenStates, rows[i] * rowBytes, gathered, i * rowBytes, rowBytes);
+      model.kernels().copy(hiddenStates, rows[i] * hidden, gathered, i * hidden, hidden);
     }
     return gathered;
   }
@@ -234,7 +240,7 @@ final class PagedDecoder implements Decoder {
             logits,
             count,
             Activation.NONE);
-    return logits;
+    return model.kernels().onHost(logits, (long) count * vocabulary(), workspace);
   }
 
   @Override

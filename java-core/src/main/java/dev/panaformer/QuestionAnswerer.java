@@ -75,7 +75,13 @@ public final class QuestionAnswerer implements AutoCloseable {
           windows,
           workspace,
           (first, batch) -> {
-            MemorySegment logits = model.task().forward(batch, workspace, null);
+            MemorySegment logits =
+                model
+                    .kernels()
+                    .onHost(
+                        model.task().forward(batch, workspace, null),
+                        2L * batch.tokens(),
+                        workspace);
             for (int s = 0; s < batch.sequences(); s++) {
               search.read(windows.get(first + s), logits, batch.start(s));
             }

@@ -96,7 +96,7 @@ public final class Seq2Seq implements AutoCloseable {
     ModelFolder folder = ModelFolder.open(path);
     Seq2SeqConfig config = Seq2SeqConfig.of(folder.config());
     Defaults defaults = defaults(folder, config);
-    return ModelResources.load(
+    return ModelResources.loadOnHost(
         options.backend(),
         options.threads(),
         NativeMemory.onHugePages(),

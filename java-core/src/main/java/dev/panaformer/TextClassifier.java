@@ -71,7 +71,13 @@ public final class TextClassifier implements AutoCloseable {
         encodings,
         workspace,
         (first, batch) -> {
-          MemorySegment logits = model.task().forward(batch, workspace, null);
+          MemorySegment logits =
+              model
+                  .kernels()
+                  .onHost(
+                      model.task().forward(batch, workspace, null),
+                      (long) batch.sequences() * labels().size(),
+                      workspace);
           for (int s = 0; s < batch.sequences(); s++) {
             results.add(scored(logits, s));
           }

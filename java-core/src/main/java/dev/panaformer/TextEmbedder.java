@@ -158,7 +158,7 @@ public final class TextEmbedder implements AutoCloseable {
     MemorySegment x = model.task().forward(batch, workspace);
     MemorySegment y = workspace.floats(Buffer.POOLED, (long) batch.sequences() * dimension);
     kernels.pool(x, batch, y, dimension, modules.pooling(), modules.normalize());
-    return y;
+    return kernels.onHost(y, (long) batch.sequences() * dimension, workspace);
   }
 
   private void copy(MemorySegment pooled, int sequence, float[] vector) {

@@ -61,7 +61,13 @@ public final class TokenClassifier implements AutoCloseable {
   public List<Entity> entities(String text) {
     try (Workspace workspace = model.lease()) {
       Encoding encoding = model.fit(model.tokenizer().encode(text));
-      MemorySegment logits = model.task().forward(model.only(encoding, workspace), workspace, null);
+      MemorySegment logits =
+          model
+              .kernels()
+              .onHost(
+                  model.task().forward(model.only(encoding, workspace), workspace, null),
+                  (long) encoding.length() * labels().size(),
+                  workspace);
       int length = encoding.length();
       String[] labels = new String[length];
       double[] scores = new double[length];

@@ -81,18 +81,32 @@ public final class NativeLibrary {
    * one.
    */
   static Path locate() {
-    String named = System.getProperty(PATH_PROPERTY);
-    return named == null ? extract(cacheFolder()) : findNamed(Path.of(named));
+    return locate("panaformer", PATH_PROPERTY, "");
   }
 
-  private static Path findNamed(Path named) {
-    Path file = Files.isDirectory(named) ? named.resolve(FILE_NAME) : named;
+  /**
+   * The file of one of our libraries.
+   *
+   * @param name without what the platform puts around it
+   * @param property the system property that may name the file
+   * @param classifier what the jar's classifier has after the platform
+   */
+  static Path locate(String name, String property, String classifier) {
+    String named = System.getProperty(property);
+    String fileName = System.mapLibraryName(name);
+    return named == null
+        ? extract(cacheFolder(), fileName, property, classifier)
+        : findNamed(Path.of(named), fileName, property);
+  }
+
+  private static Path findNamed(Path named, String fileName, String property) {
+    Path file = Files.isDirectory(named) ? named.resolve(fileName) : named;
     if (!Files.isRegularFile(file)) {
       throw new NativeLibraryException(
           "No native library at "
               + file.toAbsolutePath()
               + ", where -D"
-              + PATH_PROPERTY
+              + property
               + "="
               + named
               + " looks for it");
@@ -118,10 +132,14 @@ public final class NativeLibrary {
    * can be written.
    */
   static Path extract(Path cache) {
-    String resource = "META-INF/native/" + platform() + "/" + FILE_NAME;
-    String sha256 = packagedChecksum(resource);
+    return extract(cache, FILE_NAME, PATH_PROPERTY, "");
+  }
+
+  private static Path extract(Path cache, String fileName, String property, String classifier) {
+    String resource = "META-INF/native/" + platform() + "/" + fileName;
+    String sha256 = packagedChecksum(resource, property, classifier);
     Path folder = cache.resolve("native").resolve(version() + "-" + sha256.substring(0, 16));
-    Path file = folder.resolve(FILE_NAME);
+    Path file = folder.resolve(fileName);
     try {
       if (!Files.isRegularFile(file) || !isCopy(resource, file)) {
         Files.createDirectories(folder);
@@ -129,15 +147,15 @@ public final class NativeLibrary {
       }
       return file;
     } catch (IOException cacheUnusable) {
-      return extractTemporarily(resource, sha256, cacheUnusable);
+      return extractTemporarily(resource, fileName, sha256, cacheUnusable);
     }
   }
 
   private static Path extractTemporarily(
-      String resource, String sha256, IOException cacheUnusable) {
+      String resource, String fileName, String sha256, IOException cacheUnusable) {
     try {
       Path folder = Files.createTempDirectory("panaformer-");
-      Path file = folder.resolve(FILE_NAME);
+      Path file = folder.resolve(fileName);
       folder.toFile().deleteOnExit();
       file.toFile().deleteOnExit();
       copy(resource, sha256, file);
@@ -161,7 +179,7 @@ public final class NativeLibrary {
    * it.
    */
   private static void copy(String resource, String sha256, Path file) throws IOException {
-    Path part = Files.createTempFile(file.getParent(), FILE_NAME, ".part");
+    Path part = Files.createTempFile(file.getParent(), file.getFileName().toString(), ".part");
     try {
       try (InputStream in = resource(resource)) {
         if (in == null) {
@@ -194,7 +212,7 @@ public final class NativeLibrary {
     }
   }
 
-  private static String packagedChecksum(String resource) {
+  private static String packagedChecksum(String resource, String property, String classifier) {
     try (InputStream in = resource(resource + ".sha256")) {
       if (in == null) {
         throw new NativeLibraryException(
@@ -206,8 +224,9 @@ public final class NativeLibrary {
                 + version()
                 + ":"
                 + platform()
+                + classifier
                 + "), nor does -D"
-                + PATH_PROPERTY
+                + property
                 + "=FILE name one");
       }
       return new String(in.readAllBytes(), UTF_8).strip();
@@ -236,6 +255,17 @@ public final class NativeLibrary {
                   ? "dev.panaformer.bindings,dev.panaformer"
                   : "ALL-UNNAMED"),
           e);
+    }
+  }
+
+  /** The functions of a library that stays loaded, once its ABI is known to be that of these. */
+  static SymbolLookup lookup(Path file) {
+    try {
+      checkAbiVersion(file);
+      return SymbolLookup.libraryLookup(file.toAbsolutePath(), Arena.global());
+    } catch (UnsatisfiedLinkError e) {
+      throw new NativeLibraryException(
+          "Cannot load the native library " + file.toAbsolutePath() + ": " + e.getMessage(), e);
     }
   }
 

@@ -212,6 +212,24 @@ public class panaformer_h {
     public static int PF_ERROR_THREAD() {
         return PF_ERROR_THREAD;
     }
+    private static final int PF_ERROR_DEVICE = (int)9L;
+    /**
+     * {@snippet lang=c :
+     * enum pf_status.PF_ERROR_DEVICE = 9
+     * }
+     */
+    public static int PF_ERROR_DEVICE() {
+        return PF_ERROR_DEVICE;
+    }
+    private static final int PF_ERROR_UNSUPPORTED = (int)10L;
+    /**
+     * {@snippet lang=c :
+     * enum pf_status.PF_ERROR_UNSUPPORTED = 10
+     * }
+     */
+    public static int PF_ERROR_UNSUPPORTED() {
+        return PF_ERROR_UNSUPPORTED;
+    }
     private static final int PF_ISA_AUTO = (int)0L;
     /**
      * {@snippet lang=c :
@@ -256,6 +274,15 @@ public class panaformer_h {
      */
     public static int PF_ISA_NEON() {
         return PF_ISA_NEON;
+    }
+    private static final int PF_ISA_CUDA = (int)5L;
+    /**
+     * {@snippet lang=c :
+     * enum pf_isa.PF_ISA_CUDA = 5
+     * }
+     */
+    public static int PF_ISA_CUDA() {
+        return PF_ISA_CUDA;
     }
     private static final int PF_PRECISION_FP32 = (int)0L;
     /**

@@ -2,12 +2,21 @@ package dev.panaformer.cli;
 
 import dev.panaformer.ModelOptions;
 import dev.panaformer.kernel.Backend;
+import dev.panaformer.kernel.Device;
 import picocli.CommandLine.Option;
 
 /** What computes, the same for every command. */
 public final class ComputeArguments {
-  @Option(names = "--backend", description = "auto, native or java. Default: ${DEFAULT-VALUE}.")
+  @Option(
+      names = "--backend",
+      description = "auto, native, java, cuda or cuda-emulated. Default: ${DEFAULT-VALUE}.")
   private Backend backend = Backend.AUTO;
+
+  @Option(
+      names = "--device",
+      paramLabel = "I",
+      description = "Which GPU, with the backend cuda. Default: the first.")
+  private int device;
 
   @Option(
       names = "--threads",
@@ -17,6 +26,6 @@ public final class ComputeArguments {
 
   /** The library's defaults with these arguments. */
   public ModelOptions options() {
-    return ModelOptions.DEFAULT.withBackend(backend).withThreads(threads);
+    return ModelOptions.DEFAULT.withDevice(new Device(backend, device)).withThreads(threads);
   }
 }

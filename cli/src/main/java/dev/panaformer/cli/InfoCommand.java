@@ -5,6 +5,7 @@ import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.ModelFolder.SentenceModules;
 import dev.panaformer.checkpoint.UnsupportedModelException;
+import dev.panaformer.kernel.Device;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.CausalConfig;
@@ -82,6 +83,7 @@ final class InfoCommand implements Callable<Integer> {
       String tokenizer,
       String pooling,
       String computes,
+      List<String> devices,
       String problem,
       List<NonFiniteWeights> nonFinite) {}
 
@@ -142,6 +144,7 @@ final class InfoCommand implements Callable<Integer> {
         VisionConfig.describes(folder.config()) ? null : tokenizer(folder),
         folder.sentenceModules().map(InfoCommand::pooling).orElse(null),
         computes(),
+        Device.describeAll(),
         problem,
         nonFinite);
   }
@@ -211,7 +214,8 @@ final class InfoCommand implements Callable<Integer> {
   }
 
   private String computes() {
-    try (Kernels kernels = compute.options().backend().open(compute.options().threads())) {
+    try (Kernels kernels =
+        compute.options().backend().open(compute.options().threads(), compute.options().device())) {
       return kernels.description();
     }
   }
@@ -251,6 +255,7 @@ final class InfoCommand implements Callable<Integer> {
       row(out, "pooling", info.pooling);
     }
     row(out, "computes", info.computes);
+    info.devices.forEach(device -> row(out, "devices", device));
     if (info.nonFinite != null) {
       row(out, "check", info.nonFinite.isEmpty() ? "all weights are finite" : "failed");
       for (NonFiniteWeights tensor : info.nonFinite) {

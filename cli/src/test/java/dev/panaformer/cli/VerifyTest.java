@@ -2,9 +2,12 @@ package dev.panaformer.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.abort;
 
+import dev.panaformer.bindings.NativeLibraryException;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.checkpoint.SafetensorsWriter;
+import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.Isa;
 import dev.panaformer.kernel.NativeKernels;
 import dev.panaformer.tensor.DType;
@@ -15,9 +18,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -28,6 +33,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The command that tells users whether their model runs right must itself be right. */
 class VerifyTest {
   private static final String FAMILY = "bert-model";
+
+  /** The families all of whose kernels CUDA has. */
+  private static final Pattern ON_CUDA = Pattern.compile("(bert|roberta|distilbert|gpt2|llama)-.*");
 
   @TempDir Path folder;
 
@@ -53,6 +61,30 @@ class VerifyTest {
     assertTrue(outcome.lastLine().matches("[1-9]\\d* passed, 0 failed"), outcome.lastLine());
     assertTrue(outcome.out().contains("minilm"), outcome.out());
     assertTrue(outcome.out().contains("tokenizers/wordpiece-bert"), outcome.out());
+  }
+
+  /**
+   * Models alone: operators take the emulation minutes, and CTest runs its kernels by themselves.
+   */
+  @Test
+  void everyModelOfTheRepositoryPassesOnTheEmulationOfCuda() throws IOException {
+    try {
+      Backend.CUDA_EMULATED.open(1).close();
+    } catch (NativeLibraryException noCompiler) {
+      abort(noCompiler.getMessage());
+    }
+    Stream<String> arguments = Stream.of("verify", "--backend", "cuda-emulated");
+    List<String> models;
+    try (Stream<Path> cases = Files.list(Golden.FOLDER)) {
+      models =
+          cases
+              .filter(path -> ON_CUDA.matcher(path.getFileName().toString()).matches())
+              .map(Path::toString)
+              .toList();
+    }
+    Outcome outcome = Outcome.of(Stream.concat(arguments, models.stream()).toArray(String[]::new));
+    assertEquals(0, outcome.status(), outcome::toString);
+    assertTrue(outcome.lastLine().matches(models.size() + " passed, 0 failed"), outcome.lastLine());
   }
 
   @ParameterizedTest

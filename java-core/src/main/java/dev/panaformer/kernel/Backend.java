@@ -3,6 +3,7 @@ package dev.panaformer.kernel;
 import dev.panaformer.bindings.NativeLibrary;
 import dev.panaformer.bindings.NativeLibraryException;
 import java.lang.System.Logger.Level;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
@@ -15,7 +16,13 @@ public enum Backend {
   /** The fused kernels in C. */
   NATIVE,
   /** Plain Java, slow and without surprises; on the caller's thread alone. */
-  JAVA;
+  JAVA,
+  /** The kernels for CUDA, on a GPU; see {@link Device}. */
+  CUDA,
+  /**
+   * The kernels for CUDA, compiled for the host and run there: slow, to test them without a GPU.
+   */
+  CUDA_EMULATED;
 
   private static final AtomicBoolean WARNED = new AtomicBoolean();
 
@@ -27,11 +34,35 @@ public enum Backend {
    * @throws NativeLibraryException if {@link #NATIVE} is asked for and cannot be loaded
    */
   public Kernels open(int threads) {
+    return open(threads, 0);
+  }
+
+  /**
+   * As {@link #open(int)}, on one of several devices.
+   *
+   * @param device which GPU, of {@link #CUDA}
+   * @throws UnsupportedOperationException if {@link #CUDA} is asked for and there is no driver or
+   *     no such device, saying which
+   */
+  public Kernels open(int threads, int device) {
     return switch (this) {
+      case CUDA -> CudaKernels.create(device);
+      case CUDA_EMULATED -> CudaKernels.createEmulated();
       case NATIVE -> NativeKernels.create(Isa.AUTO, threads);
       case JAVA -> new JavaKernels();
       case AUTO -> choose(threads);
     };
+  }
+
+  /** Whether tensors lie in the host's memory, where Java reads and writes them in place. */
+  public boolean onHost() {
+    return this != CUDA && this != CUDA_EMULATED;
+  }
+
+  /** As it is written on a command line. */
+  @Override
+  public String toString() {
+    return name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
   private static Kernels choose(int threads) {

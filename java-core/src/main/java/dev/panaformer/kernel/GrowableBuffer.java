@@ -1,6 +1,7 @@
 package dev.panaformer.kernel;
 
 import java.lang.foreign.MemorySegment;
+import java.util.function.UnaryOperator;
 
 /**
  * A buffer that grows to the largest size it was ever asked for, so that repeated use allocates
@@ -10,8 +11,21 @@ public final class GrowableBuffer implements AutoCloseable {
   // Spares small buffers, which fill element by element, their first dozen reallocations.
   private static final long MIN_BYTES = 4096;
 
+  private final UnaryOperator<NativeMemory> place;
   private NativeMemory memory;
   private MemorySegment segment = MemorySegment.NULL;
+
+  /** In the host's memory. */
+  public GrowableBuffer() {
+    this(UnaryOperator.identity());
+  }
+
+  /**
+   * @param place {@link Kernels#memory}; elsewhere than on the host nothing is kept
+   */
+  GrowableBuffer(UnaryOperator<NativeMemory> place) {
+    this.place = place;
+  }
 
   /**
    * At least {@code bytes} bytes with whatever they hold: the old contents, unless they had to
@@ -35,7 +49,7 @@ public final class GrowableBuffer implements AutoCloseable {
     // By half at least: a workload of slowly growing batches reallocates a few times, not each
     // time.
     long size = Math.max(Math.max(bytes, MIN_BYTES), segment.byteSize() + segment.byteSize() / 2);
-    NativeMemory grown = new NativeMemory();
+    NativeMemory grown = place.apply(new NativeMemory());
     MemorySegment target;
     try {
       target = grown.allocate(size);
@@ -43,7 +57,9 @@ public final class GrowableBuffer implements AutoCloseable {
       grown.close();
       throw e;
     }
-    MemorySegment.copy(segment, 0, target, 0, kept);
+    if (kept > 0) {
+      MemorySegment.copy(segment, 0, target, 0, kept);
+    }
     close();
     memory = grown;
     segment = target;

@@ -14,5 +14,7 @@ public enum Isa {
   AVX2,
   /** F, BW, DQ and VL. */
   AVX512,
-  NEON
+  NEON,
+  /** None of a CPU's: the engine runs on a device. See {@link Device}. */
+  CUDA
 }

@@ -3,6 +3,7 @@ package dev.panaformer.kernel;
 import dev.panaformer.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
+import java.util.function.Function;
 
 /**
  * The arithmetic under the models: one method per fused kernel, the same contract for native code
@@ -23,10 +24,45 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
   String description();
 
   /**
+   * Memory for tensors, where these kernels read and write them: {@code host} itself, or, of
+   * kernels that compute elsewhere, memory there in its place; {@code host} is closed then. It is
+   * closed before the kernels are.
+   */
+  default NativeMemory memory(NativeMemory host) {
+    return host;
+  }
+
+  /**
+   * A tensor that Java writes.
+   *
+   * @param memory of {@link #memory}, which the result lies in
+   * @param fill gets an allocator of the host's memory and returns the tensor in it, written
+   */
+  default MemorySegment place(
+      SegmentAllocator memory, Function<SegmentAllocator, MemorySegment> fill) {
+    return fill.apply(memory);
+  }
+
+  /**
+   * The first elements of a tensor where Java can read and write them, once they are computed: the
+   * tensor itself, or a copy that stays until the workspace's next one.
+   */
+  default MemorySegment onHost(MemorySegment tensor, long floats, Workspace workspace) {
+    return tensor;
+  }
+
+  /** Copies floats from one tensor to another, or within one without overlap. */
+  default void copy(
+      MemorySegment from, long fromFloat, MemorySegment to, long toFloat, long floats) {
+    MemorySegment.copy(
+        from, fromFloat * Float.BYTES, to, toFloat * Float.BYTES, floats * Float.BYTES);
+  }
+
+  /**
    * Brings a weight {@code [out, in]} into the form that {@link #linear} reads.
    *
    * @param name for messages
-   * @param weight {@code [out, in]}
+   * @param weight {@code [out, in]}, the host's or of {@link #memory}
    * @param dtype the floats that it holds
    * @param allocator gives the memory of the result and so decides how long it lives
    */

@@ -2,6 +2,7 @@ package dev.panaformer.kernel;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.Optional;
 
 /**
  * The keys and values of tokens already computed, of all layers, in blocks of a fixed number of
@@ -14,7 +15,8 @@ import java.util.Arrays;
  * memory; no sequence may be in use.
  */
 public final class KvCache implements AutoCloseable {
-  private final NativeMemory memory = NativeMemory.onHugePages();
+  private final NativeMemory memory;
+  private final Optional<Kernels> kernels;
   private final MemorySegment[] layers;
   private final int kvHeads;
   private final int headDim;
@@ -26,11 +28,28 @@ public final class KvCache implements AutoCloseable {
   private final int[] free;
   private int freeCount;
 
+  /** In the host's memory. */
+  public KvCache(int layers, int kvHeads, int headDim, int blocks, int blockTokens) {
+    this(layers, kvHeads, headDim, blocks, blockTokens, Optional.empty());
+  }
+
+  /** In the memory of kernels, which outlive it. */
+  public KvCache(
+      int layers, int kvHeads, int headDim, int blocks, int blockTokens, Kernels kernels) {
+    this(layers, kvHeads, headDim, blocks, blockTokens, Optional.of(kernels));
+  }
+
   /**
    * @param blocks how many there are of {@code blockTokens} tokens each; at most 2^31 - 1 tokens
    *     together
    */
-  public KvCache(int layers, int kvHeads, int headDim, int blocks, int blockTokens) {
+  private KvCache(
+      int layers,
+      int kvHeads,
+      int headDim,
+      int blocks,
+      int blockTokens,
+      Optional<Kernels> kernels) {
     if (layers < 1 || kvHeads < 1 || headDim < 1 || blocks < 1 || blockTokens < 1) {
       throw new IllegalArgumentException(
           String.format(
@@ -38,6 +57,9 @@ public final class KvCache implements AutoCloseable {
               layers, kvHeads, headDim, blocks, blockTokens));
     }
     Math.multiplyExact(blocks, blockTokens);
+    NativeMemory host = NativeMemory.onHugePages();
+    this.memory = kernels.map(k -> k.memory(host)).orElse(host);
+    this.kernels = kernels;
     this.kvHeads = kvHeads;
     this.headDim = headDim;
     this.blockTokens = blockTokens;
@@ -126,7 +148,12 @@ public final class KvCache implements AutoCloseable {
 
   private void copyBlock(int from, int to) {
     for (MemorySegment layer : layers) {
-      MemorySegment.copy(layer, from * blockBytes, layer, to * blockBytes, blockBytes);
+      long floats = blockBytes / Float.BYTES;
+      if (kernels.isPresent()) {
+        kernels.get().copy(layer, from * floats, layer, to * floats, floats);
+      } else {
+        MemorySegment.copy(layer, from * blockBytes, layer, to * blockBytes, blockBytes);
+      }
     }
   }
 

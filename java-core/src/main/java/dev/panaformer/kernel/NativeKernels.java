@@ -26,14 +26,15 @@ import java.util.Locale;
  * The only class that calls the bindings; every argument has been checked against its segment when
  * it does.
  */
-public final class NativeKernels implements Kernels {
+public sealed class NativeKernels implements Kernels permits CudaKernels {
   private final MemorySegment engine;
   private final Isa isa;
   private final int threads;
   private final ScratchPool scratch = new ScratchPool();
   private volatile boolean closed;
 
-  private NativeKernels(MemorySegment engine) {
+  /** Takes an engine over, whichever library made it. */
+  NativeKernels(MemorySegment engine) {
     this.engine = engine;
     this.isa = Isa.values()[pf_engine_isa(engine)];
     this.threads = pf_engine_threads(engine);
@@ -124,7 +125,8 @@ public final class NativeKernels implements Kernels {
           case BF16 -> PF_DTYPE_BF16();
           default -> PF_DTYPE_FP32();
         };
-    check("pack", pf_linear_pack(engine(), weight, floats, packed, out, in, precision.ordinal()));
+    check("pack", pf_linear_pack(
+            engine(), at(weight), floats, at(packed), out, in, precision.ordinal()));
     return new PackedWeight(name, packed, out, in, precision);
   }
 
@@ -133,7 +135,7 @@ public final class NativeKernels implements Kernels {
       String name, MemorySegment packed, long out, long in, Precision precision) {
     Arguments.packed(name, packed, out, in, precision);
     int status =
-        pf_linear_packed_check(engine(), packed, packed.byteSize(), out, in, precision.ordinal());
+        pf_linear_packed_check(engine(), at(packed), packed.byteSize(), out, in, precision.ordinal());
     if (status == PF_ERROR_PACKED_WEIGHTS()) {
       throw Arguments.notPacked(name, out, in, precision);
     }
@@ -145,6 +147,7 @@ public final class NativeKernels implements Kernels {
   public void embedding(
       EmbeddingTables tables, TokenBatch batch, MemorySegment y, Workspace workspace) {
     Arguments.embedding(tables, batch, y);
+    requireReachable("embedding", "y", y);
     MemorySegment params = workspace.parameters();
     pf_embedding_params.word_table(params, tables.word());
     pf_embedding_params.position_table(
@@ -182,6 +185,7 @@ public final class NativeKernels implements Kernels {
       long yImageStride,
       Workspace workspace) {
     ImageArguments.patchEmbedding(x, images, grid, weight, bias, positions, y, yImageStride);
+    requireReachable("patchEmbedding", "y", y);
     MemorySegment params = workspace.parameters();
     check("patchEmbedding", pf_patch_embedding_workspace_size(engine(), grid.values(), params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
@@ -223,6 +227,7 @@ public final class NativeKernels implements Kernels {
       Activation activation,
       Workspace workspace) {
     ImageArguments.depthwiseConv(x, weight, bias, y, images, height, width, channels, kernel);
+    requireReachable("depthwiseConv", "y", y);
     MemorySegment params = workspace.parameters();
     pf_depthwise_conv_params.x(params, x);
     pf_depthwise_conv_params.weight(params, weight);
@@ -252,6 +257,7 @@ public final class NativeKernels implements Kernels {
       Workspace workspace) {
     ImageArguments.interpolate(
         x, images, height, width, channels, y, yHeight, yWidth, yPixelStride);
+    requireReachable("interpolate", "y", y);
     MemorySegment params = workspace.parameters();
     pf_interpolate_params.x(params, x);
     pf_interpolate_params.y(params, y);
@@ -276,6 +282,7 @@ public final class NativeKernels implements Kernels {
       long tokens,
       Activation activation) {
     Arguments.linear(x, weight, bias, residual, y, tokens);
+    requireReachable("linear", "y", y);
     if (weight.precision() == Precision.FP32) {
       linear(x, weight, bias, residual, y, tokens, activation, MemorySegment.NULL);
       return;
@@ -304,11 +311,11 @@ public final class NativeKernels implements Kernels {
     int status =
         pf_linear(
             engine(),
-            x,
-            weight.segment(),
-            bias,
-            residual,
-            y,
+            at(x),
+            at(weight.segment()),
+            at(bias),
+            at(residual),
+            at(y),
             tokens,
             weight.out(),
             weight.in(),
@@ -331,6 +338,7 @@ public final class NativeKernels implements Kernels {
       long tokens,
       Workspace workspace) {
     Arguments.feedForward(x, up, upBias, down, downBias, residual, y, tokens);
+    requireReachable("feedForward", "y", y);
     MemorySegment params = workspace.parameters();
     check("feedForward", pf_ffn_workspace_size(engine(), tokens, up.in(), up.out(), params));
     long scratchBytes = params.get(JAVA_LONG, 0);
@@ -365,6 +373,7 @@ public final class NativeKernels implements Kernels {
       long tokens,
       Workspace workspace) {
     Arguments.gatedFeedForward(x, gate, up, down, residual, y, tokens);
+    requireReachable("gatedFeedForward", "y", y);
     MemorySegment params = workspace.parameters();
     check("gatedFeedForward", pf_ffn_workspace_size(engine(), tokens, up.in(), up.out(), params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
@@ -396,6 +405,7 @@ public final class NativeKernels implements Kernels {
       long headStride,
       Workspace workspace) {
     Arguments.rope(tables, x, batch, heads, tokenStride, headStride);
+    requireReachable("rope", "x", x);
     MemorySegment params = workspace.parameters();
     pf_rope_params.x(params, x);
     pf_rope_params.cos(params, tables.cos());
@@ -450,6 +460,7 @@ public final class NativeKernels implements Kernels {
       DistanceBias bias,
       Workspace workspace) {
     Arguments.pagedAttention(q, tokenStride, y, batch, cache, heads, window, bias);
+    requireReachable("pagedAttention", "y", y);
     MemorySegment params = workspace.parameters();
     check("pagedAttention", pf_paged_attention_workspace_size(engine(), cache.headDim(), params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
@@ -535,7 +546,15 @@ public final class NativeKernels implements Kernels {
     check(
         "topK",
         pf_top_k(
-            engine(), logits, inverseTemperatures, values, ids, logSumExp, rows, columns, count));
+            engine(),
+            at(logits),
+            inverseTemperatures,
+            values,
+            ids,
+            logSumExp,
+            rows,
+            columns,
+            count));
   }
 
   @Override
@@ -576,6 +595,7 @@ public final class NativeKernels implements Kernels {
   @Override
   public void attention(Attention a, Workspace workspace) {
     Arguments.attention(a);
+    requireReachable("attention", "y", a.y);
     MemorySegment params = workspace.parameters();
     check("attention", pf_attention_workspace_size(engine(), a.headDim, params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
@@ -609,6 +629,19 @@ public final class NativeKernels implements Kernels {
   }
 
   /**
+   * Whether what a kernel writes lies where its engine can write; all of the host's memory does.
+   */
+  void requireReachable(String kernel, String name, MemorySegment tensor) {}
+
+  /**
+   * What a call is given for a tensor: of the host's memory, the tensor, which nothing has to be
+   * allocated for.
+   */
+  MemorySegment at(MemorySegment tensor) {
+    return tensor;
+  }
+
+  /**
    * Stores the address of a float within a segment, which a slice would have to be allocated for.
    */
   private static void pointer(
@@ -627,7 +660,11 @@ public final class NativeKernels implements Kernels {
       long hidden,
       float eps) {
     Arguments.layerNorm(x, residual, weight, bias, y, tokens, hidden);
-    check("layerNorm", pf_layer_norm(engine(), x, residual, weight, bias, y, tokens, hidden, eps));
+    requireReachable("layerNorm", "y", y);
+    check(
+        "layerNorm",
+        pf_layer_norm(
+            engine(), at(x), at(residual), at(weight), at(bias), at(y), tokens, hidden, eps));
   }
 
   @Override
@@ -640,19 +677,24 @@ public final class NativeKernels implements Kernels {
       long hidden,
       float eps) {
     Arguments.rmsNorm(x, residual, weight, y, tokens, hidden);
-    check("rmsNorm", pf_rms_norm(engine(), x, residual, weight, y, tokens, hidden, eps));
+    requireReachable("rmsNorm", "y", y);
+    check(
+        "rmsNorm",
+        pf_rms_norm(engine(), at(x), at(residual), at(weight), at(y), tokens, hidden, eps));
   }
 
   @Override
   public void softmax(MemorySegment x, MemorySegment y, long rows, long columns) {
     Arguments.softmax(x, y, rows, columns);
-    check("softmax", pf_softmax(engine(), x, y, rows, columns));
+    requireReachable("softmax", "y", y);
+    check("softmax", pf_softmax(engine(), at(x), at(y), rows, columns));
   }
 
   @Override
   public void activate(MemorySegment x, MemorySegment y, long count, Activation activation) {
     Arguments.activate(x, y, count);
-    check("activate", pf_activate(engine(), x, y, count, activation.ordinal()));
+    requireReachable("activate", "y", y);
+    check("activate", pf_activate(engine(), at(x), at(y), count, activation.ordinal()));
   }
 
   @Override
@@ -664,12 +706,13 @@ public final class NativeKernels implements Kernels {
       Pooling pooling,
       boolean normalize) {
     Arguments.pool(x, batch, y, hidden);
+    requireReachable("pool", "y", y);
     int status =
         pf_pool(
             engine(),
-            x,
+            at(x),
             batch.cuSeqlens(),
-            y,
+            at(y),
             batch.tokens(),
             batch.sequences(),
             hidden,
@@ -709,8 +752,13 @@ public final class NativeKernels implements Kernels {
     check(kernel, status);
   }
 
-  /** What {@link Arguments} lets pass and the library refuses is a mistake in one of the two. */
+  /**
+   * Else, what {@link Arguments} lets pass and the library refuses is a mistake in one of the two.
+   */
   private static void check(String kernel, int status) {
+    if (status == PF_ERROR_UNSUPPORTED()) {
+      throw new UnsupportedOperationException(kernel + " is not there on this device yet");
+    }
     if (status != PF_OK()) {
       throw new IllegalStateException(
           kernel + ": the native library answers with status " + status);

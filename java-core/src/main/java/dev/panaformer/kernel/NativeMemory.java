@@ -26,31 +26,42 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
 
   private final Arena arena = Arena.ofShared();
   private final Optional<HugePages> pages;
+  private final Optional<DeviceMemory> device;
 
   // Guarded by this.
   private final List<HugePages.Mapping> mappings = new ArrayList<>();
+  private final List<MemorySegment> onDevice = new ArrayList<>();
   private long used;
   private long mapped;
 
   /** Memory as {@code malloc} gives it, for what is small or short-lived. */
   public NativeMemory() {
-    this(Optional.empty());
+    this(Optional.empty(), Optional.empty());
   }
 
-  private NativeMemory(Optional<HugePages> pages) {
+  /** Memory of a device, which Java can neither read nor write. */
+  NativeMemory(DeviceMemory device) {
+    this(Optional.empty(), Optional.of(device));
+  }
+
+  private NativeMemory(Optional<HugePages> pages, Optional<DeviceMemory> device) {
     this.pages = pages;
+    this.device = device;
   }
 
   /** Memory on huge pages where there are such, for what is large and stays: weights, caches. */
   public static NativeMemory onHugePages() {
-    return new NativeMemory(HugePages.instance());
+    return new NativeMemory(HugePages.instance(), Optional.empty());
   }
 
-  /** Zeroed memory, aligned to {@link #ALIGNMENT} or more. */
+  /** Memory, zeroed unless it is a device's, aligned to {@link #ALIGNMENT} or more. */
   @Override
   @SuppressWarnings("restricted")
   public MemorySegment allocate(long byteSize, long byteAlignment) {
     long alignment = Math.max(byteAlignment, ALIGNMENT);
+    if (device.isPresent()) {
+      return allocate(device.get(), byteSize);
+    }
     if (pages.isPresent() && alignment <= HugePages.BYTES) {
       return allocate(pages.get(), byteSize, alignment);
     }
@@ -58,13 +69,24 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
     return MemorySegment.ofAddress(segment.address()).reinterpret(byteSize);
   }
 
+  private synchronized MemorySegment allocate(DeviceMemory device, long bytes) {
+    requireOpen();
+    MemorySegment segment = device.allocate(bytes);
+    onDevice.add(segment);
+    return segment;
+  }
+
+  private void requireOpen() {
+    if (!arena.scope().isAlive()) {
+      throw new IllegalStateException("Already closed");
+    }
+  }
+
   private synchronized MemorySegment allocate(HugePages huge, long bytes, long alignment) {
     if (bytes < 0) {
       throw new IllegalArgumentException("memory of " + bytes + " bytes");
     }
-    if (!arena.scope().isAlive()) {
-      throw new IllegalStateException("Already closed");
-    }
+    requireOpen();
     long offset = roundUp(used, alignment);
     if (mappings.isEmpty() || bytes > mapped - offset) {
       long next = Math.max(MAPPING_BYTES, roundUp(bytes, HugePages.BYTES));
@@ -86,5 +108,7 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
     arena.close();
     mappings.forEach(mapping -> pages.orElseThrow().unmap(mapping));
     mappings.clear();
+    onDevice.forEach(segment -> device.orElseThrow().free(segment));
+    onDevice.clear();
   }
 }

@@ -1,6 +1,7 @@
 package dev.panaformer.kernel;
 
 import java.lang.foreign.MemorySegment;
+import java.util.function.UnaryOperator;
 
 /**
  * All that one forward pass writes: its batch, its activations, the scratch of its kernels. Weights
@@ -45,20 +46,31 @@ public final class Workspace implements AutoCloseable {
   private final NativeMemory memory = new NativeMemory();
   private final MemorySegment parameters = memory.allocate(PARAMETER_BYTES);
   private final GrowableBuffer[] buffers = new GrowableBuffer[Buffer.values().length];
-  private final GrowableBuffer scratch = new GrowableBuffer();
+  private final GrowableBuffer scratch;
+  private final GrowableBuffer onHost = new GrowableBuffer();
   private final TokenBatch batch = new TokenBatch();
   private final Attention attention = new Attention();
   private final WorkspacePool pool;
 
+  /** In the host's memory. */
   public Workspace() {
-    this(null);
+    this(null, UnaryOperator.identity());
   }
 
-  Workspace(WorkspacePool pool) {
+  /** In the memory of kernels, which outlive it. */
+  public Workspace(Kernels kernels) {
+    this(null, kernels::memory);
+  }
+
+  /**
+   * @param place {@link Kernels#memory}
+   */
+  Workspace(WorkspacePool pool, UnaryOperator<NativeMemory> place) {
     this.pool = pool;
     for (int i = 0; i < buffers.length; i++) {
-      buffers[i] = new GrowableBuffer();
+      buffers[i] = new GrowableBuffer(place);
     }
+    scratch = new GrowableBuffer(place);
   }
 
   /** The batch of this pass. */
@@ -87,6 +99,11 @@ public final class Workspace implements AutoCloseable {
     return scratch.ensure(bytes);
   }
 
+  /** At least {@code bytes} bytes of the host, for {@link Kernels#onHost}. */
+  MemorySegment onHost(long bytes) {
+    return onHost.ensure(bytes);
+  }
+
   /** Room for the parameter struct or the results of one downcall. */
   MemorySegment parameters() {
     return parameters;
@@ -106,6 +123,7 @@ public final class Workspace implements AutoCloseable {
       buffer.close();
     }
     scratch.close();
+    onHost.close();
     batch.close();
     memory.close();
   }

@@ -3,6 +3,7 @@ package dev.panaformer.kernel;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.function.UnaryOperator;
 
 /**
  * The workspaces of one model: at most {@code capacity} passes run at once, more wait. A lease is
@@ -15,20 +16,33 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 public final class WorkspacePool implements AutoCloseable {
   private final String owner;
   private final int capacity;
+  private final UnaryOperator<NativeMemory> place;
   private final Semaphore permits;
   private final AtomicReferenceArray<Workspace> free;
   private final AtomicBoolean closed = new AtomicBoolean();
 
+  /** Of workspaces in the host's memory. */
+  public WorkspacePool(String owner, int capacity) {
+    this(owner, capacity, UnaryOperator.identity());
+  }
+
+  /** Of workspaces in the memory of kernels, which outlive the pool. */
+  public WorkspacePool(String owner, int capacity, Kernels kernels) {
+    this(owner, capacity, kernels::memory);
+  }
+
   /**
    * @param owner whose workspaces these are, for messages
    * @param capacity how many leases there may be at once
+   * @param place {@link Kernels#memory}
    */
-  public WorkspacePool(String owner, int capacity) {
+  private WorkspacePool(String owner, int capacity, UnaryOperator<NativeMemory> place) {
     if (capacity < 1) {
       throw new IllegalArgumentException("capacity must be at least 1, not " + capacity);
     }
     this.owner = owner;
     this.capacity = capacity;
+    this.place = place;
     this.permits = new Semaphore(capacity);
     this.free = new AtomicReferenceArray<>(capacity);
   }
@@ -50,7 +64,7 @@ public final class WorkspacePool implements AutoCloseable {
           return workspace;
         }
       }
-      return new Workspace(this);
+      return new Workspace(this, place);
     } catch (Throwable e) {
       permits.release();
       throw e;

@@ -1,7 +1,5 @@
 package dev.panaformer.model;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
@@ -44,11 +42,10 @@ public record BertForQuestionAnswering(BertModel bert, Linear outputs) implement
     return logits;
   }
 
-  private static MemorySegment column(
-      MemorySegment logits, int column, int tokens, Workspace workspace) {
+  private MemorySegment column(MemorySegment logits, int column, int tokens, Workspace workspace) {
     MemorySegment values = workspace.floats(Buffer.HEAD, tokens);
     for (long t = 0; t < tokens; t++) {
-      values.setAtIndex(JAVA_FLOAT, t, logits.getAtIndex(JAVA_FLOAT, START_AND_END * t + column));
+      bert.kernels().copy(logits, START_AND_END * t + column, values, t, 1);
     }
     return values;
   }

@@ -19,6 +19,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.DoubleUnaryOperator;
 
 /**
  * Llama (Touvron et al. 2023): rotary positions, RMS norms before each part of a layer, gated
@@ -89,18 +90,25 @@ public record LlamaModel(LlamaConfig config, Kernels kernels, DecoderStack stack
   }
 
   private static RotaryTables rotary(Weights w, LlamaConfig c) {
+    MemorySegment cos = table(w, c, Math::cos);
+    MemorySegment sin = table(w, c, Math::sin);
+    return new RotaryTables(cos, sin, c.contextLength(), c.headDim());
+  }
+
+  private static MemorySegment table(Weights w, LlamaConfig c, DoubleUnaryOperator function) {
     int half = c.headDim() / 2;
     long positions = c.contextLength();
-    MemorySegment cos = w.floats(positions * half);
-    MemorySegment sin = w.floats(positions * half);
-    for (int i = 0; i < half; i++) {
-      double frequency = c.rope().frequency(i, c.headDim());
-      for (long p = 0; p < positions; p++) {
-        cos.setAtIndex(JAVA_FLOAT, p * half + i, (float) Math.cos(p * frequency));
-        sin.setAtIndex(JAVA_FLOAT, p * half + i, (float) Math.sin(p * frequency));
-      }
-    }
-    return new RotaryTables(cos, sin, positions, c.headDim());
+    return w.floats(
+        positions * half,
+        table -> {
+          for (int i = 0; i < half; i++) {
+            double frequency = c.rope().frequency(i, c.headDim());
+            for (long p = 0; p < positions; p++) {
+              table.setAtIndex(
+                  JAVA_FLOAT, p * half + i, (float) function.applyAsDouble(p * frequency));
+            }
+          }
+        });
   }
 
   @Override

@@ -15,6 +15,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Consumer;
 
 /**
  * Turns the tensors of a checkpoint into layers. Loading is validation: a name and the shape that
@@ -74,7 +75,8 @@ public final class Weights implements AutoCloseable {
   /** A tensor as float32, row by row. */
   public MemorySegment tensor(String name, long... shape) {
     try (Arena mapped = Arena.ofConfined()) {
-      return require(name, mapped, shape).toFloat32(memory);
+      Tensor tensor = require(name, mapped, shape);
+      return kernels.place(memory, tensor::toFloat32);
     }
   }
 
@@ -95,8 +97,7 @@ public final class Weights implements AutoCloseable {
       }
       MemorySegment weight = staging.ensure(layers.length * out * in * Float.BYTES);
       copyInOrder(weights, weight);
-      MemorySegment bias = memory.allocate(JAVA_FLOAT, layers.length * out);
-      copyInOrder(biases, bias);
+      MemorySegment bias = placeInOrder(biases, layers.length * out);
       return new Linear(pack(layers[0], weight, layers.length * out, in), bias);
     }
   }
@@ -136,8 +137,7 @@ public final class Weights implements AutoCloseable {
       copyInOrder(weights, weight);
       MemorySegment bias = MemorySegment.NULL;
       if (biased) {
-        bias = memory.allocate(JAVA_FLOAT, out);
-        copyInOrder(biases, bias);
+        bias = placeInOrder(biases, out);
       }
       return new Linear(pack(layers.get(0), weight, out, in), bias);
     }
@@ -172,13 +172,32 @@ public final class Weights implements AutoCloseable {
   public MemorySegment depthwise(String name, long channels, long size) {
     try (Arena mapped = Arena.ofConfined()) {
       Tensor tensor = require(name, mapped, channels, 1, size, size);
-      return tensor.transpose(0, 3).transpose(0, 2).toFloat32(memory);
+      return kernels.place(memory, tensor.transpose(0, 3).transpose(0, 2)::toFloat32);
     }
   }
 
-  /** Memory that lives as long as the layers. */
+  /** Memory that lives as long as the layers; Java can write it if the kernels are the host's. */
   public MemorySegment floats(long count) {
-    return memory.allocate(JAVA_FLOAT, count);
+    return kernels.place(memory, host -> host.allocate(JAVA_FLOAT, count));
+  }
+
+  /**
+   * A table that lives as long as the layers.
+   *
+   * @param fill writes its {@code count} floats
+   */
+  public MemorySegment floats(long count, Consumer<MemorySegment> fill) {
+    return kernels.place(
+        memory,
+        host -> {
+          MemorySegment floats = host.allocate(JAVA_FLOAT, count);
+          fill.accept(floats);
+          return floats;
+        });
+  }
+
+  private MemorySegment placeInOrder(List<Tensor> tensors, long count) {
+    return floats(count, target -> copyInOrder(tensors, target));
   }
 
   /** A tensor times a factor as float32, row by row. */

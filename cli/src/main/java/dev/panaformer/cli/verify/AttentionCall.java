@@ -27,7 +27,7 @@ final class AttentionCall {
   private final MemorySegment q;
   private final MemorySegment k;
   private final MemorySegment v;
-  private final MemorySegment bias;
+  private final MemorySegment bias; // the host's
   private final long[] biasShape;
   private final long[] kvLengths;
   private final float scale;
@@ -49,7 +49,7 @@ final class AttentionCall {
     k = operands.floats("k", batch, kvHeads, keys, headDim);
     v = operands.floats("v", batch, kvHeads, keys, headDim);
     biasShape = operands.has("bias") ? broadcastShape() : new long[4];
-    bias = operands.optionalFloats("bias", biasShape);
+    bias = operands.has("bias") ? operands.hostFloats("bias", biasShape) : MemorySegment.NULL;
     kvLengths = kvLengths();
     operands.expect("layout", "[batch, heads, length, head_dim]");
     scale = (float) operands.number("scale");
@@ -123,14 +123,15 @@ final class AttentionCall {
       attention.bias(futureMasked(s), 0, (long) queries * keys, keys);
     } else if (operands.has("bias")) {
       long headStride = biasShape[1] == 1 ? 0 : (long) queries * keys;
-      attention.bias(bias.asSlice(biasStart(s) * Float.BYTES), 0, headStride, keys);
+      attention.bias(operands.place(bias.asSlice(biasStart(s) * Float.BYTES)), 0, headStride, keys);
     }
     kernels.attention(attention, workspace);
   }
 
   /** The bias, if any, with -inf where the case's own offset hides a key. */
   private MemorySegment futureMasked(int s) {
-    MemorySegment masked = operands.allocateFloats((long) heads * queries * keys);
+    MemorySegment masked =
+        operands.hostAllocator().allocate(JAVA_FLOAT, (long) heads * queries * keys);
     for (int h = 0; h < heads; h++) {
       for (int i = 0; i < queries; i++) {
         for (int j = 0; j < keys; j++) {
@@ -147,7 +148,7 @@ final class AttentionCall {
         }
       }
     }
-    return masked;
+    return operands.place(masked);
   }
 
   private long biasStart(int s) {
@@ -155,7 +156,7 @@ final class AttentionCall {
   }
 
   private MemorySegment lengths(long tokens) {
-    MemorySegment lengths = operands.allocator().allocate(JAVA_INT, 2);
+    MemorySegment lengths = operands.hostAllocator().allocate(JAVA_INT, 2);
     lengths.setAtIndex(JAVA_INT, 1, Math.toIntExact(tokens));
     return lengths;
   }

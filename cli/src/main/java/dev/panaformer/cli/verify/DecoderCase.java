@@ -82,14 +82,19 @@ record DecoderCase(Path folder, ModelFolder model, ConfigJson meta) {
   private Map<String, Output> compute(Backends backends, CausalConfig config, ModelInputs inputs) {
     Map<String, Output> outputs = new HashMap<>();
     int blocks = inputs.sequences() * (inputs.length() / BLOCK_TOKENS + 1);
-    try (NativeMemory memory = new NativeMemory();
+    try (NativeMemory memory = backends.kernels().memory(new NativeMemory());
         Checkpoint checkpoint = model.openWeights();
         Weights weights =
             new Weights(checkpoint, backends.kernels(), memory, config.weightNames());
         KvCache cache =
             new KvCache(
-                config.numLayers(), config.kvHeads(), config.headDim(), blocks, BLOCK_TOKENS);
-        Workspace workspace = new Workspace();
+                config.numLayers(),
+                config.kvHeads(),
+                config.headDim(),
+                blocks,
+                BLOCK_TOKENS,
+                backends.kernels());
+        Workspace workspace = new Workspace(backends.kernels());
         DecoderBatch batch = new DecoderBatch()) {
       CausalModel decoder = CausalModel.load(weights, config);
       for (int s = 0; s < inputs.sequences(); s++) {
@@ -104,7 +109,7 @@ record DecoderCase(Path folder, ModelFolder model, ConfigJson meta) {
               cache,
               workspace,
               (name, values, shape) ->
-                  outputs.put(name, new Output(shape, ModelCase.copy(values, shape))));
+                  outputs.put(name, new Output(shape, read(backends, values, shape, workspace))));
       long[] shape = {batch.tokens().tokens(), config.vocabSize()};
       MemorySegment logits = workspace.floats(Buffer.LOGITS, Tensor.elements(shape));
       decoder
@@ -117,9 +122,15 @@ record DecoderCase(Path folder, ModelFolder model, ConfigJson meta) {
               logits,
               shape[0],
               Activation.NONE);
-      outputs.put("logits", new Output(shape, ModelCase.copy(logits, shape)));
+      outputs.put("logits", new Output(shape, read(backends, logits, shape, workspace)));
     }
     return outputs;
+  }
+
+  private static float[] read(
+      Backends backends, MemorySegment values, long[] shape, Workspace workspace) {
+    return ModelCase.copy(
+        backends.kernels().onHost(values, Tensor.elements(shape), workspace), shape);
   }
 
   /** Those of a sequence that are no padding. */

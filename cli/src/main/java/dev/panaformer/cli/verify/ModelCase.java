@@ -106,11 +106,11 @@ record ModelCase(String name, Path folder) implements GoldenCase {
   private static Map<String, Output> compute(
       Backends backends, ModelFolder folder, BertConfig config, ModelInputs inputs) {
     Map<String, Output> outputs = new HashMap<>();
-    try (NativeMemory memory = new NativeMemory();
+    try (NativeMemory memory = backends.kernels().memory(new NativeMemory());
         Checkpoint checkpoint = folder.openWeights();
         Weights weights =
             new Weights(checkpoint, backends.kernels(), memory, config.family().weightNames());
-        Workspace workspace = new Workspace()) {
+        Workspace workspace = new Workspace(backends.kernels())) {
       BertTask task = BertTask.load(weights, config);
       inputs.appendTo(workspace.batch(), task.bert());
       if (workspace.batch().sequences() == 0) {
@@ -119,7 +119,14 @@ record ModelCase(String name, Path folder) implements GoldenCase {
       task.forward(
           workspace.batch(),
           workspace,
-          (name, values, shape) -> outputs.put(name, new Output(shape, copy(values, shape))));
+          (name, values, shape) ->
+              outputs.put(
+                  name,
+                  new Output(
+                      shape,
+                      copy(
+                          backends.kernels().onHost(values, Tensor.elements(shape), workspace),
+                          shape))));
     }
     return outputs;
   }

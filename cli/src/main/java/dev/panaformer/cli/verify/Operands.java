@@ -6,6 +6,9 @@ import com.google.gson.JsonParser;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.kernel.Activation;
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.kernel.Workspace;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -20,16 +23,22 @@ import java.util.TreeSet;
  * The tensors and attributes of one operator call. What nobody asked for by the end was not
  * understood, and the result would be that of another operator.
  */
-final class Operands {
+final class Operands implements AutoCloseable {
   private final SafetensorsCheckpoint file;
   private final Arena arena;
+  private final Kernels kernels;
+  private final NativeMemory memory;
   private final String operator;
   private final JsonObject attributes;
   private final Set<String> unread;
 
-  Operands(SafetensorsCheckpoint file, Arena arena) {
+  /**
+   * @param kernels in whose memory the operator's tensors lie
+   */
+  Operands(SafetensorsCheckpoint file, Arena arena, Kernels kernels) {
     this.file = file;
     this.arena = arena;
+    this.kernels = kernels;
     Map<String, String> metadata = file.metadata();
     this.operator = metadata.get("op");
     if (operator == null) {
@@ -38,6 +47,7 @@ final class Operands {
     this.attributes = parse(metadata.getOrDefault("attributes", "{}"));
     this.unread = new LinkedHashSet<>(file.names());
     unread.removeIf(Operands::isOutput);
+    this.memory = kernels.memory(new NativeMemory());
   }
 
   /** Outputs are called {@code y} or {@code y_…}. */
@@ -81,6 +91,11 @@ final class Operands {
 
   /** The tensor's elements as float32, after a check of its shape. */
   MemorySegment floats(String name, long... shape) {
+    return place(hostFloats(name, shape));
+  }
+
+  /** As {@link #floats}, where Java can read them. */
+  MemorySegment hostFloats(String name, long... shape) {
     unread.remove(name);
     Tensor tensor = file.tensor(name, arena);
     if (!Arrays.equals(tensor.shape(), shape)) {
@@ -90,6 +105,11 @@ final class Operands {
               file.source(), name, tensor.shapeString(), Tensor.format(shape)));
     }
     return tensor.toFloat32(arena);
+  }
+
+  /** Floats of the host, where the kernels read them. */
+  MemorySegment place(MemorySegment host) {
+    return kernels.place(memory, allocator -> allocator.allocate(host.byteSize()).copyFrom(host));
   }
 
   /** As {@link #floats}, or {@link MemorySegment#NULL} if there is no such tensor. */
@@ -102,13 +122,28 @@ final class Operands {
     return file.tensor(name, arena).toLongs();
   }
 
-  /** Memory that lives as long as the case. */
+  /** Memory of the kernels that lives as long as the case. */
   SegmentAllocator allocator() {
+    return memory;
+  }
+
+  /** The same of the host. */
+  SegmentAllocator hostAllocator() {
     return arena;
   }
 
   MemorySegment allocateFloats(long count) {
-    return arena.allocate(Math.multiplyExact(count, 4L), 64);
+    return memory.allocate(Math.multiplyExact(count, 4L), 64);
+  }
+
+  float[] read(MemorySegment floats, Workspace workspace) {
+    long count = floats.byteSize() / Float.BYTES;
+    return ModelCase.copy(kernels.onHost(floats, count, workspace), new long[] {count});
+  }
+
+  @Override
+  public void close() {
+    memory.close();
   }
 
   /** The named attribute as a number, removed from those not understood. */

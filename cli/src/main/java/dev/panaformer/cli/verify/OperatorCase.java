@@ -1,7 +1,5 @@
 package dev.panaformer.cli.verify;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.kernel.Activation;
 import dev.panaformer.kernel.Kernels;
@@ -24,21 +22,22 @@ record OperatorCase(String name, Path file) implements GoldenCase {
   public void run(Backends backends, Report report) throws IOException {
     try (SafetensorsCheckpoint checkpoint = SafetensorsCheckpoint.open(file);
         Arena arena = Arena.ofShared();
-        Workspace workspace = new Workspace()) {
-      Operands operands = new Operands(checkpoint, arena);
+        Workspace workspace = new Workspace(backends.kernels());
+        Operands operands = new Operands(checkpoint, arena, backends.kernels())) {
       Map<String, MemorySegment> outputs = compute(operands, backends.kernels(), workspace);
       for (String output : operands.outputs()) {
-        report.add(compare(operands, output, outputs.get(output)));
+        report.add(compare(operands, output, outputs.get(output), workspace));
       }
     }
   }
 
-  private static Comparison compare(Operands operands, String output, MemorySegment ours) {
+  private static Comparison compare(
+      Operands operands, String output, MemorySegment ours, Workspace workspace) {
     long[] shape = operands.shape(output);
     if (ours == null) {
       return Comparison.missing(output, Tensor.format(shape), "not produced");
     }
-    float[] values = ours.toArray(JAVA_FLOAT);
+    float[] values = operands.read(ours, workspace);
     return Comparison.of(
         output, shape, values, operands.output(output), i -> true, TOLERANCE_REL_L2);
   }

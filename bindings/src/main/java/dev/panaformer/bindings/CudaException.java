@@ -1,0 +1,10 @@
+package dev.panaformer.bindings;
+
+/** The CUDA driver is missing, has no such device, or failed; the message is the driver's. */
+public final class CudaException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  CudaException(String message) {
+    super(message);
+  }
+}

@@ -1,0 +1,145 @@
+package dev.panaformer.kernel;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.bindings.CudaLibrary;
+import dev.panaformer.bindings.NativeLibrary;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
+import java.util.Locale;
+import java.util.function.Function;
+
+/**
+ * The kernels for CUDA, on one device, or the same kernels on the host. Calls are marshalled as for
+ * the CPU; the engine behind them runs them in order on its stream, and only results wait for it.
+ *
+ * <p>Tensors lie in the device's memory. Their segments have an address and a size but no life: the
+ * arena that they were given is closed, so that whoever reads or writes one in Java gets an {@link
+ * IllegalStateException} and not the host's memory at a device's address.
+ */
+public final class CudaKernels extends NativeKernels implements DeviceMemory {
+  private final CudaLibrary library;
+  private final MemorySegment engine;
+  private final String description;
+
+  private CudaKernels(CudaLibrary library, MemorySegment engine, String description) {
+    super(engine);
+    this.library = library;
+    this.engine = engine;
+    this.description = description;
+  }
+
+  /**
+   * Starts an engine.
+   *
+   * @throws dev.panaformer.bindings.NativeLibraryException if there is no library, or it is damaged
+   *     or of another version
+   * @throws UnsupportedOperationException if there is no driver or no such device, saying which
+   */
+  static CudaKernels create(int index) {
+    NativeLibrary.load();
+    CudaLibrary library = CudaLibrary.load();
+    Device.requireCuda(library, index);
+    CudaLibrary.Description device = library.describe(index);
+    return new CudaKernels(
+        library,
+        library.createEngine(index),
+        String.format(
+            Locale.ROOT,
+            "cuda %d, %s, %d MB",
+            index,
+            device.name(),
+            device.memoryBytes() / 1_000_000));
+  }
+
+  /** Starts an engine that runs the kernels for CUDA on the host: slow, and for tests. */
+  static CudaKernels createEmulated() {
+    NativeLibrary.load();
+    CudaLibrary library = CudaLibrary.loadEmulated();
+    return new CudaKernels(library, library.createEngine(0), "cuda, emulated on the host");
+  }
+
+  @Override
+  public String description() {
+    return description;
+  }
+
+  @Override
+  public NativeMemory memory(NativeMemory host) {
+    host.close();
+    return new NativeMemory(this);
+  }
+
+  @Override
+  public MemorySegment place(
+      SegmentAllocator memory, Function<SegmentAllocator, MemorySegment> fill) {
+    try (Arena host = Arena.ofConfined()) {
+      MemorySegment filled = fill.apply(host);
+      MemorySegment placed = memory.allocate(filled.byteSize(), NativeMemory.ALIGNMENT);
+      library.copy(engine, placed.address(), filled.address(), filled.byteSize());
+      return placed;
+    }
+  }
+
+  @Override
+  public MemorySegment onHost(MemorySegment tensor, long floats, Workspace workspace) {
+    long bytes = floats * Float.BYTES;
+    MemorySegment host = workspace.onHost(bytes);
+    read(tensor, 0, host, bytes);
+    return host;
+  }
+
+  private void read(MemorySegment tensor, long offset, MemorySegment host, long bytes) {
+    if (tensor.byteSize() - offset < bytes) {
+      throw new IndexOutOfBoundsException(
+          "a tensor of " + tensor.byteSize() + " bytes is read from " + offset + " for " + bytes);
+    }
+    library.copy(engine, host.address(), tensor.address() + offset, bytes);
+  }
+
+  @Override
+  public void copy(
+      MemorySegment from, long fromFloat, MemorySegment to, long toFloat, long floats) {
+    long bytes = JAVA_FLOAT.byteSize() * floats;
+    // Slices check their bounds, and need no life for it.
+    MemorySegment source = from.asSlice(fromFloat * Float.BYTES, bytes);
+    MemorySegment target = to.asSlice(toFloat * Float.BYTES, bytes);
+    library.copy(engine, target.address(), source.address(), bytes);
+  }
+
+  @Override
+  public MemorySegment allocate(long bytes) {
+    long address = library.allocate(engine, bytes);
+    try (Arena dead = Arena.ofConfined()) {
+      return withoutLife(address, bytes, dead);
+    }
+  }
+
+  @SuppressWarnings("restricted")
+  private static MemorySegment withoutLife(long address, long bytes, Arena arena) {
+    return MemorySegment.ofAddress(address).reinterpret(bytes, arena, null);
+  }
+
+  @Override
+  public void free(MemorySegment segment) {
+    library.free(engine, segment.address());
+  }
+
+  /**
+   * What a kernel of a device writes lies on the device; the host's addresses mean nothing to it.
+   */
+  @Override
+  void requireReachable(String kernel, String name, MemorySegment tensor) {
+    if (tensor.byteSize() > 0 && tensor.scope().isAlive()) {
+      throw new IllegalArgumentException(
+          kernel + ": " + name + " lies in the host's memory, but must be in the device's");
+    }
+  }
+
+  /** The address alone: there is no life to check. */
+  @Override
+  MemorySegment at(MemorySegment tensor) {
+    return MemorySegment.ofAddress(tensor.address());
+  }
+}

@@ -1,0 +1,82 @@
+package dev.panaformer.kernel;
+
+import dev.panaformer.bindings.CudaException;
+import dev.panaformer.bindings.CudaLibrary;
+import dev.panaformer.bindings.NativeLibraryException;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Where a model computes: {@code ModelOptions.DEFAULT.withDevice(Device.cuda(0))}.
+ *
+ * @param backend whose kernels run there
+ * @param index which of several devices; 0 for the CPU
+ */
+public record Device(Backend backend, int index) {
+
+  /** The processor, with its best instruction set. */
+  public static Device cpu() {
+    return new Device(Backend.AUTO, 0);
+  }
+
+  /**
+   * A GPU.
+   *
+   * @throws NativeLibraryException if there is no CUDA library: its jar is one of its own
+   * @throws UnsupportedOperationException if there is no driver or no such GPU, saying which
+   */
+  public static Device cuda(int index) {
+    requireCuda(CudaLibrary.load(), index);
+    return new Device(Backend.CUDA, index);
+  }
+
+  /** The first GPU if there is one that can be used, else the processor. */
+  public static Device best() {
+    try {
+      return cuda(0);
+    } catch (NativeLibraryException | UnsupportedOperationException none) {
+      return cpu();
+    }
+  }
+
+  /** What there is, for people, one a line: the GPUs, or why there is none. */
+  public static List<String> describeAll() {
+    List<String> devices = new ArrayList<>();
+    try {
+      CudaLibrary library = CudaLibrary.load();
+      int count = library.deviceCount();
+      for (int i = 0; i < count; i++) {
+        CudaLibrary.Description device = library.describe(i);
+        devices.add(
+            String.format(
+                "cuda %d: %s, compute capability %d.%d, %d MB",
+                i,
+                device.name(),
+                device.computeCapability() / 10,
+                device.computeCapability() % 10,
+                device.memoryBytes() / 1_000_000));
+      }
+      if (count == 0) {
+        devices.add("no cuda: the driver finds no device");
+      }
+    } catch (NativeLibraryException e) {
+      devices.add("no cuda: the library for it is not on the class path");
+    } catch (CudaException e) {
+      devices.add("no cuda: " + e.getMessage());
+    }
+    return devices;
+  }
+
+  static void requireCuda(CudaLibrary library, int index) {
+    int count;
+    try {
+      count = library.deviceCount();
+    } catch (CudaException e) {
+      throw new UnsupportedOperationException("There is no CUDA device: " + e.getMessage(), e);
+    }
+    if (index < 0 || index >= count) {
+      throw new UnsupportedOperationException(
+          "There is no CUDA device " + index + ": the driver finds " + count);
+    }
+  }
+}

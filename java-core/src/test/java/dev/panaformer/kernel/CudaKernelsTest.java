@@ -1,0 +1,135 @@
+package dev.panaformer.kernel;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import dev.panaformer.bindings.NativeLibraryException;
+import java.lang.foreign.MemorySegment;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * What is different about kernels of a device; that they compute what others do is verified case by
+ * case. Skipped where there is no GPU, or for the emulation no C++ compiler.
+ */
+class CudaKernelsTest {
+  private static final int TOKENS = 3;
+  private static final int IN = 20;
+  private static final int OUT = 33;
+
+  private static Kernels open(Backend backend) {
+    try {
+      return backend.open(1);
+    } catch (NativeLibraryException | UnsupportedOperationException e) {
+      return abort(e.getMessage());
+    }
+  }
+
+  private static float[] random(int count) {
+    float[] values = new float[count];
+    Random random = new Random(count);
+    for (int i = 0; i < count; i++) {
+      values[i] = random.nextFloat() - 0.5f;
+    }
+    return values;
+  }
+
+  private static MemorySegment place(Kernels kernels, NativeMemory memory, float[] values) {
+    return kernels.place(memory, host -> host.allocateFrom(JAVA_FLOAT, values));
+  }
+
+  private static float[] read(Kernels kernels, MemorySegment tensor, int count) {
+    try (Workspace workspace = new Workspace(kernels)) {
+      return kernels
+          .onHost(tensor, count, workspace)
+          .asSlice(0, (long) count * Float.BYTES)
+          .toArray(JAVA_FLOAT);
+    }
+  }
+
+  private static float[] linear(Kernels kernels) {
+    try (NativeMemory memory = kernels.memory(new NativeMemory())) {
+      PackedWeight weight =
+          kernels.pack("w", place(kernels, memory, random(OUT * IN)), OUT, IN, memory);
+      MemorySegment x = place(kernels, memory, random(TOKENS * IN));
+      MemorySegment y = memory.allocate(TOKENS * OUT * Float.BYTES);
+      kernels.linear(
+          x, weight, MemorySegment.NULL, MemorySegment.NULL, y, TOKENS, Activation.GELU_ERF);
+      return read(kernels, y, TOKENS * OUT);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
+  void computesWhatTheProcessorDoes(Backend backend) {
+    try (Kernels cuda = open(backend);
+        Kernels java = new JavaKernels()) {
+      assertArrayEquals(linear(java), linear(cuda), 1e-5f);
+      assertTrue(cuda.description().startsWith("cuda"), cuda.description());
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
+  void copiesBetweenHostAndDeviceAndWithinTheDevice(Backend backend) {
+    try (Kernels cuda = open(backend);
+        NativeMemory memory = cuda.memory(new NativeMemory())) {
+      MemorySegment from = place(cuda, memory, new float[] {1, 2, 3, 4, 5});
+      MemorySegment to = place(cuda, memory, new float[] {0, 0, 0});
+      cuda.copy(from, 2, to, 1, 2);
+      assertArrayEquals(new float[] {0, 3, 4}, read(cuda, to, 3));
+      assertThrows(IndexOutOfBoundsException.class, () -> cuda.copy(from, 4, to, 0, 2));
+      assertThrows(IndexOutOfBoundsException.class, () -> read(cuda, to, 4));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
+  void keepsJavaFromTheDevicesMemory(Backend backend) {
+    try (Kernels cuda = open(backend);
+        NativeMemory memory = cuda.memory(new NativeMemory())) {
+      MemorySegment tensor = place(cuda, memory, new float[] {1, 2});
+      assertEquals(2 * Float.BYTES, tensor.byteSize());
+      assertThrows(IllegalStateException.class, () -> tensor.get(JAVA_FLOAT, 0));
+      assertThrows(IllegalStateException.class, () -> tensor.set(JAVA_FLOAT, 0, 1));
+      assertThrows(IllegalStateException.class, () -> tensor.asSlice(4).toArray(JAVA_FLOAT));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
+  void refusesTheHostsMemoryForResults(Backend backend) {
+    try (Kernels cuda = open(backend);
+        NativeMemory host = new NativeMemory();
+        NativeMemory memory = cuda.memory(new NativeMemory())) {
+      MemorySegment x = place(cuda, memory, new float[] {1, 2});
+      MemorySegment y = host.allocate(8);
+      IllegalArgumentException e =
+          assertThrows(
+              IllegalArgumentException.class, () -> cuda.activate(x, y, 2, Activation.RELU));
+      assertTrue(e.getMessage().contains("y lies in the host's memory"), e.getMessage());
+    }
+  }
+
+  /** The one test of this machine as it is: with a GPU there is one, without one it is said why. */
+  @Test
+  void findsAGpuOrSaysWhyThereIsNone() {
+    assertTrue(!Device.describeAll().isEmpty());
+    try {
+      assertEquals(new Device(Backend.CUDA, 0), Device.cuda(0));
+      assertEquals(Backend.CUDA, Device.best().backend());
+    } catch (NativeLibraryException e) {
+      assertTrue(e.getMessage().contains("libpanaformer_cuda.so"), e.getMessage());
+      assertEquals(Device.cpu(), Device.best());
+    } catch (UnsupportedOperationException e) {
+      assertTrue(e.getMessage().startsWith("There is no CUDA device"), e.getMessage());
+      assertEquals(Device.cpu(), Device.best());
+    }
+  }
+}

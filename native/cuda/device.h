@@ -1,0 +1,87 @@
+/* What every .cu file begins with: CUDA, or its emulation on the host, and the few idioms that kernels share. */
+#ifndef PF_CUDA_DEVICE_H
+#define PF_CUDA_DEVICE_H
+
+#include <cmath>
+#include <cstdint>
+
+#if defined(__CUDACC__)
+#include <cuda_runtime.h>
+
+/* `count` elements of the block's shared memory; every thread of the block comes by the declaration. */
+#define SHARED(type, name, count) __shared__ type name[count]
+template <class T> using shared_pointer = T *;
+#define LAUNCH(kernel, grid, block, stream, ...) kernel<<<grid, block, 0, stream>>>(__VA_ARGS__)
+#else
+#include "emulation/emulation.h"
+
+#define SHARED(type, name, count)                                                                                      \
+  static const char name##_site = 0;                                                                                   \
+  const emulation::shared_array<type> name(emulation::shared(&name##_site, (count), sizeof(type) * (count)), (count))
+template <class T> using shared_pointer = const emulation::shared_array<T> &;
+#define LAUNCH(kernel, grid, block, stream, ...)                                                                       \
+  ((void)(stream), emulation::launch(grid, block, [=] { kernel(__VA_ARGS__); }))
+#endif
+
+#include "panaformer.h"
+
+#define WARP_LANES 32
+#define ALL_LANES 0xffffffffu
+
+template <class T> __device__ __forceinline__ T warp_sum(T v) {
+#pragma unroll
+  for (int lanes = WARP_LANES / 2; lanes > 0; lanes /= 2) v += __shfl_xor_sync(ALL_LANES, v, lanes);
+  return v;
+}
+
+/* NaN is passed over. */
+__device__ __forceinline__ float warp_max(float v) {
+#pragma unroll
+  for (int lanes = WARP_LANES / 2; lanes > 0; lanes /= 2) v = fmaxf(v, __shfl_xor_sync(ALL_LANES, v, lanes));
+  return v;
+}
+
+/* The sum over a block of `warps` warps, in every thread. `scratch` has `warps` elements and may be used again. */
+template <int warps, class T> __device__ __forceinline__ T block_sum(T v, shared_pointer<T> scratch) {
+  v = warp_sum(v);
+  __syncthreads();
+  if (threadIdx.x % WARP_LANES == 0) scratch[threadIdx.x / WARP_LANES] = v;
+  __syncthreads();
+  T sum = 0;
+#pragma unroll
+  for (int w = 0; w < warps; w++) sum += scratch[w];
+  return sum;
+}
+
+template <int warps> __device__ __forceinline__ float block_max(float v, shared_pointer<float> scratch) {
+  v = warp_max(v);
+  __syncthreads();
+  if (threadIdx.x % WARP_LANES == 0) scratch[threadIdx.x / WARP_LANES] = v;
+  __syncthreads();
+  float max = scratch[0];
+#pragma unroll
+  for (int w = 1; w < warps; w++) max = fmaxf(max, scratch[w]);
+  return max;
+}
+
+__device__ __forceinline__ float activated(float x, pf_activation activation) {
+  switch (activation) {
+  case PF_ACTIVATION_RELU:
+    return x < 0 ? 0 : x;
+  case PF_ACTIVATION_GELU_ERF:
+    return 0.5f * x * erfcf(-0.70710678f * x);
+  case PF_ACTIVATION_GELU_TANH:
+    return x / (1 + expf(-1.5957691f * fmaf(0.044715f * x * x, x, x)));
+  case PF_ACTIVATION_GELU_QUICK:
+    return x / (1 + expf(-1.702f * x));
+  case PF_ACTIVATION_SILU:
+    return x / (1 + expf(-x));
+  case PF_ACTIVATION_TANH:
+    return tanhf(x);
+  case PF_ACTIVATION_NONE:
+    break;
+  }
+  return x;
+}
+
+#endif

@@ -1,0 +1,55 @@
+/* Softmax of rows, a block each, and activations. 8 bytes an element: bound by memory. */
+#include "cuda_engine.h"
+
+namespace {
+
+constexpr int THREADS = 256;
+constexpr int WARPS = THREADS / WARP_LANES;
+
+__global__ void __launch_bounds__(THREADS) softmax_rows(const float *x, float *y, int64_t rows, int64_t columns) {
+  SHARED(float, scratch, WARPS);
+  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
+    const float *from = x + row * columns;
+    float *to = y + row * columns;
+    float max = -INFINITY;
+    for (int64_t j = threadIdx.x; j < columns; j += THREADS) max = fmaxf(max, from[j]);
+    max = block_max<WARPS>(max, scratch);
+    if (max == -INFINITY) max = 0; /* a row of only -inf gives zeros */
+    float sum = 0;
+    for (int64_t j = threadIdx.x; j < columns; j += THREADS) {
+      const float e = expf(from[j] - max);
+      to[j] = e;
+      sum += e;
+    }
+    sum = block_sum<WARPS>(sum, scratch);
+    const float scale = sum == 0 ? 0 : 1 / sum;
+    for (int64_t j = threadIdx.x; j < columns; j += THREADS) to[j] *= scale;
+  }
+}
+
+__global__ void __launch_bounds__(THREADS)
+    activate_elements(const float *x, float *y, int64_t count, pf_activation activation) {
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * THREADS + threadIdx.x; i < count;
+       i += static_cast<int64_t>(gridDim.x) * THREADS)
+    y[i] = activated(x[i], activation);
+}
+
+} // namespace
+
+pf_status cuda::softmax(pf_engine *engine, const float *x, float *y, int64_t rows, int64_t columns) {
+  if (!is_count(rows) || !is_extent(columns)) return PF_ERROR_ARGUMENT;
+  if (rows == 0) return PF_OK;
+  if (!x || !y) return PF_ERROR_ARGUMENT;
+  cuda_call call(engine);
+  LAUNCH(softmax_rows, grid_of(rows, 1), THREADS, call.stream(), x, y, rows, columns);
+  return call.status();
+}
+
+pf_status cuda::activate(pf_engine *engine, const float *x, float *y, int64_t count, pf_activation activation) {
+  if (count < 0 || activation < PF_ACTIVATION_NONE || activation > PF_ACTIVATION_TANH) return PF_ERROR_ARGUMENT;
+  if (count == 0) return PF_OK;
+  if (!x || !y) return PF_ERROR_ARGUMENT;
+  cuda_call call(engine);
+  LAUNCH(activate_elements, grid_of(count, THREADS), THREADS, call.stream(), x, y, count, activation);
+  return call.status();
+}

@@ -1,0 +1,262 @@
+/* Devices, their memory, and what the host hands over to kernels. */
+#include "cuda_engine.h"
+
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+#include "panaformer_cuda.h"
+
+namespace {
+
+thread_local char last_error[256] = "no error";
+
+pf_status failed(cudaError_t error) {
+  snprintf(last_error, sizeof last_error, "%s", cudaGetErrorString(error));
+  cudaGetLastError(); /* an error of a launch would be reported again by the next */
+  return error == cudaErrorMemoryAllocation ? PF_ERROR_OUT_OF_MEMORY : PF_ERROR_DEVICE;
+}
+
+/* Makes room for `bytes`; what was there before is lost once the stream has come here. */
+cudaError_t ensure(device_buffer &buffer, size_t bytes, cudaMemPool_t pool, cudaStream_t stream) {
+  if (bytes <= buffer.bytes) return cudaSuccess;
+  if (buffer.memory) {
+    const cudaError_t error = cudaFreeAsync(buffer.memory, stream);
+    buffer = {nullptr, 0};
+    if (error != cudaSuccess) return error;
+  }
+  size_t grown = 4096;
+  while (grown < bytes) grown *= 2;
+  void *memory = nullptr;
+  const cudaError_t error = cudaMallocFromPoolAsync(&memory, grown, pool, stream);
+  if (error == cudaSuccess) buffer = {memory, grown};
+  return error;
+}
+
+pf_status unsupported() { return PF_ERROR_UNSUPPORTED; }
+
+void destroy(pf_engine *base) {
+  cuda_engine *engine = reinterpret_cast<cuda_engine *>(base);
+  cudaSetDevice(engine->device);
+  cudaStreamSynchronize(engine->stream);
+  if (engine->scratch.memory) cudaFreeAsync(engine->scratch.memory, engine->stream);
+  for (const uploaded &u : engine->uploads)
+    if (u.on_device.memory) cudaFreeAsync(u.on_device.memory, engine->stream);
+  cudaStreamSynchronize(engine->stream);
+  cudaMemPoolDestroy(engine->pool);
+  cudaStreamDestroy(engine->stream);
+  delete engine;
+}
+
+cudaError_t create_pool(int device, cudaMemPool_t *pool) {
+  cudaMemPoolProps properties = {};
+  properties.allocType = cudaMemAllocationTypePinned;
+  properties.location.type = cudaMemLocationTypeDevice;
+  properties.location.id = device;
+  const cudaError_t error = cudaMemPoolCreate(pool, &properties);
+  if (error != cudaSuccess) return error;
+  uint64_t kept = UINT64_MAX;
+  return cudaMemPoolSetAttribute(*pool, cudaMemPoolAttrReleaseThreshold, &kept);
+}
+
+/* Kernels that CUDA does not have yet answer PF_ERROR_UNSUPPORTED instead of being NULL. */
+pf_kernels make_table() {
+  pf_kernels table;
+  void (*missing)() = reinterpret_cast<void (*)()>(unsupported);
+  static_assert((sizeof table - offsetof(pf_kernels, destroy)) % sizeof missing == 0, "behind these all are pointers");
+  for (size_t at = offsetof(pf_kernels, destroy); at < sizeof table; at += sizeof missing)
+    memcpy(reinterpret_cast<char *>(&table) + at, &missing, sizeof missing);
+  table.isa = PF_ISA_CUDA;
+  table.vector_width = 1;
+  table.destroy = destroy;
+  table.embedding = cuda::embedding;
+  table.linear_packed_size = cuda::linear_packed_size;
+  table.linear_pack = cuda::linear_pack;
+  table.linear_workspace_size = cuda::linear_workspace_size;
+  table.linear = cuda::linear;
+  table.ffn_workspace_size = cuda::ffn_workspace_size;
+  table.ffn = cuda::ffn;
+  table.attention_workspace_size = cuda::attention_workspace_size;
+  table.attention = cuda::attention;
+  table.rope = cuda::rope;
+  table.kv_store = cuda::kv_store;
+  table.paged_attention_workspace_size = cuda::paged_attention_workspace_size;
+  table.paged_attention = cuda::paged_attention;
+  table.linear_top_k_workspace_size = cuda::linear_top_k_workspace_size;
+  table.linear_top_k = cuda::linear_top_k;
+  table.top_k = cuda::top_k;
+  table.layer_norm = cuda::layer_norm;
+  table.rms_norm = cuda::rms_norm;
+  table.softmax = cuda::softmax;
+  table.activate = cuda::activate;
+  table.pool = cuda::pool;
+  return table;
+}
+
+const pf_kernels kernels = make_table();
+
+} // namespace
+
+/* ---- A call ---- */
+
+cuda_call::cuda_call(pf_engine *base)
+    : engine(reinterpret_cast<cuda_engine *>(base)), lock(engine->lock), failure(PF_OK) {
+  note(cudaSetDevice(engine->device));
+  engine->calls++;
+}
+
+pf_status cuda_call::note(cudaError_t error) {
+  if (error != cudaSuccess && failure == PF_OK) failure = failed(error);
+  return failure;
+}
+
+void *cuda_call::scratch(size_t bytes) {
+  return note(ensure(engine->scratch, bytes, engine->pool, engine->stream)) == PF_OK ? engine->scratch.memory : nullptr;
+}
+
+const void *cuda_call::upload_bytes(const void *bytes, size_t count) {
+  uploaded *oldest = nullptr;
+  for (uploaded &u : engine->uploads) {
+    if (u.bytes.size() == count && memcmp(u.bytes.data(), bytes, count) == 0) {
+      u.used = engine->calls;
+      return u.on_device.memory;
+    }
+    if (!oldest || u.used < oldest->used) oldest = &u;
+  }
+  if (engine->uploads.size() < UPLOADS) {
+    engine->uploads.push_back({});
+    oldest = &engine->uploads.back();
+  }
+  oldest->used = engine->calls;
+  const char *begin = static_cast<const char *>(bytes);
+  oldest->bytes.assign(begin, begin + count);
+  if (note(ensure(oldest->on_device, count, engine->pool, engine->stream)) != PF_OK ||
+      note(cudaMemcpyAsync(oldest->on_device.memory, bytes, count, cudaMemcpyDefault, engine->stream)) != PF_OK) {
+    oldest->bytes.clear();
+    return nullptr;
+  }
+  return oldest->on_device.memory;
+}
+
+const int32_t *cuda_call::upload(const int32_t *ids, int64_t count) {
+  return static_cast<const int32_t *>(upload_bytes(ids, static_cast<size_t>(count) * sizeof *ids));
+}
+
+const float *cuda_call::upload(const float *values, int64_t count) {
+  return static_cast<const float *>(upload_bytes(values, static_cast<size_t>(count) * sizeof *values));
+}
+
+bool cuda_call::is_packed(const void *packed, int64_t n, int64_t k) const {
+  const auto found = engine->packed.find(packed);
+  return found != engine->packed.end() && found->second.n == n && found->second.k == k;
+}
+
+pf_status cuda_call::status() { return note(cudaGetLastError()); }
+
+pf_status cuda_call::wait() {
+  note(cudaGetLastError());
+  return note(cudaStreamSynchronize(engine->stream));
+}
+
+pf_status cuda_call::copy(void *to, const void *from, size_t bytes) {
+  return note(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, engine->stream));
+}
+
+bool is_on_device(const void *memory) {
+  cudaPointerAttributes attributes;
+  if (cudaPointerGetAttributes(&attributes, memory) == cudaSuccess) return attributes.type == cudaMemoryTypeDevice;
+  cudaGetLastError();
+  return false;
+}
+
+/* ---- The public functions ---- */
+
+extern "C" {
+
+pf_status pf_cuda_device_count(int32_t *count) {
+  if (!count) return PF_ERROR_ARGUMENT;
+  *count = 0;
+  int devices = 0;
+  const cudaError_t error = cudaGetDeviceCount(&devices);
+  if (error != cudaSuccess) return failed(error);
+  *count = devices;
+  return PF_OK;
+}
+
+pf_status pf_cuda_device_describe(int32_t device, pf_cuda_device *description) {
+  if (!description) return PF_ERROR_ARGUMENT;
+  cudaDeviceProp properties;
+  const cudaError_t error = cudaGetDeviceProperties(&properties, device);
+  if (error != cudaSuccess) return failed(error);
+  *description = {};
+  snprintf(description->name, sizeof description->name, "%s", properties.name);
+  description->memory_bytes = static_cast<int64_t>(properties.totalGlobalMem);
+  description->compute_capability = 10 * properties.major + properties.minor;
+  description->multiprocessors = properties.multiProcessorCount;
+  return PF_OK;
+}
+
+const char *pf_cuda_error(void) { return last_error; }
+
+pf_status pf_cuda_engine_create(int32_t device, pf_engine **engine) {
+  if (!engine) return PF_ERROR_ARGUMENT;
+  *engine = nullptr;
+  pf_cuda_device description;
+  const pf_status status = pf_cuda_device_describe(device, &description);
+  if (status != PF_OK) return status;
+  cudaError_t error = cudaSetDevice(device);
+  if (error != cudaSuccess) return failed(error);
+  cuda_engine *created = new (std::nothrow) cuda_engine{};
+  if (!created) return PF_ERROR_OUT_OF_MEMORY;
+  created->base = {&kernels, 1};
+  created->device = device;
+  created->multiprocessors = description.multiprocessors;
+  created->uploads.reserve(cuda_call::UPLOADS);
+  error = cudaStreamCreateWithFlags(&created->stream, cudaStreamNonBlocking);
+  if (error == cudaSuccess) error = create_pool(device, &created->pool);
+  if (error != cudaSuccess) {
+    if (created->pool) cudaMemPoolDestroy(created->pool);
+    if (created->stream) cudaStreamDestroy(created->stream);
+    delete created;
+    return failed(error);
+  }
+  *engine = &created->base;
+  return PF_OK;
+}
+
+/* The way of those who know panaformer.h alone: device 0. `threads` is of no consequence. */
+pf_status pf_engine_create(pf_isa isa, int32_t threads, pf_engine **engine) {
+  if (!engine) return PF_ERROR_ARGUMENT;
+  *engine = nullptr;
+  if (isa < PF_ISA_AUTO || isa > PF_ISA_CUDA || threads < 1 || threads > PF_MAX_THREADS) return PF_ERROR_ARGUMENT;
+  if (isa != PF_ISA_AUTO && isa != PF_ISA_CUDA) return PF_ERROR_ISA_UNAVAILABLE;
+  return pf_cuda_engine_create(0, engine);
+}
+
+pf_status pf_cuda_allocate(pf_engine *engine, int64_t bytes, void **memory) {
+  if (!engine || !memory || bytes < 0) return PF_ERROR_ARGUMENT;
+  *memory = nullptr;
+  cuda_call call(engine);
+  const size_t size = bytes > 0 ? static_cast<size_t>(bytes) : 1;
+  const cudaError_t error = cudaMallocFromPoolAsync(memory, size, call.pool(), call.stream());
+  return error == cudaSuccess ? call.status() : failed(error);
+}
+
+pf_status pf_cuda_free(pf_engine *engine, void *memory) {
+  if (!engine) return PF_ERROR_ARGUMENT;
+  if (!memory) return PF_OK;
+  cuda_call call(engine);
+  const cudaError_t error = cudaFreeAsync(memory, call.stream());
+  return error == cudaSuccess ? call.status() : failed(error);
+}
+
+pf_status pf_cuda_copy(pf_engine *engine, void *to, const void *from, int64_t bytes) {
+  if (!engine || bytes < 0) return PF_ERROR_ARGUMENT;
+  if (bytes == 0) return PF_OK;
+  if (!to || !from) return PF_ERROR_ARGUMENT;
+  cuda_call call(engine);
+  call.copy(to, from, static_cast<size_t>(bytes));
+  return is_on_device(to) && is_on_device(from) ? call.status() : call.wait();
+}
+
+} // extern "C"

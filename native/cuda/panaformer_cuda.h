@@ -1,0 +1,50 @@
+/*
+ * Panaformer on CUDA: what its library has beside the functions of panaformer.h.
+ *
+ * An engine of pf_cuda_engine_create serves every function of panaformer.h, of this library or of libpanaformer of the
+ * same PF_ABI_VERSION. Float tensors, packed weights and caches are memory of its device, from pf_cuda_allocate. Ids,
+ * positions, lengths, slots, block tables and inverse temperatures are memory of the host, where they are checked; so
+ * are values, ids and log_sum_exp of the top k, the only results that a call waits for. The weight of pf_linear_pack
+ * and the logits of pf_top_k may be either.
+ *
+ * Calls on one engine run in the order in which they are made, on one stream; only those that say so wait for it.
+ */
+#ifndef PANAFORMER_CUDA_H
+#define PANAFORMER_CUDA_H
+
+#include "panaformer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct pf_cuda_device {
+  char name[256];
+  int64_t memory_bytes;
+  int32_t compute_capability; /* 10 * major + minor; 0 of the emulation */
+  int32_t multiprocessors;
+} pf_cuda_device;
+
+/* How many devices there are. PF_ERROR_DEVICE where there is no driver; pf_cuda_error says what is missing. */
+PF_API pf_status pf_cuda_device_count(int32_t *count);
+PF_API pf_status pf_cuda_device_describe(int32_t device, pf_cuda_device *description);
+
+/* What the last PF_ERROR_DEVICE on this thread was, in the driver's words. Never NULL; valid until the next one. */
+PF_API const char *pf_cuda_error(void);
+
+/* An engine on a device, with a stream and scratch memory of its own. pf_engine_destroy frees it. */
+PF_API pf_status pf_cuda_engine_create(int32_t device, pf_engine **engine);
+
+/* Memory of the engine's device, aligned to 256 bytes, with whatever it holds. */
+PF_API pf_status pf_cuda_allocate(pf_engine *engine, int64_t bytes, void **memory);
+/* Once everything before on the engine is done. NULL is allowed. */
+PF_API pf_status pf_cuda_free(pf_engine *engine, void *memory);
+
+/* Copies in any direction. Where the host is on either side, returns when its memory is read or written. */
+PF_API pf_status pf_cuda_copy(pf_engine *engine, void *to, const void *from, int64_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
