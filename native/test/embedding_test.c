@@ -155,6 +155,8 @@ static float *exact_table(pf_precision precision, int64_t hidden) {
     if (precision == PF_PRECISION_BF16) table[i] = reference_bf16(table[i]);
     if (precision == PF_PRECISION_INT8) table[i] = j == 0 ? 127 * 0x1p-7f : rintf(table[i] * 127) * 0x1p-7f;
     if (precision >= PF_PRECISION_INT4) table[i] = j % 32 == 0 ? -1 : rintf(table[i] * 7) * 0x1p-3f;
+    /* No code is -0. */
+    table[i] += 0.0f;
   }
   return table;
 }

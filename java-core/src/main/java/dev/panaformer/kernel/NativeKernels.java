@@ -116,7 +116,9 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     MemorySegment packed;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment bytes = arena.allocate(JAVA_LONG);
-      check("pack in " + precision, pf_linear_packed_size(engine(), out, in, precision.ordinal(), bytes));
+      check(
+          "pack in " + precision,
+          pf_linear_packed_size(engine(), out, in, precision.ordinal(), bytes));
       packed = allocator.allocate(bytes.get(JAVA_LONG, 0), PF_ALIGNMENT());
     }
     int floats =
@@ -125,8 +127,9 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
           case BF16 -> PF_DTYPE_BF16();
           default -> PF_DTYPE_FP32();
         };
-    check("pack", pf_linear_pack(
-            engine(), at(weight), floats, at(packed), out, in, precision.ordinal()));
+    check(
+        "pack",
+        pf_linear_pack(engine(), at(weight), floats, at(packed), out, in, precision.ordinal()));
     return new PackedWeight(name, packed, out, in, precision);
   }
 
@@ -135,7 +138,8 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
       String name, MemorySegment packed, long out, long in, Precision precision) {
     Arguments.packed(name, packed, out, in, precision);
     int status =
-        pf_linear_packed_check(engine(), at(packed), packed.byteSize(), out, in, precision.ordinal());
+        pf_linear_packed_check(
+            engine(), at(packed), packed.byteSize(), out, in, precision.ordinal());
     if (status == PF_ERROR_PACKED_WEIGHTS()) {
       throw Arguments.notPacked(name, out, in, precision);
     }
