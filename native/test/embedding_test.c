@@ -187,9 +187,9 @@ static void takes_words_from_a_packed_weight(void) {
       p.y = guarded_output(tokens * hidden);
       EXPECT_STATUS(PF_OK, pf_embedding(engine, &p));
       expect_same_bits(p.y, expected, tokens * hidden);
-      p.vocab--;
-      EXPECT_STATUS(PF_ERROR_PACKED_WEIGHTS, pf_embedding(engine, &p));
       p.vocab++;
+      EXPECT_STATUS(PF_ERROR_PACKED_WEIGHTS, pf_embedding(engine, &p));
+      p.vocab--;
       p.word_table = table;
       EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_embedding(engine, &p));
       guard_check();
