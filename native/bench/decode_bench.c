@@ -230,6 +230,7 @@ static void bench_step(const bench *b, int64_t rows) {
     s.down[i] = pack_next(b, &s, weight, HIDDEN, INTERMEDIATE);
   }
   s.head = pack_next(b, &s, weight, VOCAB, HIDDEN);
+  for (int64_t i = 1; i < ARENA_BYTES / s.bytes; i++) memcpy(b->arena + i * s.bytes, b->arena, (size_t)s.bytes);
   free(weight);
   int32_t *lengths = (int32_t *)tensor(rows + 1), *keys = (int32_t *)tensor(rows), *slots = (int32_t *)tensor(rows);
   int32_t *tables = (int32_t *)tensor(blocks);

@@ -45,13 +45,15 @@ static double probe_fma(void) { return __builtin_cpu_supports("avx512f") ? probe
 #define DOT_PROBE(name, instruction, products)                                                                         \
   __attribute__((target("avx512f"))) static double name(void) {                                                        \
     __m512i sum[CHAINS];                                                                                               \
-    for (int i = 0; i < CHAINS; i++) sum[i] = _mm512_set1_epi32(i);                                                    \
+    _Pragma("GCC unroll 16") for (int i = 0; i < CHAINS; i++) sum[i] = _mm512_set1_epi32(i);                                                \
     const __m512i a = _mm512_set1_epi32(1), b = _mm512_set1_epi32(0);                                                  \
     for (int step = 0; step < PROBE_STEPS; step++) {                                                                   \
       _Pragma("GCC unroll 16") for (int i = 0; i < CHAINS; i++)                                                        \
-        __asm__ volatile(instruction " %2, %1, %0" : "+v"(sum[i]) : "v"(a), "v"(b));                                   \
+        __asm__(instruction " %2, %1, %0" : "+v"(sum[i]) : "v"(a), "v"(b));                                            \
     }                                                                                                                  \
-    return 2.0 * PROBE_STEPS * CHAINS * 16 * products;                                                                 \
+    __m512i total = sum[0];                                                                                            \
+    _Pragma("GCC unroll 16") for (int i = 1; i < CHAINS; i++) total = _mm512_xor_si512(total, sum[i]);                                          \
+    return _mm512_reduce_add_epi32(total) == 12345 ? 0 : 2.0 * PROBE_STEPS * CHAINS * 16 * products;                   \
   }
 DOT_PROBE(probe_vnni, "vpdpbusd", 4)
 DOT_PROBE(probe_bf16, "vdpbf16ps", 2)

@@ -132,7 +132,9 @@ PF_API int32_t pf_engine_threads(const pf_engine *engine);
 /* ---- Embedding ---------------------------------------------------------------------------------------------- */
 
 typedef struct pf_embedding_params {
-  const float *word_table;       /* [vocab, hidden] */
+  const float *word_table;       /* [vocab, hidden], or NULL with word_packed */
+  const void *word_packed;       /* pf_linear_pack of [vocab, hidden] in any precision: a head that shares its weight
+                                    with the embedding; or NULL */
   const float *position_table;   /* [positions, hidden], or NULL for none */
   const float *token_type_table; /* [token_types, hidden], or NULL for none */
   const float *weight;           /* [hidden], LayerNorm; or NULL for none */
@@ -146,7 +148,8 @@ typedef struct pf_embedding_params {
   int64_t vocab;
   int64_t positions;
   int64_t token_types;
-  float eps; /* LayerNorm; >= 0 */
+  float eps;        /* LayerNorm; >= 0 */
+  float word_scale; /* factor of the rows of word_packed; unused without */
 } pf_embedding_params;
 
 /*

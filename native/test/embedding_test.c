@@ -147,11 +147,62 @@ static void refuses_bad_arguments(void) {
   REJECT(PF_ERROR_INDEX, p.ids = ids);
 }
 
+/* Values that a precision stores exactly: codes times a power of two, the largest of each scale among them. */
+static float *exact_table(pf_precision precision, int64_t hidden) {
+  float *table = random_floats(VOCAB * hidden, 1);
+  for (int64_t i = 0; i < VOCAB * hidden; i++) {
+    const int64_t j = i % hidden;
+    if (precision == PF_PRECISION_BF16) table[i] = reference_bf16(table[i]);
+    if (precision == PF_PRECISION_INT8) table[i] = j == 0 ? 127 * 0x1p-7f : rintf(table[i] * 127) * 0x1p-7f;
+    if (precision >= PF_PRECISION_INT4) table[i] = j % 32 == 0 ? -1 : rintf(table[i] * 7) * 0x1p-3f;
+    /* No code is -0. */
+    table[i] += 0.0f;
+  }
+  return table;
+}
+
+/* A packed table gives the bits of the plain one. */
+static void takes_words_from_a_packed_weight(void) {
+  static const float scales[] = {1, 2.5f};
+  for (pf_precision precision = PF_PRECISION_FP32; precision <= PF_PRECISION_INT4_128; precision++) {
+    if (tested_isa() == PF_ISA_CUDA && precision != PF_PRECISION_FP32) continue;
+    for (int h = 0; h < odd_size_count; h++) {
+      const int64_t hidden = odd_sizes[h], tokens = 17;
+      const float scale = scales[h % 2];
+      if (!begin_case("precision=%d hidden=%d scale=%g", (int)precision, (int)hidden, (double)scale)) continue;
+      pf_embedding_params p = random_case(tokens, hidden, h & 1, h & 2, 0, h & 4);
+      float *table = exact_table(precision, hidden), *scaled = case_floats(VOCAB * hidden);
+      for (int64_t i = 0; i < VOCAB * hidden; i++) scaled[i] = scale * table[i];
+      p.word_table = scaled;
+      const float *expected = check(&p);
+      pf_engine *engine = tested_engine(1);
+      guard_begin(EXACT_END);
+      int64_t bytes = 0;
+      EXPECT_STATUS(PF_OK, pf_linear_packed_size(engine, VOCAB, hidden, precision, &bytes));
+      void *packed = guarded_aligned(bytes);
+      EXPECT_STATUS(PF_OK, pf_linear_pack(engine, table, PF_DTYPE_FP32, packed, VOCAB, hidden, precision));
+      p.word_table = NULL;
+      p.word_packed = packed;
+      p.word_scale = scale;
+      p.y = guarded_output(tokens * hidden);
+      EXPECT_STATUS(PF_OK, pf_embedding(engine, &p));
+      expect_same_bits(p.y, expected, tokens * hidden);
+      p.vocab++;
+      EXPECT_STATUS(PF_ERROR_PACKED_WEIGHTS, pf_embedding(engine, &p));
+      p.vocab--;
+      p.word_table = table;
+      EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_embedding(engine, &p));
+      guard_check();
+    }
+  }
+}
+
 int main(void) {
   static const test tests[] = {
       TEST(matches_reference),
       TEST(does_not_depend_on_the_batch),
       TEST(refuses_bad_arguments),
+      TEST(takes_words_from_a_packed_weight),
   };
   return run_tests(tests, COUNT(tests));
 }

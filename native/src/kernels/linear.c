@@ -288,6 +288,26 @@ pf_status PF_KERNEL(linear)(pf_engine *engine, const float *x, const void *packe
   return PF_OK;
 }
 
+void PF_KERNEL(linear_row)(const linear_layer *layer, int64_t feature, float *to) {
+  switch (layer->precision) {
+  case PF_PRECISION_FP32:
+    PF_KERNEL(linear_fp32_row)(layer, feature, to);
+    break;
+  case PF_PRECISION_BF16:
+    PF_KERNEL(linear_bf16_row)(layer, feature, to);
+    break;
+  case PF_PRECISION_INT8:
+    PF_KERNEL(linear_int8_row)(layer, feature, to);
+    break;
+  case PF_PRECISION_INT4:
+    PF_KERNEL(linear_int4_row)(layer, 32, feature, to);
+    break;
+  case PF_PRECISION_INT4_128:
+    PF_KERNEL(linear_int4_row)(layer, 128, feature, to);
+    break;
+  }
+}
+
 /* ---- Packing ---------------------------------------------------------------------------------------------------- */
 
 pf_status PF_KERNEL(linear_packed_size)(int64_t n, int64_t k, pf_precision precision, int64_t *bytes) {

@@ -43,6 +43,9 @@ typedef struct {
 pf_status PF_KERNEL(linear_open)(const pf_engine *engine, const void *packed, const float *bias, int64_t n, int64_t k,
                                  pf_activation activation, linear_layer *layer);
 
+/* One output feature's weights, [k], as the floats that they stand for. */
+void PF_KERNEL(linear_row)(const linear_layer *layer, int64_t feature, float *to);
+
 /* Bytes that the prepared input takes at most, whatever the precision; a multiple of PF_ALIGNMENT. */
 int64_t PF_KERNEL(linear_input_bytes)(int64_t rows, int64_t k);
 

@@ -407,3 +407,9 @@ void PF_KERNEL(linear_bf16_pack)(pf_engine *engine, const linear_source *source,
   const pack_call call = {source, panels};
   pf_parallel_for(engine, (source->n + WIDE_PANEL - 1) / WIDE_PANEL, pack_panel, &call);
 }
+
+void PF_KERNEL(linear_bf16_row)(const linear_layer *layer, int64_t feature, float *to) {
+  const uint16_t *from = (const uint16_t *)layer->panels +
+                         feature / WIDE_PANEL * round_up(layer->k, CHUNK) * WIDE_PANEL + 2 * (feature % WIDE_PANEL);
+  for (int64_t p = 0; p < layer->k; p++) to[p] = bits_to_float((uint32_t)from[p / 2 * 2 * WIDE_PANEL + p % 2] << 16);
+}

@@ -278,3 +278,8 @@ void PF_KERNEL(linear_fp32_pack)(pf_engine *engine, const linear_source *source,
   const pack_call call = {source, panels};
   pf_parallel_for(engine, (source->n + PANEL - 1) / PANEL, pack_panel, &call);
 }
+
+void PF_KERNEL(linear_fp32_row)(const linear_layer *layer, int64_t feature, float *to) {
+  const float *from = (const float *)layer->panels + feature / PANEL * layer->k * PANEL + feature % PANEL;
+  for (int64_t p = 0; p < layer->k; p++) to[p] = from[p * PANEL];
+}

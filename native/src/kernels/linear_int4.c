@@ -301,3 +301,18 @@ void PF_KERNEL(linear_int4_pack)(pf_engine *engine, const linear_source *source,
   const pack_call call = {source, panels, group};
   pf_parallel_for(engine, (source->n + WIDE_PANEL - 1) / WIDE_PANEL, pack_panel, &call);
 }
+
+void PF_KERNEL(linear_int4_row)(const linear_layer *layer, int64_t group, int64_t feature, float *to) {
+  const char *panel = (const char *)layer->panels + feature / WIDE_PANEL * panel_bytes(layer->k, group);
+  for (int64_t g = 0; g < layer->k; g += group, panel += group_bytes(group)) {
+    const int64_t j = feature % WIDE_PANEL;
+    uint16_t bits;
+    memcpy(&bits, panel + 2 * j, sizeof bits);
+    const float scale = bits_to_float((uint32_t)bits << 16);
+    const uint8_t *from = (const uint8_t *)panel + SCALE_BYTES + 4 * j;
+    for (int64_t p = 0; p < group && g + p < layer->k; p++) {
+      const int both = from[p / 8 * ROW_BYTES + p % 4], code = p % 8 < 4 ? both & 15 : both >> 4;
+      to[g + p] = scale * (float)(code - 8);
+    }
+  }
+}

@@ -383,3 +383,10 @@ void PF_KERNEL(linear_int8_pack)(pf_engine *engine, const linear_source *source,
   const pack_call call = {source, panels, (int32_t *)panels + padded, (int8_t *)panels + 8 * padded};
   pf_parallel_for(engine, padded / WIDE_PANEL, pack_panel, &call);
 }
+
+void PF_KERNEL(linear_int8_row)(const linear_layer *layer, int64_t feature, float *to) {
+  const int8_t *from = (const int8_t *)codes_of(layer) + feature / WIDE_PANEL * padded_features(layer->k) * WIDE_PANEL +
+                       4 * (feature % WIDE_PANEL);
+  const float scale = scales_of(layer)[feature];
+  for (int64_t p = 0; p < layer->k; p++) to[p] = scale * from[p / 4 * ROW_BYTES + p % 4];
+}

@@ -101,13 +101,17 @@ static inline int32_t load_bytes(const void *p) {
   return bytes;
 }
 
-/* Of each precision: bytes behind the header, packing, preparing rows first .. end - 1 of an input, computing. */
+/*
+ * Of each precision: bytes behind the header, packing, preparing rows first .. end - 1 of an input, computing, and
+ * giving one output feature back.
+ */
 #define LINEAR_PRECISION(name)                                                                                         \
   int64_t PF_KERNEL(linear_##name##_bytes)(int64_t n, int64_t k);                                                      \
   void PF_KERNEL(linear_##name##_pack)(pf_engine * engine, const linear_source *source, void *panels);                 \
   void PF_KERNEL(linear_##name##_prepare)(const linear_layer *layer, const float *x, int64_t rows, void *input,        \
                                           int64_t first, int64_t end);                                                 \
-  void PF_KERNEL(linear_##name##_share)(const linear_share *share)
+  void PF_KERNEL(linear_##name##_share)(const linear_share *share);                                                    \
+  void PF_KERNEL(linear_##name##_row)(const linear_layer *layer, int64_t feature, float *to)
 LINEAR_PRECISION(fp32);
 LINEAR_PRECISION(bf16);
 LINEAR_PRECISION(int8);
@@ -118,6 +122,7 @@ void PF_KERNEL(linear_int4_pack)(pf_engine *engine, const linear_source *source,
 void PF_KERNEL(linear_int4_prepare)(const linear_layer *layer, const float *x, int64_t rows, void *input, int64_t first,
                                     int64_t end);
 void PF_KERNEL(linear_int4_share)(const linear_share *share, int64_t group);
+void PF_KERNEL(linear_int4_row)(const linear_layer *layer, int64_t group, int64_t feature, float *to);
 
 /*
  * Rows of a prepared input in bytes. Where the kernel's tiles are AMX's, they lie in blocks of 16 rows, tile after

@@ -16,6 +16,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  * {@snippet lang=c :
  * struct pf_embedding_params {
  *     const float *word_table;
+ *     const void *word_packed;
  *     const float *position_table;
  *     const float *token_type_table;
  *     const float *weight;
@@ -30,6 +31,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     int64_t positions;
  *     int64_t token_types;
  *     float eps;
+ *     float word_scale;
  * }
  * }
  */
@@ -41,6 +43,7 @@ public class pf_embedding_params {
 
     private static final GroupLayout $LAYOUT = MemoryLayout.structLayout(
         panaformer_h.C_POINTER.withName("word_table"),
+        panaformer_h.C_POINTER.withName("word_packed"),
         panaformer_h.C_POINTER.withName("position_table"),
         panaformer_h.C_POINTER.withName("token_type_table"),
         panaformer_h.C_POINTER.withName("weight"),
@@ -55,7 +58,7 @@ public class pf_embedding_params {
         panaformer_h.C_LONG.withName("positions"),
         panaformer_h.C_LONG.withName("token_types"),
         panaformer_h.C_FLOAT.withName("eps"),
-        MemoryLayout.paddingLayout(4)
+        panaformer_h.C_FLOAT.withName("word_scale")
     ).withName("pf_embedding_params");
 
     /**
@@ -109,6 +112,50 @@ public class pf_embedding_params {
         struct.set(word_table$LAYOUT, word_table$OFFSET, fieldValue);
     }
 
+    private static final AddressLayout word_packed$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("word_packed"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * const void *word_packed
+     * }
+     */
+    public static final AddressLayout word_packed$layout() {
+        return word_packed$LAYOUT;
+    }
+
+    private static final long word_packed$OFFSET = 8;
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * const void *word_packed
+     * }
+     */
+    public static final long word_packed$offset() {
+        return word_packed$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * const void *word_packed
+     * }
+     */
+    public static MemorySegment word_packed(MemorySegment struct) {
+        return struct.get(word_packed$LAYOUT, word_packed$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * const void *word_packed
+     * }
+     */
+    public static void word_packed(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(word_packed$LAYOUT, word_packed$OFFSET, fieldValue);
+    }
+
     private static final AddressLayout position_table$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("position_table"));
 
     /**
@@ -121,7 +168,7 @@ public class pf_embedding_params {
         return position_table$LAYOUT;
     }
 
-    private static final long position_table$OFFSET = 8;
+    private static final long position_table$OFFSET = 16;
 
     /**
      * Offset for field:
@@ -165,7 +212,7 @@ public class pf_embedding_params {
         return token_type_table$LAYOUT;
     }
 
-    private static final long token_type_table$OFFSET = 16;
+    private static final long token_type_table$OFFSET = 24;
 
     /**
      * Offset for field:
@@ -209,7 +256,7 @@ public class pf_embedding_params {
         return weight$LAYOUT;
     }
 
-    private static final long weight$OFFSET = 24;
+    private static final long weight$OFFSET = 32;
 
     /**
      * Offset for field:
@@ -253,7 +300,7 @@ public class pf_embedding_params {
         return bias$LAYOUT;
     }
 
-    private static final long bias$OFFSET = 32;
+    private static final long bias$OFFSET = 40;
 
     /**
      * Offset for field:
@@ -297,7 +344,7 @@ public class pf_embedding_params {
         return ids$LAYOUT;
     }
 
-    private static final long ids$OFFSET = 40;
+    private static final long ids$OFFSET = 48;
 
     /**
      * Offset for field:
@@ -341,7 +388,7 @@ public class pf_embedding_params {
         return position_ids$LAYOUT;
     }
 
-    private static final long position_ids$OFFSET = 48;
+    private static final long position_ids$OFFSET = 56;
 
     /**
      * Offset for field:
@@ -385,7 +432,7 @@ public class pf_embedding_params {
         return token_type_ids$LAYOUT;
     }
 
-    private static final long token_type_ids$OFFSET = 56;
+    private static final long token_type_ids$OFFSET = 64;
 
     /**
      * Offset for field:
@@ -429,7 +476,7 @@ public class pf_embedding_params {
         return y$LAYOUT;
     }
 
-    private static final long y$OFFSET = 64;
+    private static final long y$OFFSET = 72;
 
     /**
      * Offset for field:
@@ -473,7 +520,7 @@ public class pf_embedding_params {
         return tokens$LAYOUT;
     }
 
-    private static final long tokens$OFFSET = 72;
+    private static final long tokens$OFFSET = 80;
 
     /**
      * Offset for field:
@@ -517,7 +564,7 @@ public class pf_embedding_params {
         return hidden$LAYOUT;
     }
 
-    private static final long hidden$OFFSET = 80;
+    private static final long hidden$OFFSET = 88;
 
     /**
      * Offset for field:
@@ -561,7 +608,7 @@ public class pf_embedding_params {
         return vocab$LAYOUT;
     }
 
-    private static final long vocab$OFFSET = 88;
+    private static final long vocab$OFFSET = 96;
 
     /**
      * Offset for field:
@@ -605,7 +652,7 @@ public class pf_embedding_params {
         return positions$LAYOUT;
     }
 
-    private static final long positions$OFFSET = 96;
+    private static final long positions$OFFSET = 104;
 
     /**
      * Offset for field:
@@ -649,7 +696,7 @@ public class pf_embedding_params {
         return token_types$LAYOUT;
     }
 
-    private static final long token_types$OFFSET = 104;
+    private static final long token_types$OFFSET = 112;
 
     /**
      * Offset for field:
@@ -693,7 +740,7 @@ public class pf_embedding_params {
         return eps$LAYOUT;
     }
 
-    private static final long eps$OFFSET = 112;
+    private static final long eps$OFFSET = 120;
 
     /**
      * Offset for field:
@@ -723,6 +770,50 @@ public class pf_embedding_params {
      */
     public static void eps(MemorySegment struct, float fieldValue) {
         struct.set(eps$LAYOUT, eps$OFFSET, fieldValue);
+    }
+
+    private static final OfFloat word_scale$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("word_scale"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * float word_scale
+     * }
+     */
+    public static final OfFloat word_scale$layout() {
+        return word_scale$LAYOUT;
+    }
+
+    private static final long word_scale$OFFSET = 124;
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * float word_scale
+     * }
+     */
+    public static final long word_scale$offset() {
+        return word_scale$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * float word_scale
+     * }
+     */
+    public static float word_scale(MemorySegment struct) {
+        return struct.get(word_scale$LAYOUT, word_scale$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * float word_scale
+     * }
+     */
+    public static void word_scale(MemorySegment struct, float fieldValue) {
+        struct.set(word_scale$LAYOUT, word_scale$OFFSET, fieldValue);
     }
 
     /**

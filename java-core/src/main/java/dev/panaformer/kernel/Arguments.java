@@ -250,7 +250,11 @@ final class Arguments {
     requireSize("embedding", "vocab", tables.vocab(), 1);
     requireSize("embedding", "positions", tables.positions(), 0);
     requireSize("embedding", "tokenTypes", tables.tokenTypes(), 0);
-    requireFloats("embedding", "word", tables.word(), tables.vocab(), tables.hidden());
+    if (tables.packedWord().isEmpty()) {
+      requireFloats("embedding", "word", tables.word(), tables.vocab(), tables.hidden());
+    } else {
+      requireWords(tables, tables.packedWord().get());
+    }
     if (tables.positions() > 0) {
       requireFloats(
           "embedding", "position", tables.position(), tables.positions(), tables.hidden());
@@ -266,6 +270,17 @@ final class Arguments {
     }
     requireComplete("embedding", batch);
     requireFloats("embedding", "y", y, batch.tokens(), tables.hidden());
+  }
+
+  private static void requireWords(EmbeddingTables tables, PackedWeight words) {
+    if (!isAbsent(tables.word())
+        || words.out() != tables.vocab()
+        || words.in() != tables.hidden()) {
+      throw new IllegalArgumentException(
+          String.format(
+              "embedding: packed words %s [%d, %d] in place of a table of [%d, %d]",
+              words.name(), words.out(), words.in(), tables.vocab(), tables.hidden()));
+    }
   }
 
   static void attention(Attention a) {

@@ -3,6 +3,7 @@ package dev.panaformer.kernel;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * The input layer of a transformer: {@code LayerNorm(word[id] + position[p] + tokenType[t])}.
@@ -14,6 +15,9 @@ import java.lang.foreign.MemorySegment;
  *     tokenTypes} 0
  * @param weight {@code [hidden]}, of the LayerNorm; {@link MemorySegment#NULL} for the sum alone
  * @param bias {@code [hidden]}, of the LayerNorm; absent where {@code weight} is
+ * @param packedWord the words {@code [vocab, hidden]} as a head has them that shares its weight, in
+ *     place of {@code word}, which is absent then
+ * @param wordScale factor of the rows of {@code packedWord}; 1 without
  */
 public record EmbeddingTables(
     MemorySegment word,
@@ -25,7 +29,57 @@ public record EmbeddingTables(
     long positions,
     long tokenTypes,
     long hidden,
-    float eps) {
+    float eps,
+    Optional<PackedWeight> packedWord,
+    float wordScale) {
+
+  /** With words in a table of their own. */
+  public EmbeddingTables(
+      MemorySegment word,
+      MemorySegment position,
+      MemorySegment tokenType,
+      MemorySegment weight,
+      MemorySegment bias,
+      long vocab,
+      long positions,
+      long tokenTypes,
+      long hidden,
+      float eps) {
+    this(
+        word,
+        position,
+        tokenType,
+        weight,
+        bias,
+        vocab,
+        positions,
+        tokenTypes,
+        hidden,
+        eps,
+        Optional.empty(),
+        1);
+  }
+
+  /**
+   * The same with words out of a packed weight {@code [vocab, hidden]}, which a head may share.
+   *
+   * @param scale factor of the words
+   */
+  public EmbeddingTables withWords(PackedWeight words, float scale) {
+    return new EmbeddingTables(
+        MemorySegment.NULL,
+        position,
+        tokenType,
+        weight,
+        bias,
+        vocab,
+        positions,
+        tokenTypes,
+        hidden,
+        eps,
+        Optional.of(words),
+        scale);
+  }
 
   /**
    * Throws an {@link IndexOutOfBoundsException} naming the first token whose id, position or type

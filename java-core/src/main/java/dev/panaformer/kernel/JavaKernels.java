@@ -57,11 +57,15 @@ public final class JavaKernels implements Kernels {
     tables.requireRows(batch);
     long hidden = tables.hidden();
     for (long t = 0; t < batch.tokens(); t++) {
-      long word = batch.ids().getAtIndex(JAVA_INT, t) * hidden;
+      long id = batch.ids().getAtIndex(JAVA_INT, t);
+      float[] packed = tables.packedWord().map(words -> row(words, id)).orElse(null);
       long position = batch.positionIds().getAtIndex(JAVA_INT, t) * hidden;
       long tokenType = batch.tokenTypeIds().getAtIndex(JAVA_INT, t) * hidden;
       for (long i = 0; i < hidden; i++) {
-        double sum = get(tables.word(), word + i);
+        double sum =
+            packed == null
+                ? get(tables.word(), id * hidden + i)
+                : packed[(int) i] * tables.wordScale();
         if (tables.positions() > 0) {
           sum += get(tables.position(), position + i);
         }
@@ -83,6 +87,10 @@ public final class JavaKernels implements Kernels {
         batch.tokens(),
         hidden,
         tables.eps());
+  }
+
+  private static float[] row(PackedWeight weight, long feature) {
+    return PlainPackedWeight.row(weight, feature);
   }
 
   @Override

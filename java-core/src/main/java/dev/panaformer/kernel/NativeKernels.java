@@ -154,6 +154,9 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     requireReachable("embedding", "y", y);
     MemorySegment params = workspace.parameters();
     pf_embedding_params.word_table(params, tables.word());
+    pf_embedding_params.word_packed(
+        params, tables.packedWord().map(PackedWeight::segment).orElse(MemorySegment.NULL));
+    pf_embedding_params.word_scale(params, tables.wordScale());
     pf_embedding_params.position_table(
         params, tables.positions() > 0 ? tables.position() : MemorySegment.NULL);
     pf_embedding_params.token_type_table(

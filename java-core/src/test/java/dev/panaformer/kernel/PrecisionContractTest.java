@@ -178,6 +178,45 @@ class PrecisionContractTest {
     }
   }
 
+  /** Words out of a head's weight, whatever it is stored in: what its codes stand for. */
+  @ParameterizedTest
+  @EnumSource
+  void embeddingOfPackedWords(Precision precision) {
+    int vocab = 45;
+    int hidden = 70;
+    MemorySegment table = floats(vocab * hidden);
+    PackedWeight words = kernels.pack("words", table, DType.F32, vocab, hidden, precision, arena);
+    PackedWeight same = plain.pack("words", table, DType.F32, vocab, hidden, precision, arena);
+    EmbeddingTables tables =
+        new EmbeddingTables(NONE, floats(9 * hidden), NONE, NONE, NONE, vocab, 9, 0, hidden, 0)
+            .withWords(words, 2.5f);
+    TokenBatch batch = workspace.batch();
+    batch.clear();
+    int[] ids = {0, 44, 31, 32, 7};
+    for (int t = 0; t < ids.length; t++) {
+      batch.add(ids[t], t, 0);
+    }
+    batch.endSequence();
+    MemorySegment y = arena.allocate(JAVA_FLOAT, 5L * hidden);
+    kernels.embedding(tables, batch, y, workspace);
+    for (int t = 0; t < 5; t++) {
+      float[] row = PlainPackedWeight.row(same, batch.ids().getAtIndex(JAVA_INT, t));
+      long position = batch.positionIds().getAtIndex(JAVA_INT, t) * (long) hidden;
+      for (int i = 0; i < hidden; i++) {
+        float expected = row[i] * 2.5f + tables.position().getAtIndex(JAVA_FLOAT, position + i);
+        assertEquals(expected, y.getAtIndex(JAVA_FLOAT, (long) t * hidden + i), 1e-6);
+      }
+    }
+    EmbeddingTables wrong =
+        new EmbeddingTables(NONE, NONE, NONE, NONE, NONE, vocab + 1, 0, 0, hidden, 0)
+            .withWords(words, 1);
+    Exception e =
+        assertThrows(
+            IllegalArgumentException.class, () -> kernels.embedding(wrong, batch, y, workspace));
+    assertEquals(
+        "embedding: packed words words [45, 70] in place of a table of [46, 70]", e.getMessage());
+  }
+
   /** A block from elsewhere is taken as it is, or refused. */
   @Test
   void takesPackedWeightsAndRefusesOthers() {
