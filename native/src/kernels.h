@@ -31,6 +31,8 @@ typedef struct pf_kernels {
   pf_status (*ffn)(pf_engine *, const pf_ffn_params *);
   pf_status (*attention_workspace_size)(int32_t threads, int64_t head_dim, int64_t *bytes);
   pf_status (*attention)(pf_engine *, const pf_attention_params *);
+  pf_status (*sparse_attention_workspace_size)(int32_t threads, int64_t head_dim, int64_t *bytes);
+  pf_status (*sparse_attention)(pf_engine *, const pf_sparse_attention_params *);
   pf_status (*rope)(pf_engine *, const pf_rope_params *);
   pf_status (*kv_store)(pf_engine *, const pf_kv_store_params *);
   pf_status (*paged_attention_workspace_size)(int32_t threads, int64_t head_dim, int64_t *bytes);

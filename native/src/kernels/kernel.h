@@ -23,6 +23,8 @@ PF_DECLARE_KERNEL(ffn_workspace_size);
 PF_DECLARE_KERNEL(ffn);
 PF_DECLARE_KERNEL(attention_workspace_size);
 PF_DECLARE_KERNEL(attention);
+PF_DECLARE_KERNEL(sparse_attention_workspace_size);
+PF_DECLARE_KERNEL(sparse_attention);
 PF_DECLARE_KERNEL(rope);
 PF_DECLARE_KERNEL(kv_store);
 PF_DECLARE_KERNEL(paged_attention_workspace_size);
