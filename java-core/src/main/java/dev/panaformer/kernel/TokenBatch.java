@@ -3,6 +3,8 @@ package dev.panaformer.kernel;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * Sequences of tokens laid end to end, without padding. Sequence {@code s} owns the rows from
@@ -17,8 +19,12 @@ public final class TokenBatch implements AutoCloseable {
   private final GrowableBuffer positionIds = new GrowableBuffer();
   private final GrowableBuffer tokenTypeIds = new GrowableBuffer();
   private final GrowableBuffer cuSeqlens = new GrowableBuffer();
+  private final GrowableBuffer globals = new GrowableBuffer();
+  private final GrowableBuffer cuGlobals = new GrowableBuffer();
+  private final List<KeyLists> keyLists = new ArrayList<>();
   private int tokens;
   private int sequences;
+  private int globalTokens;
 
   public TokenBatch() {
     clear();
@@ -28,7 +34,12 @@ public final class TokenBatch implements AutoCloseable {
   public void clear() {
     tokens = 0;
     sequences = 0;
-    cuSeqlens.ensure(2 * Integer.BYTES).set(JAVA_INT, 0, 0);
+    globalTokens = 0;
+    append(cuSeqlens, 0, 0);
+    append(cuGlobals, 0, 0);
+    for (int i = 0; i < keyLists.size(); i++) {
+      keyLists.get(i).clear();
+    }
   }
 
   /** Appends a token to the sequence that the next {@link #endSequence} closes. */
@@ -41,8 +52,26 @@ public final class TokenBatch implements AutoCloseable {
 
   /** Ends the sequence of the tokens added since the previous end. It may be empty. */
   public void endSequence() {
-    append(cuSeqlens, sequences + 1, tokens);
     sequences++;
+    append(cuSeqlens, sequences, tokens);
+    append(cuGlobals, sequences, globalTokens);
+  }
+
+  /**
+   * A token of the sequence that ended last sees all of its sequence, and all of it sees the token.
+   *
+   * @param row behind those that were marked before
+   * @throws IllegalArgumentException if it is not, or of another sequence
+   */
+  public void markGlobal(int row) {
+    boolean last = sequences > 0 && row >= start(sequences - 1) && row < start(sequences);
+    if (!last || (globalTokens > 0 && row <= globalRow(globalTokens - 1))) {
+      throw new IllegalArgumentException(
+          "row " + row + " is not one of the last sequence behind its other global tokens");
+    }
+    append(globals, globalTokens, row);
+    globalTokens++;
+    append(cuGlobals, sequences, globalTokens);
   }
 
   /** Tokens of all sequences together. */
@@ -89,6 +118,37 @@ public final class TokenBatch implements AutoCloseable {
     return cuSeqlens.segment();
   }
 
+  /** Tokens of all sequences together that were marked as global. */
+  public int globalTokens() {
+    return globalTokens;
+  }
+
+  /** The row of a global token, in the order of the rows. */
+  public int globalRow(int i) {
+    return globals.segment().getAtIndex(JAVA_INT, i);
+  }
+
+  /** Of the global tokens, how many belong to the sequences before {@code s}. */
+  public int globalStart(int s) {
+    return cuGlobals.segment().getAtIndex(JAVA_INT, s);
+  }
+
+  /** int32 {@code [sequences + 1]}, cumulative counts of global tokens. */
+  public MemorySegment cuGlobals() {
+    return cuGlobals.segment();
+  }
+
+  /**
+   * Which keys the tokens see in layers that do not see all, by a number that the model gives to
+   * those of its layers that see the same; empty until the model has filled them.
+   */
+  public KeyLists keyLists(int number) {
+    while (keyLists.size() <= number) {
+      keyLists.add(new KeyLists());
+    }
+    return keyLists.get(number);
+  }
+
   private static void append(GrowableBuffer buffer, long index, int value) {
     long offset = index * Integer.BYTES;
     buffer.ensure(offset + Integer.BYTES, offset).set(JAVA_INT, offset, value);
@@ -100,5 +160,8 @@ public final class TokenBatch implements AutoCloseable {
     positionIds.close();
     tokenTypeIds.close();
     cuSeqlens.close();
+    globals.close();
+    cuGlobals.close();
+    keyLists.forEach(KeyLists::close);
   }
 }
