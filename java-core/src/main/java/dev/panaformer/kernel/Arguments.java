@@ -287,14 +287,14 @@ final class Arguments {
     requireSize("attention", "sequences", a.sequences, 0);
     requireCumulative("cuSeqlensQ", a.cuSeqlensQ, a.sequences, a.qTokens);
     requireCumulative("cuSeqlensKv", a.cuSeqlensKv, a.sequences, a.kvTokens);
-    requireHeads("attention", a);
+    requireTensors("attention", a);
     if (!isAbsent(a.bias)) {
       requireBias(a);
     }
   }
 
   static void sparseAttention(Attention a, KeyLists lists) {
-    requireHeads("sparseAttention", a);
+    requireTensors("sparseAttention", a);
     if (a.causal || !isAbsent(a.bias)) {
       throw new IllegalArgumentException("sparseAttention: has neither causal mask nor bias");
     }
@@ -321,7 +321,7 @@ final class Arguments {
   }
 
   /** Heads, and the tensors that they lie in. */
-  private static void requireHeads(String kernel, Attention a) {
+  private static void requireTensors(String kernel, Attention a) {
     requireSize(kernel, "heads", a.heads, 1);
     requireSize(kernel, "kvHeads", a.kvHeads, 1);
     if (a.heads % a.kvHeads != 0) {
@@ -360,6 +360,70 @@ final class Arguments {
     requireDisjoint(kernel, a.y, yFloats, "q", a.q, floats(a.q));
     requireDisjoint(kernel, a.y, yFloats, "k", a.k, floats(a.k));
     requireDisjoint(kernel, a.y, yFloats, "v", a.v, floats(a.v));
+  }
+
+  static void linformerAttention(
+      MemorySegment qkv,
+      SequenceProjections projections,
+      TokenBatch batch,
+      MemorySegment y,
+      long heads,
+      long headDim) {
+    String kernel = "linformerAttention";
+    requirePacked(kernel, qkv, batch, y, heads, headDim);
+    long positions = projections.positions();
+    long projected = projections.projected();
+    requireSize(kernel, "positions", positions, 1);
+    requireHeads(kernel, heads, "projected", projected);
+    requireFloats(kernel, "keys", projections.keys(), positions, projected);
+    requireFloats(kernel, "values", projections.values(), positions, projected);
+    for (long t = 0; t < batch.tokens(); t++) {
+      int position = batch.positionIds().getAtIndex(JAVA_INT, t);
+      if (position < 0 || position >= positions) {
+        throw new IndexOutOfBoundsException(
+            kernel
+                + ": token "
+                + t
+                + " has position "
+                + position
+                + ", but there are projections of "
+                + positions);
+      }
+    }
+  }
+
+  static void performerAttention(
+      MemorySegment qkv, RandomFeatures features, TokenBatch batch, MemorySegment y, long heads) {
+    String kernel = "performerAttention";
+    requirePacked(kernel, qkv, batch, y, heads, features.headDim());
+    requireHeads(kernel, heads, "features", features.count());
+    requireFloats(kernel, "features", features.weight(), features.count(), features.headDim());
+    if (!(features.offset() >= 0)) {
+      throw new IllegalArgumentException(
+          kernel + ": offset is " + features.offset() + ", not at least 0");
+    }
+  }
+
+  /** Queries, keys and values of self-attention in one tensor, and what they become. */
+  private static void requirePacked(
+      String kernel, MemorySegment qkv, TokenBatch batch, MemorySegment y, long heads, long dim) {
+    requireSize(kernel, "heads", heads, 1);
+    if (dim < 1 || dim > MAX_HEAD_DIM) {
+      throw new IllegalArgumentException(
+          kernel + ": headDim is " + dim + ", not in 1 to " + MAX_HEAD_DIM);
+    }
+    requireComplete(kernel, batch);
+    long row = heads * dim;
+    requireSize(kernel, "3 * heads * headDim", 3 * row, 1);
+    requireFloats(kernel, "qkv", qkv, batch.tokens(), 3 * row);
+    requireFloats(kernel, "y", y, batch.tokens(), row);
+    requireDisjoint(kernel, y, batch.tokens() * row, "qkv", qkv, batch.tokens() * 3 * row);
+  }
+
+  /** Of what each head has some, and all heads together no more than a dimension. */
+  private static void requireHeads(String kernel, long heads, String name, long count) {
+    requireSize(kernel, name, count, 1);
+    requireSize(kernel, "heads * " + name, heads * count, 1);
   }
 
   static void layerNorm(

@@ -68,7 +68,7 @@ public record BertModel(
             c.family() == BertFamily.ALBERT
                 ? "encoder.albert_layer_groups." + g + ".albert_layers." + i
                 : "encoder.layer." + g;
-        group.add(layer(weights.at(name), c));
+        group.add(layer(weights.at(name), c, g));
       }
       groups.add(group);
     }
@@ -96,15 +96,17 @@ public record BertModel(
         norm.eps());
   }
 
-  private static EncoderLayer layer(Weights w, BertConfig c) {
+  private static EncoderLayer layer(Weights w, BertConfig c, int index) {
     int hidden = c.hiddenSize();
     Weights attention = w.at("attention");
     return new EncoderLayer(
-        new SelfAttention(
-            attention.at("self").concatenated(hidden, hidden, "query", "key", "value"),
-            attention.at("output").linear("dense", hidden, hidden),
-            c.numAttentionHeads(),
-            c.headDim()),
+        c.sparsity().isPresent()
+            ? c.sparsity().get().attention(attention, c, index)
+            : new SelfAttention(
+                attention.at("self").concatenated(hidden, hidden, "query", "key", "value"),
+                attention.at("output").linear("dense", hidden, hidden),
+                c.numAttentionHeads(),
+                c.headDim()),
         attention.at("output").layerNorm("LayerNorm", hidden, c.layerNormEps()),
         new PlainFeedForward(
             w.at("intermediate").linear("dense", c.intermediateSize(), hidden),
@@ -124,65 +126,44 @@ public record BertModel(
     append(batch, ids, null, null);
   }
 
-  /**
-   * Adds a sequence to a batch, with the positions that the reference gives its tokens. Tokens that
-   * are masked out keep their place among the positions, but are not computed.
-   *
-   * @param ids of the vocabulary
-   * @param typeIds one for each token, or null for 0
-   * @param attentionMask 0 for tokens to leave out, wherever they are; or null for none
-   * @throws IllegalArgumentException if no token is left, or more than the model has positions
-   * @throws IndexOutOfBoundsException if an id is outside the vocabulary, or a type unknown
-   */
-  public void append(TokenBatch batch, int[] ids, int[] typeIds, int[] attentionMask) {
-    int end = requireValid(ids, typeIds, attentionMask);
+  void append(
+      TokenBatch batch, int[] ids, int[] typeIds, int[] attentionMask, GlobalTokens globals) {
+    addTokens(batch, ids, typeIds, attentionMask, null);
+    if (config.sparsity().isPresent()) {
+      Sequence sequence = new Sequence(ids, typeIds, attentionMask);
+      config.sparsity().get().append(batch, sequence, globals);
+    }
+  }
+
+  void append(TokenBatch batch, Sequence sequence, GlobalTokens globals) {
+    if (config.sparsity().isEmpty()) {
+      sequence.requireAllSeen();
+    }
+    addTokens(
+        batch,
+        sequence.ids(),
+        sequence.typeIds(),
+        sequence.attentionMask(),
+        sequence.positionIds());
+    if (config.sparsity().isPresent()) {
+      config.sparsity().get().append(batch, sequence, globals);
+    }
+  }
+
+  private void addTokens(
+      TokenBatch batch, int[] ids, int[] typeIds, int[] attentionMask, int[] positionIds) {
+    int end = SequenceInput.requireValid(config, ids, typeIds, attentionMask);
     boolean followPadding = config.family().positionsFollowPadding();
     int padding = config.padTokenId();
     int next = followPadding ? padding + 1 : 0;
     for (int i = 0; i < end; i++) {
-      int position = followPadding && ids[i] == padding ? padding : next++;
+      int counted = followPadding && ids[i] == padding ? padding : next++;
       if (attentionMask == null || attentionMask[i] != 0) {
+        int position = positionIds == null ? counted : positionIds[i];
         batch.add(ids[i], position, typeIds == null ? 0 : typeIds[i]);
       }
     }
     batch.endSequence();
-  }
-
-  /** Checks all before anything is added; returns the end of the last token that is not masked. */
-  private int requireValid(int[] ids, int[] typeIds, int[] attentionMask) {
-    requireLength("typeIds", typeIds, ids.length);
-    requireLength("attentionMask", attentionMask, ids.length);
-    int end = ids.length;
-    while (end > 0 && attentionMask != null && attentionMask[end - 1] == 0) {
-      end--;
-    }
-    if (end == 0) {
-      throw new IllegalArgumentException("a sequence without tokens");
-    }
-    if (end > config.maxTokens()) {
-      throw new IllegalArgumentException(
-          "a sequence of " + end + " tokens; the model has positions for " + config.maxTokens());
-    }
-    for (int i = 0; i < end; i++) {
-      requireIndex("id", i, ids[i], config.vocabSize());
-      if (typeIds != null && config.typeVocabSize() > 0) {
-        requireIndex("token type", i, typeIds[i], config.typeVocabSize());
-      }
-    }
-    return end;
-  }
-
-  private static void requireLength(String name, int[] values, int expected) {
-    if (values != null && values.length != expected) {
-      throw new IllegalArgumentException(values.length + " " + name + " for " + expected + " ids");
-    }
-  }
-
-  private static void requireIndex(String what, int token, int index, int count) {
-    if (index < 0 || index >= count) {
-      throw new IndexOutOfBoundsException(
-          "token " + token + " has " + what + " " + index + ", the model has " + count);
-    }
   }
 
   /** {@link #forward(TokenBatch, Workspace, Trace)} without a trace. */

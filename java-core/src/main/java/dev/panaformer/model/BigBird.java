@@ -80,27 +80,44 @@ public record BigBird(
   }
 
   @Override
+  public boolean runsOnDevices() {
+    return full;
+  }
+
+  @Override
   public void append(TokenBatch batch, Sequence sequence, GlobalTokens globals) {
+    if (sequence.globalMask() != null) {
+      throw new IllegalArgumentException(
+          "globalMask for a BigBird, of which the first and the last block see all");
+    }
     if (full) {
       return;
     }
-    Places places = new Places(batch, sequence);
-    int blocks = Math.ceilDiv(sequence.places(), blockSize);
-    boolean sparse = sequence.places() > (5L + 2L * numRandomBlocks) * blockSize;
-    int[][][][] random =
-        !sparse
-            ? null
-            : sequence.randomBlocks() == null
-                ? drawn.of(this, blocks)
-                : requireFitting(sequence.randomBlocks(), blocks);
-    for (int layer = 0; layer < numLayers; layer++) {
-      KeyLists lists = batch.keyLists(layer);
-      if (sparse) {
-        addBlocks(lists, blocks, random[layer], places);
-      } else {
-        addFull(lists, batch);
+    if (!isSparse(sequence.places())) {
+      for (int layer = 0; layer < numLayers; layer++) {
+        addFull(batch.keyLists(layer), batch);
       }
+      return;
     }
+    int blocks = blocks(sequence.places());
+    int[][][][] random =
+        sequence.randomBlocks() == null
+            ? drawn.of(this, blocks)
+            : requireFitting(sequence.randomBlocks(), blocks);
+    Places places = new Places(batch, sequence);
+    for (int layer = 0; layer < numLayers; layer++) {
+      addBlocks(batch.keyLists(layer), blocks, random[layer], places);
+    }
+  }
+
+  /** Whether a sequence of so many places is longer than what the reference lets see all. */
+  public boolean isSparse(int places) {
+    return !full && places > (5L + 2L * numRandomBlocks) * blockSize;
+  }
+
+  /** The blocks of a sequence of so many places, of which the last may be shorter. */
+  public int blocks(int places) {
+    return Math.ceilDiv(places, blockSize);
   }
 
   private void addFull(KeyLists lists, TokenBatch batch) {

@@ -66,7 +66,15 @@ public record Longformer(List<Integer> windows, int separator) implements Sparsi
   }
 
   @Override
+  public boolean runsOnDevices() {
+    return false;
+  }
+
+  @Override
   public void append(TokenBatch batch, Sequence sequence, GlobalTokens globals) {
+    if (sequence.randomBlocks() != null) {
+      throw new IllegalArgumentException("randomBlocks for a Longformer, which has windows");
+    }
     Places places = new Places(batch, sequence);
     markGlobals(batch, sequence, globals, places);
     for (int layer = 0; layer < windows.size(); layer++) {

@@ -12,7 +12,7 @@ package dev.panaformer.model;
  *     what is usual under the model's head
  * @param randomBlocks of BigBird {@code [layers][heads][blocks - 2][numRandomBlocks]}: the blocks
  *     of keys that the blocks of queries see at random, but for the first and the last; or null for
- *     those that {@link BigBird#draw} gives for seed 0
+ *     those of {@link RandomBlocks} from a seed of 0 on
  */
 public record Sequence(
     int[] ids,
@@ -22,6 +22,21 @@ public record Sequence(
     int[] globalMask,
     int[][][][] randomBlocks) {
 
+  /**
+   * @throws IllegalArgumentException if there is not one position, or one mark, for each token
+   */
+  public Sequence {
+    requireLength("positionIds", positionIds, ids);
+    requireLength("globalMask", globalMask, ids);
+  }
+
+  private static void requireLength(String name, int[] values, int[] ids) {
+    if (values != null && values.length != ids.length) {
+      throw new IllegalArgumentException(
+          values.length + " " + name + " for " + ids.length + " ids");
+    }
+  }
+
   /** With positions, global tokens and random blocks as is usual. */
   public Sequence(int[] ids, int[] typeIds, int[] attentionMask) {
     this(ids, typeIds, attentionMask, null, null, null);
@@ -30,6 +45,15 @@ public record Sequence(
   /** Tokens with those that are masked out: how many places there are. */
   int places() {
     return ids.length;
+  }
+
+  /** Refuses to say who sees whom to a model in which all tokens see all. */
+  void requireAllSeen() {
+    if (globalMask != null || randomBlocks != null) {
+      throw new IllegalArgumentException(
+          (globalMask != null ? "globalMask" : "randomBlocks")
+              + " for a model whose tokens see all of their sequence");
+    }
   }
 
   /** Whether there is a token at a place that is not masked out. */

@@ -7,7 +7,11 @@ import java.lang.foreign.MemorySegment;
 
 /** The part of an encoder's layer in which the tokens of a sequence see each other. */
 public sealed interface EncoderAttention
-    permits SelfAttention, SparseAttention, LongformerAttention {
+    permits SelfAttention,
+        SparseAttention,
+        LongformerAttention,
+        LinformerAttention,
+        PerformerAttention {
 
   /** What the context of all heads goes through last, {@code [hidden, heads * headDim]}. */
   Linear output();
@@ -20,4 +24,13 @@ public sealed interface EncoderAttention
    */
   void add(
       Kernels kernels, MemorySegment in, MemorySegment x, TokenBatch batch, Workspace workspace);
+
+  /**
+   * Replaces random features by those of a seed. No pass may run meanwhile.
+   *
+   * @throws UnsupportedOperationException if there are none
+   */
+  default void redrawFeatures(long seed) {
+    throw new UnsupportedOperationException("this attention has no random features");
+  }
 }
