@@ -444,6 +444,9 @@ typedef struct pf_key_span {
   int32_t banded; /* non-zero: a query sees only those within its band */
 } pf_key_span;
 
+/* The most features of a head here: whole hidden states may be keys, and values too. */
+#define PF_MAX_SPARSE_HEAD_DIM 8192
+
 typedef struct pf_sparse_attention_params {
   const float *q;              /* q[t * q_token_stride + h * q_head_stride + d] */
   const float *k;              /* k[t * kv_token_stride + h * kv_head_stride + d] */
@@ -464,7 +467,7 @@ typedef struct pf_sparse_attention_params {
   int64_t lists;    /* of a block: one for all heads, or `heads`, one for each */
   int64_t heads;    /* of q and y */
   int64_t kv_heads; /* divides heads; query head h reads key head h / (heads / kv_heads) */
-  int64_t head_dim; /* at most PF_MAX_HEAD_DIM */
+  int64_t head_dim; /* at most PF_MAX_SPARSE_HEAD_DIM */
   float scale;      /* applied to q k^T, usually 1/sqrt(head_dim) */
   void *workspace;  /* pf_sparse_attention_workspace_size bytes, aligned */
   int64_t workspace_bytes;

@@ -240,6 +240,18 @@ static void takes_queries_apart_from_keys(void) {
   check(&c);
 }
 
+/* Hidden states as keys and values of one head, of more features than pf_attention takes. */
+static void takes_wide_heads(void) {
+  static const int64_t head_dims[] = {257, 768, 1000};
+  for (int d = 0; d < COUNT(head_dims); d++) {
+    begin_case("head_dim=%d", (int)head_dims[d]);
+    const shape s = {.tokens = 197, .heads = 1, .kv_heads = 1, .head_dim = head_dims[d], .block = 50, .most = 400};
+    sparse_case c = block_sparse(&s, 1);
+    c.params.v = c.params.k;
+    check(&c);
+  }
+}
+
 /* With one list of all keys, what pf_attention gives. */
 static void sees_all_keys_as_attention_does(void) {
   for (int l = 0; l < COUNT(lengths); l++) {
@@ -398,7 +410,7 @@ static void refuses_bad_arguments(void) {
   REJECT(PF_ERROR_ARGUMENT, p.kv_heads = 3);
   REJECT(PF_ERROR_ARGUMENT, p.kv_heads = 8);
   REJECT(PF_ERROR_ARGUMENT, p.head_dim = 0);
-  REJECT(PF_ERROR_ARGUMENT, p.head_dim = PF_MAX_HEAD_DIM + 1);
+  REJECT(PF_ERROR_ARGUMENT, p.head_dim = PF_MAX_SPARSE_HEAD_DIM + 1);
   REJECT(PF_ERROR_ARGUMENT, p.q_token_stride = -1);
   REJECT(PF_ERROR_ARGUMENT, p.q_head_stride = -1);
   REJECT(PF_ERROR_ARGUMENT, p.kv_token_stride = -1);
@@ -438,7 +450,7 @@ static void refuses_bad_arguments(void) {
   EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_sparse_attention_workspace_size(NULL, 8, &bytes));
   EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_sparse_attention_workspace_size(engine, 8, NULL));
   EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_sparse_attention_workspace_size(engine, 0, &bytes));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_sparse_attention_workspace_size(engine, PF_MAX_HEAD_DIM + 1, &bytes));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_sparse_attention_workspace_size(engine, PF_MAX_SPARSE_HEAD_DIM + 1, &bytes));
   EXPECT(bytes == -1);
 }
 

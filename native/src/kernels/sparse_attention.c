@@ -131,7 +131,7 @@ static void run_task(const void *context, int64_t task, int32_t thread) {
 }
 
 pf_status PF_KERNEL(sparse_attention_workspace_size)(int32_t threads, int64_t head_dim, int64_t *bytes) {
-  if (!bytes || head_dim < 1 || head_dim > PF_MAX_HEAD_DIM) return PF_ERROR_ARGUMENT;
+  if (!bytes || head_dim < 1 || head_dim > PF_MAX_SPARSE_HEAD_DIM) return PF_ERROR_ARGUMENT;
   *bytes = threads * thread_bytes(head_dim);
   return PF_OK;
 }

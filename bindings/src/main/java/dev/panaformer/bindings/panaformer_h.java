@@ -131,6 +131,15 @@ public class panaformer_h {
     public static int PF_MAX_KERNEL() {
         return PF_MAX_KERNEL;
     }
+    private static final int PF_MAX_SPARSE_HEAD_DIM = (int)8192L;
+    /**
+     * {@snippet lang=c :
+     * #define PF_MAX_SPARSE_HEAD_DIM 8192
+     * }
+     */
+    public static int PF_MAX_SPARSE_HEAD_DIM() {
+        return PF_MAX_SPARSE_HEAD_DIM;
+    }
     private static final int PF_OK = (int)0L;
     /**
      * {@snippet lang=c :

@@ -13,6 +13,7 @@ import java.lang.foreign.ValueLayout;
  */
 final class Arguments {
   static final long MAX_HEAD_DIM = 256;
+  private static final long MAX_SPARSE_HEAD_DIM = 8192;
   static final long MAX_DIMENSION = Integer.MAX_VALUE;
   private static final long MAX_INT8_FEATURES = 65536;
 
@@ -287,14 +288,14 @@ final class Arguments {
     requireSize("attention", "sequences", a.sequences, 0);
     requireCumulative("cuSeqlensQ", a.cuSeqlensQ, a.sequences, a.qTokens);
     requireCumulative("cuSeqlensKv", a.cuSeqlensKv, a.sequences, a.kvTokens);
-    requireTensors("attention", a);
+    requireTensors("attention", a, MAX_HEAD_DIM);
     if (!isAbsent(a.bias)) {
       requireBias(a);
     }
   }
 
   static void sparseAttention(Attention a, KeyLists lists) {
-    requireTensors("sparseAttention", a);
+    requireTensors("sparseAttention", a, MAX_SPARSE_HEAD_DIM);
     if (a.causal || !isAbsent(a.bias)) {
       throw new IllegalArgumentException("sparseAttention: has neither causal mask nor bias");
     }
@@ -321,16 +322,16 @@ final class Arguments {
   }
 
   /** Heads, and the tensors that they lie in. */
-  private static void requireTensors(String kernel, Attention a) {
+  private static void requireTensors(String kernel, Attention a, long maxHeadDim) {
     requireSize(kernel, "heads", a.heads, 1);
     requireSize(kernel, "kvHeads", a.kvHeads, 1);
     if (a.heads % a.kvHeads != 0) {
       throw new IllegalArgumentException(
           kernel + ": " + a.kvHeads + " kvHeads do not divide " + a.heads + " heads");
     }
-    if (a.headDim < 1 || a.headDim > MAX_HEAD_DIM) {
+    if (a.headDim < 1 || a.headDim > maxHeadDim) {
       throw new IllegalArgumentException(
-          kernel + ": headDim is " + a.headDim + ", not in 1 to " + MAX_HEAD_DIM);
+          kernel + ": headDim is " + a.headDim + ", not in 1 to " + maxHeadDim);
     }
     requireStrided(
         kernel, "q", a.q, a.qOffset, a.qTokens, a.qTokenStride, a.heads, a.qHeadStride, a.headDim);

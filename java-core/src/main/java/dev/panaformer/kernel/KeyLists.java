@@ -21,12 +21,14 @@ public final class KeyLists implements AutoCloseable {
   private final GrowableBuffer listStarts = new GrowableBuffer();
   private final GrowableBuffer spans = new GrowableBuffer();
   private final GrowableBuffer bands = new GrowableBuffer();
+  private final GrowableBuffer rows = new GrowableBuffer();
   private int queries;
   private int blocks;
   private int listCount;
   private int lists;
   private int spanCount;
   private int bandCount;
+  private int rowCount;
   private boolean banded;
   private int keys;
 
@@ -42,6 +44,7 @@ public final class KeyLists implements AutoCloseable {
     lists = 1;
     spanCount = 0;
     bandCount = 0;
+    rowCount = 0;
     banded = false;
     keys = 0;
     append(blockStarts, 0, 0);
@@ -100,6 +103,23 @@ public final class KeyLists implements AutoCloseable {
     append(bands, 2L * bandCount, begin);
     append(bands, 2L * bandCount + 1, end);
     bandCount++;
+  }
+
+  /**
+   * The row of the next token that has queries, where these are of some tokens of the batch only.
+   */
+  public void addRow(int row) {
+    append(rows, rowCount++, row);
+  }
+
+  /** How many tokens were named by {@link #addRow}. */
+  public int rows() {
+    return rowCount;
+  }
+
+  /** The row of one of them. */
+  public int row(int i) {
+    return rows.segment().getAtIndex(JAVA_INT, i);
   }
 
   private void requireRange(String what, int begin, int end) {
@@ -171,5 +191,6 @@ public final class KeyLists implements AutoCloseable {
     listStarts.close();
     spans.close();
     bands.close();
+    rows.close();
   }
 }

@@ -19,12 +19,9 @@ public final class TokenBatch implements AutoCloseable {
   private final GrowableBuffer positionIds = new GrowableBuffer();
   private final GrowableBuffer tokenTypeIds = new GrowableBuffer();
   private final GrowableBuffer cuSeqlens = new GrowableBuffer();
-  private final GrowableBuffer globals = new GrowableBuffer();
-  private final GrowableBuffer cuGlobals = new GrowableBuffer();
   private final List<KeyLists> keyLists = new ArrayList<>();
   private int tokens;
   private int sequences;
-  private int globalTokens;
 
   public TokenBatch() {
     clear();
@@ -34,9 +31,7 @@ public final class TokenBatch implements AutoCloseable {
   public void clear() {
     tokens = 0;
     sequences = 0;
-    globalTokens = 0;
     append(cuSeqlens, 0, 0);
-    append(cuGlobals, 0, 0);
     for (int i = 0; i < keyLists.size(); i++) {
       keyLists.get(i).clear();
     }
@@ -54,24 +49,6 @@ public final class TokenBatch implements AutoCloseable {
   public void endSequence() {
     sequences++;
     append(cuSeqlens, sequences, tokens);
-    append(cuGlobals, sequences, globalTokens);
-  }
-
-  /**
-   * A token of the sequence that ended last sees all of its sequence, and all of it sees the token.
-   *
-   * @param row behind those that were marked before
-   * @throws IllegalArgumentException if it is not, or of another sequence
-   */
-  public void markGlobal(int row) {
-    boolean last = sequences > 0 && row >= start(sequences - 1) && row < start(sequences);
-    if (!last || (globalTokens > 0 && row <= globalRow(globalTokens - 1))) {
-      throw new IllegalArgumentException(
-          "row " + row + " is not one of the last sequence behind its other global tokens");
-    }
-    append(globals, globalTokens, row);
-    globalTokens++;
-    append(cuGlobals, sequences, globalTokens);
   }
 
   /** Tokens of all sequences together. */
@@ -118,26 +95,6 @@ public final class TokenBatch implements AutoCloseable {
     return cuSeqlens.segment();
   }
 
-  /** Tokens of all sequences together that were marked as global. */
-  public int globalTokens() {
-    return globalTokens;
-  }
-
-  /** The row of a global token, in the order of the rows. */
-  public int globalRow(int i) {
-    return globals.segment().getAtIndex(JAVA_INT, i);
-  }
-
-  /** Of the global tokens, how many belong to the sequences before {@code s}. */
-  public int globalStart(int s) {
-    return cuGlobals.segment().getAtIndex(JAVA_INT, s);
-  }
-
-  /** int32 {@code [sequences + 1]}, cumulative counts of global tokens. */
-  public MemorySegment cuGlobals() {
-    return cuGlobals.segment();
-  }
-
   /**
    * Which keys the tokens see in layers that do not see all, by a number that the model gives to
    * those of its layers that see the same; empty until the model has filled them.
@@ -160,8 +117,6 @@ public final class TokenBatch implements AutoCloseable {
     positionIds.close();
     tokenTypeIds.close();
     cuSeqlens.close();
-    globals.close();
-    cuGlobals.close();
     keyLists.forEach(KeyLists::close);
   }
 }

@@ -120,7 +120,7 @@ public record BertConfig(
         json.optionalBoolean("tie_word_embeddings", true),
         labels(json),
         problemType(json),
-        family.sparsity(json, layers));
+        family.sparsity(json, layers, heads, hidden / heads));
   }
 
   private static void requireSupported(ConfigJson json) {

@@ -97,7 +97,7 @@ public enum BertFamily {
       true,
       false,
       null,
-      BigBird::of),
+      (json, layers, heads, headDim) -> BigBird.of(json, layers, heads)),
 
   /** Beltagy et al. 2020: RoBERTa with windows and global tokens. */
   LONGFORMER(
@@ -114,9 +114,9 @@ public enum BertFamily {
       Activation.TANH,
       Longformer::of);
 
-  /** What makes a family's sparsity of config.json and its number of layers. */
+  /** What makes a family's sparsity of config.json and the shape that was read of it. */
   private interface SparsityReader {
-    Optional<Sparsity> read(ConfigJson json, int layers);
+    Optional<Sparsity> read(ConfigJson json, int layers, int heads, int headDim);
   }
 
   private final List<String> modelTypes;
@@ -141,7 +141,7 @@ public enum BertFamily {
         hasTokenTypes,
         positionsFollowPadding,
         classifierActivation,
-        (json, layers) -> Optional.empty());
+        (json, layers, heads, headDim) -> Optional.empty());
   }
 
   BertFamily(
@@ -159,6 +159,11 @@ public enum BertFamily {
     this.positionsFollowPadding = positionsFollowPadding;
     this.classifierActivation = classifierActivation;
     this.sparsity = sparsity;
+  }
+
+  /** Whether config.json is of a model of this family. */
+  public boolean describes(ConfigJson json) {
+    return modelTypes.contains(json.optionalString("model_type", ""));
   }
 
   /** The family of a {@code model_type} of config.json. */
@@ -199,7 +204,7 @@ public enum BertFamily {
   }
 
   /** Who sees whom; empty where all tokens see all. */
-  Optional<Sparsity> sparsity(ConfigJson json, int layers) {
-    return sparsity.read(json, layers);
+  Optional<Sparsity> sparsity(ConfigJson json, int layers, int heads, int headDim) {
+    return sparsity.read(json, layers, heads, headDim);
   }
 }

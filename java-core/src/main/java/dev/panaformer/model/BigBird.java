@@ -42,7 +42,7 @@ public record BigBird(
    * @throws dev.panaformer.checkpoint.CheckpointException if a field is out of range, or asks for
    *     what is not supported
    */
-  static Optional<Sparsity> of(ConfigJson json, int layers) {
+  static Optional<Sparsity> of(ConfigJson json, int layers, int heads) {
     String type = json.optionalString("attention_type", "block_sparse");
     if (!List.of("original_full", "block_sparse").contains(type)) {
       throw json.wrong("attention_type", "\"original_full\" or \"block_sparse\"");
@@ -56,7 +56,7 @@ public record BigBird(
             json.optionalInt("block_size", 64, 1, MOST),
             json.optionalInt("num_random_blocks", 3, 0, MOST),
             layers,
-            json.requireInt("num_attention_heads", 1, Integer.MAX_VALUE),
+            heads,
             json.requireInt("max_position_embeddings", 1, Integer.MAX_VALUE),
             json.optionalBoolean("use_bias", true),
             new RandomBlocks(0)));

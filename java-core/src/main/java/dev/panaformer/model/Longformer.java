@@ -5,12 +5,15 @@ import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.KeyLists;
 import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.nn.EncoderAttention;
+import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.LongformerAttention;
 import dev.panaformer.nn.SparseAttention;
 import dev.panaformer.nn.Weights;
+import java.lang.foreign.MemorySegment;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * Beltagy et al. 2020: RoBERTa, in which a token sees a window of its neighbours and all global
@@ -19,7 +22,8 @@ import java.util.Optional;
  * @param windows of each layer: a token sees half as many to its left and as many to its right
  * @param separator the token behind a question
  */
-public record Longformer(List<Integer> windows, int separator) implements Sparsity {
+public record Longformer(List<Integer> windows, int separator, int numHeads, int headDim)
+    implements Sparsity {
   private static final String WINDOW = "attention_window";
 
   /** Queries that share a list of keys; of more, fewer would be in a cache together. */
@@ -29,7 +33,7 @@ public record Longformer(List<Integer> windows, int separator) implements Sparsi
    * @throws dev.panaformer.checkpoint.CheckpointException if windows are not even, or not one for
    *     each layer
    */
-  static Optional<Sparsity> of(ConfigJson json, int layers) {
+  static Optional<Sparsity> of(ConfigJson json, int layers, int heads, int headDim) {
     List<Integer> windows = json.integers(WINDOW, 2, Integer.MAX_VALUE);
     if (windows.stream().anyMatch(window -> window % 2 != 0)) {
       throw json.wrong(WINDOW, "even numbers");
@@ -42,7 +46,9 @@ public record Longformer(List<Integer> windows, int separator) implements Sparsi
             windows.size() == layers
                 ? windows
                 : Collections.nCopies(layers, windows.isEmpty() ? 512 : windows.get(0)),
-            json.optionalInt("sep_token_id", 2, 0, Integer.MAX_VALUE)));
+            json.optionalInt("sep_token_id", 2, 0, Integer.MAX_VALUE),
+            heads,
+            headDim));
   }
 
   @Override
@@ -57,7 +63,12 @@ public record Longformer(List<Integer> windows, int separator) implements Sparsi
             config.headDim(),
             lists(layer)),
         self.linear("query_global", hidden, hidden),
-        self.concatenated(hidden, hidden, "key_global", "value_global"));
+        new Linear(
+            self.packedTransposed("key_global.weight", hidden, hidden), MemorySegment.NULL),
+        self.linear("key_global", hidden, hidden),
+        self.linear("value_global", hidden, hidden),
+        fewLists(),
+        manyLists());
   }
 
   /** Layers with the same window share their lists. */
@@ -76,16 +87,35 @@ public record Longformer(List<Integer> windows, int separator) implements Sparsi
       throw new IllegalArgumentException("randomBlocks for a Longformer, which has windows");
     }
     Places places = new Places(batch, sequence);
-    markGlobals(batch, sequence, globals, places);
+    int[] globalRows = globalRows(sequence, globals, places);
     for (int layer = 0; layer < windows.size(); layer++) {
       if (lists(layer) == layer) {
-        addBlocks(batch.keyLists(layer), windows.get(layer) / 2, batch, sequence, places);
+        addBlocks(
+            batch.keyLists(layer), windows.get(layer) / 2, globalRows, batch, sequence, places);
       }
+    }
+    boolean few = globalRows.length <= LongformerAttention.few(headDim);
+    KeyLists lists = batch.keyLists(few ? fewLists() : manyLists());
+    for (int row : globalRows) {
+      lists.addRow(row);
+    }
+    int queries = globalRows.length * (few ? numHeads : 1);
+    for (int first = 0; first < queries; first += BLOCK) {
+      lists.add(batch.start(batch.sequences() - 1), batch.tokens());
+      lists.endList();
+      lists.endBlock(Math.min(BLOCK, queries - first));
     }
   }
 
-  private void markGlobals(
-      TokenBatch batch, Sequence sequence, GlobalTokens globals, Places places) {
+  private int fewLists() {
+    return windows.size();
+  }
+
+  private int manyLists() {
+    return windows.size() + 1;
+  }
+
+  private int[] globalRows(Sequence sequence, GlobalTokens globals, Places places) {
     int[] mask = sequence.globalMask();
     int end =
         mask != null
@@ -95,11 +125,10 @@ public record Longformer(List<Integer> windows, int separator) implements Sparsi
               case FIRST -> 1;
               case QUESTION -> questionEnd(sequence.ids());
             };
-    for (int place = 0; place < end; place++) {
-      if ((mask == null || mask[place] != 0) && sequence.isToken(place)) {
-        batch.markGlobal(places.row(place));
-      }
-    }
+    return IntStream.range(0, end)
+        .filter(place -> (mask == null || mask[place] != 0) && sequence.isToken(place))
+        .map(places::row)
+        .toArray();
   }
 
   private int questionEnd(int[] ids) {
@@ -113,7 +142,12 @@ public record Longformer(List<Integer> windows, int separator) implements Sparsi
   }
 
   private static void addBlocks(
-      KeyLists lists, int radius, TokenBatch batch, Sequence sequence, Places places) {
+      KeyLists lists,
+      int radius,
+      int[] globalRows,
+      TokenBatch batch,
+      Sequence sequence,
+      Places places) {
     int end = batch.tokens();
     int blockStart = batch.start(batch.sequences() - 1);
     int row = blockStart;
@@ -130,7 +164,7 @@ public record Longformer(List<Integer> windows, int separator) implements Sparsi
       }
       row++;
       if (row == end || row == blockStart + BLOCK) {
-        addKeys(lists, firstKey, to, batch);
+        addKeys(lists, firstKey, to, globalRows);
         lists.endList();
         lists.endBlock(row - blockStart);
         blockStart = row;
@@ -139,13 +173,12 @@ public record Longformer(List<Integer> windows, int separator) implements Sparsi
   }
 
   /** The global tokens, and between them what the bands of a block cover. */
-  private static void addKeys(KeyLists lists, int from, int to, TokenBatch batch) {
+  private static void addKeys(KeyLists lists, int from, int to, int[] globalRows) {
     int key = from;
-    int last = batch.globalStart(batch.sequences());
-    for (int i = batch.globalStart(batch.sequences() - 1); i < last; ) {
-      int first = batch.globalRow(i);
+    for (int i = 0; i < globalRows.length; ) {
+      int first = globalRows[i];
       int next = first;
-      while (i < last && batch.globalRow(i) == next) {
+      while (i < globalRows.length && globalRows[i] == next) {
         next++;
         i++;
       }
