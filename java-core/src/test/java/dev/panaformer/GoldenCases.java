@@ -10,9 +10,7 @@ public final class GoldenCases {
 
   /** The whole collection where it is at hand, else the choice that the command line carries. */
   public static final Path FOLDER =
-      Stream.of(
-              System.getProperty("panaformer.golden", "../../shared/golden"),
-              CARRIED.toString())
+      Stream.of(System.getProperty("panaformer.golden", "../../shared/golden"), CARRIED.toString())
           .map(Path::of)
           .filter(Files::isDirectory)
           .findFirst()

@@ -140,8 +140,7 @@ public final class CompareLongformer {
     model.forward(workspace.batch(), workspace);
   }
 
-  private static void attention(
-      Kernels kernels, int tokens, boolean sparse, Workspace workspace) {
+  private static void attention(Kernels kernels, int tokens, boolean sparse, Workspace workspace) {
     TokenBatch batch = workspace.batch();
     MemorySegment qkv = workspace.floats(Workspace.Buffer.QKV, 3L * HIDDEN * tokens);
     MemorySegment y = workspace.floats(Workspace.Buffer.CONTEXT, (long) HIDDEN * tokens);

@@ -163,8 +163,7 @@ class CommandsTest {
     assertEquals(2, sharing.get("own").getAsInt());
     // A layer of 16 features and 24 inside: five matrices with their biases, and two norms.
     long layer = 4L * (4 * (16 * 16 + 16) + 24 * 16 + 24 + 16 * 24 + 16 + 4 * 16);
-    assertEquals(
-        2 * layer, sharing.get("apart").getAsLong() - sharing.get("memory").getAsLong());
+    assertEquals(2 * layer, sharing.get("apart").getAsLong() - sharing.get("memory").getAsLong());
   }
 
   @Test

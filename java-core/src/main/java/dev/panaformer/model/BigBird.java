@@ -68,10 +68,7 @@ public record BigBird(
     Linear qkv =
         w.at("self")
             .stacked(
-                hidden,
-                biased,
-                List.of("query", "key", "value"),
-                Collections.nCopies(3, hidden));
+                hidden, biased, List.of("query", "key", "value"), Collections.nCopies(3, hidden));
     Linear output = w.at("output").linear("dense", hidden, hidden);
     int heads = config.numAttentionHeads();
     return full

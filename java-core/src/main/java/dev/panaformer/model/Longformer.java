@@ -63,8 +63,7 @@ public record Longformer(List<Integer> windows, int separator, int numHeads, int
             config.headDim(),
             lists(layer)),
         self.linear("query_global", hidden, hidden),
-        new Linear(
-            self.packedTransposed("key_global.weight", hidden, hidden), MemorySegment.NULL),
+        new Linear(self.packedTransposed("key_global.weight", hidden, hidden), MemorySegment.NULL),
         self.linear("key_global", hidden, hidden),
         self.linear("value_global", hidden, hidden),
         fewLists(),

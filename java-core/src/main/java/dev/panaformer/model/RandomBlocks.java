@@ -26,8 +26,8 @@ public final class RandomBlocks {
   }
 
   /**
-   * {@code [layers][heads][blocks - 2][numRandomBlocks]}, drawn once for each number of blocks.
-   * Not to be written.
+   * {@code [layers][heads][blocks - 2][numRandomBlocks]}, drawn once for each number of blocks. Not
+   * to be written.
    */
   public int[][][][] of(BigBird model, int blocks) {
     int[][][][] known = drawn.get(blocks);
@@ -65,8 +65,7 @@ public final class RandomBlocks {
     for (int i = 0; i < end && count < seen.length; i++) {
       boolean near = Math.abs(order[i] - block) <= 1;
       boolean ends = order[i] == 0 || order[i] == end - 1;
-      boolean across =
-          (block == 1 && order[i] == end - 2) || (block == end - 2 && order[i] == 1);
+      boolean across = (block == 1 && order[i] == end - 2) || (block == end - 2 && order[i] == 1);
       if (!near && !ends && !across) {
         seen[count++] = order[i];
       }
@@ -140,8 +139,7 @@ public final class RandomBlocks {
       if (next == WORDS) {
         for (int i = 0; i < WORDS; i++) {
           int y = (state[i] & 0x80000000) | (state[(i + 1) % WORDS] & 0x7fffffff);
-          state[i] =
-              state[(i + SHIFT) % WORDS] ^ (y >>> 1) ^ ((y & 1) != 0 ? 0x9908b0df : 0);
+          state[i] = state[(i + SHIFT) % WORDS] ^ (y >>> 1) ^ ((y & 1) != 0 ? 0x9908b0df : 0);
         }
         next = 0;
       }

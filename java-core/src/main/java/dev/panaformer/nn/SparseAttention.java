@@ -24,17 +24,13 @@ public record SparseAttention(Linear qkv, Linear output, int heads, int headDim,
   }
 
   /** What goes into the output, {@code [tokens, heads * headDim]}. */
-  MemorySegment attend(
-      Kernels kernels, MemorySegment in, TokenBatch batch, Workspace workspace) {
+  MemorySegment attend(Kernels kernels, MemorySegment in, TokenBatch batch, Workspace workspace) {
     int tokens = batch.tokens();
     MemorySegment projected = workspace.floats(Buffer.QKV, tokens * qkv.out());
     MemorySegment context = workspace.floats(Buffer.CONTEXT, tokens * output.in());
     qkv.forward(kernels, in, projected, tokens);
     kernels.sparseAttention(
-        workspace
-            .attention()
-            .of(heads, heads, headDim, scale())
-            .packed(projected, context, batch),
+        workspace.attention().of(heads, heads, headDim, scale()).packed(projected, context, batch),
         batch.keyLists(lists),
         workspace);
     return context;

@@ -98,7 +98,10 @@ class BertConfigTest {
     "'\"big_bird\", \"rescale_embeddings\": true', rescale_embeddings"
   })
   void whatIsWrongWithWhoSeesWhomIsNamed(String type, String field) {
-    String json = bert("").replace("\"bert\"", type).replace("\"num_hidden_layers\": 1", "\"num_hidden_layers\": 2");
+    String json =
+        bert("")
+            .replace("\"bert\"", type)
+            .replace("\"num_hidden_layers\": 1", "\"num_hidden_layers\": 2");
     CheckpointException e = assertThrows(CheckpointException.class, () -> read(json));
     assertEquals("config.json: " + field + " is", e.getMessage().split(" is")[0] + " is");
   }

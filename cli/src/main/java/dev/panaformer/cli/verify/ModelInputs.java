@@ -79,8 +79,7 @@ record ModelInputs(int[][] ids, int[][] mask, int[][] types, int[][] positions) 
   }
 
   /** A matrix of the shape of the ids, or of one row for all of them. */
-  static int[][] matching(
-      SafetensorsCheckpoint inputs, String name, Arena arena, int[][] ids) {
+  static int[][] matching(SafetensorsCheckpoint inputs, String name, Arena arena, int[][] ids) {
     int[][] matrix = matrix(inputs, name, arena);
     if (matrix == null) {
       return null;
