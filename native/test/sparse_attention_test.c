@@ -456,9 +456,16 @@ static void refuses_bad_arguments(void) {
 
 int main(void) {
   static const test tests[] = {
-      TEST(matches_reference_on_blocks),   TEST(matches_reference_in_bands),      TEST(takes_any_bands_and_spans),
-      TEST(takes_queries_apart_from_keys), TEST(takes_wide_heads), TEST(sees_all_keys_as_attention_does), TEST(is_stable_for_large_scores),
-      TEST(does_not_depend_on_the_batch),  TEST(keeps_nan_where_it_belongs),      TEST(refuses_bad_arguments),
+      TEST(matches_reference_on_blocks),
+      TEST(matches_reference_in_bands),
+      TEST(takes_any_bands_and_spans),
+      TEST(takes_queries_apart_from_keys),
+      TEST(takes_wide_heads),
+      TEST(sees_all_keys_as_attention_does),
+      TEST(is_stable_for_large_scores),
+      TEST(does_not_depend_on_the_batch),
+      TEST(keeps_nan_where_it_belongs),
+      TEST(refuses_bad_arguments),
   };
   return run_tests(tests, COUNT(tests));
 }
