@@ -126,7 +126,10 @@ public record Transformer(
    * the second.
    */
   static MemorySegment sinusoids(Weights w, int positions, int width) {
-    MemorySegment table = w.floats((long) positions * width);
+    return w.floats((long) positions * width, table -> fillSinusoids(table, positions, width));
+  }
+
+  private static void fillSinusoids(MemorySegment table, int positions, int width) {
     int sines = (width + 1) / 2;
     for (int p = 0; p < positions; p++) {
       for (int j = 0; j < width; j++) {
@@ -136,7 +139,6 @@ public record Transformer(
         table.setAtIndex(JAVA_FLOAT, (long) p * width + j, (float) value);
       }
     }
-    return table;
   }
 
   /**
