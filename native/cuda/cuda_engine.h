@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <mutex>
+#include <tuple>
 #include <type_traits>
 #include <unordered_map>
 #include <vector>
@@ -36,6 +37,36 @@ struct uploaded {
   uint64_t used; /* when, in calls */
 };
 
+/* A kernel that waits for the end of its step, with a copy of its arguments. */
+struct step_kernel {
+  const void *function;
+  unsigned grid, block;
+  std::vector<size_t> sizes;
+  std::vector<char> arguments; /* each aligned to ARGUMENT_BYTES */
+  cudaGraphNode_t node;        /* once it is one of a graph */
+
+  static constexpr size_t ARGUMENT_BYTES = 16, MOST_ARGUMENTS = 16;
+  bool operator==(const step_kernel &other) const {
+    return function == other.function && grid == other.grid && block == other.block && arguments == other.arguments;
+  }
+};
+
+/* Kernels one after the other, launched as one. What differs the next time is replaced in place. */
+struct step_graph {
+  std::vector<step_kernel> kernels;
+  cudaGraph_t graph;
+  cudaGraphExec_t executable;
+};
+
+/* Memory of the host that copies to the device begin from: of two halves one is written while the other is read. */
+struct staging_memory {
+  char *memory;
+  size_t used; /* of the current half */
+  int half;
+  cudaEvent_t read[2];
+  static constexpr size_t HALF_BYTES = 256 << 10;
+};
+
 struct cuda_engine {
   pf_engine base;
   int device;
@@ -43,9 +74,22 @@ struct cuda_engine {
   cudaStream_t stream;
   cudaMemPool_t pool; /* keeps what is given back to it, so that only growth asks the driver */
   std::mutex lock; /* of a call */
-  device_buffer scratch;
+  device_buffer scratch, converted;
   std::vector<uploaded> uploads;
   uint64_t calls;
+  staging_memory staging;
+  void *results; /* of the host, pinned */
+  size_t results_bytes;
+
+  pf_dtype attention; /* what it is computed in */
+  bool library;       /* whether products of bfloat16 may be cuBLASLt's */
+
+  int steps;                      /* begun and not ended */
+  uint64_t step_began;            /* in calls */
+  std::vector<step_kernel> waiting; /* of this step: the first waiting_count */
+  size_t waiting_count;
+  std::vector<step_graph> graphs;
+
   std::unordered_map<const void *, packed_weight> packed;
 };
 
@@ -55,12 +99,20 @@ public:
   explicit cuda_call(pf_engine *engine);
   cuda_call(const cuda_call &) = delete;
 
-  cudaStream_t stream() const { return engine->stream; }
+  /* For what is enqueued at once: kernels of a step that wait go before it. */
+  cudaStream_t stream() {
+    flush();
+    return engine->stream;
+  }
   cudaMemPool_t pool() const { return engine->pool; }
   int multiprocessors() const { return engine->multiprocessors; }
 
+  pf_dtype attention_dtype() const { return engine->attention; }
+
   /* Device memory for this call alone; NULL if there is not so much. Asking again ends the earlier piece. */
   void *scratch(size_t bytes);
+  /* The same beside it, for what one kernel leaves to the next. */
+  void *converted(size_t bytes);
   /* `count` ids of the host, on the device; NULL if there is no room. Up to UPLOADS arrays stay while the call lasts. */
   const int32_t *upload(const int32_t *ids, int64_t count);
   const float *upload(const float *values, int64_t count);
@@ -70,9 +122,21 @@ public:
   /* NULL for what was never packed here. */
   const packed_weight *find_packed(const void *packed) const;
 
-  /* Runs a kernel, in order behind all that came before on this engine. */
+  /* Runs a kernel, in order behind all that came before on this engine, or lets it wait for the end of its step. */
   template <class... P, class... A> void launch(void (*kernel)(P...), unsigned grid, unsigned block, A... arguments) {
-    run_kernel(kernel, grid, block, engine->stream, static_cast<P>(arguments)...);
+    if (engine->steps == 0) {
+      run_kernel(kernel, grid, block, engine->stream, static_cast<P>(arguments)...);
+      return;
+    }
+    std::tuple<P...> exact(static_cast<P>(arguments)...);
+    const size_t sizes[] = {sizeof(P)...};
+    static_assert(sizeof...(P) <= step_kernel::MOST_ARGUMENTS, "a graph's node has room for so many");
+    std::apply(
+        [&](auto &...argument) {
+          const void *pointers[] = {&argument...};
+          enqueue(function_of(kernel), grid, block, pointers, sizes, sizeof...(P));
+        },
+        exact);
   }
 
   /* What the call returns: PF_OK, or what the launches and copies since its beginning came to. */
@@ -80,8 +144,25 @@ public:
   /* The same, once everything is done. */
   pf_status wait();
   pf_status copy(void *to, const void *from, size_t bytes);
+  /* Waits for bytes of the device; they stay until the next ones. NULL on failure. */
+  const char *fetch(const void *from, size_t bytes);
+
+  void begin_step();
+  pf_status end_step();
+  void set_attention(pf_dtype dtype) { engine->attention = dtype; }
+  void set_library(bool on) { engine->library = on; }
+  bool has_library() const { return engine->library; }
 
 private:
+  void enqueue(const void *function, unsigned grid, unsigned block, const void *const *arguments, const size_t *sizes,
+               size_t count);
+  /* Launches what waits. */
+  void flush();
+  void run_waiting();
+  bool update(step_graph &graph);
+  bool build(step_graph &graph);
+  void *grown(device_buffer &buffer, size_t bytes);
+  const void *stage(const void *bytes, size_t count);
   const void *upload_bytes(const void *bytes, size_t count);
   pf_status note(cudaError_t error);
 

@@ -51,7 +51,7 @@ constexpr int DOWN = SIDE / FEATURES, ACROSS = SIDE / TOKENS;
 constexpr int EACH = TILE * WORDS / TILE_THREADS; /* words of a step's inputs that a thread brings */
 static_assert(TILE == BF16_FEATURES, "tiles of features are whole");
 
-__global__ void __launch_bounds__(TILE_THREADS) multiply_bf16_tiles(linear_layer l) {
+__global__ void __launch_bounds__(TILE_THREADS, 2) multiply_bf16_tiles(linear_layer l) {
   SHARED(uint32_t, ws, 2 * TILE * WORDS); /* [buffer][feature][word] */
   SHARED(uint32_t, xs, 2 * TILE * WORDS); /* [buffer][token][word] */
   /* Tokens vary fastest: what runs at the same time reads the same weights. */
@@ -135,7 +135,7 @@ __global__ void __launch_bounds__(TILE_THREADS) multiply_bf16_tiles(linear_layer
 constexpr int STREAM_WARPS = 8;
 constexpr int STREAM_THREADS = STREAM_WARPS * WARP_LANES;
 
-__global__ void __launch_bounds__(STREAM_THREADS) multiply_bf16_streams(linear_layer l) {
+__global__ void __launch_bounds__(STREAM_THREADS, 4) multiply_bf16_streams(linear_layer l) {
   SHARED(float, partial, STREAM_WARPS * FEATURES * TOKENS); /* [warp][feature][token] */
   const int lane = threadIdx.x % WARP_LANES, warp = threadIdx.x / WARP_LANES, group = lane / 4, place = lane % 4;
   const int64_t first_feature = static_cast<int64_t>(blockIdx.x) * FEATURES, row = bf16_row(l.k);

@@ -6,6 +6,7 @@
  * again.
  */
 #include <cmath>
+#include <cstring>
 
 #include "linear.h"
 
@@ -131,11 +132,13 @@ pf_status cuda::top_k_run(cuda_call &call, const float *logits, const float *inv
   if (call.status() != PF_OK) return call.status();
   call.launch(choose_rows, static_cast<unsigned>(rows), THREADS, logits, scales, device_values, device_ids,
          device_sums, columns, count);
-  const size_t cells = static_cast<size_t>(rows * count);
-  call.copy(values, device_values, cells * sizeof *values);
-  call.copy(ids, device_ids, cells * sizeof *ids);
-  call.copy(log_sum_exp, device_sums, static_cast<size_t>(rows) * sizeof *log_sum_exp);
-  return call.wait();
+  const size_t cells = static_cast<size_t>(rows * count) * sizeof *values;
+  const char *results = call.fetch(scratch, top_k_scratch_bytes(rows, count));
+  if (!results) return call.status();
+  memcpy(values, results, cells);
+  memcpy(ids, results + cells, cells);
+  memcpy(log_sum_exp, results + 2 * cells, static_cast<size_t>(rows) * sizeof *log_sum_exp);
+  return PF_OK;
 }
 
 pf_status cuda::top_k(pf_engine *engine, const float *logits, const float *inverse_temperature, float *values,

@@ -524,6 +524,147 @@ cudaError_t cudaFreeAsync(void *memory, cudaStream_t) {
   return cudaSuccess;
 }
 
+/* Where the runtime locks pages, the emulation has ordinary memory. */
+cudaError_t cudaMallocHost(void **memory, size_t bytes) {
+  *memory = malloc(bytes);
+  return *memory ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaFreeHost(void *memory) {
+  free(memory);
+  return cudaSuccess;
+}
+
+/* All is done when it is recorded. */
+struct emulated_event {};
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
+  *event = new (std::nothrow) emulated_event;
+  return *event ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) { return event ? cudaSuccess : cudaErrorInvalidValue; }
+cudaError_t cudaEventSynchronize(cudaEvent_t event) { return event ? cudaSuccess : cudaErrorInvalidValue; }
+
+/* ---- Graphs: kernels in the order of their nodes, each with a copy of its arguments ---- */
+
+namespace {
+
+std::mutex signatures_lock;
+std::map<const void *, emulation::signature> signatures; /* guarded by signatures_lock */
+thread_local emulation::graph_counts graph_counts;
+
+const emulation::signature *known(const void *function) {
+  const std::lock_guard<std::mutex> lock(signatures_lock);
+  const auto found = signatures.find(function);
+  return found == signatures.end() ? nullptr : &found->second;
+}
+
+struct kernel_copy {
+  const void *function;
+  dim3 grid, block;
+  std::vector<std::vector<char>> arguments;
+
+  void run() const {
+    std::vector<void *> pointers;
+    for (const auto &argument : arguments) pointers.push_back(const_cast<char *>(argument.data()));
+    known(function)->run(function, grid, block, pointers.data());
+  }
+};
+
+cudaError_t copy_kernel(const cudaKernelNodeParams *params, kernel_copy *kernel) {
+  const emulation::signature *of = known(params->func);
+  if (!of || !params->kernelParams) return cudaErrorInvalidValue;
+  *kernel = {params->func, params->grid, params->block, {}};
+  for (size_t i = 0; i < of->count; i++) {
+    const char *from = static_cast<const char *>(params->kernelParams[i]);
+    kernel->arguments.emplace_back(from, from + of->sizes[i]);
+  }
+  return cudaSuccess;
+}
+
+} // namespace
+
+struct emulated_graph_node {
+  size_t index;
+  kernel_copy kernel;
+};
+
+struct emulated_graph {
+  std::vector<emulated_graph_node *> nodes;
+  ~emulated_graph() {
+    for (emulated_graph_node *node : nodes) delete node;
+  }
+};
+
+struct emulated_executable {
+  std::vector<kernel_copy> kernels;
+};
+
+void emulation::know(const void *function, const signature &of) {
+  const std::lock_guard<std::mutex> lock(signatures_lock);
+  signatures[function] = of;
+}
+
+emulation::graph_counts emulation::count_graphs() { return ::graph_counts; }
+
+cudaError_t cudaLaunchKernel(const void *function, dim3 grid, dim3 block, void **arguments, size_t, cudaStream_t) {
+  const emulation::signature *of = known(function);
+  if (!of) return cudaErrorInvalidValue;
+  of->run(function, grid, block, arguments);
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphCreate(cudaGraph_t *graph, unsigned) {
+  *graph = new (std::nothrow) emulated_graph;
+  return *graph ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+
+/* Chains alone: a node comes behind the one that was added last. */
+cudaError_t cudaGraphAddKernelNode(cudaGraphNode_t *node, cudaGraph_t graph, const cudaGraphNode_t *before,
+                                   size_t count, const cudaKernelNodeParams *params) {
+  const bool first = graph->nodes.empty();
+  if (count != (first ? 0 : 1) || (!first && *before != graph->nodes.back())) return cudaErrorInvalidValue;
+  *node = new (std::nothrow) emulated_graph_node{graph->nodes.size(), {}};
+  if (!*node) return cudaErrorMemoryAllocation;
+  graph->nodes.push_back(*node);
+  return copy_kernel(params, &(*node)->kernel);
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *executable, cudaGraph_t graph, unsigned long long) {
+  *executable = new (std::nothrow) emulated_executable;
+  if (!*executable) return cudaErrorMemoryAllocation;
+  for (const emulated_graph_node *node : graph->nodes) (*executable)->kernels.push_back(node->kernel);
+  graph_counts.built++;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
+  delete executable;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecKernelNodeSetParams(cudaGraphExec_t executable, cudaGraphNode_t node,
+                                             const cudaKernelNodeParams *params) {
+  graph_counts.replaced++;
+  return copy_kernel(params, &executable->kernels[node->index]);
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t) {
+  for (const kernel_copy &kernel : executable->kernels) kernel.run();
+  return cudaSuccess;
+}
+
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
   if (bytes > 0) memcpy(to, from, bytes);
   return cudaSuccess;

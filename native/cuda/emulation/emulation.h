@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #define __global__
 #define __device__
@@ -54,6 +55,19 @@ uint16_t rounded_half(float x, bool bf16);
 void require_aligned(const void *memory, size_t bytes);
 /* Any of the block's; a barrier too. */
 bool barrier_or(bool vote, int line);
+
+/* How a kernel that is known by its address alone is run: its parameters' sizes, and a call of that type. */
+struct signature {
+  const size_t *sizes;
+  size_t count;
+  void (*run)(const void *function, dim3 grid, dim3 block, void *const *arguments);
+};
+void know(const void *function, const signature &of);
+/* Graphs that were instantiated, and kernels that were replaced in one. */
+struct graph_counts {
+  int built, replaced;
+};
+graph_counts count_graphs();
 
 /* Runs run(kernel) for every thread of every block. */
 void launch(dim3 grid, dim3 block, void (*run)(const void *), const void *kernel);
@@ -136,6 +150,21 @@ template <class Kernel> void launch(dim3 grid, dim3 block, const Kernel &kernel)
   launch(grid, block, [](const void *k) { (*static_cast<const Kernel *>(k))(); }, &kernel);
 }
 
+template <class... P, size_t... I>
+void run_with(void (*kernel)(P...), dim3 grid, dim3 block, void *const *arguments, std::index_sequence<I...>) {
+  launch(grid, block, [=] { kernel(*static_cast<const P *>(arguments[I])...); });
+}
+
+template <class... P> const signature &signature_of() {
+  static constexpr size_t sizes[] = {sizeof(P)..., 0};
+  static const signature of = {sizes, sizeof...(P),
+                               [](const void *function, dim3 grid, dim3 block, void *const *arguments) {
+                                 run_with(reinterpret_cast<void (*)(P...)>(const_cast<void *>(function)), grid, block,
+                                          arguments, std::index_sequence_for<P...>());
+                               }};
+  return of;
+}
+
 } // namespace emulation
 
 #define threadIdx (emulation::here.thread)
@@ -192,6 +221,38 @@ struct cudaMemPoolProps {
   } location;
 };
 
+typedef struct emulated_event *cudaEvent_t;
+enum { cudaEventDisableTiming = 2 };
+
+typedef struct emulated_graph *cudaGraph_t;
+typedef struct emulated_graph_node *cudaGraphNode_t;
+typedef struct emulated_executable *cudaGraphExec_t;
+/* The runtime calls the extents gridDim and blockDim, which are macros here. */
+struct cudaKernelNodeParams {
+  void *func;
+  dim3 grid, block;
+  unsigned sharedMemBytes;
+  void **kernelParams;
+  void **extra;
+};
+
+cudaError_t cudaMallocHost(void **memory, size_t bytes);
+cudaError_t cudaFreeHost(void *memory);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaLaunchKernel(const void *function, dim3 grid, dim3 block, void **arguments, size_t shared,
+                             cudaStream_t stream);
+cudaError_t cudaGraphCreate(cudaGraph_t *graph, unsigned flags);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+cudaError_t cudaGraphAddKernelNode(cudaGraphNode_t *node, cudaGraph_t graph, const cudaGraphNode_t *before,
+                                   size_t count, const cudaKernelNodeParams *params);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *executable, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable);
+cudaError_t cudaGraphExecKernelNodeSetParams(cudaGraphExec_t executable, cudaGraphNode_t node,
+                                             const cudaKernelNodeParams *params);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream);
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device);
 cudaError_t cudaSetDevice(int device);

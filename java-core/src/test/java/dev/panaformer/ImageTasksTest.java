@@ -4,9 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.abort;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import dev.panaformer.bindings.NativeLibraryException;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.image.ImageException;
 import dev.panaformer.image.RgbImage;
@@ -162,6 +164,59 @@ class ImageTasksTest {
       assertEquals(50 * 41, Arrays.stream(segmentation.pixels()).sum());
       assertTrue(model.config().labels().contains(segmentation.labelAt(49, 40)));
       assertThrows(IndexOutOfBoundsException.class, () -> segmentation.labelAt(50, 0));
+    }
+  }
+
+  /** Of a GPU, should there be one, and of the emulation. */
+  @ParameterizedTest
+  @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
+  void aDeviceGivesWhatTheProcessorDoes(Backend device) throws IOException {
+    try {
+      device.open(1).close();
+    } catch (NativeLibraryException | UnsupportedOperationException e) {
+      abort(e.getMessage());
+    }
+    RgbImage image = image(1, 40, 30);
+    Path vit = model("vit-small", 12, 12);
+    Path swin = model("swin-small", 17, 23);
+    Path yolos = model("yolos-small", 20, 13);
+    Path segformer = model("segformer-small", 24, 28);
+    ImageOptions there = ImageOptions.DEFAULT.withBackend(device);
+    try (ImageClassifier a = ImageClassifier.load(vit);
+        ImageClassifier b = ImageClassifier.load(vit, there)) {
+      assertLabels(a.classify(image, 3), b.classify(image, 3));
+      assertArrayEquals(a.attention(image).weights(), b.attention(image).weights(), 1e-5f);
+    }
+    try (ImageClassifier a = ImageClassifier.load(swin);
+        ImageClassifier b = ImageClassifier.load(swin, there)) {
+      assertLabels(a.classify(image, 3), b.classify(image, 3));
+    }
+    try (ImageEmbedder a = ImageEmbedder.load(swin);
+        ImageEmbedder b = ImageEmbedder.load(swin, ImagePooling.CLS, there)) {
+      assertArrayEquals(a.embed(image), b.embed(image), 1e-4f);
+    }
+    try (ObjectDetector a = ObjectDetector.load(yolos);
+        ObjectDetector b = ObjectDetector.load(yolos, there)) {
+      List<Detection> here = a.detect(image, 0);
+      List<Detection> detected = b.detect(image, 0);
+      assertEquals(here.size(), detected.size());
+      for (int i = 0; i < here.size(); i++) {
+        assertEquals(here.get(i).score(), detected.get(i).score(), 1e-5f);
+        assertEquals(here.get(i).box().left(), detected.get(i).box().left(), 1e-3f);
+        assertEquals(here.get(i).box().bottom(), detected.get(i).box().bottom(), 1e-3f);
+      }
+    }
+    try (ImageSegmenter a = ImageSegmenter.load(segformer);
+        ImageSegmenter b = ImageSegmenter.load(segformer, there)) {
+      assertArrayEquals(a.segment(image).map(), b.segment(image).map());
+    }
+  }
+
+  private static void assertLabels(List<Label> expected, List<Label> actual) {
+    assertEquals(expected.size(), actual.size());
+    for (int i = 0; i < expected.size(); i++) {
+      assertEquals(expected.get(i).label(), actual.get(i).label());
+      assertEquals(expected.get(i).score(), actual.get(i).score(), 1e-5f);
     }
   }
 

@@ -51,6 +51,8 @@ public final class CudaLibrary {
   private final MethodHandle free;
   private final MethodHandle copy;
   private final MethodHandle clear;
+  private final MethodHandle stepBegin;
+  private final MethodHandle stepEnd;
 
   /**
    * @param computeCapability ten times the major version plus the minor
@@ -84,6 +86,8 @@ public final class CudaLibrary {
             symbols,
             "pf_cuda_clear",
             FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
+    stepBegin = handle(symbols, "pf_cuda_step_begin", pointer);
+    stepEnd = handle(symbols, "pf_cuda_step_end", pointer);
   }
 
   private static MethodHandle handle(
@@ -195,6 +199,24 @@ public final class CudaLibrary {
   public void clear(MemorySegment engine, long memory, long bytes) {
     try {
       check((int) clear.invokeExact(engine, memory, bytes));
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  /** Lets kernels wait until the step ends. */
+  public void beginStep(MemorySegment engine) {
+    try {
+      check((int) stepBegin.invokeExact(engine));
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  /** Launches the kernels of a step. */
+  public void endStep(MemorySegment engine) {
+    try {
+      check((int) stepEnd.invokeExact(engine));
     } catch (Throwable e) {
       throw unchecked(e);
     }

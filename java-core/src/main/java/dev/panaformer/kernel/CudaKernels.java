@@ -118,6 +118,16 @@ public final class CudaKernels extends NativeKernels implements DeviceMemory {
   }
 
   @Override
+  public void step(Runnable pass) {
+    library.beginStep(engine);
+    try {
+      pass.run();
+    } finally {
+      library.endStep(engine);
+    }
+  }
+
+  @Override
   public void copy(
       MemorySegment from, long fromFloat, MemorySegment to, long toFloat, long floats) {
     long bytes = JAVA_FLOAT.byteSize() * floats;

@@ -78,6 +78,14 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
   }
 
   /**
+   * Runs a pass that will come again with the same kernels, as a step of decoding does: a device
+   * launches them as one.
+   */
+  default void step(Runnable pass) {
+    pass.run();
+  }
+
+  /**
    * Brings a weight {@code [out, in]} into the form that {@link #linear} reads.
    *
    * @param name for messages
