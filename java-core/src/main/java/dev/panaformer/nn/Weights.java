@@ -72,6 +72,17 @@ public final class Weights implements AutoCloseable {
     return names.of(prefix + name).stream().anyMatch(checkpoint.names()::contains);
   }
 
+  /** Whether two tensors of the same shape hold the same numbers in the same type. */
+  public boolean same(String name, String other, long... shape) {
+    try (Arena mapped = Arena.ofConfined()) {
+      Tensor a = require(name, mapped, shape);
+      Tensor b = require(other, mapped, shape);
+      long bytes = a.elements() * a.dtype().bytes();
+      return a.dtype() == b.dtype()
+          && MemorySegment.mismatch(a.data(), 0, bytes, b.data(), 0, bytes) < 0;
+    }
+  }
+
   /** A tensor as float32, row by row. */
   public MemorySegment tensor(String name, long... shape) {
     try (Arena mapped = Arena.ofConfined()) {
@@ -202,11 +213,18 @@ public final class Weights implements AutoCloseable {
 
   /** A tensor times a factor as float32, row by row. */
   public MemorySegment scaledTensor(String name, float factor, long... shape) {
-    MemorySegment tensor = tensor(name, shape);
-    if (factor != 1) {
-      scale(tensor, Tensor.elements(shape), factor);
+    try (Arena mapped = Arena.ofConfined()) {
+      Tensor tensor = require(name, mapped, shape);
+      return kernels.place(
+          memory,
+          host -> {
+            MemorySegment floats = tensor.toFloat32(host);
+            if (factor != 1) {
+              scale(floats, tensor.elements(), factor);
+            }
+            return floats;
+          });
     }
-    return tensor;
   }
 
   private static void scale(MemorySegment floats, long count, float factor) {
@@ -225,18 +243,10 @@ public final class Weights implements AutoCloseable {
 
   /** A matrix {@code [out, in]} as the kernels read it. */
   public PackedWeight packed(String name, long out, long in) {
-    return packed(name, out, in, 1);
-  }
-
-  /** A matrix {@code [out, in]} times a factor as the kernels read it. */
-  public PackedWeight packed(String name, long out, long in, float factor) {
     try (Arena mapped = Arena.ofConfined()) {
       Tensor tensor = require(name, mapped, out, in);
       MemorySegment weight = staging.ensure(out * in * Float.BYTES);
       tensor.copyFloat32To(weight);
-      if (factor != 1) {
-        scale(weight, out * in, factor);
-      }
       return pack(name, weight, out, in);
     }
   }
