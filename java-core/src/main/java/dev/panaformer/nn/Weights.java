@@ -187,6 +187,14 @@ public final class Weights implements AutoCloseable {
     }
   }
 
+  /** A matrix {@code [rows, columns]} as float32, column by column. */
+  public MemorySegment transposedTensor(String name, long rows, long columns) {
+    try (Arena mapped = Arena.ofConfined()) {
+      Tensor tensor = require(name, mapped, rows, columns);
+      return kernels.place(memory, tensor.transpose(0, 1)::toFloat32);
+    }
+  }
+
   /** Memory that lives as long as the layers; Java can write it if the kernels are the host's. */
   public MemorySegment floats(long count) {
     return kernels.place(memory, host -> host.allocate(JAVA_FLOAT, count));
