@@ -91,6 +91,13 @@ public final class Weights implements AutoCloseable {
     }
   }
 
+  /** The elements of a tensor for the loader itself to read, row by row. */
+  public float[] values(String name, long... shape) {
+    try (Arena mapped = Arena.ofConfined()) {
+      return require(name, mapped, shape).toFloats();
+    }
+  }
+
   /** {@code name.weight} {@code [out, in]} and {@code name.bias} {@code [out]}. */
   public Linear linear(String name, long out, long in) {
     return concatenated(out, in, name);
@@ -195,11 +202,6 @@ public final class Weights implements AutoCloseable {
     }
   }
 
-  /** Memory that lives as long as the layers; Java can write it if the kernels are the host's. */
-  public MemorySegment floats(long count) {
-    return kernels.place(memory, host -> host.allocate(JAVA_FLOAT, count));
-  }
-
   /**
    * A table that lives as long as the layers.
    *
@@ -259,7 +261,18 @@ public final class Weights implements AutoCloseable {
     }
   }
 
-  /** A weight that is in memory already. */
+  /**
+   * A matrix {@code [out, in]} that the loader made, as the kernels read it.
+   *
+   * @param fill writes it
+   */
+  public PackedWeight pack(String name, long out, long in, Consumer<MemorySegment> fill) {
+    MemorySegment weight = staging.ensure(out * in * Float.BYTES);
+    fill.accept(weight);
+    return pack(name, weight, out, in);
+  }
+
+  /** A weight that is in memory already, the host's or the layers'. */
   public PackedWeight pack(String name, MemorySegment weight, long out, long in) {
     return kernels.pack(prefix + name, weight, out, in, memory);
   }
