@@ -28,7 +28,8 @@ public record SelfAttention(
     int headDim,
     float scale,
     Optional<RotaryTables> rotary,
-    Optional<RelativePositions> relative) {
+    Optional<RelativePositions> relative)
+    implements EncoderAttention {
 
   /** With positions that are embedded. */
   public SelfAttention(
@@ -41,12 +42,7 @@ public record SelfAttention(
     this(qkv, output, heads, heads, headDim, (float) (1 / Math.sqrt(headDim)));
   }
 
-  /**
-   * {@code x += attention(in)}.
-   *
-   * @param in {@code [tokens, hidden]}; may be x
-   * @param x {@code [tokens, hidden]}
-   */
+  @Override
   public void add(
       Kernels kernels, MemorySegment in, MemorySegment x, TokenBatch batch, Workspace workspace) {
     int tokens = batch.tokens();

@@ -72,6 +72,17 @@ public final class Weights implements AutoCloseable {
     return names.of(prefix + name).stream().anyMatch(checkpoint.names()::contains);
   }
 
+  /** Whether two tensors of the same shape hold the same numbers in the same type. */
+  public boolean same(String name, String other, long... shape) {
+    try (Arena mapped = Arena.ofConfined()) {
+      Tensor a = require(name, mapped, shape);
+      Tensor b = require(other, mapped, shape);
+      long bytes = a.elements() * a.dtype().bytes();
+      return a.dtype() == b.dtype()
+          && MemorySegment.mismatch(a.data(), 0, bytes, b.data(), 0, bytes) < 0;
+    }
+  }
+
   /** A tensor as float32, row by row. */
   public MemorySegment tensor(String name, long... shape) {
     try (Arena mapped = Arena.ofConfined()) {
@@ -183,6 +194,14 @@ public final class Weights implements AutoCloseable {
     }
   }
 
+  /** A matrix {@code [rows, columns]} as float32, column by column. */
+  public MemorySegment transposedTensor(String name, long rows, long columns) {
+    try (Arena mapped = Arena.ofConfined()) {
+      Tensor tensor = require(name, mapped, rows, columns);
+      return kernels.place(memory, tensor.transpose(0, 1)::toFloat32);
+    }
+  }
+
   /**
    * A table that lives as long as the layers.
    *
@@ -234,18 +253,10 @@ public final class Weights implements AutoCloseable {
 
   /** A matrix {@code [out, in]} as the kernels read it. */
   public PackedWeight packed(String name, long out, long in) {
-    return packed(name, out, in, 1);
-  }
-
-  /** A matrix {@code [out, in]} times a factor as the kernels read it. */
-  public PackedWeight packed(String name, long out, long in, float factor) {
     try (Arena mapped = Arena.ofConfined()) {
       Tensor tensor = require(name, mapped, out, in);
       MemorySegment weight = staging.ensure(out * in * Float.BYTES);
       tensor.copyFloat32To(weight);
-      if (factor != 1) {
-        scale(weight, out * in, factor);
-      }
       return pack(name, weight, out, in);
     }
   }
