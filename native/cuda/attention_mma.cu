@@ -22,7 +22,7 @@ static_assert(ROWS == cuda::MMA_ROWS, "what the host counts blocks by");
 
 /* Words of a row of queries or keys in shared memory: an odd number of half banks, so that eight lanes that read 16
    bytes each, of two rows, read from all banks. */
-constexpr int row_words(int width) { return width / 2 % 32 == 0 ? width / 2 + 16 : width / 2; }
+__host__ __device__ constexpr int row_words(int width) { return width / 2 % 32 == 0 ? width / 2 + 16 : width / 2; }
 
 /* Sums over keys of two rows of a lane, those of its group and of group + 8. */
 template <int width> struct moments {

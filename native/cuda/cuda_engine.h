@@ -3,6 +3,7 @@
 #define PF_CUDA_CUDA_ENGINE_H
 
 #include <cstddef>
+#include <memory>
 #include <mutex>
 #include <tuple>
 #include <type_traits>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "device.h"
+#include "matmul.h"
 
 extern "C" {
 #include "engine.h"
@@ -82,7 +84,8 @@ struct cuda_engine {
   size_t results_bytes;
 
   pf_dtype attention; /* what it is computed in */
-  bool library;       /* whether products of bfloat16 may be cuBLASLt's */
+  std::unique_ptr<matmul> library; /* for products of bfloat16; or NULL */
+  device_buffer library_workspace;
 
   int steps;                      /* begun and not ended */
   uint64_t step_began;            /* in calls */
@@ -150,8 +153,10 @@ public:
   void begin_step();
   pf_status end_step();
   void set_attention(pf_dtype dtype) { engine->attention = dtype; }
-  void set_library(bool on) { engine->library = on; }
-  bool has_library() const { return engine->library; }
+  pf_status set_library(bool on);
+  bool has_library() const { return engine->library != nullptr; }
+  /* False, with nothing done, where the library cannot. */
+  bool multiply(const matmul_problem &problem);
 
 private:
   void enqueue(const void *function, unsigned grid, unsigned block, const void *const *arguments, const size_t *sizes,

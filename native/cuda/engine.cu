@@ -60,7 +60,8 @@ void destroy(pf_engine *base) {
   cudaSetDevice(engine->device);
   cudaStreamSynchronize(engine->stream);
   if (engine->scratch.memory) cudaFreeAsync(engine->scratch.memory, engine->stream);
-  if (engine->converted.memory) cudaFreeAsync(engine->converted.memory, engine->stream);
+  for (const device_buffer &buffer : {engine->converted, engine->library_workspace})
+    if (buffer.memory) cudaFreeAsync(buffer.memory, engine->stream);
   for (const step_graph &g : engine->graphs) destroy(g);
   destroy_staging(engine->staging);
   cudaFreeHost(engine->results);
@@ -221,6 +222,28 @@ const char *cuda_call::fetch(const void *from, size_t bytes) {
   }
   copy(engine->results, from, bytes);
   return wait() == PF_OK ? static_cast<const char *>(engine->results) : nullptr;
+}
+
+/* ---- The library ---- */
+
+pf_status cuda_call::set_library(bool on) {
+  flush();
+  if (!on) {
+    note(cudaStreamSynchronize(engine->stream));
+    engine->library.reset();
+    return status();
+  }
+  if (engine->library) return PF_OK;
+  const char *reason;
+  engine->library.reset(matmul::create(&reason));
+  if (engine->library) return PF_OK;
+  snprintf(last_error, sizeof last_error, "%s", reason);
+  return PF_ERROR_UNSUPPORTED;
+}
+
+bool cuda_call::multiply(const matmul_problem &problem) {
+  void *workspace = grown(engine->library_workspace, matmul::WORKSPACE_BYTES);
+  return workspace && engine->library->multiply(problem, workspace, stream());
 }
 
 /* ---- Steps ---- */
@@ -463,6 +486,10 @@ pf_status pf_cuda_set_attention(pf_engine *engine, pf_dtype dtype) {
   if (!engine || dtype < PF_DTYPE_FP32 || dtype > PF_DTYPE_BF16) return PF_ERROR_ARGUMENT;
   cuda_call(engine).set_attention(dtype);
   return PF_OK;
+}
+
+pf_status pf_cuda_set_library(pf_engine *engine, int32_t on) {
+  return engine ? cuda_call(engine).set_library(on != 0) : PF_ERROR_ARGUMENT;
 }
 
 pf_status pf_cuda_step_begin(pf_engine *engine) {

@@ -183,9 +183,47 @@ __global__ void __launch_bounds__(PACK_THREADS)
   }
 }
 
+/* ---- By cuBLASLt ---- */
+
+__global__ void __launch_bounds__(PACK_THREADS) round_inputs(linear_layer l, uint32_t *words, int64_t row) {
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * PACK_THREADS + threadIdx.x; i < l.tokens * row;
+       i += static_cast<int64_t>(gridDim.x) * PACK_THREADS)
+    words[i] = input_pair(l, i / row, i % row);
+}
+
+/* y is the product alone. */
+__global__ void __launch_bounds__(PACK_THREADS) finish_products(linear_layer l) {
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * PACK_THREADS + threadIdx.x; i < l.tokens * l.n;
+       i += static_cast<int64_t>(gridDim.x) * PACK_THREADS)
+    finish(l, i / l.n, i % l.n, l.y[i]);
+}
+
+/* Whether the library has computed the layer. It adds a residual before its activation, and writes over y before we
+   could add one behind. */
+bool is_the_librarys(cuda_call &call, const linear_layer &l) {
+  if (!call.has_library() || l.tokens <= TILE || l.group) return false;
+  const bool fused = matmul::has_epilogue(l.activation) &&
+                     (!l.residual || (l.activation == PF_ACTIVATION_NONE && !l.multiplies));
+  if (!fused && l.residual == l.y) return false;
+  const int64_t row = bf16_row(l.k) / 2;
+  uint32_t *x = static_cast<uint32_t *>(call.converted(static_cast<size_t>(l.tokens * row) * sizeof *x));
+  if (!x) return false;
+  call.launch(round_inputs, grid_of(l.tokens * row, PACK_THREADS), PACK_THREADS, l, x, row);
+  matmul_problem p = {x, l.packed, nullptr, nullptr, l.y, l.tokens, l.n, 2 * row, PF_ACTIVATION_NONE};
+  if (fused) {
+    p.bias = l.bias;
+    p.residual = l.residual;
+    p.activation = l.activation;
+  }
+  if (!call.multiply(p)) return false;
+  if (!fused) call.launch(finish_products, grid_of(l.tokens * l.n, PACK_THREADS), PACK_THREADS, l);
+  return true;
+}
+
 } // namespace
 
 void cuda::linear_bf16_run(cuda_call &call, const linear_layer &l) {
+  if (is_the_librarys(call, l)) return;
   if (l.tokens <= TOKENS) {
     call.launch(multiply_bf16_streams, static_cast<unsigned>(ceil_div(l.n, FEATURES)), STREAM_THREADS, l);
   } else {

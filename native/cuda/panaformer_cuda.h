@@ -55,6 +55,14 @@ PF_API pf_status pf_cuda_clear(pf_engine *engine, void *memory, int64_t bytes);
 PF_API pf_status pf_cuda_set_attention(pf_engine *engine, pf_dtype dtype);
 
 /*
+ * Whether linears of PF_PRECISION_BF16 with more than 64 tokens go to cuBLASLt, with its epilogues for bias, residual,
+ * ReLU and GELU's tanh: faster, and of another order of sums for another number of tokens, so that a result does depend
+ * on its batch, in its last bits. An engine begins without. PF_ERROR_UNSUPPORTED where the library cannot be used;
+ * pf_cuda_error says why. FP32 is never its.
+ */
+PF_API pf_status pf_cuda_set_library(pf_engine *engine, int32_t on);
+
+/*
  * Between the two, kernels wait and are then launched as one graph: one launch where the next step has the same
  * kernels, whatever their arguments. Results are the same. A call that copies or returns something launches what waits
  * before it, and waits itself as it would otherwise. Steps may be nested, which makes one of them; each has to end.

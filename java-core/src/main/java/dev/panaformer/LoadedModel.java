@@ -80,24 +80,18 @@ final class LoadedModel<M extends TextEncoder> implements AutoCloseable {
       EncoderConfig config,
       ModelOptions options,
       Function<Weights, M> loader) {
-    ModelResources.Loader<LoadedModel<M>> model =
+    return ModelResources.load(
+        options.backend(),
+        options.threads(),
+        options.device(),
+        new NativeMemory(),
+        Optional.of(folder.transformer()),
         resources ->
             new LoadedModel<>(
                 folder,
                 options,
                 resources,
-                resources.weights(folder, config.weightNames(), loader));
-    Optional<Path> tokenizer = Optional.of(folder.transformer());
-    return config.runsOnDevices()
-        ? ModelResources.load(
-            options.backend(),
-            options.threads(),
-            options.device(),
-            new NativeMemory(),
-            tokenizer,
-            model)
-        : ModelResources.loadOnHost(
-            options.backend(), options.threads(), new NativeMemory(), tokenizer, model);
+                resources.weights(folder, config.weightNames(), loader)));
   }
 
   /** The folder, for messages. */

@@ -206,11 +206,6 @@ public record BertConfig(
   }
 
   @Override
-  public boolean runsOnDevices() {
-    return true;
-  }
-
-  @Override
   public WeightNames weightNames() {
     return family.weightNames();
   }

@@ -117,11 +117,6 @@ public sealed interface PreNormConfig extends EncoderConfig
   }
 
   @Override
-  default boolean runsOnDevices() {
-    return false;
-  }
-
-  @Override
   default WeightNames weightNames() {
     return WeightNames.SAME;
   }
