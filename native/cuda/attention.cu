@@ -222,6 +222,12 @@ bool are_strides(std::initializer_list<int64_t> strides) {
 
 } // namespace
 
+void cuda::attend_adjacent(cuda_call &call, attention_problem p, int64_t longest_q) {
+  p.row_blocks = ceil_div(longest_q * (p.heads / p.kv_heads), block_rows(call, p.head_dim));
+  p.spans = 1;
+  launch(call, p);
+}
+
 /* Nothing is kept there; not 0, so that what callers have to say about workspaces is checked all the same. */
 pf_status cuda::attention_workspace_size(int32_t, int64_t head_dim, int64_t *bytes) {
   if (!bytes || head_dim < 1 || head_dim > PF_MAX_HEAD_DIM) return PF_ERROR_ARGUMENT;
@@ -273,9 +279,7 @@ pf_status cuda::attention(pf_engine *engine, const pf_attention_params *a) {
   p.head_dim = a->head_dim;
   p.scale = a->scale;
   p.causal = a->causal != 0;
-  p.row_blocks = ceil_div(longest_q * (a->heads / a->kv_heads), block_rows(call, a->head_dim));
-  p.spans = 1;
-  if (call.status() == PF_OK) launch(call, p);
+  if (call.status() == PF_OK) attend_adjacent(call, p, longest_q);
   return call.status();
 }
 

@@ -113,8 +113,11 @@ __device__ __forceinline__ const float *key_of(const attention_problem &p, const
 }
 
 
-/* attention_mma.cu */
 namespace cuda {
+/* Attention over adjacent keys, of which the longest sequence has so many queries (attention.cu). */
+void attend_adjacent(cuda_call &call, attention_problem p, int64_t longest_q);
+
+/* attention_mma.cu */
 constexpr int64_t MMA_HEAD_DIM = 128; /* at most */
 constexpr int MMA_ROWS = 64;          /* of a block */
 void attend_on_tensor_cores(cuda_call &call, const attention_problem &p, pf_dtype dtype);

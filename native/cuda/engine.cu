@@ -114,6 +114,10 @@ pf_kernels make_table() {
   table.linear_top_k_workspace_size = cuda::linear_top_k_workspace_size;
   table.linear_top_k = cuda::linear_top_k;
   table.top_k = cuda::top_k;
+  table.linformer_attention_workspace_size = cuda::linformer_attention_workspace_size;
+  table.linformer_attention = cuda::linformer_attention;
+  table.performer_attention_workspace_size = cuda::performer_attention_workspace_size;
+  table.performer_attention = cuda::performer_attention;
   table.layer_norm = cuda::layer_norm;
   table.rms_norm = cuda::rms_norm;
   table.softmax = cuda::softmax;
