@@ -76,22 +76,27 @@ final class LoadedModel<M extends TextEncoder> implements AutoCloseable {
   }
 
   private static <M extends TextEncoder> LoadedModel<M> load(
-      ModelFolder folder,
-      EncoderConfig config,
-      ModelOptions options,
-      Function<Weights, M> loader) {
+      ModelFolder folder, EncoderConfig config, ModelOptions options, Function<Weights, M> loader) {
+    ModelResources.Loader<LoadedModel<M>> model =
+        resources ->
+            new LoadedModel<>(
+                folder,
+                options,
+                resources,
+                resources.weights(folder, config.weightNames(), loader));
+    if (!config.runsOnDevices() && !options.backend().onHost()) {
+      throw new UnsupportedOperationException(
+          folder.path()
+              + ": models of this kind run on the backends NATIVE and JAVA only, not on "
+              + options.backend());
+    }
     return ModelResources.load(
         options.backend(),
         options.threads(),
         options.device(),
         new NativeMemory(),
         Optional.of(folder.transformer()),
-        resources ->
-            new LoadedModel<>(
-                folder,
-                options,
-                resources,
-                resources.weights(folder, config.weightNames(), loader)));
+        model);
   }
 
   /** The folder, for messages. */

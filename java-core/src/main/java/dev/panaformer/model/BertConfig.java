@@ -206,6 +206,11 @@ public record BertConfig(
   }
 
   @Override
+  public boolean runsOnDevices() {
+    return true;
+  }
+
+  @Override
   public WeightNames weightNames() {
     return family.weightNames();
   }
