@@ -268,19 +268,19 @@ void launch(cuda_call &call, const problem &p) {
   const unsigned blocks = static_cast<unsigned>(p.sequences * p.row_blocks * p.kv_heads * p.spans);
   switch (features_of(p.head_dim)) {
   case 1:
-    LAUNCH(attend<1>, blocks, THREADS, call.stream(), p);
+    call.launch(attend<1>, blocks, THREADS, p);
     break;
   case 2:
-    LAUNCH(attend<2>, blocks, THREADS, call.stream(), p);
+    call.launch(attend<2>, blocks, THREADS, p);
     break;
   case 3:
-    LAUNCH(attend<3>, blocks, THREADS, call.stream(), p);
+    call.launch(attend<3>, blocks, THREADS, p);
     break;
   case 4:
-    LAUNCH(attend<4>, blocks, THREADS, call.stream(), p);
+    call.launch(attend<4>, blocks, THREADS, p);
     break;
   default:
-    LAUNCH(attend<8>, blocks, THREADS, call.stream(), p);
+    call.launch(attend<8>, blocks, THREADS, p);
     break;
   }
 }
@@ -419,7 +419,7 @@ pf_status cuda::paged_attention(pf_engine *engine, const pf_paged_attention_para
     p.partial = static_cast<float *>(call.scratch(static_cast<size_t>(rows * spans * (2 + a->head_dim)) * sizeof(float)));
     if (call.status() != PF_OK) return call.status();
     launch(call, p);
-    LAUNCH(merge_spans, static_cast<unsigned>(ceil_div(rows, WARPS)), THREADS, call.stream(), p, rows);
+    call.launch(merge_spans, static_cast<unsigned>(ceil_div(rows, WARPS)), THREADS, p, rows);
   } else if (call.status() == PF_OK) {
     launch(call, p);
   }

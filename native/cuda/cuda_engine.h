@@ -20,9 +20,10 @@ struct device_buffer {
   size_t bytes;
 };
 
-/* The shape of a packed weight. It is kept here, since to read a header from the device would wait for it. */
-struct packed_shape {
+/* What a packed weight is. It is kept here, since to read a header from the device would wait for it. */
+struct packed_weight {
   int64_t n, k;
+  pf_precision precision;
 };
 
 /*
@@ -45,7 +46,7 @@ struct cuda_engine {
   device_buffer scratch;
   std::vector<uploaded> uploads;
   uint64_t calls;
-  std::unordered_map<const void *, packed_shape> packed;
+  std::unordered_map<const void *, packed_weight> packed;
 };
 
 /* Holds the engine for the length of a call and makes its device the thread's. */
@@ -65,8 +66,14 @@ public:
   const float *upload(const float *values, int64_t count);
   static constexpr size_t UPLOADS = 16;
 
-  void remember(const void *packed, packed_shape shape) { engine->packed[packed] = shape; }
-  bool is_packed(const void *packed, int64_t n, int64_t k) const;
+  void remember(const void *packed, packed_weight weight) { engine->packed[packed] = weight; }
+  /* NULL for what was never packed here. */
+  const packed_weight *find_packed(const void *packed) const;
+
+  /* Runs a kernel, in order behind all that came before on this engine. */
+  template <class... P, class... A> void launch(void (*kernel)(P...), unsigned grid, unsigned block, A... arguments) {
+    run_kernel(kernel, grid, block, engine->stream, static_cast<P>(arguments)...);
+  }
 
   /* What the call returns: PF_OK, or what the launches and copies since its beginning came to. */
   pf_status status();
@@ -127,6 +134,10 @@ inline unsigned grid_of(int64_t work, int64_t per_block) {
 namespace cuda {
 #define PF_DECLARE_KERNEL(name) std::remove_pointer_t<decltype(pf_kernels::name)> name
 PF_DECLARE_KERNEL(embedding);
+PF_DECLARE_KERNEL(patch_embedding_workspace_size);
+PF_DECLARE_KERNEL(patch_embedding);
+PF_DECLARE_KERNEL(depthwise_conv);
+PF_DECLARE_KERNEL(interpolate);
 PF_DECLARE_KERNEL(linear_packed_size);
 PF_DECLARE_KERNEL(linear_pack);
 PF_DECLARE_KERNEL(linear_workspace_size);
@@ -149,9 +160,6 @@ PF_DECLARE_KERNEL(activate);
 PF_DECLARE_KERNEL(pool);
 #undef PF_DECLARE_KERNEL
 
-/* What linear, the feed-forward network and the head of a decoder share (linear.cu). */
-void linear_run(cuda_call &call, const float *x, const void *packed, const float *bias, const float *residual,
-                bool multiplies, float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation);
 /* The top k of logits that are on the device, into results on the host (top_k.cu). */
 pf_status top_k_run(cuda_call &call, const float *logits, const float *inverse_temperature, float *values,
                     int32_t *ids, float *log_sum_exp, int64_t rows, int64_t columns, int64_t count, void *scratch);

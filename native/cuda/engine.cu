@@ -70,6 +70,10 @@ pf_kernels make_table() {
   table.vector_width = 1;
   table.destroy = destroy;
   table.embedding = cuda::embedding;
+  table.patch_embedding_workspace_size = cuda::patch_embedding_workspace_size;
+  table.patch_embedding = cuda::patch_embedding;
+  table.depthwise_conv = cuda::depthwise_conv;
+  table.interpolate = cuda::interpolate;
   table.linear_packed_size = cuda::linear_packed_size;
   table.linear_pack = cuda::linear_pack;
   table.linear_workspace_size = cuda::linear_workspace_size;
@@ -146,9 +150,9 @@ const float *cuda_call::upload(const float *values, int64_t count) {
   return static_cast<const float *>(upload_bytes(values, static_cast<size_t>(count) * sizeof *values));
 }
 
-bool cuda_call::is_packed(const void *packed, int64_t n, int64_t k) const {
+const packed_weight *cuda_call::find_packed(const void *packed) const {
   const auto found = engine->packed.find(packed);
-  return found != engine->packed.end() && found->second.n == n && found->second.k == k;
+  return found == engine->packed.end() ? nullptr : &found->second;
 }
 
 pf_status cuda_call::status() { return note(cudaGetLastError()); }
@@ -257,6 +261,14 @@ pf_status pf_cuda_copy(pf_engine *engine, void *to, const void *from, int64_t by
   cuda_call call(engine);
   call.copy(to, from, static_cast<size_t>(bytes));
   return is_on_device(to) && is_on_device(from) ? call.status() : call.wait();
+}
+
+pf_status pf_cuda_clear(pf_engine *engine, void *memory, int64_t bytes) {
+  if (!engine || bytes < 0 || (bytes > 0 && !memory)) return PF_ERROR_ARGUMENT;
+  if (bytes == 0) return PF_OK;
+  cuda_call call(engine);
+  const cudaError_t error = cudaMemsetAsync(memory, 0, static_cast<size_t>(bytes), call.stream());
+  return error == cudaSuccess ? call.status() : failed(error);
 }
 
 } // extern "C"

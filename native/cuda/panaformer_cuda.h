@@ -43,6 +43,9 @@ PF_API pf_status pf_cuda_free(pf_engine *engine, void *memory);
 /* Copies in any direction. Where the host is on either side, returns when its memory is read or written. */
 PF_API pf_status pf_cuda_copy(pf_engine *engine, void *to, const void *from, int64_t bytes);
 
+/* Sets memory of the device to zeros, in order behind all that came before. */
+PF_API pf_status pf_cuda_clear(pf_engine *engine, void *memory, int64_t bytes);
+
 #ifdef __cplusplus
 }
 #endif

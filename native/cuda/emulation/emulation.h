@@ -8,7 +8,7 @@
  * What a GPU would leave undefined ends the program, with the kernel's line: threads of one block that wait at
  * different barriers or have returned while others wait; lanes of one warp that meet in different calls; shared memory
  * that is read before it was written, read or written by two threads without a barrier between them, or indexed beyond
- * its end. Device memory is poisoned with NaNs when it is allocated.
+ * its end; asynchronous copies that nobody waited for, or that others read without a barrier. Device memory is poisoned with NaNs when it is allocated.
  */
 #ifndef PF_EMULATION_H
 #define PF_EMULATION_H
@@ -47,6 +47,11 @@ void barrier(int line);
 /* Every lane of `mask` gives 64 bits and gets those of lane `from`, or of all of them as `all` says. */
 uint64_t exchange(unsigned mask, uint64_t bits, unsigned from, int line);
 unsigned ballot(unsigned mask, bool vote, int line);
+/* c += a b of the whole warp, in fragments as mma.h describes them, of bfloat16 or of IEEE halves. */
+void multiply_add(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], bool bf16, int line);
+/* To the nearest, of two equally near to the even. */
+uint16_t rounded_half(float x, bool bf16);
+void require_aligned(const void *memory, size_t bytes);
 /* Any of the block's; a barrier too. */
 bool barrier_or(bool vote, int line);
 
@@ -57,6 +62,7 @@ void launch(dim3 grid, dim3 block, void (*run)(const void *), const void *kernel
 struct access {
   uint32_t written, read;
   uint16_t writer, reader;
+  bool under_way; /* a copy that was not waited for */
 };
 constexpr uint16_t MANY_READERS = 0xffff;
 
@@ -68,6 +74,9 @@ struct shared_block {
 shared_block shared(const void *site, size_t count, size_t bytes);
 void note_read(access &a, size_t index, size_t count);
 void note_write(access &a, size_t index, size_t count);
+/* Copies of this thread, which are done when it waits for them. */
+void begin_copy(access &a, size_t index, size_t count, void *to, const void *from, size_t bytes);
+void wait_async();
 
 /* An array in shared memory, every access to which is checked. */
 template <class T> class shared_array {
@@ -96,6 +105,12 @@ public:
   element operator[](size_t index) const {
     if (index >= count) fault("shared memory of %zu elements is indexed at %zu", count, index);
     return element(*this, index);
+  }
+
+  void copy_async(size_t index, const T *from, size_t elements) const {
+    if (index + elements > count) fault("shared memory of %zu elements is indexed at %zu", count, index + elements - 1);
+    for (size_t i = 0; i < elements; i++)
+      begin_copy(accesses[index + i], index + i, count, data + index + i, from + i, sizeof(T));
   }
 
 private:
@@ -189,6 +204,7 @@ cudaError_t cudaMemPoolDestroy(cudaMemPool_t pool);
 cudaError_t cudaMallocFromPoolAsync(void **memory, size_t bytes, cudaMemPool_t pool, cudaStream_t stream);
 cudaError_t cudaFreeAsync(void *memory, cudaStream_t stream);
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream);
 cudaError_t cudaPointerGetAttributes(cudaPointerAttributes *attributes, const void *memory);
 cudaError_t cudaGetLastError(void);
 const char *cudaGetErrorString(cudaError_t error);

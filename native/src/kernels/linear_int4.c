@@ -168,10 +168,8 @@ static inline __attribute__((always_inline)) void multiply_rows(const int4_tile 
       vf_store(sums + i * PANEL, sum[s][i][0]);
       vf_store(sums + i * PANEL + VF_WIDTH, sum[s][i][1]);
     }
-    PF_KERNEL(linear_finish)(tile->layer, &out, sums, PANEL);
-    if (out.bias) out.bias += WIDE_PANEL;
-    if (out.residual) out.residual += WIDE_PANEL;
-    out.y += WIDE_PANEL;
+    PF_KERNEL(linear_finish)(tile->layer, &out, sums);
+    next_panel(&out);
   }
 }
 

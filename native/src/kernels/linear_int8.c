@@ -29,9 +29,6 @@
 /* Bytes of a row of a panel: 32 output features of four input features. */
 #define ROW_BYTES (WIDE_PANEL * 4)
 
-/* Bytes ahead of its use that each of several panels is fetched. */
-#define AHEAD_BYTES 1024
-
 static int64_t padded_features(int64_t k) { return round_up(k, CHUNK); }
 
 /* Behind the header: float scales [n], int32 sums [n], int8 codes. */
@@ -106,22 +103,9 @@ void PF_KERNEL(linear_int8_prepare)(const linear_layer *layer, const float *x, i
 
 /* ---- Sums to floats --------------------------------------------------------------------------------------------- */
 
-/* Sums of rows x columns, [rows][width], to y: (sum - zero * sum of codes) * (row's scale * column's). */
-static void finish_sums(const linear_share *s, int64_t row, int64_t rows, int64_t column, int64_t width,
-                        const int32_t *sums) {
-  const linear_layer *layer = s->layer;
-  const row_scale *scales = row_scales(s->input, s->input_rows, layer->k) + row;
-  float values[16 * WIDE_PANEL];
-  for (int64_t i = 0; i < rows; i++) {
-    const vi zero = vi_set1(scales[i].zero);
-    const vf scale = vf_set1(scales[i].scale);
-    for (int64_t j = 0; j < width; j += VF_WIDTH) {
-      const vi sum = vi_sub(vi_load(sums + i * width + j), vi_mul(zero, vi_load(sums_of(layer) + column + j)));
-      vf_store(values + i * width + j, vf_mul(vi_to_vf(sum), vf_mul(scale, vf_load(scales_of(layer) + column + j))));
-    }
-  }
-  const tile_output out = output_of(s, row, rows, column, width);
-  PF_KERNEL(linear_finish)(layer, &out, values, width);
+/* (sum - zero * sum of codes) * (row's scale * column's), VF_WIDTH columns. */
+static inline vf scaled(vi sum, row_scale row, vi code_sums, vf scales) {
+  return vf_mul(vi_to_vf(vi_sub(sum, vi_mul(vi_set1(row.zero), code_sums))), vf_mul(vf_set1(row.scale), scales));
 }
 
 /* ---- Tiles of rows by vectors ----------------------------------------------------------------------------------- */
@@ -130,6 +114,7 @@ typedef struct {
   const linear_share *share;
   int64_t row, rows, column; /* column: of the tile's first vector */
   const char *x;             /* [rows][x_bytes] */
+  const row_scale *scales;   /* [rows] */
   int64_t x_bytes;
   const char *panel; /* its first vector of the tile */
   int64_t panel_bytes;
@@ -145,67 +130,88 @@ static inline __attribute__((always_inline)) vi dot(vi sum, vi u, vi s, const in
   return vi_dot(sum, u, s);
 }
 
-/* The inner loop; all but `tile` are constants wherever this is inlined. */
-static inline __attribute__((always_inline)) void multiply_rows(const int8_tile *tile, const int rows,
-                                                                const int streams, const int vnni) {
-  vi sum[STREAMS][TILE_ROWS][2];
-#pragma GCC unroll 4
-  for (int s = 0; s < streams; s++) {
+/* The sums of rows by PANEL columns to y. `rows` is a constant wherever this is inlined. */
+static inline __attribute__((always_inline)) void finish_sums(const int8_tile *tile, int64_t column, vi (*sum)[2],
+                                                              const int rows) {
+  const linear_layer *layer = tile->share->layer;
+  const vi code_sums0 = vi_load(sums_of(layer) + column), code_sums1 = vi_load(sums_of(layer) + column + VF_WIDTH);
+  const vf scales0 = vf_load(scales_of(layer) + column), scales1 = vf_load(scales_of(layer) + column + VF_WIDTH);
+  float values[TILE_ROWS * PANEL];
 #pragma GCC unroll 12
-    for (int i = 0; i < rows; i++) sum[s][i][0] = sum[s][i][1] = vi_set1(0);
+  for (int i = 0; i < rows; i++) {
+    vf_store(values + i * PANEL, scaled(sum[i][0], tile->scales[i], code_sums0, scales0));
+    vf_store(values + i * PANEL + VF_WIDTH, scaled(sum[i][1], tile->scales[i], code_sums1, scales1));
   }
-  const int64_t steps = tile->x_bytes / 4;
-  const char *panel = tile->panel, *ahead = tile->ahead;
-  for (int64_t p = 0; p < steps;) {
-    if (streams == 1) {
-      for (int64_t line = 0; line < tile->ahead_lines; line++) __builtin_prefetch(ahead + line * LINE_BYTES, 0, 2);
-      ahead += tile->ahead_lines * LINE_BYTES;
-    }
-    for (const int64_t stop = min64(p + FETCH_STEPS, steps); p < stop; p++, panel += ROW_BYTES) {
-      vi a[TILE_ROWS];
+  const tile_output out = output_of(tile->share, tile->row, rows, column, PANEL);
+  PF_KERNEL(linear_finish)(layer, &out, values);
+}
+
+/* One step of a panel. All but pointers are constants wherever this is inlined. */
+static inline __attribute__((always_inline)) void multiply_step(const char *x, int64_t x_bytes, const char *w,
+                                                                vi (*sum)[2], const int rows, const int vnni) {
+  const vi w0 = vi_load(w), w1 = vi_load(w + VF_WIDTH * 4);
 #pragma GCC unroll 12
-      for (int i = 0; i < rows; i++) a[i] = vi_set1(load_bytes(tile->x + i * tile->x_bytes + 4 * p));
-#pragma GCC unroll 4
-      for (int s = 0; s < streams; s++) {
-        const char *w = panel + s * tile->panel_bytes;
-        if (streams > 1) {
-          __builtin_prefetch(w + AHEAD_BYTES);
-          __builtin_prefetch(w + AHEAD_BYTES + LINE_BYTES);
-        }
-        const vi w0 = vi_load(w), w1 = vi_load(w + VF_WIDTH * 4);
-#pragma GCC unroll 12
-        for (int i = 0; i < rows; i++) {
-          sum[s][i][0] = dot(sum[s][i][0], a[i], w0, vnni);
-          sum[s][i][1] = dot(sum[s][i][1], a[i], w1, vnni);
-        }
-      }
-    }
-  }
-  for (int s = 0; s < streams; s++) {
-    int32_t sums[TILE_ROWS * PANEL];
-#pragma GCC unroll 12
-    for (int i = 0; i < rows; i++) {
-      vi_store(sums + i * PANEL, sum[s][i][0]);
-      vi_store(sums + i * PANEL + VF_WIDTH, sum[s][i][1]);
-    }
-    finish_sums(tile->share, tile->row, rows, tile->column + s * WIDE_PANEL, PANEL, sums);
+  for (int i = 0; i < rows; i++) {
+    const vi a = vi_set1(load_bytes(x + i * x_bytes));
+    sum[i][0] = dot(sum[i][0], a, w0, vnni);
+    sum[i][1] = dot(sum[i][1], a, w1, vnni);
   }
 }
 
-#if VF_WIDTH == 16
-#define MOST_STREAMS STREAMS
-#else
-#define MOST_STREAMS 1
-#endif
-#define STREAM_ROWS (TILE_ROWS < FEW_ROWS ? TILE_ROWS : FEW_ROWS)
+/* A tile, which leaves its share of a later panel in the second-level cache; `rows` and `vnni` are constants. */
+static inline __attribute__((always_inline)) void multiply_rows(const int8_tile *tile, const int rows, const int vnni) {
+  vi sum[TILE_ROWS][2];
+#pragma GCC unroll 12
+  for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = vi_set1(0);
+  const int64_t steps = tile->x_bytes / 4;
+  const char *x = tile->x, *panel = tile->panel, *ahead = tile->ahead;
+  for (int64_t p = 0; p < steps;) {
+    for (int64_t line = 0; line < tile->ahead_lines; line++) __builtin_prefetch(ahead + line * LINE_BYTES, 0, 2);
+    ahead += tile->ahead_lines * LINE_BYTES;
+    for (const int64_t stop = min64(p + FETCH_STEPS, steps); p < stop; p++, x += 4, panel += ROW_BYTES)
+      multiply_step(x, tile->x_bytes, panel, sum, rows, vnni);
+  }
+  finish_sums(tile, tile->column, sum, rows);
+}
 
-static inline __attribute__((always_inline)) void multiply(const int8_tile *tile, int streams, const int vnni) {
+#if VF_WIDTH == 16
+/* Few rows, all of one tile, by dot_streams(rows) panels side by side. */
+static inline __attribute__((always_inline)) void multiply_few(const int8_tile *tile, const int rows, const int vnni) {
+  const int streams = dot_streams(rows);
+  vi sum[STREAMS][FEW_ROWS][2];
+#pragma GCC unroll 4
+  for (int s = 0; s < streams; s++) {
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) sum[s][i][0] = sum[s][i][1] = vi_set1(0);
+  }
+  const int64_t steps = tile->x_bytes / 4, ahead = min64(DOT_AHEAD_BYTES / ROW_BYTES / streams, steps);
+  const char *x = tile->x, *panel = tile->panel, *fetch = panel + ahead * ROW_BYTES;
+  for (int64_t p = 0, stop = steps - ahead;; stop = steps) {
+    for (; p < stop; p++, x += 4, panel += ROW_BYTES, fetch += ROW_BYTES) {
+#pragma GCC unroll 4
+      for (int s = 0; s < streams; s++) {
+        __builtin_prefetch(fetch + s * tile->panel_bytes);
+        __builtin_prefetch(fetch + s * tile->panel_bytes + LINE_BYTES);
+        multiply_step(x, tile->x_bytes, panel + s * tile->panel_bytes, sum[s], rows, vnni);
+      }
+    }
+    if (p == steps) break;
+    /* Behind the end of a panel lies the next one, which is another stream's: on to the panel that is this one's. */
+    fetch += (streams - 1) * tile->panel_bytes;
+  }
+  for (int s = 0; s < streams; s++) finish_sums(tile, tile->column + s * WIDE_PANEL, sum[s], rows);
+}
+#else
+#define multiply_few(tile, rows, vnni) multiply_rows(tile, rows, vnni)
+#endif
+
+static inline __attribute__((always_inline)) void multiply(const int8_tile *tile, int few, const int vnni) {
 #define ROWS(r)                                                                                                        \
   case r:                                                                                                              \
-    if (streams > 1 && r <= STREAM_ROWS)                                                                               \
-      multiply_rows(tile, r, MOST_STREAMS, vnni);                                                                      \
+    if (few && r <= FEW_ROWS)                                                                                          \
+      multiply_few(tile, r, vnni);                                                                                     \
     else                                                                                                               \
-      multiply_rows(tile, r, 1, vnni);                                                                                 \
+      multiply_rows(tile, r, vnni);                                                                                    \
     break;
   switch (tile->rows) {
     ROWS(1)
@@ -233,19 +239,20 @@ static inline __attribute__((always_inline)) void compute_tiles(const linear_sha
   tile.ahead_lines = (FETCH_STEPS * ROW_BYTES / LINE_BYTES + tiles - 1) / tiles;
   for (int64_t column = s->column; column < s->end;) {
     const char *panel = codes_of(s->layer) + column / WIDE_PANEL * panel_bytes;
-    const int streams = s->rows <= STREAM_ROWS && column + MOST_STREAMS * WIDE_PANEL <= s->end ? MOST_STREAMS : 1;
+    const int streams = dot_streams(s->rows), few = s->rows <= FEW_ROWS && column + streams * WIDE_PANEL <= s->end;
     for (int64_t t = 0; t < tiles; t++) {
       tile.row = s->row + s->rows * t / tiles;
       tile.rows = s->row + s->rows * (t + 1) / tiles - tile.row;
       tile.x = (const char *)s->input + tile.row * padded;
+      tile.scales = row_scales(s->input, s->input_rows, s->layer->k) + tile.row;
       tile.ahead = panel + panel_bytes + panel_bytes * t / tiles;
       for (int64_t j = 0; j < WIDE_PANEL && column + j < s->end; j += PANEL) {
         tile.column = column + j;
         tile.panel = panel + j * 4;
-        multiply(&tile, streams, vnni);
+        multiply(&tile, few, vnni);
       }
     }
-    column += streams * WIDE_PANEL;
+    column += (few ? streams : 1) * WIDE_PANEL;
   }
 }
 
@@ -283,6 +290,19 @@ static void multiply_tiles(const char *x, const char *x2, const char *w, int64_t
   }
 }
 
+static void finish_tile(const linear_share *s, int64_t row, int64_t rows, int64_t column, const int32_t *sums) {
+  const row_scale *scales = row_scales(s->input, s->input_rows, s->layer->k) + row;
+  float values[AMX_ROWS * WIDE_PANEL];
+  for (int64_t j = 0; j < WIDE_PANEL; j += VF_WIDTH) {
+    const vi code_sums = vi_load(sums_of(s->layer) + column + j);
+    const vf column_scales = vf_load(scales_of(s->layer) + column + j);
+    for (int64_t at = j, i = 0; i < rows; i++, at += WIDE_PANEL)
+      vf_store(values + at, scaled(vi_load(sums + at), scales[i], code_sums, column_scales));
+  }
+  const tile_output out = output_of(s, row, rows, column, WIDE_PANEL);
+  PF_KERNEL(linear_finish)(s->layer, &out, values);
+}
+
 static void compute_amx(const linear_share *s) {
   const int64_t row_bytes = padded_features(s->layer->k), chunks = row_bytes / AMX_BYTES;
   const int64_t panel_bytes = row_bytes * WIDE_PANEL, tiles = (s->rows + 2 * AMX_ROWS - 1) / (2 * AMX_ROWS);
@@ -299,8 +319,8 @@ static void compute_amx(const linear_share *s) {
       const char *x = (const char *)s->input + row * row_bytes;
       multiply_tiles(x, rows > first ? x + AMX_ROWS * row_bytes : NULL, panel, chunks,
                      panel + panel_bytes + t * chunks * lines * LINE_BYTES, lines, sums);
-      finish_sums(s, row, first, column, WIDE_PANEL, sums[0]);
-      if (rows > first) finish_sums(s, row + first, rows - first, column, WIDE_PANEL, sums[1]);
+      finish_tile(s, row, first, column, sums[0]);
+      if (rows > first) finish_tile(s, row + first, rows - first, column, sums[1]);
     }
   }
   amx_release();

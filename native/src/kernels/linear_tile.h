@@ -30,6 +30,23 @@ static inline __attribute__((always_inline)) int linear_streams(int64_t rows) {
 #endif
 }
 
+/*
+ * Where few rows are multiplied by dot products, of which four rows take as long as the stream of weights: as many
+ * panels side by side as leave registers for all sums, and what is fetched ahead of its use is as much for one as for
+ * four.
+ */
+#ifndef DOT_AHEAD_BYTES
+#define DOT_AHEAD_BYTES 16384
+#endif
+static inline __attribute__((always_inline)) int dot_streams(int64_t rows) {
+#if VF_WIDTH == 16
+  return rows <= 3 ? STREAMS : rows <= 5 ? 2 : 1;
+#else
+  (void)rows;
+  return 1; /* narrower vectors share the lines of a panel */
+#endif
+}
+
 static inline vf add_residual(const linear_layer *layer, vf v, vf residual) {
   return layer->multiplies ? vf_mul(v, residual) : vf_add(v, residual);
 }
@@ -54,8 +71,15 @@ static inline tile_output output_of(const linear_share *s, int64_t row, int64_t 
                        .columns = min64(s->end - column, columns)};
 }
 
-/* Bias, activation and residual over the sums of a tile, [rows][width], width a multiple of VF_WIDTH. */
-void PF_KERNEL(linear_finish)(const linear_layer *layer, const tile_output *out, const float *sums, int64_t width);
+/* The same rows of the next panel. */
+static inline void next_panel(tile_output *out) {
+  if (out->bias) out->bias += WIDE_PANEL;
+  if (out->residual) out->residual += WIDE_PANEL;
+  out->y += WIDE_PANEL;
+}
+
+/* Bias, activation and residual over the sums of a tile, [rows][PANEL]. */
+void PF_KERNEL(linear_finish)(const linear_layer *layer, const tile_output *out, const float *sums);
 
 /* A weight that is to be packed. */
 typedef struct {

@@ -50,6 +50,7 @@ public final class CudaLibrary {
   private final MethodHandle allocate;
   private final MethodHandle free;
   private final MethodHandle copy;
+  private final MethodHandle clear;
 
   /**
    * @param computeCapability ten times the major version plus the minor
@@ -78,6 +79,11 @@ public final class CudaLibrary {
             symbols,
             "pf_cuda_copy",
             FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG));
+    clear =
+        handle(
+            symbols,
+            "pf_cuda_clear",
+            FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
   }
 
   private static MethodHandle handle(
@@ -180,6 +186,15 @@ public final class CudaLibrary {
   public void copy(MemorySegment engine, long to, long from, long bytes) {
     try {
       check((int) copy.invokeExact(engine, to, from, bytes));
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  /** Sets memory of the device to zeros. */
+  public void clear(MemorySegment engine, long memory, long bytes) {
+    try {
+      check((int) clear.invokeExact(engine, memory, bytes));
     } catch (Throwable e) {
       throw unchecked(e);
     }

@@ -7,8 +7,8 @@ import dev.panaformer.checkpoint.ModelFolder.SentenceModules;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.kernel.Device;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.CausalConfig;
+import dev.panaformer.model.EncoderConfig;
 import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.VisionConfig;
 import dev.panaformer.nn.NonFiniteWeights;
@@ -179,7 +179,7 @@ final class InfoCommand implements Callable<Integer> {
           c.vocabSize(),
           c.maxSourceTokens());
     }
-    BertConfig c = BertConfig.of(json);
+    EncoderConfig c = EncoderConfig.of(json);
     return new Shape(
         c.numHiddenLayers(),
         c.hiddenSize(),

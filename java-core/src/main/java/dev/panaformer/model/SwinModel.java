@@ -109,10 +109,12 @@ public record SwinModel(
   private static Layer layer(Weights w, SwinConfig c, long features, int heads) {
     Weights attention = w.at("attention");
     int side = 2 * c.windowSize() - 1;
-    MemorySegment bias = w.floats(WindowAttention.biasFloats(heads, c.windowSize()));
-    MemorySegment table =
-        attention.at("self").tensor("relative_position_bias_table", (long) side * side, heads);
-    WindowAttention.fillBias(table, heads, c.windowSize(), bias);
+    float[] table =
+        attention.at("self").values("relative_position_bias_table", (long) side * side, heads);
+    MemorySegment bias =
+        w.floats(
+            WindowAttention.biasFloats(heads, c.windowSize()),
+            y -> WindowAttention.fillBias(table, heads, c.windowSize(), y));
     int intermediate = (int) (c.mlpRatio() * features);
     return new Layer(
         new WindowAttention(
@@ -331,10 +333,9 @@ public record SwinModel(
     kernels.embedding(
         gathered(map.x(), tokens, MemorySegment.NULL, 0, features), batch, four, workspace);
     if (map.height() % 2 + map.width() % 2 > 0) {
-      long bytes = (long) features * Float.BYTES;
       for (int at = 0; at < merged * 4; at++) {
         if (source(at, map, height, width) < 0) {
-          four.asSlice(at * bytes, bytes).fill((byte) 0);
+          kernels.clear(four, (long) at * features, features);
         }
       }
     }
