@@ -76,10 +76,7 @@ final class LoadedModel<M extends TextEncoder> implements AutoCloseable {
   }
 
   private static <M extends TextEncoder> LoadedModel<M> load(
-      ModelFolder folder,
-      EncoderConfig config,
-      ModelOptions options,
-      Function<Weights, M> loader) {
+      ModelFolder folder, EncoderConfig config, ModelOptions options, Function<Weights, M> loader) {
     ModelResources.Loader<LoadedModel<M>> model =
         resources ->
             new LoadedModel<>(

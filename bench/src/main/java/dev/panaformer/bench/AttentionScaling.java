@@ -100,7 +100,9 @@ public final class AttentionScaling {
         return;
       } else if (arguments[i].equals("--output") && !last) {
         output = Path.of(arguments[++i]);
-      } else if (arguments[i].equals("--threads") && !last && arguments[i + 1].matches("\\d{1,3}")) {
+      } else if (arguments[i].equals("--threads")
+          && !last
+          && arguments[i + 1].matches("\\d{1,3}")) {
         threads = Integer.parseInt(arguments[++i]);
       } else {
         System.err.print("panaformer: what is " + arguments[i] + "?\n" + USAGE);
@@ -185,7 +187,9 @@ public final class AttentionScaling {
     return growths;
   }
 
-  /** All kinds at one length, in turn, each with a workspace of its own that the first call fills. */
+  /**
+   * All kinds at one length, in turn, each with a workspace of its own that the first call fills.
+   */
   private static void measure(
       List<Kind> kinds,
       MemorySegment qkv,
@@ -283,9 +287,7 @@ public final class AttentionScaling {
         out,
         "at " + LENGTHS[LENGTHS.length - 1],
         growths,
-        g ->
-            format(
-                "%.1fx", full.seconds[LENGTHS.length - 1] / g.seconds[LENGTHS.length - 1]));
+        g -> format("%.1fx", full.seconds[LENGTHS.length - 1] / g.seconds[LENGTHS.length - 1]));
     out.println();
     row(out, "KiB beyond q k v y", growths, g -> g.name);
     for (int i = 0; i < LENGTHS.length; i++) {

@@ -76,7 +76,8 @@ final class ScalingChart {
     style(chart.getStyler());
     for (int i = 0; i < growths.size(); i++) {
       Growth growth = growths.get(i);
-      String name = String.format(Locale.ROOT, "%s, slope %.2f", growth.name(), slope.apply(growth));
+      String name =
+          String.format(Locale.ROOT, "%s, slope %.2f", growth.name(), slope.apply(growth));
       XYSeries series = chart.addSeries(name, growth.lengths(), values.apply(growth));
       series.setMarker(SeriesMarkers.CIRCLE);
       series.setLineStyle(new BasicStroke(2.5f));

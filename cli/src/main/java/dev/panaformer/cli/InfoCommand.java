@@ -152,9 +152,7 @@ final class InfoCommand implements Callable<Integer> {
   /** What Hugging Face's class is called, or the type of a model that has none. */
   private static String architecture(ConfigJson json) {
     List<String> classes = json.strings("architectures");
-    return classes.isEmpty()
-        ? json.optionalString("model_type", "")
-        : String.join(", ", classes);
+    return classes.isEmpty() ? json.optionalString("model_type", "") : String.join(", ", classes);
   }
 
   private record Shape(

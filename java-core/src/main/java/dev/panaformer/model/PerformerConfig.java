@@ -19,8 +19,7 @@ import java.util.Set;
  * @param kernel what makes features of products
  * @param causal whether a token sees those up to its own only
  */
-public record PerformerConfig(
-    Shape shape, FeatureMap kernel, boolean causal, int numRandomFeatures)
+public record PerformerConfig(Shape shape, FeatureMap kernel, boolean causal, int numRandomFeatures)
     implements PreNormConfig {
   private static final Set<String> FIELDS = Set.of("kernel", "causal", "num_random_features");
   private static final String FEATURES = "random_features.weight";

@@ -214,14 +214,14 @@ class LinearTimeKernelsTest {
     int[] lengths = {40, 1, 90, 3};
     float[] qkv = random(134 * 3 * 32, 1);
     SequenceProjections projections =
-        new SequenceProjections(segment(random(140 * 11, 1)), segment(random(140 * 11, 1)), 140, 11);
+        new SequenceProjections(
+            segment(random(140 * 11, 1)), segment(random(140 * 11, 1)), 140, 11);
     MemorySegment weight = segment(random(24 * 16, 1.7f));
     MemorySegment together = poisoned(134 * 32);
     MemorySegment alone = poisoned(90 * 32);
     for (int kind = 0; kind < 5; kind++) {
       int which = kind;
-      RandomFeatures features =
-          RandomFeatures.of(FeatureMap.values()[kind % 2], weight, 24, 16);
+      RandomFeatures features = RandomFeatures.of(FeatureMap.values()[kind % 2], weight, 24, 16);
       Attend attend =
           (x, batch, y) -> {
             if (which == 4) {

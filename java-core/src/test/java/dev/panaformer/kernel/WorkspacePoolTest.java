@@ -119,9 +119,10 @@ class WorkspacePoolTest {
       }
       assertThrows(
           IllegalArgumentException.class,
-          () -> pool.exclusively(() -> {
-            throw new IllegalArgumentException();
-          }));
+          () ->
+              pool.exclusively(() -> {
+                throw new IllegalArgumentException();
+              }));
       pool.lease().close();
     }
   }
