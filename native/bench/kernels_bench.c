@@ -236,6 +236,71 @@ static void bench_attention(const bench *b, int32_t tokens, int64_t heads, int64
   free(a.params.workspace);
 }
 
+typedef struct {
+  pf_engine *engine;
+  pf_linformer_attention_params linformer;
+  pf_performer_attention_params performer;
+} linear_time_bench;
+
+static void run_linformer(void *context, int64_t i) {
+  (void)i;
+  linear_time_bench *l = context;
+  pf_linformer_attention(l->engine, &l->linformer);
+}
+
+static void run_performer(void *context, int64_t i) {
+  (void)i;
+  linear_time_bench *l = context;
+  pf_performer_attention(l->engine, &l->performer);
+}
+
+/* Attention whose time grows with the tokens alone, to `rows` projected keys or by as many features. */
+static void bench_linear_time(const bench *b, int32_t tokens, int64_t heads, int64_t head_dim, int64_t rows) {
+  const int64_t width = heads * head_dim;
+  const int32_t lengths[] = {0, tokens};
+  int32_t *positions = malloc((size_t)tokens * sizeof *positions);
+  if (!positions) abort();
+  for (int32_t t = 0; t < tokens; t++) positions[t] = t;
+  float *qkv = tensor(tokens * 3 * width), *y = tensor(tokens * width);
+  float *projection = tensor(tokens * rows), *features = tensor(rows * head_dim);
+  linear_time_bench l = {.engine = b->engine};
+  l.linformer = (pf_linformer_attention_params){
+      .q = qkv, .k = qkv + width, .v = qkv + 2 * width, .y = y, .key_projection = projection,
+      .value_projection = projection, .cu_seqlens = lengths, .position_ids = positions, .q_token_stride = 3 * width,
+      .q_head_stride = head_dim, .kv_token_stride = 3 * width, .kv_head_stride = head_dim, .y_token_stride = width,
+      .y_head_stride = head_dim, .tokens = tokens, .sequences = 1, .heads = heads, .head_dim = head_dim,
+      .positions = tokens, .projected = rows, .scale = 1.0f / sqrtf((float)head_dim)};
+  l.performer = (pf_performer_attention_params){
+      .q = qkv, .k = qkv + width, .v = qkv + 2 * width, .y = y, .random_features = features, .cu_seqlens = lengths,
+      .q_token_stride = 3 * width, .q_head_stride = head_dim, .kv_token_stride = 3 * width, .kv_head_stride = head_dim,
+      .y_token_stride = width, .y_head_stride = head_dim, .tokens = tokens, .sequences = 1, .heads = heads,
+      .head_dim = head_dim, .features = rows, .scale = 1.0f / sqrtf(sqrtf((float)head_dim)), .offset = 1e-3f};
+  pf_linformer_attention_workspace_size(b->engine, heads, head_dim, rows, &l.linformer.workspace_bytes);
+  l.linformer.workspace = tensor(l.linformer.workspace_bytes / 4);
+  const double flops = 8.0 * tokens * (double)(width * rows);
+  double gflops;
+  double share = share_of_peak(b, flops, run_linformer, &l, &gflops);
+  printf("linformer  tokens %4d  projected %3ld             %6.1f GFLOP/s  %5.1f %% of peak\n", tokens, (long)rows,
+         gflops, share * 100);
+  for (int form = 0; form < 4; form++) {
+    l.performer.map = form % 2 ? PF_FEATURE_MAP_RELU : PF_FEATURE_MAP_SOFTMAX;
+    l.performer.causal = form / 2;
+    pf_performer_attention_workspace_size(b->engine, heads, head_dim, rows, l.performer.causal,
+                                          &l.performer.workspace_bytes);
+    l.performer.workspace = tensor(l.performer.workspace_bytes / 4);
+    share = share_of_peak(b, flops, run_performer, &l, &gflops);
+    printf("performer  tokens %4d  features %3ld %s %s  %6.1f GFLOP/s  %5.1f %% of peak\n", tokens, (long)rows,
+           form % 2 ? "relu   " : "softmax", form / 2 ? "causal" : "      ", gflops, share * 100);
+    free(l.performer.workspace);
+  }
+  free(l.linformer.workspace);
+  free(positions);
+  free(qkv);
+  free(y);
+  free(projection);
+  free(features);
+}
+
 /* What a forward pass is made of, without Java above it. */
 #define MOST_LAYERS 12
 #define MOST_SEQUENCES 8
@@ -361,6 +426,7 @@ static void bench_text(const bench *b) {
   const int32_t lengths[] = {8, 16, 32, 64, 128, 256, 512};
   for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) bench_attention(b, lengths[i], 12, 32);
   bench_attention(b, 128, 12, 64);
+  bench_linear_time(b, 1024, 12, 64, 256);
   encoder_bench e = encoder_of(b, (encoder_shape){"MiniLM", 6, 384, 1536, 12});
   for (size_t i = 0; i < 6; i++) bench_encoder_of(&e, b, lengths[i], 1);
   free_encoder(&e);
