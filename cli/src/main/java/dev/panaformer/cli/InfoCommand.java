@@ -7,8 +7,8 @@ import dev.panaformer.checkpoint.ModelFolder.SentenceModules;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.kernel.Device;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.CausalConfig;
+import dev.panaformer.model.EncoderConfig;
 import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.VisionConfig;
 import dev.panaformer.nn.NonFiniteWeights;
@@ -130,7 +130,7 @@ final class InfoCommand implements Callable<Integer> {
     }
     return new Info(
         folder.path().toString(),
-        String.join(", ", folder.config().strings("architectures")),
+        architecture(folder.config()),
         shape == null ? null : shape.layers,
         shape == null ? null : shape.hidden,
         shape == null ? null : shape.heads,
@@ -147,6 +147,12 @@ final class InfoCommand implements Callable<Integer> {
         Device.describeAll(),
         problem,
         nonFinite);
+  }
+
+  /** What Hugging Face's class is called, or the type of a model that has none. */
+  private static String architecture(ConfigJson json) {
+    List<String> classes = json.strings("architectures");
+    return classes.isEmpty() ? json.optionalString("model_type", "") : String.join(", ", classes);
   }
 
   private record Shape(
@@ -179,7 +185,7 @@ final class InfoCommand implements Callable<Integer> {
           c.vocabSize(),
           c.maxSourceTokens());
     }
-    BertConfig c = BertConfig.of(json);
+    EncoderConfig c = EncoderConfig.of(json);
     return new Shape(
         c.numHiddenLayers(),
         c.hiddenSize(),

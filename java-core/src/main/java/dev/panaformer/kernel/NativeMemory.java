@@ -6,6 +6,7 @@ import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Memory outside the heap that is freed as one: a model's weights, a workspace's buffers.
@@ -34,6 +35,8 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
   private long used;
   private long mapped;
 
+  private final AtomicLong bytes = new AtomicLong();
+
   /** Memory as {@code malloc} gives it, for what is small or short-lived. */
   public NativeMemory() {
     this(Optional.empty(), Optional.empty());
@@ -56,9 +59,15 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
 
   /** Memory, zeroed unless it is a device's, aligned to {@link #ALIGNMENT} or more. */
   @Override
-  @SuppressWarnings("restricted")
   public MemorySegment allocate(long byteSize, long byteAlignment) {
     long alignment = Math.max(byteAlignment, ALIGNMENT);
+    MemorySegment segment = allocateAligned(byteSize, alignment);
+    bytes.addAndGet(byteSize);
+    return segment;
+  }
+
+  @SuppressWarnings("restricted")
+  private MemorySegment allocateAligned(long byteSize, long alignment) {
     if (device.isPresent()) {
       return allocate(device.get(), byteSize);
     }
@@ -67,6 +76,11 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
     }
     MemorySegment segment = arena.allocate(byteSize, alignment);
     return MemorySegment.ofAddress(segment.address()).reinterpret(byteSize);
+  }
+
+  /** Bytes that have been asked for, without what lies between segments. */
+  public long bytes() {
+    return bytes.get();
   }
 
   private synchronized MemorySegment allocate(DeviceMemory device, long bytes) {
