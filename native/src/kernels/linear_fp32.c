@@ -73,7 +73,7 @@ static inline __attribute__((always_inline)) void store_tile(const linear_layer 
     vf_store(sums + i * PANEL, sum[i][0]);
     vf_store(sums + i * PANEL + VF_WIDTH, sum[i][1]);
   }
-  PF_KERNEL(linear_finish)(layer, &tile->out, sums);
+  PF_KERNEL(linear_finish)(layer, &tile->out, sums, PANEL);
 }
 
 /* The inner loop. `rows` is tile->out.rows, a constant wherever this is inlined. */
