@@ -31,8 +31,16 @@
 #define TILE_ROWS 6
 #endif
 
-/* How many floats ahead of its use each of the panels of few rows is fetched. */
-#define AHEAD(rows) ((rows) <= 2 ? 128 : (rows) <= 4 && VF_REGISTERS == 32 ? 192 : 640)
+/*
+ * Panels of few rows that are read side by side, and how many floats ahead of its use each is fetched. A row alone leaves
+ * time for four; with more of them, whose sums then exceed the registers, two that are fetched earlier give the same.
+ */
+#define FEW_STREAMS(rows) ((rows) == 1 ? STREAMS : 2)
+#if VF_REGISTERS == 32
+#define AHEAD(rows) ((rows) == 1 ? 192 : (rows) <= 6 ? 768 : 1024)
+#else
+#define AHEAD(rows) ((rows) <= 2 ? 128 : 640)
+#endif
 
 /* Floats of a cache line. */
 #define LINE 16
@@ -181,7 +189,7 @@ static inline __attribute__((always_inline)) void multiply_streams(const linear_
 static void multiply_few(const linear_layer *layer, const linear_tile *tile) {
 #define ROWS(r)                                                                                                        \
   case r:                                                                                                              \
-    multiply_streams(layer, *tile, r, linear_streams(r));                                                              \
+    multiply_streams(layer, *tile, r, FEW_STREAMS(r));                                                                 \
     break;
   switch (tile->out.rows) {
     ROWS(1)
@@ -222,7 +230,7 @@ static void multiply_panel(const linear_layer *layer, int64_t panel, const float
 /* Panels first .. end - 1 for all rows. residual and y are those of the first one's first output feature. */
 static void multiply_panels(const linear_layer *layer, int64_t first, int64_t end, const float *x,
                             const float *residual, float *y, int64_t stride, int64_t rows) {
-  const int streams = linear_streams(rows);
+  const int streams = rows <= FEW_ROWS ? FEW_STREAMS(rows) : 1;
   for (int64_t panel = first; panel < end;) {
     const int64_t column = panel * PANEL, at = (panel - first) * PANEL;
     if (streams > 1 && panel + streams <= end && column + streams * PANEL <= layer->n) {
