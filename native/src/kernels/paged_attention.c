@@ -155,8 +155,8 @@ static void add_bias(const paged_call *c, const paged_block *b, const key_tile *
 
 /*
  * scores[lane][key] for up to VF_WIDTH keys at `rows`; each a chain over the features, as in multiply_rows. Meanwhile
- * the values of these keys, which lie `values` behind them, and the keys at `next`, unless NULL, are fetched, line after
- * line: in the order of the transposition the CPU would not see that they are adjacent.
+ * the values of these keys, which lie `values` behind them, and the keys at `next`, unless NULL, are fetched, line
+ * after line: in the order of the transposition the CPU would not see that they are adjacent.
  */
 static inline __attribute__((always_inline)) void score_keys(const float *const *rows, int64_t keys, int64_t values,
                                                              const float *const *next, const float *q, int64_t head_dim,
