@@ -21,8 +21,8 @@
 static inline int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
-/* Panels that are read side by side for this many rows; 1: one after another. */
-static inline __attribute__((always_inline)) int linear_streams(int64_t rows) {
+/* Panels of a task for this many rows. */
+static inline int linear_streams(int64_t rows) {
 #if VF_REGISTERS == 32
   return rows <= FEW_ROWS ? STREAMS : 1;
 #else
@@ -44,6 +44,15 @@ static inline __attribute__((always_inline)) int dot_streams(int64_t rows) {
 #else
   (void)rows;
   return 1; /* narrower vectors share the lines of a panel */
+#endif
+}
+
+/* The same of float32, whose panels are then read side by side; 1: one after another. */
+static inline __attribute__((always_inline)) int linear_fp32_streams(int64_t rows) {
+#if VF_REGISTERS == 32
+  return rows <= FEW_ROWS ? 2 : 1;
+#else
+  return linear_streams(rows);
 #endif
 }
 
