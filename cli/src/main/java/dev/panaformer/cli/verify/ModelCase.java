@@ -8,6 +8,7 @@ import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
+import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.model.CausalConfig;
@@ -59,6 +60,9 @@ record ModelCase(String name, Path folder) implements GoldenCase {
     }
     EncoderConfig config = EncoderConfig.of(asReferenced(model.config(), meta));
     requireNoOptions(meta);
+    if (!config.runsOnDevices() && !backends.options().backend().onHost()) {
+      throw new UnsupportedCaseException("this model on a GPU");
+    }
     EncoderInputs inputs = EncoderInputs.read(folder.resolve("inputs.safetensors"));
     try (SafetensorsCheckpoint reference =
             SafetensorsCheckpoint.open(folder.resolve("outputs.safetensors"));
@@ -126,18 +130,15 @@ record ModelCase(String name, Path folder) implements GoldenCase {
           workspace,
           (name, values, shape) ->
               outputs.put(
-                  name,
-                  new Output(
-                      shape,
-                      copy(
-                          backends.kernels().onHost(values, Tensor.elements(shape), workspace),
-                          shape))));
+                  name, new Output(shape, read(backends.kernels(), values, shape, workspace))));
     }
     return outputs;
   }
 
-  static float[] copy(MemorySegment values, long[] shape) {
+  /** Wherever the tensor lies. */
+  static float[] read(Kernels kernels, MemorySegment tensor, long[] shape, Workspace workspace) {
     float[] copy = new float[Math.toIntExact(Tensor.elements(shape))];
+    MemorySegment values = kernels.onHost(tensor, copy.length, workspace);
     MemorySegment.copy(values, JAVA_FLOAT, 0, copy, 0, copy.length);
     return copy;
   }
