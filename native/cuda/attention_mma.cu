@@ -60,7 +60,7 @@ __device__ __forceinline__ float element_of(const attention_problem &p, const at
 }
 
 /* Heads of at most `width` features. */
-template <int width, half_format format> __global__ void __launch_bounds__(THREADS) attend_mma(attention_problem p) {
+template <int width, half_format format> __global__ void __launch_bounds__(THREADS, 2) attend_mma(attention_problem p) {
   constexpr int STEPS = width / 32, ROW = row_words(width), PAIR = width + 8;
   SHARED(uint32_t, qs, ROWS *ROW);      /* [row][pair of features] */
   SHARED(uint32_t, ks, KEYS *ROW);      /* [key][pair of features] */
@@ -82,14 +82,6 @@ template <int width, half_format format> __global__ void __launch_bounds__(THREA
     }
     qs[r * ROW + d / 2] = rounded_pair<format>(low, high);
   }
-  __syncthreads();
-  /* Lanes hold eight features of a row at a time: which of them an mma takes first is the same for queries and keys. */
-  words4 q[STEPS][2];
-#pragma unroll
-  for (int s = 0; s < STEPS; s++) {
-    q[s][0] = load4(qs, (warp * 16 + group) * ROW + s * 16 + place * 4);
-    q[s][1] = load4(qs, (warp * 16 + group + 8) * ROW + s * 16 + place * 4);
-  }
   const attention_row rows[] = {row_of(p, t, warp * 16 + group), row_of(p, t, warp * 16 + group + 8)};
 
   moments<width> all, span;
@@ -109,15 +101,19 @@ template <int width, half_format format> __global__ void __launch_bounds__(THREA
     }
     __syncthreads();
 
+    /* Lanes hold eight features of a row at a time: which of them an mma takes first is the same for queries and keys.
+       Queries stay in shared memory, since the sums take most registers. */
     float score[SCORES][4] = {};
 #pragma unroll
-    for (int n = 0; n < SCORES; n++) {
+    for (int s = 0; s < STEPS; s++) {
+      const words4 upper = load4(qs, (warp * 16 + group) * ROW + s * 16 + place * 4);
+      const words4 lower = load4(qs, (warp * 16 + group + 8) * ROW + s * 16 + place * 4);
 #pragma unroll
-      for (int s = 0; s < STEPS; s++) {
+      for (int n = 0; n < SCORES; n++) {
         const words4 k = load4(ks, (n * 8 + group) * ROW + s * 16 + place * 4);
 #pragma unroll
         for (int i = 0; i < 4; i += 2) {
-          const uint32_t a[] = {q[s][0].w[i], q[s][1].w[i], q[s][0].w[i + 1], q[s][1].w[i + 1]};
+          const uint32_t a[] = {upper.w[i], lower.w[i], upper.w[i + 1], lower.w[i + 1]};
           const uint32_t b[] = {k.w[i], k.w[i + 1]};
           multiply_add<format>(score[n], a, b);
         }
