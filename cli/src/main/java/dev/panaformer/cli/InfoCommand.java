@@ -130,7 +130,7 @@ final class InfoCommand implements Callable<Integer> {
     }
     return new Info(
         folder.path().toString(),
-        String.join(", ", folder.config().strings("architectures")),
+        architecture(folder.config()),
         shape == null ? null : shape.layers,
         shape == null ? null : shape.hidden,
         shape == null ? null : shape.heads,
@@ -147,6 +147,12 @@ final class InfoCommand implements Callable<Integer> {
         Device.describeAll(),
         problem,
         nonFinite);
+  }
+
+  /** What Hugging Face's class is called, or the type of a model that has none. */
+  private static String architecture(ConfigJson json) {
+    List<String> classes = json.strings("architectures");
+    return classes.isEmpty() ? json.optionalString("model_type", "") : String.join(", ", classes);
   }
 
   private record Shape(

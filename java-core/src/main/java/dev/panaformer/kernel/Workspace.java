@@ -105,6 +105,14 @@ public final class Workspace implements AutoCloseable {
     return scratch.ensure(bytes);
   }
 
+  /**
+   * The bytes that kernels have asked for beyond their inputs and outputs: those of the call that
+   * asked for most.
+   */
+  public long scratchBytes() {
+    return scratch.segment().byteSize();
+  }
+
   /** At least {@code bytes} bytes of the host, for {@link Kernels#onHost}. */
   MemorySegment onHost(long bytes) {
     return onHost.ensure(bytes);

@@ -337,13 +337,17 @@ final class TransformerAssembly {
         MemorySegment table = w.tensor("embed_positions.weight", rows, b.width);
         yield table.asSlice((long) b.positionOffset * b.width * Float.BYTES);
       }
-      case SINUSOIDAL -> sinusoids(SinusoidalPositions.Order.INTERLEAVED);
-      case SINUSOIDAL_HALVES -> sinusoids(SinusoidalPositions.Order.HALVES);
+      case SINUSOIDAL -> sinusoids(w, SinusoidalPositions.Order.INTERLEAVED);
+      case SINUSOIDAL_HALVES -> sinusoids(w, SinusoidalPositions.Order.HALVES);
       case NONE, RELATIVE, ROTARY -> MemorySegment.NULL;
     };
   }
 
-  private MemorySegment sinusoids(SinusoidalPositions.Order order) {
+  /** As the checkpoint has them, or computed: Pegasus stores them, Marian does not. */
+  private MemorySegment sinusoids(Weights w, SinusoidalPositions.Order order) {
+    if (w.has("embed_positions.weight")) {
+      return w.tensor("embed_positions.weight", b.maxPositions, b.width);
+    }
     if (sinusoids == null) {
       sinusoids =
           weights.floats(

@@ -49,7 +49,10 @@ class GoldenModelTest {
           "performer-softmax",
           "performer-softmax-causal",
           "performer-relu",
-          "performer-relu-causal");
+          "performer-relu-causal",
+          "linformer-small",
+          "performer-softmax-small",
+          "performer-relu-small");
 
   static Stream<Arguments> casesAndKernels() {
     return CASES.stream()

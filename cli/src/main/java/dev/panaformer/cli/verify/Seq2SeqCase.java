@@ -101,9 +101,9 @@ record Seq2SeqCase(Path folder, ModelFolder model, ConfigJson meta) {
       }
       seq2seq.encode(read, cache, workspace, trace);
       MemorySegment hidden = seq2seq.forward(batch, cache, workspace, trace);
-      long[] states = {batch.tokens().tokens(), config.hiddenSize()};
-      trace.accept("last_hidden_state", hidden, states);
-      long[] shape = {states[0], config.vocabSize()};
+      // What forward returns may have the head's scale in it.
+      outputs.put("last_hidden_state", outputs.get("decoder_hidden_states." + config.numLayers()));
+      long[] shape = {batch.tokens().tokens(), config.vocabSize()};
       MemorySegment logits = workspace.floats(Buffer.LOGITS, Tensor.elements(shape));
       seq2seq
           .kernels()
