@@ -84,8 +84,11 @@ template <int width, half_format format> __global__ void __launch_bounds__(THREA
   }
   const attention_row rows[] = {row_of(p, t, warp * 16 + group), row_of(p, t, warp * 16 + group + 8)};
 
-  moments<width> all, span;
-  all.clear();
+  /* The spans before wait, merged but not divided, where the result will be. */
+  const bool merged = p.block_tables && !split;
+  float all_max[2] = {-INFINITY, -INFINITY}, all_sum[2] = {};
+  bool first_span = true;
+  moments<width> span;
   span.clear();
   for (int64_t first = t.begin / KEYS * KEYS; first < t.end; first += KEYS) {
     __syncthreads();
@@ -168,46 +171,51 @@ template <int width, half_format format> __global__ void __launch_bounds__(THREA
       }
     }
 
-    if (p.block_tables && !split && ((first + KEYS) % SPAN == 0 || first + KEYS >= t.end)) {
+    if (!merged || ((first + KEYS) % SPAN != 0 && first + KEYS < t.end)) continue;
 #pragma unroll
-      for (int r = 0; r < 2; r++) {
-        float old_scale, span_scale;
-        merge_moments(all.max[r], all.sum[r], span.max[r], span.sum[r], old_scale, span_scale);
+    for (int r = 0; r < 2; r++) {
+      float old_scale, span_scale;
+      merge_moments(all_max[r], all_sum[r], span.max[r], span.sum[r], old_scale, span_scale);
+      if (warp * 16 + group + r * 8 >= t.rows) continue;
+      const attention_row own = row_of(p, t, warp * 16 + group + r * 8);
+      float *y = p.y + (t.q_begin + own.token) * p.y_token_stride + own.head * p.y_head_stride;
 #pragma unroll
-        for (int f = 0; f < width / 8; f++) {
+      for (int f = 0; f < width / 8; f++) {
 #pragma unroll
-          for (int e = 2 * r; e < 2 * r + 2; e++) all.y[f][e] = all.y[f][e] * old_scale + span.y[f][e] * span_scale;
+        for (int e = 2 * r; e < 2 * r + 2; e++) {
+          const int d = f * 8 + place * 2 + e % 2;
+          if (d < head_dim) y[d] = (first_span ? 0 : y[d]) * old_scale + span.y[f][e] * span_scale;
         }
       }
-      span.clear();
     }
+    first_span = false;
+    span.clear();
   }
 
-  const bool merged = p.block_tables && !split;
 #pragma unroll
   for (int r = 0; r < 2; r++) {
     const int index = warp * 16 + group + r * 8;
     if (index >= t.rows) continue;
     const attention_row own = row_of(p, t, index);
     const int64_t token = t.q_begin + own.token;
-    const float sum = merged ? all.sum[r] : span.sum[r];
+    float *y = p.y + token * p.y_token_stride + own.head * p.y_head_stride;
     float *partial =
         split ? p.partial + ((token * p.heads + own.head) * p.spans + t.own_span) * (2 + p.head_dim) : nullptr;
     if (split && place == 0) {
       partial[0] = span.max[r];
       partial[1] = span.sum[r];
     }
+    const float sum = merged ? all_sum[r] : span.sum[r];
 #pragma unroll
     for (int f = 0; f < width / 8; f++) {
 #pragma unroll
       for (int e = 2 * r; e < 2 * r + 2; e++) {
         const int d = f * 8 + place * 2 + e % 2;
         if (d >= head_dim) continue;
-        const float y = merged ? all.y[f][e] : span.y[f][e];
         if (split)
-          partial[2 + d] = y;
+          partial[2 + d] = span.y[f][e];
         else
-          p.y[token * p.y_token_stride + own.head * p.y_head_stride + d] = sum == 0 ? 0 : y / sum;
+          y[d] = sum == 0 ? 0 : (merged ? y[d] : span.y[f][e]) / sum;
       }
     }
   }

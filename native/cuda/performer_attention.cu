@@ -206,7 +206,7 @@ constexpr int CAUSAL_WARPS = CAUSAL_THREADS / WARP_LANES;
 
 /* One head of one sequence, token by token: its key is added to the sums before its query asks. What a token needs of
    each feature, [3, features], lies behind the sums: by what S shrinks, the key's weight, the query's exponent. */
-__global__ void __launch_bounds__(CAUSAL_THREADS)
+__global__ void __launch_bounds__(CAUSAL_THREADS, 2)
     run_causal(pf_performer_attention_params a, float *sums, int64_t first, int64_t groups) {
   SHARED(float, ks, PF_MAX_HEAD_DIM);
   SHARED(float, qs, PF_MAX_HEAD_DIM);
