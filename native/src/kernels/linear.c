@@ -50,62 +50,34 @@ static int is_weight(int64_t n, int64_t k, pf_precision precision) {
   return round_up(n, WIDE_PANEL) <= (INT64_MAX - HEADER_BYTES) / (int64_t)sizeof(float) / round_up(k, 128);
 }
 
-/* Rows that are finished together: an activation is one long chain, which alone would wait for itself. */
-#ifndef FINISH_ROWS
-#define FINISH_ROWS 2
-#endif
-
 /* ---- Activation, bias and residual ------------------------------------------------------------------------------ */
 
-/* The first `lanes` of a vector, which may be all; none of NULL. */
-static inline vf load_lanes(const float *p, int64_t lanes) {
-  return !p || lanes <= 0 ? vf_zero() : lanes < VF_WIDTH ? vf_load_first(p, lanes) : vf_load(p);
-}
-
-static inline __attribute__((always_inline)) void finish_rows(const linear_layer *layer, const tile_output *out,
-                                                              int64_t row, const float *sums, vf bias0, vf bias1,
-                                                              const int rows, const pf_activation activation) {
-  vf v[2 * FINISH_ROWS];
-#pragma GCC unroll 8
-  for (int i = 0; i < rows; i++) {
-    v[2 * i] = vf_load(sums + (row + i) * PANEL);
-    v[2 * i + 1] = vf_load(sums + (row + i) * PANEL + VF_WIDTH);
-    if (out->bias) {
-      v[2 * i] = vf_add(v[2 * i], bias0);
-      v[2 * i + 1] = vf_add(v[2 * i + 1], bias1);
-    }
-  }
-  vf_activate_each(v, 2 * rows, activation);
-#pragma GCC unroll 8
-  for (int i = 0; i < rows; i++) {
-#pragma GCC unroll 2
-    for (int j = 0; j < 2; j++) {
-      const int64_t at = (row + i) * out->stride + j * VF_WIDTH, lanes = out->columns - j * VF_WIDTH;
-      if (lanes >= VF_WIDTH) {
-        if (out->residual) v[2 * i + j] = add_residual(layer, v[2 * i + j], vf_load(out->residual + at));
-        vf_store(out->y + at, v[2 * i + j]);
-      } else if (lanes > 0) {
-        if (out->residual) v[2 * i + j] = add_residual(layer, v[2 * i + j], vf_load_first(out->residual + at, lanes));
-        vf_store_first(out->y + at, v[2 * i + j], lanes);
+static inline __attribute__((always_inline)) void finish_with(const linear_layer *layer, const tile_output *out,
+                                                              const float *sums, int64_t width,
+                                                              const pf_activation activation) {
+  for (int64_t i = 0; i < out->rows; i++) {
+    for (int64_t j = 0; j < out->columns; j += VF_WIDTH) {
+      const int64_t lanes = min64(out->columns - j, VF_WIDTH), at = i * out->stride + j;
+      vf v = vf_load(sums + i * width + j);
+      if (lanes == VF_WIDTH) {
+        if (out->bias) v = vf_add(v, vf_load(out->bias + j));
+        v = vf_activate(v, activation);
+        if (out->residual) v = add_residual(layer, v, vf_load(out->residual + at));
+        vf_store(out->y + at, v);
+      } else {
+        if (out->bias) v = vf_add(v, vf_load_first(out->bias + j, lanes));
+        v = vf_activate(v, activation);
+        if (out->residual) v = add_residual(layer, v, vf_load_first(out->residual + at, lanes));
+        vf_store_first(out->y + at, v, lanes);
       }
     }
   }
 }
 
-static inline __attribute__((always_inline)) void finish_with(const linear_layer *layer, const tile_output *out,
-                                                              const float *sums, const pf_activation activation) {
-  const vf bias0 = load_lanes(out->bias, out->columns);
-  const vf bias1 = load_lanes(out->bias ? out->bias + VF_WIDTH : NULL, out->columns - VF_WIDTH);
-  int64_t row = 0;
-  for (; row + FINISH_ROWS <= out->rows; row += FINISH_ROWS)
-    finish_rows(layer, out, row, sums, bias0, bias1, FINISH_ROWS, activation);
-  for (; row < out->rows; row++) finish_rows(layer, out, row, sums, bias0, bias1, 1, activation);
-}
-
-void PF_KERNEL(linear_finish)(const linear_layer *layer, const tile_output *out, const float *sums) {
+void PF_KERNEL(linear_finish)(const linear_layer *layer, const tile_output *out, const float *sums, int64_t width) {
 #define FINISH(activation)                                                                                             \
   case activation:                                                                                                     \
-    finish_with(layer, out, sums, activation);                                                                         \
+    finish_with(layer, out, sums, width, activation);                                                                  \
     break;
   switch (layer->activation) {
     FINISH(PF_ACTIVATION_NONE)
@@ -237,7 +209,8 @@ void PF_KERNEL(linear_run)(pf_engine *engine, const linear_layer *layer, const v
   const int32_t threads = pf_engine_threads(engine);
   const int64_t split = float32 ? SPLIT_ROWS : 2 * ROW_UNIT;
   if (rows >= split * threads) blocks = (blocks + threads - 1) / threads * threads;
-  const int64_t panels = (layer->n + panel - 1) / panel, streams = linear_streams(rows);
+  const int64_t panels = (layer->n + panel - 1) / panel;
+  const int64_t streams = float32 ? linear_fp32_streams(rows) : linear_streams(rows);
   int64_t part_panels = panels >= 2 * streams * threads ? streams : 1;
   if (tiles && part_panels < panels * blocks / (TASKS * threads)) part_panels = panels * blocks / (TASKS * threads);
   const linear_call call = {

@@ -10,8 +10,8 @@
  * weights and FMAs even where there is AMX, with subnormal numbers flushed, since tiles are loaded with too few lines
  * in flight: one row takes 200 us instead of 231 for 3.5 MB, four 206 instead of 237; eight take 292 instead of 244.
  *
- * vdpbf16ps adds in another order and is used only where there is no AMX: twice as fast as FMAs on Zen 4, half as fast
- * on Sapphire Rapids, whose AMX does 15 times as much.
+ * vdpbf16ps adds in another order and is used only where there is no AMX: twice as fast as FMAs on Zen 5, half as fast
+ * on Sapphire Rapids, whose AMX does 15 times as much. Few rows of it are as in linear_int8.c.
  */
 #include "linear_tile.h"
 #include "simd/amx.h"
@@ -114,7 +114,7 @@ static inline void flush_subnormals(const linear_layer *layer, int on) {
 /* [streams][rows][PANEL] sums to y. */
 static void finish(const linear_layer *layer, tile_output out, int streams, const float *sums) {
   for (int s = 0; s < streams; s++, sums += out.rows * PANEL) {
-    PF_KERNEL(linear_finish)(layer, &out, sums);
+    PF_KERNEL(linear_finish)(layer, &out, sums, PANEL);
     next_panel(&out);
   }
 }
@@ -237,7 +237,7 @@ static inline __attribute__((always_inline)) void finish_pairs(const linear_laye
     vf_store(sums + i * PANEL, sum[i][0]);
     vf_store(sums + i * PANEL + VF_WIDTH, sum[i][1]);
   }
-  PF_KERNEL(linear_finish)(layer, out, sums);
+  PF_KERNEL(linear_finish)(layer, out, sums, PANEL);
 }
 
 /* A tile, which leaves its share of a later panel in the second-level cache. */
@@ -400,10 +400,10 @@ static void compute_amx(const linear_share *s) {
       multiply_tiles(x, rows > first ? x + AMX_ROWS * row_bytes : NULL, panel, chunks,
                      panel + panel_bytes + t * chunks * lines * LINE_BYTES, lines, sums);
       tile_output out = output_of(s, row, first, column, WIDE_PANEL);
-      PF_KERNEL(linear_finish)(layer, &out, sums[0]);
+      PF_KERNEL(linear_finish)(layer, &out, sums[0], WIDE_PANEL);
       if (rows == first) continue;
       out = output_of(s, row + first, rows - first, column, WIDE_PANEL);
-      PF_KERNEL(linear_finish)(layer, &out, sums[1]);
+      PF_KERNEL(linear_finish)(layer, &out, sums[1], WIDE_PANEL);
     }
   }
   amx_release();

@@ -10,9 +10,6 @@
 #include "panaformer.h"
 #include "simd.h"
 
-/* Vectors that are computed side by side at most. */
-#define VF_TOGETHER 8
-
 /* e^x, relative error below 1e-7; 0 below -104, inf above 89, NaN for NaN. */
 static inline vf vf_exp(vf x) {
   x = vf_max(vf_set1(-104.0f), vf_min(vf_set1(89.0f), x));
@@ -51,35 +48,30 @@ static inline vf vf_times_sigmoid(vf x, vf s) { return vf_div(x, vf_add(vf_set1(
 /*
  * x Phi(x) = x/2 (1 + erf(x / sqrt 2)), absolute error below 1.3e-7 max(1, |x|). Phi(x) - 1/2 = x R(x^2), with R a
  * polynomial in u = x^2 mapped to [-1, 1], since in x^2 itself its terms would cancel; neither a division nor an
- * exponential. Beyond 5.6 Phi is 0 or 1 to within a float. Of `count` vectors, a constant of at most VF_TOGETHER, whose
- * chains of FMAs run side by side: one alone waits for itself.
+ * exponential. Beyond 5.6 Phi is 0 or 1 to within a float.
  */
-static inline __attribute__((always_inline)) void vf_gelu_erf_each(vf *x, const int count) {
-  static const float terms[] = {-0.000316809543f, 0.000845944509f, -0.000671453308f, 0.000787565776f,
-                                -0.00281186751f,  0.00535917422f,  -0.00757434638f,  0.010961541f,
-                                -0.0157432891f,   0.0209507924f,   -0.0263137817f,   0.0319683291f,
-                                -0.0383453704f,   0.0469809771f,   -0.0630512908f,   0.126259595f};
-  const int degree = sizeof terms / sizeof *terms - 1;
-  vf low[VF_TOGETHER], c[VF_TOGETHER], u[VF_TOGETHER], p[VF_TOGETHER];
-#pragma GCC unroll 8
-  for (int i = 0; i < count; i++) {
-    low[i] = vf_max(vf_set1(-5.6f), x[i]);
-    c[i] = vf_min(vf_set1(5.6f), low[i]);
-    u[i] = vf_fma(vf_mul(c[i], c[i]), vf_set1(0.0637755096f), vf_set1(-1.0f));
-    p[i] = vf_set1(terms[0]);
-  }
-#pragma GCC unroll 16
-  for (int term = 1; term <= degree; term++) {
-#pragma GCC unroll 8
-    for (int i = 0; i < count; i++) p[i] = vf_fma(p[i], u[i], vf_set1(terms[term]));
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < count; i++) x[i] = vf_mul(low[i], vf_fma(c[i], p[i], vf_set1(0.5f)));
-}
-
 static inline vf vf_gelu_erf(vf x) {
-  vf_gelu_erf_each(&x, 1);
-  return x;
+  const vf limit = vf_set1(5.6f);
+  const vf low = vf_max(vf_set1(-5.6f), x);
+  const vf c = vf_min(limit, low);
+  const vf u = vf_fma(vf_mul(c, c), vf_set1(0.0637755096f), vf_set1(-1.0f));
+  vf p = vf_set1(-0.000316809543f);
+  p = vf_fma(p, u, vf_set1(0.000845944509f));
+  p = vf_fma(p, u, vf_set1(-0.000671453308f));
+  p = vf_fma(p, u, vf_set1(0.000787565776f));
+  p = vf_fma(p, u, vf_set1(-0.00281186751f));
+  p = vf_fma(p, u, vf_set1(0.00535917422f));
+  p = vf_fma(p, u, vf_set1(-0.00757434638f));
+  p = vf_fma(p, u, vf_set1(0.010961541f));
+  p = vf_fma(p, u, vf_set1(-0.0157432891f));
+  p = vf_fma(p, u, vf_set1(0.0209507924f));
+  p = vf_fma(p, u, vf_set1(-0.0263137817f));
+  p = vf_fma(p, u, vf_set1(0.0319683291f));
+  p = vf_fma(p, u, vf_set1(-0.0383453704f));
+  p = vf_fma(p, u, vf_set1(0.0469809771f));
+  p = vf_fma(p, u, vf_set1(-0.0630512908f));
+  p = vf_fma(p, u, vf_set1(0.126259595f));
+  return vf_mul(low, vf_fma(c, p, vf_set1(0.5f)));
 }
 
 static inline vf vf_gelu_tanh(vf x) {
@@ -106,17 +98,6 @@ static inline vf vf_activate(vf x, pf_activation activation) {
     break;
   }
   return x;
-}
-
-/* The same of `count` vectors, side by side where it is one long chain; count is a constant, at most VF_TOGETHER. */
-static inline __attribute__((always_inline)) void vf_activate_each(vf *x, const int count,
-                                                                   const pf_activation activation) {
-  if (activation == PF_ACTIVATION_GELU_ERF) {
-    vf_gelu_erf_each(x, count);
-    return;
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < count; i++) x[i] = vf_activate(x[i], activation);
 }
 
 #endif
