@@ -70,6 +70,7 @@ final class LoadedModel<M extends BertTask> implements AutoCloseable {
                 resources.weights(
                     folder,
                     config.family().weightNames(),
+                    options.precision(),
                     weights -> loader.apply(weights, config))));
   }
 

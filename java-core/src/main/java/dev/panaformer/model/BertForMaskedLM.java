@@ -33,7 +33,10 @@ public record BertForMaskedLM(BertModel bert, Linear transform, LayerNorm norm, 
     Weights head = weights.at("cls.predictions");
     PackedWeight words =
         config.tieWordEmbeddings()
-            ? head.pack("decoder.weight", bert.embeddings().word(), vocab, embedding)
+            ? bert.embeddings()
+                .packedWord()
+                .orElseGet(
+                    () -> head.pack("decoder.weight", bert.embeddings().word(), vocab, embedding))
             : head.packed("decoder.weight", vocab, embedding);
     return new BertForMaskedLM(
         bert,

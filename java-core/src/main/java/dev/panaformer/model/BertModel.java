@@ -4,6 +4,7 @@ import dev.panaformer.kernel.Activation;
 import dev.panaformer.kernel.EmbeddingTables;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.Pooling;
+import dev.panaformer.kernel.Precision;
 import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
@@ -53,7 +54,7 @@ public record BertModel(
             : Optional.empty();
     Optional<Linear> pooler =
         weights.has("pooler.dense.weight")
-            ? Optional.of(weights.linear("pooler.dense", hidden, hidden))
+            ? Optional.of(weights.inFp32().linear("pooler.dense", hidden, hidden))
             : Optional.empty();
     return new BertModel(
         config, weights.kernels(), embeddings, projection, layers(weights, config), pooler);
@@ -83,17 +84,21 @@ public record BertModel(
     int width = c.embeddingSize();
     int types = c.typeVocabSize();
     LayerNorm norm = w.layerNorm("LayerNorm", width, c.layerNormEps());
-    return new EmbeddingTables(
-        w.tensor("word_embeddings.weight", c.vocabSize(), width),
-        w.tensor("position_embeddings.weight", c.maxPositionEmbeddings(), width),
-        types > 0 ? w.tensor("token_type_embeddings.weight", types, width) : MemorySegment.NULL,
-        norm.weight(),
-        norm.bias(),
-        c.vocabSize(),
-        c.maxPositionEmbeddings(),
-        types,
-        width,
-        norm.eps());
+    boolean packs = w.precision() != Precision.FP32;
+    String words = "word_embeddings.weight";
+    EmbeddingTables tables =
+        new EmbeddingTables(
+            packs ? MemorySegment.NULL : w.tensor(words, c.vocabSize(), width),
+            w.tensor("position_embeddings.weight", c.maxPositionEmbeddings(), width),
+            types > 0 ? w.tensor("token_type_embeddings.weight", types, width) : MemorySegment.NULL,
+            norm.weight(),
+            norm.bias(),
+            c.vocabSize(),
+            c.maxPositionEmbeddings(),
+            types,
+            width,
+            norm.eps());
+    return packs ? tables.withWords(w.packed(words, c.vocabSize(), width), 1) : tables;
   }
 
   private static EncoderLayer layer(Weights w, BertConfig c) {

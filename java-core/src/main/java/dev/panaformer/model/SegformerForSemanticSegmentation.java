@@ -6,6 +6,7 @@ import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.kernel.Activation;
 import dev.panaformer.kernel.Interpolation;
 import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.PackedWeight;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
 import dev.panaformer.nn.Linear;
@@ -48,28 +49,35 @@ public record SegformerForSemanticSegmentation(
         SegformerModel.load(weights, c),
         List.copyOf(projections),
         fuse(head, hidden, (long) c.stages() * hidden),
-        head.convolution("classifier", c.labels().size(), hidden, 1, 1, false));
+        head.inFp32().convolution("classifier", c.labels().size(), hidden, 1, 1, false));
   }
 
   /** Batch normalisation by stored statistics is a scale and a shift of each output feature. */
   private static Linear fuse(Weights head, int out, long in) {
-    MemorySegment weight = head.tensor("linear_fuse.weight", out, in, 1, 1);
     Weights norm = head.at("batch_norm");
     MemorySegment gamma = norm.tensor("weight", out);
     MemorySegment bias = norm.tensor("bias", out);
     MemorySegment mean = norm.tensor("running_mean", out);
     MemorySegment variance = norm.tensor("running_var", out);
-    for (long j = 0; j < out; j++) {
-      double scale =
+    double[] scales = new double[out];
+    for (int j = 0; j < out; j++) {
+      scales[j] =
           gamma.getAtIndex(JAVA_FLOAT, j)
               / Math.sqrt(variance.getAtIndex(JAVA_FLOAT, j) + (double) BATCH_NORM_EPS);
-      for (long i = j * in; i < (j + 1) * in; i++) {
-        weight.setAtIndex(JAVA_FLOAT, i, (float) (scale * weight.getAtIndex(JAVA_FLOAT, i)));
-      }
-      double shift = bias.getAtIndex(JAVA_FLOAT, j) - scale * mean.getAtIndex(JAVA_FLOAT, j);
+      double shift = bias.getAtIndex(JAVA_FLOAT, j) - scales[j] * mean.getAtIndex(JAVA_FLOAT, j);
       bias.setAtIndex(JAVA_FLOAT, j, (float) shift);
     }
-    return new Linear(head.pack("linear_fuse.weight", weight, out, in), bias);
+    PackedWeight weight =
+        head.adjusted("linear_fuse.weight", rows -> scale(rows, scales, in), out, in, 1, 1);
+    return new Linear(weight, bias);
+  }
+
+  private static void scale(MemorySegment rows, double[] scales, long in) {
+    for (int j = 0; j < scales.length; j++) {
+      for (long i = j * in; i < (j + 1) * in; i++) {
+        rows.setAtIndex(JAVA_FLOAT, i, (float) (scales[j] * rows.getAtIndex(JAVA_FLOAT, i)));
+      }
+    }
   }
 
   @Override

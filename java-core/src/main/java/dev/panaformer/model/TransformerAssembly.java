@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import dev.panaformer.kernel.DistanceBias;
 import dev.panaformer.kernel.EmbeddingTables;
 import dev.panaformer.kernel.PackedWeight;
+import dev.panaformer.kernel.Precision;
 import dev.panaformer.kernel.RotaryTables;
 import dev.panaformer.model.Transformer.Normalization;
 import dev.panaformer.model.Transformer.Positions;
@@ -22,15 +23,20 @@ import dev.panaformer.nn.SelfAttention;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.DoubleUnaryOperator;
 
 /** Reads the parts of a transformer, each by its name. */
 final class TransformerAssembly {
+  private static final String SHARED_WORDS = "shared.weight";
+
   private final Transformer.Builder b;
   private final Weights weights;
   private MemorySegment sharedWords;
+  private final Map<String, PackedWeight> packedWords = new HashMap<>();
   private MemorySegment sinusoids;
 
   TransformerAssembly(Transformer.Builder builder, Weights weights) {
@@ -149,7 +155,7 @@ final class TransformerAssembly {
                     w, "relative_attention_bias.weight", b.encoderHeads, b.buckets, b.maxDistance))
             : Optional.empty();
     Optional<RotaryTables> rotary = rotary(b.encoderHeads);
-    EmbeddingTables embeddings = embeddings(w, b.encoderVocabulary);
+    EmbeddingTables embeddings = embeddings("encoder", b.encoderVocabulary);
     List<EncoderLayer> layers = new ArrayList<>();
     for (int i = 0; i < b.encoderLayers; i++) {
       Weights layer = w.at("layers." + i);
@@ -181,7 +187,7 @@ final class TransformerAssembly {
             : DistanceBias.NONE;
     Optional<RotaryTables> rotary = rotary(b.decoderHeads);
     int kvHeads = b.kvHeads > 0 ? b.kvHeads : b.decoderHeads;
-    EmbeddingTables embeddings = embeddings(w, b.decoderVocabulary);
+    EmbeddingTables embeddings = embeddings("decoder", b.decoderVocabulary);
     List<DecoderLayer> layers = new ArrayList<>();
     for (int i = 0; i < b.decoderLayers; i++) {
       Weights layer = w.at("layers." + i);
@@ -269,21 +275,45 @@ final class TransformerAssembly {
     return b.lastNorm ? Optional.of(norm(w, "layer_norm")) : Optional.empty();
   }
 
-  private EmbeddingTables embeddings(Weights w, int vocabulary) {
+  private EmbeddingTables embeddings(String stack, int vocabulary) {
+    Weights w = weights.at(stack);
     boolean normed = b.embeddingNorm;
-    return new EmbeddingTables(
-        words(w, vocabulary),
-        positionTable(w),
-        MemorySegment.NULL,
-        normed ? w.tensor("layernorm_embedding.weight", b.width) : MemorySegment.NULL,
-        normed ? w.tensor("layernorm_embedding.bias", b.width) : MemorySegment.NULL,
-        vocabulary,
-        b.positions == Positions.LEARNED || b.positions == Positions.SINUSOIDAL
-            ? b.maxPositions
-            : 0,
-        0,
-        b.width,
-        b.normEps);
+    boolean packs = weights.precision() != Precision.FP32;
+    EmbeddingTables tables =
+        new EmbeddingTables(
+            packs ? MemorySegment.NULL : words(w, vocabulary),
+            positionTable(w),
+            MemorySegment.NULL,
+            normed ? w.tensor("layernorm_embedding.weight", b.width) : MemorySegment.NULL,
+            normed ? w.tensor("layernorm_embedding.bias", b.width) : MemorySegment.NULL,
+            vocabulary,
+            b.positions == Positions.LEARNED || b.positions == Positions.SINUSOIDAL
+                ? b.maxPositions
+                : 0,
+            0,
+            b.width,
+            b.normEps);
+    if (!packs) {
+      return tables;
+    }
+    String words = b.sharedEmbeddings ? SHARED_WORDS : stack + ".embed_tokens.weight";
+    return tables.withWords(packedOnce(words, vocabulary), b.embeddingScale / factor(words));
+  }
+
+  /** A table of words or the head, in low precision; what is both is kept once. */
+  private PackedWeight packedOnce(String name, int vocabulary) {
+    PackedWeight packed = packedWords.get(name);
+    if (packed == null) {
+      packed = weights.packed(name, vocabulary, b.width, factor(name));
+      packedWords.put(name, packed);
+    }
+    return packed;
+  }
+
+  /** By which a head multiplies its weight; words that are the head's divide by it. */
+  private float factor(String name) {
+    boolean decodes = b.decoderLayers > 0 && b.head;
+    return decodes && name.equals(headName()) ? b.headScale : 1;
   }
 
   private MemorySegment words(Weights w, int vocabulary) {
@@ -291,7 +321,7 @@ final class TransformerAssembly {
       return w.scaledTensor("embed_tokens.weight", b.embeddingScale, vocabulary, b.width);
     }
     if (sharedWords == null) {
-      sharedWords = weights.scaledTensor("shared.weight", b.embeddingScale, vocabulary, b.width);
+      sharedWords = weights.scaledTensor(SHARED_WORDS, b.embeddingScale, vocabulary, b.width);
     }
     return sharedWords;
   }
@@ -341,9 +371,16 @@ final class TransformerAssembly {
   }
 
   private PackedWeight head() {
+    return weights.precision() == Precision.FP32
+        ? weights.packed(headName(), b.decoderVocabulary, b.width, b.headScale)
+        : packedOnce(headName(), b.decoderVocabulary);
+  }
+
+  private String headName() {
     // A checkpoint that ties its head may store it all the same.
-    String tied = b.sharedEmbeddings ? "shared.weight" : "decoder.embed_tokens.weight";
-    boolean own = !b.tiedHead || weights.has("lm_head.weight");
-    return weights.packed(own ? "lm_head.weight" : tied, b.decoderVocabulary, b.width, b.headScale);
+    if (!b.tiedHead || weights.has("lm_head.weight")) {
+      return "lm_head.weight";
+    }
+    return b.sharedEmbeddings ? SHARED_WORDS : "decoder.embed_tokens.weight";
   }
 }

@@ -82,13 +82,15 @@ public record VitModel(
         c,
         weights.kernels(),
         before,
-        embeddings.convolution(
-            "patch_embeddings.projection",
-            hidden,
-            c.numChannels(),
-            c.patchHeight(),
-            c.patchWidth(),
-            false),
+        embeddings
+            .inFp32()
+            .convolution(
+                "patch_embeddings.projection",
+                hidden,
+                c.numChannels(),
+                c.patchHeight(),
+                c.patchWidth(),
+                false),
         table.asSlice(row(leading, hidden), row(grid, hidden)),
         after,
         c.useMidPositionEmbeddings() && c.numHiddenLayers() > 1
@@ -98,7 +100,7 @@ public record VitModel(
         List.copyOf(layers),
         weights.layerNorm("layernorm", hidden, c.layerNormEps()),
         weights.has("pooler.dense.weight")
-            ? Optional.of(weights.linear("pooler.dense", c.poolerOutputSize(), hidden))
+            ? Optional.of(weights.inFp32().linear("pooler.dense", c.poolerOutputSize(), hidden))
             : Optional.empty());
   }
 

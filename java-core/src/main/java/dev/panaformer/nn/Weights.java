@@ -8,6 +8,7 @@ import dev.panaformer.kernel.GrowableBuffer;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.PackedWeight;
+import dev.panaformer.kernel.Precision;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -16,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 
 /**
  * Turns the tensors of a checkpoint into layers. Loading is validation: a name and the shape that
@@ -23,24 +25,37 @@ import java.util.function.Consumer;
  * both shapes where they do not agree.
  *
  * <p>The layers lie in the memory given here and run on the kernels given here. Tensors are mapped
- * while they are read and become float32; matrices pass through a staging buffer that {@link
- * #close} frees. Not thread-safe.
+ * while they are read. Matrices are packed in the precision given here, out of the type that the
+ * file has them in: one at a time passes through a staging buffer that {@link #close} frees. All
+ * else becomes float32, and so do the matrices of {@link #inFp32}. Not thread-safe.
  */
 public final class Weights implements AutoCloseable {
   private final Checkpoint checkpoint;
   private final Kernels kernels;
   private final NativeMemory memory;
   private final WeightNames names;
+  private final Precision precision;
   private final GrowableBuffer staging;
   private final String prefix;
+
+  /** In {@link Precision#FP32}. */
+  public Weights(Checkpoint checkpoint, Kernels kernels, NativeMemory memory, WeightNames names) {
+    this(checkpoint, kernels, memory, names, Precision.FP32);
+  }
 
   /**
    * @param kernels for which matrices are packed
    * @param memory where layers live; it outlives this instance
    * @param names how the checkpoint spells names
+   * @param precision what matrices are packed in
    */
-  public Weights(Checkpoint checkpoint, Kernels kernels, NativeMemory memory, WeightNames names) {
-    this(checkpoint, kernels, memory, names, new GrowableBuffer(), "");
+  public Weights(
+      Checkpoint checkpoint,
+      Kernels kernels,
+      NativeMemory memory,
+      WeightNames names,
+      Precision precision) {
+    this(checkpoint, kernels, memory, names, precision, new GrowableBuffer(), "");
   }
 
   private Weights(
@@ -48,24 +63,40 @@ public final class Weights implements AutoCloseable {
       Kernels kernels,
       NativeMemory memory,
       WeightNames names,
+      Precision precision,
       GrowableBuffer staging,
       String prefix) {
     this.checkpoint = checkpoint;
     this.kernels = kernels;
     this.memory = memory;
     this.names = names;
+    this.precision = precision;
     this.staging = staging;
     this.prefix = prefix;
   }
 
   /** The same checkpoint, all names below {@code child}. */
   public Weights at(String child) {
-    return new Weights(checkpoint, kernels, memory, names, staging, prefix + child + ".");
+    return new Weights(
+        checkpoint, kernels, memory, names, precision, staging, prefix + child + ".");
+  }
+
+  /**
+   * The same names with all matrices in float32: for layers that are small, and whose results are
+   * the answer. Labels, boxes and spans come out of them.
+   */
+  public Weights inFp32() {
+    return new Weights(checkpoint, kernels, memory, names, Precision.FP32, staging, prefix);
   }
 
   /** The kernels for which matrices are packed. */
   public Kernels kernels() {
     return kernels;
+  }
+
+  /** What matrices are packed in. */
+  public Precision precision() {
+    return precision;
   }
 
   public boolean has(String name) {
@@ -87,59 +118,34 @@ public final class Weights implements AutoCloseable {
 
   /** Layers of the same shape and the same input as one: {@code [names * out, in]}. */
   public Linear concatenated(long out, long in, String... layers) {
-    try (Arena mapped = Arena.ofConfined()) {
-      // All shapes are checked before memory is asked for: a lying config.json must not exhaust it.
-      List<Tensor> weights = new ArrayList<>();
-      List<Tensor> biases = new ArrayList<>();
-      for (String layer : layers) {
-        weights.add(require(layer + ".weight", mapped, out, in));
-        biases.add(require(layer + ".bias", mapped, out));
-      }
-      MemorySegment weight = staging.ensure(layers.length * out * in * Float.BYTES);
-      copyInOrder(weights, weight);
-      MemorySegment bias = placeInOrder(biases, layers.length * out);
-      return new Linear(pack(layers[0], weight, layers.length * out, in), bias);
-    }
+    return stacked(in, true, List.of(layers), Arrays.stream(layers).map(layer -> out).toList());
   }
 
   /** {@code name.weight} {@code [in, out]}, transposed, and {@code name.bias} {@code [out]}. */
   public Linear transposed(String name, long out, long in) {
-    try (Arena mapped = Arena.ofConfined()) {
-      Tensor weight = require(name + ".weight", mapped, in, out);
-      MemorySegment bias = tensor(name + ".bias", out);
-      long bytes = out * in * Float.BYTES;
-      MemorySegment both = staging.ensure(2 * bytes);
-      weight.copyFloat32To(both);
-      MemorySegment turned = both.asSlice(bytes);
-      for (long i = 0; i < in; i++) {
-        for (long o = 0; o < out; o++) {
-          turned.setAtIndex(JAVA_FLOAT, o * in + i, both.getAtIndex(JAVA_FLOAT, i * out + o));
-        }
-      }
-      return new Linear(pack(name, turned, out, in), bias);
-    }
+    Matrix matrix =
+        new Matrix(name + ".weight", new long[] {in, out}, tensor -> tensor.transpose(0, 1));
+    return new Linear(pack(List.of(matrix), out, in), tensor(name + ".bias", out));
   }
 
   /** Layers of different widths and the same input as one, {@code [sum of outs, in]}. */
   public Linear stacked(long in, boolean biased, List<String> layers, List<Long> outs) {
+    List<Matrix> matrices = new ArrayList<>();
+    long out = 0;
+    for (int i = 0; i < layers.size(); i++) {
+      matrices.add(new Matrix(layers.get(i) + ".weight", outs.get(i), in));
+      out += outs.get(i);
+    }
+    PackedWeight weight = pack(matrices, out, in);
+    if (!biased) {
+      return new Linear(weight, MemorySegment.NULL);
+    }
     try (Arena mapped = Arena.ofConfined()) {
-      List<Tensor> weights = new ArrayList<>();
       List<Tensor> biases = new ArrayList<>();
-      long out = 0;
       for (int i = 0; i < layers.size(); i++) {
-        weights.add(require(layers.get(i) + ".weight", mapped, outs.get(i), in));
-        if (biased) {
-          biases.add(require(layers.get(i) + ".bias", mapped, outs.get(i)));
-        }
-        out += outs.get(i);
+        biases.add(require(layers.get(i) + ".bias", mapped, outs.get(i)));
       }
-      MemorySegment weight = staging.ensure(out * in * Float.BYTES);
-      copyInOrder(weights, weight);
-      MemorySegment bias = MemorySegment.NULL;
-      if (biased) {
-        bias = placeInOrder(biases, out);
-      }
-      return new Linear(pack(layers.get(0), weight, out, in), bias);
+      return new Linear(weight, floats(out, target -> copyInOrder(biases, DType.F32, target)));
     }
   }
 
@@ -156,14 +162,13 @@ public final class Weights implements AutoCloseable {
    */
   public Linear convolution(
       String name, long out, long channels, long height, long width, boolean channelsLast) {
-    try (Arena mapped = Arena.ofConfined()) {
-      Tensor tensor = require(name + ".weight", mapped, out, channels, height, width);
-      MemorySegment bias = tensor(name + ".bias", out);
-      long in = channels * height * width;
-      MemorySegment weight = staging.ensure(out * in * Float.BYTES);
-      (channelsLast ? tensor.transpose(1, 2).transpose(2, 3) : tensor).copyFloat32To(weight);
-      return new Linear(pack(name, weight, out, in), bias);
-    }
+    Matrix matrix =
+        new Matrix(
+            name + ".weight",
+            new long[] {out, channels, height, width},
+            tensor -> channelsLast ? tensor.transpose(1, 2).transpose(2, 3) : tensor);
+    return new Linear(
+        pack(List.of(matrix), out, channels * height * width), tensor(name + ".bias", out));
   }
 
   /**
@@ -196,10 +201,6 @@ public final class Weights implements AutoCloseable {
         });
   }
 
-  private MemorySegment placeInOrder(List<Tensor> tensors, long count) {
-    return floats(count, target -> copyInOrder(tensors, target));
-  }
-
   /** A tensor times a factor as float32, row by row. */
   public MemorySegment scaledTensor(String name, float factor, long... shape) {
     MemorySegment tensor = tensor(name, shape);
@@ -215,35 +216,86 @@ public final class Weights implements AutoCloseable {
     }
   }
 
-  private static void copyInOrder(List<Tensor> tensors, MemorySegment target) {
-    long offset = 0;
-    for (Tensor tensor : tensors) {
-      tensor.copyFloat32To(target.asSlice(offset));
-      offset += tensor.elements() * Float.BYTES;
-    }
-  }
-
   /** A matrix {@code [out, in]} as the kernels read it. */
   public PackedWeight packed(String name, long out, long in) {
-    return packed(name, out, in, 1);
+    return pack(List.of(new Matrix(name, out, in)), out, in);
   }
 
   /** A matrix {@code [out, in]} times a factor as the kernels read it. */
   public PackedWeight packed(String name, long out, long in, float factor) {
-    try (Arena mapped = Arena.ofConfined()) {
-      Tensor tensor = require(name, mapped, out, in);
-      MemorySegment weight = staging.ensure(out * in * Float.BYTES);
-      tensor.copyFloat32To(weight);
-      if (factor != 1) {
-        scale(weight, out * in, factor);
-      }
-      return pack(name, weight, out, in);
+    return factor == 1
+        ? packed(name, out, in)
+        : adjusted(name, weight -> scale(weight, out * in, factor), out, in);
+  }
+
+  /**
+   * A matrix that is not the checkpoint's as it is.
+   *
+   * @param adjust changes its {@code [out, in]} floats in place before they are packed
+   * @param shape of the tensor, {@code [out, in]} and perhaps dimensions of 1
+   */
+  public PackedWeight adjusted(String name, Consumer<MemorySegment> adjust, long... shape) {
+    return pack(
+        List.of(new Matrix(name, shape, UnaryOperator.identity())), shape[0], shape[1], adjust);
+  }
+
+  /** A weight that is in memory already, as float32. */
+  public PackedWeight pack(String name, MemorySegment weight, long out, long in) {
+    return kernels.pack(prefix + name, weight, DType.F32, out, in, precision, memory);
+  }
+
+  /**
+   * A tensor that is rows of a packed weight.
+   *
+   * @param view of the tensor, whose first dimension is output features
+   */
+  private record Matrix(String name, long[] shape, UnaryOperator<Tensor> view) {
+    Matrix(String name, long out, long in) {
+      this(name, new long[] {out, in}, UnaryOperator.identity());
     }
   }
 
-  /** A weight that is in memory already. */
-  public PackedWeight pack(String name, MemorySegment weight, long out, long in) {
-    return kernels.pack(prefix + name, weight, out, in, memory);
+  private PackedWeight pack(List<Matrix> rows, long out, long in) {
+    return pack(rows, out, in, null);
+  }
+
+  /**
+   * @param adjust or null
+   */
+  private PackedWeight pack(List<Matrix> rows, long out, long in, Consumer<MemorySegment> adjust) {
+    try (Arena mapped = Arena.ofConfined()) {
+      // All shapes are checked before memory is asked for: a lying config.json must not exhaust it.
+      List<Tensor> tensors = new ArrayList<>();
+      for (Matrix matrix : rows) {
+        tensors.add(matrix.view.apply(require(matrix.name, mapped, matrix.shape)));
+      }
+      DType dtype = adjust == null ? commonType(tensors) : DType.F32;
+      MemorySegment weight = staging.ensure(out * in * dtype.bytes());
+      copyInOrder(tensors, dtype, weight);
+      if (adjust != null) {
+        adjust.accept(weight);
+      }
+      String name = prefix + rows.getFirst().name;
+      return kernels.pack(name, weight, dtype, out, in, precision, memory);
+    }
+  }
+
+  /** What all tensors are, or float32, which every one can become. */
+  private static DType commonType(List<Tensor> tensors) {
+    DType first = tensors.getFirst().dtype();
+    return tensors.stream().allMatch(tensor -> tensor.dtype() == first) ? first : DType.F32;
+  }
+
+  private static void copyInOrder(List<Tensor> tensors, DType dtype, MemorySegment target) {
+    long offset = 0;
+    for (Tensor tensor : tensors) {
+      if (tensor.dtype() == dtype) {
+        tensor.copyTo(target.asSlice(offset));
+      } else {
+        tensor.copyFloat32To(target.asSlice(offset));
+      }
+      offset += tensor.elements() * dtype.bytes();
+    }
   }
 
   /** {@code name.weight} and {@code name.bias}, both {@code [hidden]}. */
@@ -265,8 +317,7 @@ public final class Weights implements AutoCloseable {
             .findFirst()
             .orElseThrow(() -> missing(spellings, shape));
     Tensor tensor = checkpoint.tensor(found, mapped);
-    boolean floats = tensor.dtype() != DType.I64 && tensor.dtype() != DType.I32;
-    if (!floats || !Arrays.equals(tensor.shape(), shape)) {
+    if (!tensor.dtype().isFloat() || !Arrays.equals(tensor.shape(), shape)) {
       throw new CheckpointException(
           String.format(
               "%s: tensor %s is %s, expected floats %s",

@@ -22,6 +22,11 @@ public enum DType {
     return bytes;
   }
 
+  /** Whether elements are numbers with a fraction, which become float32. */
+  public boolean isFloat() {
+    return this == F32 || this == F16 || this == BF16;
+  }
+
   /** The type of this name, if it is one of ours. */
   public static Optional<DType> find(String name) {
     return Arrays.stream(values()).filter(dtype -> dtype.name().equals(name)).findFirst();

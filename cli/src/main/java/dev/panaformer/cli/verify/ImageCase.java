@@ -86,7 +86,12 @@ record ImageCase(Path folder, ModelFolder model, ConfigJson config, ConfigJson m
     try (NativeMemory memory = new NativeMemory();
         Checkpoint checkpoint = model.openWeights();
         Weights weights =
-            new Weights(checkpoint, backends.kernels(), memory, vision.weightNames());
+            new Weights(
+                checkpoint,
+                backends.kernels(),
+                memory,
+                vision.weightNames(),
+                backends.options().precision());
         Workspace workspace = new Workspace()) {
       VisionTask.load(weights, vision)
           .forward(

@@ -109,7 +109,12 @@ record ModelCase(String name, Path folder) implements GoldenCase {
     try (NativeMemory memory = backends.kernels().memory(new NativeMemory());
         Checkpoint checkpoint = folder.openWeights();
         Weights weights =
-            new Weights(checkpoint, backends.kernels(), memory, config.family().weightNames());
+            new Weights(
+                checkpoint,
+                backends.kernels(),
+                memory,
+                config.family().weightNames(),
+                backends.options().precision());
         Workspace workspace = new Workspace(backends.kernels())) {
       BertTask task = BertTask.load(weights, config);
       inputs.appendTo(workspace.batch(), task.bert());

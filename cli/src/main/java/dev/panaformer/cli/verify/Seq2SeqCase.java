@@ -77,7 +77,12 @@ record Seq2SeqCase(Path folder, ModelFolder model, ConfigJson meta) {
     try (NativeMemory memory = new NativeMemory();
         Checkpoint checkpoint = model.openWeights();
         Weights weights =
-            new Weights(checkpoint, backends.kernels(), memory, config.weightNames());
+            new Weights(
+                checkpoint,
+                backends.kernels(),
+                memory,
+                config.weightNames(),
+                backends.options().precision());
         KvCache cache =
             new KvCache(
                 config.numLayers(), config.kvHeads(), config.headDim(), blocks, BLOCK_TOKENS);
