@@ -6,6 +6,8 @@ import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Function;
 
 /**
  * Memory outside the heap that is freed as one: a model's weights, a workspace's buffers.
@@ -27,6 +29,7 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final Optional<HugePages> pages;
   private final Optional<DeviceMemory> device;
+  private final LongAdder bytes = new LongAdder();
 
   // Guarded by this.
   private final List<HugePages.Mapping> mappings = new ArrayList<>();
@@ -59,6 +62,7 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
   @SuppressWarnings("restricted")
   public MemorySegment allocate(long byteSize, long byteAlignment) {
     long alignment = Math.max(byteAlignment, ALIGNMENT);
+    bytes.add(byteSize);
     if (device.isPresent()) {
       return allocate(device.get(), byteSize);
     }
@@ -67,6 +71,23 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
     }
     MemorySegment segment = arena.allocate(byteSize, alignment);
     return MemorySegment.ofAddress(segment.address()).reinterpret(byteSize);
+  }
+
+  /**
+   * A mapping of a file that lives as long as this memory.
+   *
+   * @param map maps into the arena that it is given
+   */
+  @SuppressWarnings("restricted")
+  public MemorySegment adopt(Function<Arena, MemorySegment> map) {
+    MemorySegment segment = map.apply(arena);
+    bytes.add(segment.byteSize());
+    return MemorySegment.ofAddress(segment.address()).reinterpret(segment.byteSize());
+  }
+
+  /** Bytes of all segments that were asked for. */
+  public long bytes() {
+    return bytes.sum();
   }
 
   private synchronized MemorySegment allocate(DeviceMemory device, long bytes) {

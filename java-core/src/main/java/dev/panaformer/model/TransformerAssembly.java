@@ -1,7 +1,5 @@
 package dev.panaformer.model;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import dev.panaformer.kernel.DistanceBias;
 import dev.panaformer.kernel.EmbeddingTables;
 import dev.panaformer.kernel.PackedWeight;
@@ -20,6 +18,7 @@ import dev.panaformer.nn.Norm;
 import dev.panaformer.nn.PlainFeedForward;
 import dev.panaformer.nn.RelativePositions;
 import dev.panaformer.nn.SelfAttention;
+import dev.panaformer.nn.SinusoidalPositions;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -28,6 +27,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.DoubleUnaryOperator;
+import java.util.function.IntToDoubleFunction;
 
 /** Reads the parts of a transformer, each by its name. */
 final class TransformerAssembly {
@@ -287,7 +287,9 @@ final class TransformerAssembly {
             normed ? w.tensor("layernorm_embedding.weight", b.width) : MemorySegment.NULL,
             normed ? w.tensor("layernorm_embedding.bias", b.width) : MemorySegment.NULL,
             vocabulary,
-            b.positions == Positions.LEARNED || b.positions == Positions.SINUSOIDAL
+            b.positions == Positions.LEARNED
+                    || b.positions == Positions.SINUSOIDAL
+                    || b.positions == Positions.SINUSOIDAL_HALVES
                 ? b.maxPositions
                 : 0,
             0,
@@ -333,14 +335,20 @@ final class TransformerAssembly {
         MemorySegment table = w.tensor("embed_positions.weight", rows, b.width);
         yield table.asSlice((long) b.positionOffset * b.width * Float.BYTES);
       }
-      case SINUSOIDAL -> {
-        if (sinusoids == null) {
-          sinusoids = Transformer.sinusoids(w, b.maxPositions, b.width);
-        }
-        yield sinusoids;
-      }
+      case SINUSOIDAL -> sinusoids(SinusoidalPositions.Order.INTERLEAVED);
+      case SINUSOIDAL_HALVES -> sinusoids(SinusoidalPositions.Order.HALVES);
       case NONE, RELATIVE, ROTARY -> MemorySegment.NULL;
     };
+  }
+
+  private MemorySegment sinusoids(SinusoidalPositions.Order order) {
+    if (sinusoids == null) {
+      sinusoids =
+          weights.floats(
+              (long) b.maxPositions * b.width,
+              table -> SinusoidalPositions.fill(table, b.maxPositions, b.width, order));
+    }
+    return sinusoids;
   }
 
   private Optional<RotaryTables> rotary(int heads) {
@@ -355,19 +363,11 @@ final class TransformerAssembly {
 
   private MemorySegment rotary(int headDim, DoubleUnaryOperator of) {
     int half = headDim / 2;
+    IntToDoubleFunction frequency =
+        b.rotaryFrequency != null ? b.rotaryFrequency : RotaryTables.frequencies(10000, headDim);
     return weights.floats(
         (long) b.maxPositions * half,
-        table -> {
-          for (int i = 0; i < half; i++) {
-            double frequency =
-                b.rotaryFrequency != null
-                    ? b.rotaryFrequency.applyAsDouble(i)
-                    : Math.pow(10000, -2.0 * i / headDim);
-            for (long p = 0; p < b.maxPositions; p++) {
-              table.setAtIndex(JAVA_FLOAT, p * half + i, (float) of.applyAsDouble(p * frequency));
-            }
-          }
-        });
+        table -> RotaryTables.fill(table, b.maxPositions, half, frequency, of));
   }
 
   private PackedWeight head() {

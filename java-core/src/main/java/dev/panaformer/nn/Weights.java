@@ -15,7 +15,13 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 
@@ -35,8 +41,13 @@ public final class Weights implements AutoCloseable {
   private final NativeMemory memory;
   private final WeightNames names;
   private final Precision precision;
+  private final Optional<QuantizedWeights> quantized;
+  private final Read read;
   private final GrowableBuffer staging;
   private final String prefix;
+
+  /** What was read up to now, under the checkpoint's names. */
+  private record Read(Set<String> tensors, Map<String, PackedWeight> packed) {}
 
   /** In {@link Precision#FP32}. */
   public Weights(Checkpoint checkpoint, Kernels kernels, NativeMemory memory, WeightNames names) {
@@ -47,7 +58,9 @@ public final class Weights implements AutoCloseable {
    * @param kernels for which matrices are packed
    * @param memory where layers live; it outlives this instance
    * @param names how the checkpoint spells names
-   * @param precision what matrices are packed in
+   * @param precision what matrices are packed in; of a checkpoint whose weights are packed already
+   *     {@link Precision#FP32} stands for theirs
+   * @throws CheckpointException if they are packed in another precision
    */
   public Weights(
       Checkpoint checkpoint,
@@ -55,7 +68,7 @@ public final class Weights implements AutoCloseable {
       NativeMemory memory,
       WeightNames names,
       Precision precision) {
-    this(checkpoint, kernels, memory, names, precision, new GrowableBuffer(), "");
+    this(checkpoint, kernels, memory, names, precision, QuantizedWeights.of(checkpoint));
   }
 
   private Weights(
@@ -64,6 +77,27 @@ public final class Weights implements AutoCloseable {
       NativeMemory memory,
       WeightNames names,
       Precision precision,
+      Optional<QuantizedWeights> quantized) {
+    this(
+        checkpoint,
+        kernels,
+        memory,
+        names,
+        agreed(checkpoint, quantized, precision),
+        quantized,
+        new Read(new LinkedHashSet<>(), new LinkedHashMap<>()),
+        new GrowableBuffer(),
+        "");
+  }
+
+  private Weights(
+      Checkpoint checkpoint,
+      Kernels kernels,
+      NativeMemory memory,
+      WeightNames names,
+      Precision precision,
+      Optional<QuantizedWeights> quantized,
+      Read read,
       GrowableBuffer staging,
       String prefix) {
     this.checkpoint = checkpoint;
@@ -71,14 +105,36 @@ public final class Weights implements AutoCloseable {
     this.memory = memory;
     this.names = names;
     this.precision = precision;
+    this.quantized = quantized;
+    this.read = read;
     this.staging = staging;
     this.prefix = prefix;
+  }
+
+  private static Precision agreed(
+      Checkpoint checkpoint, Optional<QuantizedWeights> quantized, Precision asked) {
+    Precision own = quantized.map(QuantizedWeights::precision).orElse(asked);
+    if (asked != Precision.FP32 && asked != own) {
+      throw new CheckpointException(
+          String.format(
+              "%s: was quantized to %s, and cannot be loaded in %s",
+              checkpoint.source(), own, asked));
+    }
+    return own;
   }
 
   /** The same checkpoint, all names below {@code child}. */
   public Weights at(String child) {
     return new Weights(
-        checkpoint, kernels, memory, names, precision, staging, prefix + child + ".");
+        checkpoint,
+        kernels,
+        memory,
+        names,
+        precision,
+        quantized,
+        read,
+        staging,
+        prefix + child + ".");
   }
 
   /**
@@ -86,7 +142,8 @@ public final class Weights implements AutoCloseable {
    * the answer. Labels, boxes and spans come out of them.
    */
   public Weights inFp32() {
-    return new Weights(checkpoint, kernels, memory, names, Precision.FP32, staging, prefix);
+    return new Weights(
+        checkpoint, kernels, memory, names, Precision.FP32, quantized, read, staging, prefix);
   }
 
   /** The kernels for which matrices are packed. */
@@ -100,13 +157,29 @@ public final class Weights implements AutoCloseable {
   }
 
   public boolean has(String name) {
-    return names.of(prefix + name).stream().anyMatch(checkpoint.names()::contains);
+    return names.of(prefix + name).stream()
+        .anyMatch(spelled ->
+            checkpoint.names().contains(spelled)
+                || quantized.isPresent() && quantized.get().has(spelled));
+  }
+
+  /** The tensors that were read and are not packed, by their names in the checkpoint. */
+  public Set<String> tensorsRead() {
+    return Collections.unmodifiableSet(read.tensors);
+  }
+
+  /**
+   * The weights that were packed in low precision, by the checkpoint's names of the tensors that
+   * they are made of, with a {@code +} between them.
+   */
+  public Map<String, PackedWeight> packedRead() {
+    return Collections.unmodifiableMap(read.packed);
   }
 
   /** A tensor as float32, row by row. */
   public MemorySegment tensor(String name, long... shape) {
     try (Arena mapped = Arena.ofConfined()) {
-      Tensor tensor = require(name, mapped, shape);
+      Tensor tensor = read(name, mapped, shape);
       return kernels.place(memory, tensor::toFloat32);
     }
   }
@@ -143,7 +216,7 @@ public final class Weights implements AutoCloseable {
     try (Arena mapped = Arena.ofConfined()) {
       List<Tensor> biases = new ArrayList<>();
       for (int i = 0; i < layers.size(); i++) {
-        biases.add(require(layers.get(i) + ".bias", mapped, outs.get(i)));
+        biases.add(read(layers.get(i) + ".bias", mapped, outs.get(i)));
       }
       return new Linear(weight, floats(out, target -> copyInOrder(biases, DType.F32, target)));
     }
@@ -176,7 +249,7 @@ public final class Weights implements AutoCloseable {
    */
   public MemorySegment depthwise(String name, long channels, long size) {
     try (Arena mapped = Arena.ofConfined()) {
-      Tensor tensor = require(name, mapped, channels, 1, size, size);
+      Tensor tensor = read(name, mapped, channels, 1, size, size);
       return kernels.place(memory, tensor.transpose(0, 3).transpose(0, 2)::toFloat32);
     }
   }
@@ -263,11 +336,19 @@ public final class Weights implements AutoCloseable {
    * @param adjust or null
    */
   private PackedWeight pack(List<Matrix> rows, long out, long in, Consumer<MemorySegment> adjust) {
+    boolean low = precision != Precision.FP32;
+    if (low && quantized.isPresent()) {
+      List<List<String>> spellings =
+          rows.stream().map(matrix -> names.of(prefix + matrix.name)).toList();
+      return quantized.get().read(spellings, out, in, kernels, memory);
+    }
     try (Arena mapped = Arena.ofConfined()) {
       // All shapes are checked before memory is asked for: a lying config.json must not exhaust it.
       List<Tensor> tensors = new ArrayList<>();
+      List<String> found = new ArrayList<>();
       for (Matrix matrix : rows) {
-        tensors.add(matrix.view.apply(require(matrix.name, mapped, matrix.shape)));
+        found.add(find(matrix.name, matrix.shape));
+        tensors.add(matrix.view.apply(require(found.getLast(), mapped, matrix.shape)));
       }
       DType dtype = adjust == null ? commonType(tensors) : DType.F32;
       MemorySegment weight = staging.ensure(out * in * dtype.bytes());
@@ -276,7 +357,13 @@ public final class Weights implements AutoCloseable {
         adjust.accept(weight);
       }
       String name = prefix + rows.getFirst().name;
-      return kernels.pack(name, weight, dtype, out, in, precision, memory);
+      PackedWeight packed = kernels.pack(name, weight, dtype, out, in, precision, memory);
+      if (low) {
+        read.packed.put(String.join(QuantizedWeights.SEPARATOR, found), packed);
+      } else {
+        read.tensors.addAll(found);
+      }
+      return packed;
     }
   }
 
@@ -309,13 +396,23 @@ public final class Weights implements AutoCloseable {
     return new RmsNorm(tensor(name + ".weight", hidden), hidden, eps);
   }
 
-  private Tensor require(String name, Arena mapped, long... shape) {
+  /** A tensor that is not to be packed. */
+  private Tensor read(String name, Arena mapped, long... shape) {
+    String found = find(name, shape);
+    read.tensors.add(found);
+    return require(found, mapped, shape);
+  }
+
+  /** How the checkpoint spells a name. */
+  private String find(String name, long... shape) {
     List<String> spellings = names.of(prefix + name);
-    String found =
-        spellings.stream()
-            .filter(checkpoint.names()::contains)
-            .findFirst()
-            .orElseThrow(() -> missing(spellings, shape));
+    return spellings.stream()
+        .filter(checkpoint.names()::contains)
+        .findFirst()
+        .orElseThrow(() -> missing(spellings, shape));
+  }
+
+  private Tensor require(String found, Arena mapped, long... shape) {
     Tensor tensor = checkpoint.tensor(found, mapped);
     if (!tensor.dtype().isFloat() || !Arrays.equals(tensor.shape(), shape)) {
       throw new CheckpointException(

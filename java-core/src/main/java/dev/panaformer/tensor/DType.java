@@ -9,7 +9,9 @@ public enum DType {
   F16(2),
   BF16(2),
   I64(8),
-  I32(4);
+  I32(4),
+  /** Bytes: of weights that are packed, see {@code docs/precision.md}. */
+  U8(1);
 
   private final int bytes;
 
