@@ -5,6 +5,7 @@ import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.Device;
 import dev.panaformer.kernel.Precision;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
@@ -36,7 +37,7 @@ public final class ComputeArguments {
       description =
           "What weights are kept in and computed with: fp32, bf16, int8, int4 or int4-128."
               + " Default: fp32, or what the model was quantized to.")
-  private Precision precision = Precision.FP32;
+  private Precision precision;
 
   /** A precision as it is written, {@code int4-128}, in whichever case. */
   static final class PrecisionName implements ITypeConverter<Precision> {
@@ -57,11 +58,16 @@ public final class ComputeArguments {
     }
   }
 
+  /** The precision, if one was asked for. */
+  Optional<Precision> precision() {
+    return Optional.ofNullable(precision);
+  }
+
   /** The library's defaults with these arguments. */
   public ModelOptions options() {
     return ModelOptions.DEFAULT
         .withDevice(new Device(backend, device))
         .withThreads(threads)
-        .withPrecision(precision);
+        .withPrecision(precision().orElse(Precision.FP32));
   }
 }
