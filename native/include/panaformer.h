@@ -99,6 +99,12 @@ typedef enum pf_interpolation {
   PF_INTERPOLATION_BICUBIC = 1 /* Keys 1981 with a = -0.75 */
 } pf_interpolation;
 
+/* What attention by random features makes of a product with one of them. */
+typedef enum pf_feature_map {
+  PF_FEATURE_MAP_SOFTMAX = 0, /* exp(w x - |x|^2/2), whose products estimate exp(q k) */
+  PF_FEATURE_MAP_RELU = 1     /* max(w x, 0) + offset */
+} pf_feature_map;
+
 typedef enum pf_pooling {
   PF_POOLING_CLS = 0,  /* first token */
   PF_POOLING_MEAN = 1, /* mean over the tokens */
@@ -357,6 +363,78 @@ PF_API pf_status pf_attention_workspace_size(const pf_engine *engine, int64_t he
  * zeros. q, k and v may lie in one packed buffer [tokens, (heads + 2 kv_heads) * head_dim].
  */
 PF_API pf_status pf_attention(pf_engine *engine, const pf_attention_params *params);
+
+/* ---- Attention in linear time -------------------------------------------------------------------------------- */
+
+typedef struct pf_linformer_attention_params {
+  const float *q;                /* q[t * q_token_stride + h * q_head_stride + d] */
+  const float *k;                /* k[t * kv_token_stride + h * kv_head_stride + d] */
+  const float *v;                /* strides of k */
+  const float *key_projection;   /* [positions, projected]: row p is what a token at position p adds to the projected
+                                    keys, the paper's E transposed */
+  const float *value_projection; /* [positions, projected], F transposed; may be key_projection */
+  float *y;                      /* y[t * y_token_stride + h * y_head_stride + d]; overlaps no input */
+  const int32_t *cu_seqlens;     /* [sequences + 1] */
+  const int32_t *position_ids;   /* [tokens], each in [0, positions) */
+  int64_t q_token_stride, q_head_stride;
+  int64_t kv_token_stride, kv_head_stride;
+  int64_t y_token_stride, y_head_stride;
+  int64_t tokens; /* rows of q, k, v and y: what the cumulative lengths must end on */
+  int64_t sequences;
+  int64_t heads;
+  int64_t head_dim; /* at most PF_MAX_HEAD_DIM */
+  int64_t positions;
+  int64_t projected; /* keys and values that a sequence of any length becomes; heads * projected is a dimension */
+  float scale;       /* applied to the products of queries and projected keys, usually 1/sqrt(head_dim) */
+  void *workspace;   /* pf_linformer_attention_workspace_size bytes, aligned */
+  int64_t workspace_bytes;
+} pf_linformer_attention_params;
+
+/* Bytes of workspace for pf_linformer_attention on this engine. Depends on no length. */
+PF_API pf_status pf_linformer_attention_workspace_size(const pf_engine *engine, int64_t heads, int64_t head_dim,
+                                                       int64_t projected, int64_t *bytes);
+
+/*
+ * y = softmax(scale q (E k)^T) (F v) for every sequence and head (Wang et al. 2020, equation 7), where E and F are the
+ * columns of the projections that belong to the positions of the sequence's tokens. Time and memory grow with the
+ * tokens alone.
+ */
+PF_API pf_status pf_linformer_attention(pf_engine *engine, const pf_linformer_attention_params *params);
+
+typedef struct pf_performer_attention_params {
+  const float *q;               /* q[t * q_token_stride + h * q_head_stride + d] */
+  const float *k;               /* k[t * kv_token_stride + h * kv_head_stride + d] */
+  const float *v;               /* strides of k */
+  const float *random_features; /* [features, head_dim], the same for every head */
+  float *y;                     /* y[t * y_token_stride + h * y_head_stride + d]; overlaps no input */
+  const int32_t *cu_seqlens;    /* [sequences + 1] */
+  int64_t q_token_stride, q_head_stride;
+  int64_t kv_token_stride, kv_head_stride;
+  int64_t y_token_stride, y_head_stride;
+  int64_t tokens; /* rows of q, k, v and y: what the cumulative lengths must end on */
+  int64_t sequences;
+  int64_t heads;
+  int64_t head_dim; /* at most PF_MAX_HEAD_DIM */
+  int64_t features; /* heads * features is a dimension */
+  pf_feature_map map;
+  float scale;     /* of q and of k before they meet the features, usually head_dim^(-1/4) for SOFTMAX and 1 for RELU */
+  float offset;    /* RELU: added to each feature, so that weights have a sum; >= 0 */
+  int32_t causal;  /* non-zero: query i sees keys j <= i */
+  void *workspace; /* pf_performer_attention_workspace_size bytes, aligned */
+  int64_t workspace_bytes;
+} pf_performer_attention_params;
+
+/* Bytes of workspace for pf_performer_attention on this engine. Depends on no length. */
+PF_API pf_status pf_performer_attention_workspace_size(const pf_engine *engine, int64_t heads, int64_t head_dim,
+                                                       int64_t features, int32_t causal, int64_t *bytes);
+
+/*
+ * y_i = sum over the keys j of f(q_i) f(k_j) v_j / sum over the keys j of f(q_i) f(k_j) for every sequence and head,
+ * where f(x) has an element map(w scale x) for each random feature w: FAVOR+ (Choromanski et al. 2021). Factors that
+ * all features of a query, or one feature of all keys, have in common cancel and are taken out before they leave the
+ * range of a float: exponents may have any finite size. Where all weights are 0, y is 0.
+ */
+PF_API pf_status pf_performer_attention(pf_engine *engine, const pf_performer_attention_params *params);
 
 /* ---- Decoding ----------------------------------------------------------------------------------------------- */
 

@@ -93,6 +93,30 @@ pf_status pf_attention(pf_engine *engine, const pf_attention_params *params) {
   return pf_engine_kernels(engine)->attention(engine, params);
 }
 
+pf_status pf_linformer_attention_workspace_size(const pf_engine *engine, int64_t heads, int64_t head_dim,
+                                                int64_t projected, int64_t *bytes) {
+  CHECK(engine && bytes);
+  return pf_engine_kernels(engine)->linformer_attention_workspace_size(pf_engine_threads(engine), heads, head_dim,
+                                                                       projected, bytes);
+}
+
+pf_status pf_linformer_attention(pf_engine *engine, const pf_linformer_attention_params *params) {
+  CHECK(engine && params);
+  return pf_engine_kernels(engine)->linformer_attention(engine, params);
+}
+
+pf_status pf_performer_attention_workspace_size(const pf_engine *engine, int64_t heads, int64_t head_dim,
+                                                int64_t features, int32_t causal, int64_t *bytes) {
+  CHECK(engine && bytes);
+  return pf_engine_kernels(engine)->performer_attention_workspace_size(pf_engine_threads(engine), heads, head_dim,
+                                                                       features, causal, bytes);
+}
+
+pf_status pf_performer_attention(pf_engine *engine, const pf_performer_attention_params *params) {
+  CHECK(engine && params);
+  return pf_engine_kernels(engine)->performer_attention(engine, params);
+}
+
 pf_status pf_rope(pf_engine *engine, const pf_rope_params *params) {
   CHECK(engine && params);
   return pf_engine_kernels(engine)->rope(engine, params);

@@ -175,6 +175,193 @@ void reference_attention(const pf_attention_params *a, double *y, double *bound)
   free(scores);
 }
 
+/* Weights of values that are themselves off, each weight by its error: y = sum w v / sum w, and how far it may be. */
+typedef struct {
+  double *weight, *error; /* [keys] */
+  int64_t keys;
+  double relative; /* of every sum, by its length */
+} weighting;
+
+static void weigh_values(const weighting *w, const double *v, const double *v_error, int64_t stride, double *y,
+                         double *bound) {
+  double sum = 0, error = 0, result = 0, magnitude = 0, result_error = 0, largest = 0;
+  for (int64_t j = 0; j < w->keys; j++) {
+    const double value = v[j * stride], off = v_error ? v_error[j * stride] : 0;
+    largest = larger(largest, fabs(value) + off);
+    sum += w->weight[j];
+    error += w->error[j];
+    result += w->weight[j] * value;
+    magnitude += w->weight[j] * fabs(value);
+    result_error += w->error[j] * (fabs(value) + off) + w->weight[j] * off;
+  }
+  *y = sum == 0 ? 0 : result / sum;
+  *bound = 0;
+  if (sum == 0) return;
+  result_error += w->relative * (magnitude + result_error);
+  error += w->relative * (sum + error);
+  /* Where the weights can be anything, the result is still a mean of the values. */
+  *bound = 2 * largest;
+  if (error < sum / 2) *bound = fmin(*bound, (result_error + fabs(*y) * error) / (sum - error));
+  *bound += (w->relative + 4 * UNIT) * largest;
+}
+
+/* By how much a weight is off whose exponent is: finite, so that no weight of 0 has a NaN for an error. */
+static double exponential_error(double exponent_error) { return expm1(fmin(exponent_error, 100)); }
+
+static double *doubles(int64_t count) {
+  double *x = calloc((size_t)count + 1, sizeof *x);
+  if (!x) abort();
+  return x;
+}
+
+/* [projected, head_dim] of the keys or values of one head, and how far each may be off. */
+static void project(const pf_linformer_attention_params *a, int64_t begin, int64_t length, const float *x,
+                    const float *projection, double *y, double *error) {
+  for (int64_t i = 0; i < a->projected * a->head_dim; i++) y[i] = error[i] = 0;
+  for (int64_t t = 0; t < length; t++) {
+    for (int64_t i = 0; i < a->projected; i++) {
+      const double weight = projection[a->position_ids[begin + t] * a->projected + i];
+      for (int64_t d = 0; d < a->head_dim; d++) {
+        const double product = weight * x[t * a->kv_token_stride + d];
+        y[i * a->head_dim + d] += product;
+        error[i * a->head_dim + d] += (double)(length + 1) * UNIT * fabs(product);
+      }
+    }
+  }
+}
+
+void reference_linformer_attention(const pf_linformer_attention_params *a, double *y, double *bound) {
+  const int64_t rows = a->projected * a->head_dim;
+  double *k = doubles(4 * rows), *k_error = k + rows, *v = k_error + rows, *v_error = v + rows;
+  weighting w = {doubles(2 * a->projected), NULL, a->projected, (double)(a->projected + 8) * UNIT};
+  w.error = w.weight + a->projected;
+  for (int64_t part = 0; part < a->sequences * a->heads; part++) {
+    const int64_t s = part / a->heads, head = part % a->heads;
+    const int64_t begin = a->cu_seqlens[s], length = a->cu_seqlens[s + 1] - begin;
+    const int64_t at = begin * a->kv_token_stride + head * a->kv_head_stride;
+    project(a, begin, length, a->k + at, a->key_projection, k, k_error);
+    project(a, begin, length, a->v + at, a->value_projection, v, v_error);
+    for (int64_t i = 0; i < length; i++) {
+      const float *q = a->q + (begin + i) * a->q_token_stride + head * a->q_head_stride;
+      double max = -INFINITY;
+      for (int64_t j = 0; j < a->projected; j++) {
+        double score = 0, error = 0;
+        for (int64_t d = 0; d < a->head_dim; d++) {
+          const double scaled = (double)a->scale * q[d], key = k[j * a->head_dim + d];
+          score += scaled * key;
+          error += fabs(scaled) * (k_error[j * a->head_dim + d] + (double)(a->head_dim + 3) * UNIT * fabs(key));
+        }
+        w.weight[j] = score;
+        w.error[j] = error;
+        max = score > max ? score : max;
+      }
+      for (int64_t j = 0; j < a->projected; j++) {
+        const double below = max - w.weight[j];
+        /* The running maximum changes at most once a tile, of at least 16 keys. */
+        const double rescalings = (double)(a->projected / 16 + 3);
+        w.weight[j] = exp(-below);
+        w.error[j] = w.weight[j] * exponential_error(w.error[j] + rescalings * (EXP_ERROR + UNIT * fmin(below, 110)));
+      }
+      const int64_t to = (begin + i) * a->y_token_stride + head * a->y_head_stride;
+      for (int64_t d = 0; d < a->head_dim; d++)
+        weigh_values(&w, v + d, v_error + d, a->head_dim, y + to + d, bound + to + d);
+    }
+  }
+  free(w.weight);
+  free(k);
+}
+
+/* The products of a row with the random features, less half its square if that is asked for, and their errors. */
+static void features_of(const pf_performer_attention_params *a, const float *x, int squared, double *y, double *error) {
+  double square = 0;
+  for (int64_t d = 0; d < a->head_dim && squared; d++) square += 0.5 * a->scale * a->scale * x[d] * x[d];
+  for (int64_t r = 0; r < a->features; r++) {
+    double magnitude = square;
+    y[r] = -square;
+    for (int64_t d = 0; d < a->head_dim; d++) {
+      const double product = (double)a->scale * a->random_features[r * a->head_dim + d] * x[d];
+      y[r] += product;
+      magnitude += fabs(product);
+    }
+    error[r] = (double)(a->head_dim + 5) * UNIT * magnitude;
+  }
+}
+
+/*
+ * Of one query and one key: sum over the features of f(q) f(k), for the softmax map times e^-shift. A product of the
+ * softmax map is off by the errors of its exponents, among them the rounding of the sum of the query's and the
+ * feature's largest; by those of two exponentials; and by one more for each time that the largest rose.
+ */
+static double feature_product(const pf_performer_attention_params *a, const double *q, const double *q_error,
+                              const double *k, const double *k_error, const double *largest, const double *rises,
+                              double shift, double *error) {
+  double sum = 0;
+  *error = 0;
+  for (int64_t r = 0; r < a->features; r++) {
+    if (a->map == PF_FEATURE_MAP_SOFTMAX) {
+      const double product = exp(q[r] + k[r] - shift);
+      const double off =
+          q_error[r] + k_error[r] + UNIT * (fabs(q[r]) + largest[r]) + (rises[r] + 2) * (EXP_ERROR + 110 * UNIT);
+      sum += product;
+      *error += product * exponential_error(off);
+    } else {
+      const double f = (q[r] < 0 ? 0 : q[r]) + a->offset, g = (k[r] < 0 ? 0 : k[r]) + a->offset;
+      const double f_error = q_error[r] + UNIT * f, g_error = k_error[r] + UNIT * g;
+      sum += f * g;
+      *error += f_error * g + f * g_error + f_error * g_error;
+    }
+  }
+  return sum;
+}
+
+void reference_performer_attention(const pf_performer_attention_params *a, double *y, double *bound) {
+  const int64_t m = a->features, rows = a->tokens * m;
+  double *q = doubles(4 * rows), *q_error = q + rows, *k = q_error + rows, *k_error = k + rows;
+  double *largest = doubles(2 * m), *rises = largest + m;
+  weighting w = {doubles(2 * a->tokens), NULL, 0, 0};
+  double *v = doubles(a->tokens);
+  w.error = w.weight + a->tokens;
+  const int is_softmax = a->map == PF_FEATURE_MAP_SOFTMAX;
+  for (int64_t part = 0; part < a->sequences * a->heads; part++) {
+    const int64_t s = part / a->heads, head = part % a->heads;
+    const int64_t begin = a->cu_seqlens[s], length = a->cu_seqlens[s + 1] - begin;
+    for (int64_t r = 0; r < m; r++) largest[r] = rises[r] = 0;
+    const float *keys = a->k + begin * a->kv_token_stride + head * a->kv_head_stride;
+    const float *values = a->v + begin * a->kv_token_stride + head * a->kv_head_stride;
+    for (int64_t i = 0; i < length; i++) {
+      features_of(a, a->q + (begin + i) * a->q_token_stride + head * a->q_head_stride, 0, q + i * m, q_error + i * m);
+      features_of(a, keys + i * a->kv_token_stride, is_softmax, k + i * m, k_error + i * m);
+    }
+    for (int64_t r = 0; r < m; r++) {
+      double max = -INFINITY;
+      for (int64_t j = 0; j < length; j++) {
+        largest[r] = larger(largest[r], fabs(k[j * m + r]));
+        if (k[j * m + r] > max) rises[r]++;
+        max = larger(max, k[j * m + r]);
+      }
+    }
+    w.relative = (double)(2 * length + 2 * m + 16) * UNIT;
+    for (int64_t i = 0; i < length; i++) {
+      double shift = -INFINITY;
+      w.keys = a->causal ? i + 1 : length;
+      for (int64_t j = 0; j < w.keys; j++)
+        for (int64_t r = 0; r < m; r++) shift = larger(shift, q[i * m + r] + k[j * m + r]);
+      for (int64_t j = 0; j < w.keys; j++)
+        w.weight[j] = feature_product(a, q + i * m, q_error + i * m, k + j * m, k_error + j * m, largest, rises, shift,
+                                      &w.error[j]);
+      const int64_t to = (begin + i) * a->y_token_stride + head * a->y_head_stride;
+      for (int64_t d = 0; d < a->head_dim; d++) {
+        for (int64_t j = 0; j < w.keys; j++) v[j] = values[j * a->kv_token_stride + d];
+        weigh_values(&w, v, NULL, 1, y + to + d, bound + to + d);
+      }
+    }
+  }
+  free(v);
+  free(w.weight);
+  free(largest);
+  free(q);
+}
+
 /* Each sequence gathered into adjacent rows; keys before the window as a bias of -inf. */
 void reference_paged_attention(const pf_paged_attention_params *p, double *y, double *bound) {
   const int64_t row = p->kv_heads * p->head_dim;

@@ -296,4 +296,17 @@ static inline int valid_lengths(const int32_t *cu_seqlens, int64_t sequences, in
   return 1;
 }
 
+/* The longest of some sequences whose lengths are valid. */
+static inline int64_t longest_of(const int32_t *cu_seqlens, int64_t sequences) {
+  int64_t longest = 0;
+  for (int64_t s = 0; s < sequences; s++) longest = max64(longest, cu_seqlens[s + 1] - cu_seqlens[s]);
+  return longest;
+}
+
+/*
+ * Of sequences whose heads each have memory of a size of their own, how many are computed at once: every thread finds a
+ * few heads, and no batch, however many short sequences it has, needs more.
+ */
+static inline int64_t sequences_at_once(int32_t threads, int64_t heads) { return (4 * threads + heads - 1) / heads; }
+
 #endif

@@ -82,9 +82,9 @@ public final class FillMask implements AutoCloseable {
    *     is too long, and the options say to refuse it
    */
   public List<List<Guess>> fill(String text, int count) {
-    if (count < 1 || count > model.config().vocabSize()) {
+    if (count < 1 || count > model.task().config().vocabSize()) {
       throw new IllegalArgumentException(
-          "count is " + count + ", not in 1 to " + model.config().vocabSize());
+          "count is " + count + ", not in 1 to " + model.task().config().vocabSize());
     }
     try (Workspace workspace = model.lease()) {
       Encoding encoding = model.fit(model.tokenizer().encode(text));
@@ -104,8 +104,8 @@ public final class FillMask implements AutoCloseable {
 
   /** Returns {@code [masks, vocab]}: the head is run for the masks alone. */
   private MemorySegment probabilities(Encoding encoding, int[] masks, Workspace workspace) {
-    long hidden = model.config().hiddenSize();
-    long vocab = model.config().vocabSize();
+    long hidden = model.task().config().hiddenSize();
+    long vocab = model.task().config().vocabSize();
     TokenBatch batch = model.only(encoding, workspace);
     MemorySegment x = model.task().bert().forward(batch, workspace);
     MemorySegment rows = workspace.floats(Buffer.POOLED, masks.length * hidden);
@@ -118,11 +118,11 @@ public final class FillMask implements AutoCloseable {
   }
 
   private List<Guess> best(MemorySegment scores, int mask, int[] ids, int[] masks, int count) {
-    long row = (long) mask * model.config().vocabSize();
+    long row = (long) mask * model.task().config().vocabSize();
     Comparator<Integer> byScore =
         Comparator.comparingDouble(id -> scores.getAtIndex(JAVA_FLOAT, row + id));
     PriorityQueue<Integer> best = new PriorityQueue<>(byScore);
-    for (int id = 0; id < model.config().vocabSize(); id++) {
+    for (int id = 0; id < model.task().config().vocabSize(); id++) {
       best.add(id);
       if (best.size() > count) {
         best.remove();
@@ -144,7 +144,7 @@ public final class FillMask implements AutoCloseable {
 
   /** What the model computes. */
   public BertConfig config() {
-    return model.config();
+    return model.task().config();
   }
 
   /** What computes it, for people: backend, instruction set, threads. */

@@ -9,6 +9,8 @@ import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.WorkspacePool;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertTask;
+import dev.panaformer.model.EncoderConfig;
+import dev.panaformer.model.TextEncoder;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.tokenizer.Encoding;
 import dev.panaformer.tokenizer.Tokenizer;
@@ -17,13 +19,15 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiFunction;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.IntFunction;
 
 /**
  * A model with all that it owns: tokenizer, weights, kernels, workspaces. Whatever is done with it
  * is done under a lease, which is what {@link #close} waits for.
  */
-final class LoadedModel<M extends BertTask> implements AutoCloseable {
+final class LoadedModel<M extends TextEncoder> implements AutoCloseable {
   private final String name;
   private final ModelFolder folder;
   private final ModelOptions options;
@@ -42,12 +46,24 @@ final class LoadedModel<M extends BertTask> implements AutoCloseable {
     this.tokenizer = resources.tokenizer().orElseThrow();
     this.task = task;
     this.maxTokens =
-        Math.min(
-            task.bert().config().maxTokens(), folder.maxSequenceLength().orElse(Integer.MAX_VALUE));
+        Math.min(task.config().maxTokens(), folder.maxSequenceLength().orElse(Integer.MAX_VALUE));
     this.workspaces = new WorkspacePool(name, options.maxConcurrency(), resources.kernels());
   }
 
   /**
+   * Loads an encoder of any family, with whatever head it has.
+   *
+   * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
+   */
+  static LoadedModel<TextEncoder> load(Path path, ModelOptions options) {
+    ModelFolder folder = ModelFolder.open(path);
+    EncoderConfig config = EncoderConfig.of(folder.config());
+    return load(folder, config, options, config::encoder);
+  }
+
+  /**
+   * Loads a model of the BERT family under a head.
+   *
    * @param loader makes the model of its weights
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model;
    *     nothing stays open or allocated then
@@ -56,12 +72,31 @@ final class LoadedModel<M extends BertTask> implements AutoCloseable {
       Path path, ModelOptions options, BiFunction<Weights, BertConfig, M> loader) {
     ModelFolder folder = ModelFolder.open(path);
     BertConfig config = BertConfig.of(folder.config());
+    return load(folder, config, options, weights -> loader.apply(weights, config));
+  }
+
+  private static <M extends TextEncoder> LoadedModel<M> load(
+      ModelFolder folder, EncoderConfig config, ModelOptions options, Function<Weights, M> loader) {
+    ModelResources.Loader<LoadedModel<M>> model =
+        resources ->
+            new LoadedModel<>(
+                folder,
+                options,
+                resources,
+                resources.weights(folder, config.weightNames(), loader));
+    if (!config.runsOnDevices() && !options.backend().onHost()) {
+      throw new UnsupportedOperationException(
+          folder.path()
+              + ": models of this kind run on the backends NATIVE and JAVA only, not on "
+              + options.backend());
+    }
     return ModelResources.load(
         options.backend(),
         options.threads(),
         options.device(),
         new NativeMemory(),
         Optional.of(folder.transformer()),
+<<<<<<< HEAD
         resources ->
             new LoadedModel<>(
                 folder,
@@ -72,6 +107,9 @@ final class LoadedModel<M extends BertTask> implements AutoCloseable {
                     config.family().weightNames(),
                     options.precision(),
                     weights -> loader.apply(weights, config))));
+=======
+        model);
+>>>>>>> main
   }
 
   /** The folder, for messages. */
@@ -85,10 +123,6 @@ final class LoadedModel<M extends BertTask> implements AutoCloseable {
 
   M task() {
     return task;
-  }
-
-  BertConfig config() {
-    return task.bert().config();
   }
 
   Kernels kernels() {
@@ -111,6 +145,11 @@ final class LoadedModel<M extends BertTask> implements AutoCloseable {
    */
   Workspace lease() {
     return workspaces.lease();
+  }
+
+  /** Changes the model while no call computes with it; calls wait meanwhile. */
+  void exclusively(Consumer<M> change) {
+    workspaces.exclusively(() -> change.accept(task));
   }
 
   /**
@@ -154,7 +193,7 @@ final class LoadedModel<M extends BertTask> implements AutoCloseable {
       batch.clear();
       int next = first;
       do {
-        task.bert().append(batch, ids.apply(next), typeIds.apply(next), null);
+        task.append(batch, ids.apply(next), typeIds.apply(next), null);
         next++;
       } while (next < count && batch.tokens() + ids.apply(next).length <= options.maxBatchTokens());
       consumer.accept(first, batch);
@@ -177,7 +216,7 @@ final class LoadedModel<M extends BertTask> implements AutoCloseable {
   TokenBatch only(Encoding encoding, Workspace workspace) {
     TokenBatch batch = workspace.batch();
     batch.clear();
-    task.bert().append(batch, encoding.ids(), encoding.typeIds(), null);
+    task.append(batch, encoding.ids(), encoding.typeIds(), null);
     return batch;
   }
 

@@ -145,7 +145,7 @@ public final class QuestionAnswerer implements AutoCloseable {
 
   /** What the model computes. */
   public BertConfig config() {
-    return model.config();
+    return model.task().config();
   }
 
   /** What computes it, for people: backend, instruction set, threads. */

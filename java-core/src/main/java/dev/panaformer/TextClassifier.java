@@ -86,17 +86,17 @@ public final class TextClassifier implements AutoCloseable {
   }
 
   private List<Label> scored(MemorySegment logits, int sequence) {
-    return Labels.scored(logits, sequence, labels(), model.config().problemType());
+    return Labels.scored(logits, sequence, labels(), model.task().config().problemType());
   }
 
   /** The labels, in the order of config.json. */
   public List<String> labels() {
-    return model.config().labels();
+    return model.task().config().labels();
   }
 
   /** What the model computes. */
   public BertConfig config() {
-    return model.config();
+    return model.task().config();
   }
 
   /** What computes it, for people: backend, instruction set, threads. */

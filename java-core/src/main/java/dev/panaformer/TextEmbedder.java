@@ -8,8 +8,8 @@ import dev.panaformer.kernel.Pooling;
 import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
-import dev.panaformer.model.BertConfig;
-import dev.panaformer.model.BertModel;
+import dev.panaformer.model.EncoderConfig;
+import dev.panaformer.model.TextEncoder;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
@@ -34,14 +34,14 @@ import java.util.List;
 public final class TextEmbedder implements AutoCloseable {
   private static final SentenceModules DEFAULT_MODULES = new SentenceModules(Pooling.MEAN, true);
 
-  private final LoadedModel<BertModel> model;
+  private final LoadedModel<TextEncoder> model;
   private final SentenceModules modules;
   private final int dimension;
 
-  private TextEmbedder(LoadedModel<BertModel> model) {
+  private TextEmbedder(LoadedModel<TextEncoder> model) {
     this.model = model;
     this.modules = model.folder().sentenceModules().orElse(DEFAULT_MODULES);
-    this.dimension = model.config().hiddenSize();
+    this.dimension = model.task().config().hiddenSize();
   }
 
   /** {@link #load(Path, ModelOptions)} with {@link ModelOptions#DEFAULT}. */
@@ -50,14 +50,14 @@ public final class TextEmbedder implements AutoCloseable {
   }
 
   /**
-   * Loads a model of the BERT family, with whatever head it has.
+   * Loads an encoder, of the BERT family with whatever head it has, a Linformer or a Performer.
    *
    * @param folder config.json, weights, and tokenizer.json or vocab.txt
    * @throws dev.panaformer.checkpoint.CheckpointException if it does not hold such a model, naming
    *     the file and what is wrong with it
    */
   public static TextEmbedder load(Path folder, ModelOptions options) {
-    return new TextEmbedder(LoadedModel.load(folder, options, BertModel::load));
+    return new TextEmbedder(LoadedModel.load(folder, options));
   }
 
   /**
@@ -133,7 +133,7 @@ public final class TextEmbedder implements AutoCloseable {
   private void embed(int[] ids, float[] vector, Workspace workspace) {
     TokenBatch batch = workspace.batch();
     batch.clear();
-    model.task().append(batch, ids);
+    model.task().append(batch, ids, null, null);
     copy(pooled(batch, workspace), 0, vector);
   }
 
@@ -155,7 +155,7 @@ public final class TextEmbedder implements AutoCloseable {
 
   private MemorySegment pooled(TokenBatch batch, Workspace workspace) {
     Kernels kernels = model.kernels();
-    MemorySegment x = model.task().forward(batch, workspace);
+    MemorySegment x = model.task().forward(batch, workspace, null);
     MemorySegment y = workspace.floats(Buffer.POOLED, (long) batch.sequences() * dimension);
     kernels.pool(x, batch, y, dimension, modules.pooling(), modules.normalize());
     return kernels.onHost(y, (long) batch.sequences() * dimension, workspace);
@@ -177,8 +177,19 @@ public final class TextEmbedder implements AutoCloseable {
   }
 
   /** What the model computes. */
-  public BertConfig config() {
-    return model.config();
+  public EncoderConfig config() {
+    return model.task().config();
+  }
+
+  /**
+   * Replaces the random features of a Performer by others, as it may be done from time to time
+   * (Choromanski et al. 2021, section 2.4): those of equal seeds are equal. Waits for calls in
+   * flight, and later ones wait for it.
+   *
+   * @throws UnsupportedOperationException if the model has no random features
+   */
+  public void redrawFeatures(long seed) {
+    model.exclusively(encoder -> encoder.redrawFeatures(seed));
   }
 
   /** What computes it, for people: backend, instruction set, threads. */

@@ -133,12 +133,12 @@ public final class TokenClassifier implements AutoCloseable {
 
   /** The labels, in the order of config.json. */
   public List<String> labels() {
-    return model.config().labels();
+    return model.task().config().labels();
   }
 
   /** What the model computes. */
   public BertConfig config() {
-    return model.config();
+    return model.task().config();
   }
 
   /** What computes it, for people: backend, instruction set, threads. */

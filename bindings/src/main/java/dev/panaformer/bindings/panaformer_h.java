@@ -437,6 +437,24 @@ public class panaformer_h {
     public static int PF_INTERPOLATION_BICUBIC() {
         return PF_INTERPOLATION_BICUBIC;
     }
+    private static final int PF_FEATURE_MAP_SOFTMAX = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum pf_feature_map.PF_FEATURE_MAP_SOFTMAX = 0
+     * }
+     */
+    public static int PF_FEATURE_MAP_SOFTMAX() {
+        return PF_FEATURE_MAP_SOFTMAX;
+    }
+    private static final int PF_FEATURE_MAP_RELU = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum pf_feature_map.PF_FEATURE_MAP_RELU = 1
+     * }
+     */
+    public static int PF_FEATURE_MAP_RELU() {
+        return PF_FEATURE_MAP_RELU;
+    }
     private static final int PF_POOLING_CLS = (int)0L;
     /**
      * {@snippet lang=c :
@@ -486,7 +504,7 @@ public class panaformer_h {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t pf_abi_version(void)
+     * int32_t pf_abi_version()
      * }
      */
     public static FunctionDescriptor pf_abi_version$descriptor() {
@@ -496,7 +514,7 @@ public class panaformer_h {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t pf_abi_version(void)
+     * int32_t pf_abi_version()
      * }
      */
     public static MethodHandle pf_abi_version$handle() {
@@ -506,7 +524,7 @@ public class panaformer_h {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t pf_abi_version(void)
+     * int32_t pf_abi_version()
      * }
      */
     public static MemorySegment pf_abi_version$address() {
@@ -515,7 +533,7 @@ public class panaformer_h {
 
     /**
      * {@snippet lang=c :
-     * int32_t pf_abi_version(void)
+     * int32_t pf_abi_version()
      * }
      */
     public static int pf_abi_version() {
@@ -1612,6 +1630,249 @@ public class panaformer_h {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("pf_attention", engine, params);
+            }
+            return (int)mh$.invokeExact(engine, params);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_linformer_attention_workspace_size {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_LONG,
+            panaformer_h.C_LONG,
+            panaformer_h.C_LONG,
+            panaformer_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_linformer_attention_workspace_size");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_linformer_attention_workspace_size(const pf_engine *engine, int64_t heads, int64_t head_dim, int64_t projected, int64_t *bytes)
+     * }
+     */
+    public static FunctionDescriptor pf_linformer_attention_workspace_size$descriptor() {
+        return pf_linformer_attention_workspace_size.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_linformer_attention_workspace_size(const pf_engine *engine, int64_t heads, int64_t head_dim, int64_t projected, int64_t *bytes)
+     * }
+     */
+    public static MethodHandle pf_linformer_attention_workspace_size$handle() {
+        return pf_linformer_attention_workspace_size.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_linformer_attention_workspace_size(const pf_engine *engine, int64_t heads, int64_t head_dim, int64_t projected, int64_t *bytes)
+     * }
+     */
+    public static MemorySegment pf_linformer_attention_workspace_size$address() {
+        return pf_linformer_attention_workspace_size.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_linformer_attention_workspace_size(const pf_engine *engine, int64_t heads, int64_t head_dim, int64_t projected, int64_t *bytes)
+     * }
+     */
+    public static int pf_linformer_attention_workspace_size(MemorySegment engine, long heads, long head_dim, long projected, MemorySegment bytes) {
+        var mh$ = pf_linformer_attention_workspace_size.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_linformer_attention_workspace_size", engine, heads, head_dim, projected, bytes);
+            }
+            return (int)mh$.invokeExact(engine, heads, head_dim, projected, bytes);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_linformer_attention {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_linformer_attention");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_linformer_attention(pf_engine *engine, const pf_linformer_attention_params *params)
+     * }
+     */
+    public static FunctionDescriptor pf_linformer_attention$descriptor() {
+        return pf_linformer_attention.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_linformer_attention(pf_engine *engine, const pf_linformer_attention_params *params)
+     * }
+     */
+    public static MethodHandle pf_linformer_attention$handle() {
+        return pf_linformer_attention.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_linformer_attention(pf_engine *engine, const pf_linformer_attention_params *params)
+     * }
+     */
+    public static MemorySegment pf_linformer_attention$address() {
+        return pf_linformer_attention.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_linformer_attention(pf_engine *engine, const pf_linformer_attention_params *params)
+     * }
+     */
+    public static int pf_linformer_attention(MemorySegment engine, MemorySegment params) {
+        var mh$ = pf_linformer_attention.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_linformer_attention", engine, params);
+            }
+            return (int)mh$.invokeExact(engine, params);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_performer_attention_workspace_size {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_LONG,
+            panaformer_h.C_LONG,
+            panaformer_h.C_LONG,
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_performer_attention_workspace_size");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_performer_attention_workspace_size(const pf_engine *engine, int64_t heads, int64_t head_dim, int64_t features, int32_t causal, int64_t *bytes)
+     * }
+     */
+    public static FunctionDescriptor pf_performer_attention_workspace_size$descriptor() {
+        return pf_performer_attention_workspace_size.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_performer_attention_workspace_size(const pf_engine *engine, int64_t heads, int64_t head_dim, int64_t features, int32_t causal, int64_t *bytes)
+     * }
+     */
+    public static MethodHandle pf_performer_attention_workspace_size$handle() {
+        return pf_performer_attention_workspace_size.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_performer_attention_workspace_size(const pf_engine *engine, int64_t heads, int64_t head_dim, int64_t features, int32_t causal, int64_t *bytes)
+     * }
+     */
+    public static MemorySegment pf_performer_attention_workspace_size$address() {
+        return pf_performer_attention_workspace_size.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_performer_attention_workspace_size(const pf_engine *engine, int64_t heads, int64_t head_dim, int64_t features, int32_t causal, int64_t *bytes)
+     * }
+     */
+    public static int pf_performer_attention_workspace_size(MemorySegment engine, long heads, long head_dim, long features, int causal, MemorySegment bytes) {
+        var mh$ = pf_performer_attention_workspace_size.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_performer_attention_workspace_size", engine, heads, head_dim, features, causal, bytes);
+            }
+            return (int)mh$.invokeExact(engine, heads, head_dim, features, causal, bytes);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_performer_attention {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_performer_attention");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_performer_attention(pf_engine *engine, const pf_performer_attention_params *params)
+     * }
+     */
+    public static FunctionDescriptor pf_performer_attention$descriptor() {
+        return pf_performer_attention.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_performer_attention(pf_engine *engine, const pf_performer_attention_params *params)
+     * }
+     */
+    public static MethodHandle pf_performer_attention$handle() {
+        return pf_performer_attention.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_performer_attention(pf_engine *engine, const pf_performer_attention_params *params)
+     * }
+     */
+    public static MemorySegment pf_performer_attention$address() {
+        return pf_performer_attention.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_performer_attention(pf_engine *engine, const pf_performer_attention_params *params)
+     * }
+     */
+    public static int pf_performer_attention(MemorySegment engine, MemorySegment params) {
+        var mh$ = pf_performer_attention.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_performer_attention", engine, params);
             }
             return (int)mh$.invokeExact(engine, params);
         } catch (Throwable ex$) {

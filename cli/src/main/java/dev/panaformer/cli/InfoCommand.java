@@ -8,10 +8,14 @@ import dev.panaformer.checkpoint.ModelFolder.SentenceModules;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.kernel.Device;
 import dev.panaformer.kernel.Kernels;
+<<<<<<< HEAD
 import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.model.Architecture;
 import dev.panaformer.model.BertConfig;
+=======
+>>>>>>> main
 import dev.panaformer.model.CausalConfig;
+import dev.panaformer.model.EncoderConfig;
 import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.VisionConfig;
 import dev.panaformer.nn.NonFiniteWeights;
@@ -149,7 +153,7 @@ final class InfoCommand implements Callable<Integer> {
     }
     return new Info(
         folder.path().toString(),
-        String.join(", ", folder.config().strings("architectures")),
+        architecture(folder.config()),
         shape == null ? null : shape.layers,
         shape == null ? null : shape.hidden,
         shape == null ? null : shape.heads,
@@ -169,6 +173,7 @@ final class InfoCommand implements Callable<Integer> {
         nonFinite);
   }
 
+<<<<<<< HEAD
   /** Loads the model, which is what shows it. */
   private Resident resident(ModelFolder folder, Checkpoint checkpoint, long parameters) {
     Architecture architecture = Architecture.of(folder.config());
@@ -184,6 +189,12 @@ final class InfoCommand implements Callable<Integer> {
           memory.bytes(),
           (double) memory.bytes() / (Float.BYTES * parameters));
     }
+=======
+  /** What Hugging Face's class is called, or the type of a model that has none. */
+  private static String architecture(ConfigJson json) {
+    List<String> classes = json.strings("architectures");
+    return classes.isEmpty() ? json.optionalString("model_type", "") : String.join(", ", classes);
+>>>>>>> main
   }
 
   private record Shape(
@@ -216,7 +227,7 @@ final class InfoCommand implements Callable<Integer> {
           c.vocabSize(),
           c.maxSourceTokens());
     }
-    BertConfig c = BertConfig.of(json);
+    EncoderConfig c = EncoderConfig.of(json);
     return new Shape(
         c.numHiddenLayers(),
         c.hiddenSize(),

@@ -313,6 +313,70 @@ final class Arguments {
     }
   }
 
+  static void linformerAttention(
+      MemorySegment qkv,
+      SequenceProjections projections,
+      TokenBatch batch,
+      MemorySegment y,
+      long heads,
+      long headDim) {
+    String kernel = "linformerAttention";
+    requirePacked(kernel, qkv, batch, y, heads, headDim);
+    long positions = projections.positions();
+    long projected = projections.projected();
+    requireSize(kernel, "positions", positions, 1);
+    requireHeads(kernel, heads, "projected", projected);
+    requireFloats(kernel, "keys", projections.keys(), positions, projected);
+    requireFloats(kernel, "values", projections.values(), positions, projected);
+    for (long t = 0; t < batch.tokens(); t++) {
+      int position = batch.positionIds().getAtIndex(JAVA_INT, t);
+      if (position < 0 || position >= positions) {
+        throw new IndexOutOfBoundsException(
+            kernel
+                + ": token "
+                + t
+                + " has position "
+                + position
+                + ", but there are projections of "
+                + positions);
+      }
+    }
+  }
+
+  static void performerAttention(
+      MemorySegment qkv, RandomFeatures features, TokenBatch batch, MemorySegment y, long heads) {
+    String kernel = "performerAttention";
+    requirePacked(kernel, qkv, batch, y, heads, features.headDim());
+    requireHeads(kernel, heads, "features", features.count());
+    requireFloats(kernel, "features", features.weight(), features.count(), features.headDim());
+    if (!(features.offset() >= 0)) {
+      throw new IllegalArgumentException(
+          kernel + ": offset is " + features.offset() + ", not at least 0");
+    }
+  }
+
+  /** Queries, keys and values of self-attention in one tensor, and what they become. */
+  private static void requirePacked(
+      String kernel, MemorySegment qkv, TokenBatch batch, MemorySegment y, long heads, long dim) {
+    requireSize(kernel, "heads", heads, 1);
+    if (dim < 1 || dim > MAX_HEAD_DIM) {
+      throw new IllegalArgumentException(
+          kernel + ": headDim is " + dim + ", not in 1 to " + MAX_HEAD_DIM);
+    }
+    requireComplete(kernel, batch);
+    long row = heads * dim;
+    requireSize(kernel, "3 * heads * headDim", 3 * row, 1);
+    requireFloats(kernel, "qkv", qkv, batch.tokens(), 3 * row);
+    requireFloats(kernel, "y", y, batch.tokens(), row);
+    requireDisjoint(kernel, y, batch.tokens() * row, "qkv", qkv, batch.tokens() * 3 * row);
+  }
+
+  /** Of what each head has some, and all heads together no more than a dimension. */
+  private static void requireHeads(String kernel, long heads, String name, long count) {
+    requireSize(kernel, name, count, 1);
+    requireSize(kernel, "heads * " + name, heads * count, 1);
+  }
+
   static void layerNorm(
       MemorySegment x,
       MemorySegment residual,

@@ -460,6 +460,33 @@ public final class JavaKernels implements Kernels {
   }
 
   @Override
+  public void linformerAttention(
+      MemorySegment qkv,
+      SequenceProjections projections,
+      TokenBatch batch,
+      MemorySegment y,
+      long heads,
+      long headDim,
+      float scale,
+      Workspace workspace) {
+    Arguments.linformerAttention(qkv, projections, batch, y, heads, headDim);
+    PlainLinformerAttention.run(qkv, projections, batch, y, heads, headDim, scale, workspace);
+  }
+
+  @Override
+  public void performerAttention(
+      MemorySegment qkv,
+      RandomFeatures features,
+      TokenBatch batch,
+      MemorySegment y,
+      long heads,
+      boolean causal,
+      Workspace workspace) {
+    Arguments.performerAttention(qkv, features, batch, y, heads);
+    new PlainPerformerAttention(qkv, features, y, heads, workspace).run(batch, causal);
+  }
+
+  @Override
   public void layerNorm(
       MemorySegment x,
       MemorySegment residual,

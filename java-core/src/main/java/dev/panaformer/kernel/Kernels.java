@@ -3,6 +3,7 @@ package dev.panaformer.kernel;
 import dev.panaformer.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
+import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
@@ -51,11 +52,37 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
     return tensor;
   }
 
-  /** Copies floats from one tensor to another, or within one without overlap. */
+  /**
+   * Lets Java write the first elements of a tensor: in place, or elsewhere and then copied there.
+   *
+   * @param values is given room for so many floats
+   */
+  default void write(
+      MemorySegment tensor, long floats, Workspace workspace, Consumer<MemorySegment> values) {
+    values.accept(tensor);
+  }
+
+  /** Sets floats of a tensor to 0. */
+  default void clear(MemorySegment tensor, long fromFloat, long floats) {
+    tensor.asSlice(fromFloat * Float.BYTES, floats * Float.BYTES).fill((byte) 0);
+  }
+
+  /**
+   * Copies floats from one tensor to another, or within one without overlap; the source may be the
+   * host's.
+   */
   default void copy(
       MemorySegment from, long fromFloat, MemorySegment to, long toFloat, long floats) {
     MemorySegment.copy(
         from, fromFloat * Float.BYTES, to, toFloat * Float.BYTES, floats * Float.BYTES);
+  }
+
+  /**
+   * Runs a pass that will come again with the same kernels, as a step of decoding does: a device
+   * launches them as one.
+   */
+  default void step(Runnable pass) {
+    pass.run();
   }
 
   /**
@@ -339,6 +366,43 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
 
   /** {@code y = softmax(scale q kᵀ + bias) v} per sequence and head; see {@link Attention}. */
   void attention(Attention attention, Workspace workspace);
+
+  /**
+   * Self-attention over a fixed number of projected keys and values: {@code softmax(scale q (E k)ᵀ)
+   * (F v)} per sequence and head, in time and memory that grow with the tokens alone; see {@code
+   * pf_linformer_attention}.
+   *
+   * @param qkv {@code [tokens, 3 * heads * headDim]}: queries, keys, values
+   * @param batch whose positions, below those of the projections, choose their rows
+   * @param y {@code [tokens, heads * headDim]}
+   */
+  void linformerAttention(
+      MemorySegment qkv,
+      SequenceProjections projections,
+      TokenBatch batch,
+      MemorySegment y,
+      long heads,
+      long headDim,
+      float scale,
+      Workspace workspace);
+
+  /**
+   * Self-attention by random features: {@code Σ f(q) f(k) v / Σ f(q) f(k)} per sequence and head,
+   * summed over the keys first, in time that grows with the tokens alone; see {@code
+   * pf_performer_attention}.
+   *
+   * @param qkv {@code [tokens, 3 * heads * headDim]}: queries, keys, values
+   * @param causal whether a query sees the keys up to its own only
+   * @param y {@code [tokens, heads * headDim]}
+   */
+  void performerAttention(
+      MemorySegment qkv,
+      RandomFeatures features,
+      TokenBatch batch,
+      MemorySegment y,
+      long heads,
+      boolean causal,
+      Workspace workspace);
 
   /** {@code y = LayerNorm(x + residual) weight + bias} over rows of {@code hidden}. */
   void layerNorm(

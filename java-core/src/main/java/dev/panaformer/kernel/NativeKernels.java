@@ -12,8 +12,10 @@ import dev.panaformer.bindings.pf_ffn_params;
 import dev.panaformer.bindings.pf_interpolate_params;
 import dev.panaformer.bindings.pf_kv_store_params;
 import dev.panaformer.bindings.pf_linear_top_k_params;
+import dev.panaformer.bindings.pf_linformer_attention_params;
 import dev.panaformer.bindings.pf_paged_attention_params;
 import dev.panaformer.bindings.pf_patch_embedding_params;
+import dev.panaformer.bindings.pf_performer_attention_params;
 import dev.panaformer.bindings.pf_rope_params;
 import dev.panaformer.tensor.DType;
 import java.lang.foreign.Arena;
@@ -633,6 +635,96 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     pf_attention_params.workspace(params, scratch);
     pf_attention_params.workspace_bytes(params, scratch.byteSize());
     check("attention", pf_attention(engine(), params));
+  }
+
+  @Override
+  public void linformerAttention(
+      MemorySegment qkv,
+      SequenceProjections projections,
+      TokenBatch batch,
+      MemorySegment y,
+      long heads,
+      long headDim,
+      float scale,
+      Workspace workspace) {
+    Arguments.linformerAttention(qkv, projections, batch, y, heads, headDim);
+    requireReachable("linformerAttention", "y", y);
+    long row = heads * headDim;
+    long projected = projections.projected();
+    MemorySegment params = workspace.parameters();
+    check(
+        "linformerAttention",
+        pf_linformer_attention_workspace_size(engine(), heads, headDim, projected, params));
+    MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
+    pointer(params, pf_linformer_attention_params.q$offset(), qkv, 0);
+    pointer(params, pf_linformer_attention_params.k$offset(), qkv, row);
+    pointer(params, pf_linformer_attention_params.v$offset(), qkv, 2 * row);
+    pf_linformer_attention_params.key_projection(params, projections.keys());
+    pf_linformer_attention_params.value_projection(params, projections.values());
+    pf_linformer_attention_params.y(params, y);
+    pf_linformer_attention_params.cu_seqlens(params, batch.cuSeqlens());
+    pf_linformer_attention_params.position_ids(params, batch.positionIds());
+    pf_linformer_attention_params.q_token_stride(params, 3 * row);
+    pf_linformer_attention_params.q_head_stride(params, headDim);
+    pf_linformer_attention_params.kv_token_stride(params, 3 * row);
+    pf_linformer_attention_params.kv_head_stride(params, headDim);
+    pf_linformer_attention_params.y_token_stride(params, row);
+    pf_linformer_attention_params.y_head_stride(params, headDim);
+    pf_linformer_attention_params.tokens(params, batch.tokens());
+    pf_linformer_attention_params.sequences(params, batch.sequences());
+    pf_linformer_attention_params.heads(params, heads);
+    pf_linformer_attention_params.head_dim(params, headDim);
+    pf_linformer_attention_params.positions(params, projections.positions());
+    pf_linformer_attention_params.projected(params, projected);
+    pf_linformer_attention_params.scale(params, scale);
+    pf_linformer_attention_params.workspace(params, scratch);
+    pf_linformer_attention_params.workspace_bytes(params, scratch.byteSize());
+    check("linformerAttention", pf_linformer_attention(engine(), params));
+  }
+
+  @Override
+  public void performerAttention(
+      MemorySegment qkv,
+      RandomFeatures features,
+      TokenBatch batch,
+      MemorySegment y,
+      long heads,
+      boolean causal,
+      Workspace workspace) {
+    Arguments.performerAttention(qkv, features, batch, y, heads);
+    requireReachable("performerAttention", "y", y);
+    long headDim = features.headDim();
+    long row = heads * headDim;
+    MemorySegment params = workspace.parameters();
+    check(
+        "performerAttention",
+        pf_performer_attention_workspace_size(
+            engine(), heads, headDim, features.count(), causal ? 1 : 0, params));
+    MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
+    pointer(params, pf_performer_attention_params.q$offset(), qkv, 0);
+    pointer(params, pf_performer_attention_params.k$offset(), qkv, row);
+    pointer(params, pf_performer_attention_params.v$offset(), qkv, 2 * row);
+    pf_performer_attention_params.random_features(params, features.weight());
+    pf_performer_attention_params.y(params, y);
+    pf_performer_attention_params.cu_seqlens(params, batch.cuSeqlens());
+    pf_performer_attention_params.q_token_stride(params, 3 * row);
+    pf_performer_attention_params.q_head_stride(params, headDim);
+    pf_performer_attention_params.kv_token_stride(params, 3 * row);
+    pf_performer_attention_params.kv_head_stride(params, headDim);
+    pf_performer_attention_params.y_token_stride(params, row);
+    pf_performer_attention_params.y_head_stride(params, headDim);
+    pf_performer_attention_params.tokens(params, batch.tokens());
+    pf_performer_attention_params.sequences(params, batch.sequences());
+    pf_performer_attention_params.heads(params, heads);
+    pf_performer_attention_params.head_dim(params, headDim);
+    pf_performer_attention_params.features(params, features.count());
+    pf_performer_attention_params.map(params, features.map().ordinal());
+    pf_performer_attention_params.scale(params, features.scale());
+    pf_performer_attention_params.offset(params, features.offset());
+    pf_performer_attention_params.causal(params, causal ? 1 : 0);
+    pf_performer_attention_params.workspace(params, scratch);
+    pf_performer_attention_params.workspace_bytes(params, scratch.byteSize());
+    check("performerAttention", pf_performer_attention(engine(), params));
   }
 
   /**

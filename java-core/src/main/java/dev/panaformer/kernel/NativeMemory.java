@@ -6,8 +6,12 @@ import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+<<<<<<< HEAD
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Function;
+=======
+import java.util.concurrent.atomic.AtomicLong;
+>>>>>>> main
 
 /**
  * Memory outside the heap that is freed as one: a model's weights, a workspace's buffers.
@@ -37,6 +41,8 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
   private long used;
   private long mapped;
 
+  private final AtomicLong bytes = new AtomicLong();
+
   /** Memory as {@code malloc} gives it, for what is small or short-lived. */
   public NativeMemory() {
     this(Optional.empty(), Optional.empty());
@@ -59,10 +65,19 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
 
   /** Memory, zeroed unless it is a device's, aligned to {@link #ALIGNMENT} or more. */
   @Override
-  @SuppressWarnings("restricted")
   public MemorySegment allocate(long byteSize, long byteAlignment) {
     long alignment = Math.max(byteAlignment, ALIGNMENT);
+<<<<<<< HEAD
     bytes.add(byteSize);
+=======
+    MemorySegment segment = allocateAligned(byteSize, alignment);
+    bytes.addAndGet(byteSize);
+    return segment;
+  }
+
+  @SuppressWarnings("restricted")
+  private MemorySegment allocateAligned(long byteSize, long alignment) {
+>>>>>>> main
     if (device.isPresent()) {
       return allocate(device.get(), byteSize);
     }
@@ -73,6 +88,7 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
     return MemorySegment.ofAddress(segment.address()).reinterpret(byteSize);
   }
 
+<<<<<<< HEAD
   /**
    * A mapping of a file that lives as long as this memory.
    *
@@ -88,6 +104,11 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
   /** Bytes of all segments that were asked for. */
   public long bytes() {
     return bytes.sum();
+=======
+  /** Bytes that have been asked for, without what lies between segments. */
+  public long bytes() {
+    return bytes.get();
+>>>>>>> main
   }
 
   private synchronized MemorySegment allocate(DeviceMemory device, long bytes) {

@@ -49,6 +49,7 @@ public final class Workspace implements AutoCloseable {
   private final GrowableBuffer scratch;
   private final GrowableBuffer onHost = new GrowableBuffer();
   private final TokenBatch batch = new TokenBatch();
+  private final TokenBatch keys = new TokenBatch();
   private final Attention attention = new Attention();
   private final WorkspacePool pool;
 
@@ -78,6 +79,11 @@ public final class Workspace implements AutoCloseable {
     return batch;
   }
 
+  /** The batch of what the tokens of this pass attend to, where that is not themselves. */
+  public TokenBatch keys() {
+    return keys;
+  }
+
   /** The arguments of the next attention call. */
   public Attention attention() {
     return attention;
@@ -97,6 +103,14 @@ public final class Workspace implements AutoCloseable {
    */
   MemorySegment scratch(long bytes) {
     return scratch.ensure(bytes);
+  }
+
+  /**
+   * The bytes that kernels have asked for beyond their inputs and outputs: those of the call that
+   * asked for most.
+   */
+  public long scratchBytes() {
+    return scratch.segment().byteSize();
   }
 
   /** At least {@code bytes} bytes of the host, for {@link Kernels#onHost}. */
@@ -125,6 +139,7 @@ public final class Workspace implements AutoCloseable {
     scratch.close();
     onHost.close();
     batch.close();
+    keys.close();
     memory.close();
   }
 }

@@ -3,6 +3,7 @@ package dev.panaformer.kernel;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.UnaryOperator;
 
 /**
@@ -19,6 +20,7 @@ public final class WorkspacePool implements AutoCloseable {
   private final UnaryOperator<NativeMemory> place;
   private final Semaphore permits;
   private final AtomicReferenceArray<Workspace> free;
+  private final ReentrantLock exclusive = new ReentrantLock();
   private final AtomicBoolean closed = new AtomicBoolean();
 
   /** Of workspaces in the host's memory. */
@@ -71,6 +73,29 @@ public final class WorkspacePool implements AutoCloseable {
     }
   }
 
+  /**
+   * Runs something while there is no lease: later ones wait. Must not be called by a thread that
+   * holds one.
+   *
+   * @throws IllegalStateException if the pool is closed
+   */
+  public void exclusively(Runnable action) {
+    requireOpen();
+    // One permit after the other, so that new leases cannot keep all from ever being free.
+    int held = 0;
+    exclusive.lock();
+    try {
+      for (; held < capacity; held++) {
+        permits.acquireUninterruptibly();
+      }
+      requireOpen();
+      action.run();
+    } finally {
+      permits.release(held);
+      exclusive.unlock();
+    }
+  }
+
   void release(Workspace workspace) {
     try {
       for (int i = 0; i < capacity; i++) {
@@ -94,7 +119,10 @@ public final class WorkspacePool implements AutoCloseable {
     if (!closed.compareAndSet(false, true)) {
       return;
     }
+    // Not while something runs that counts on there being no lease, and no part of its permits.
+    exclusive.lock();
     permits.acquireUninterruptibly(capacity);
+    exclusive.unlock();
     for (int i = 0; i < capacity; i++) {
       Workspace workspace = free.getAndSet(i, null);
       if (workspace != null) {

@@ -3,6 +3,8 @@ package dev.panaformer.model;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.Activation;
+import dev.panaformer.nn.WeightNames;
+import dev.panaformer.nn.Weights;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -39,7 +41,8 @@ public record BertConfig(
     int padTokenId,
     boolean tieWordEmbeddings,
     List<String> labels,
-    ProblemType problemType) {
+    ProblemType problemType)
+    implements EncoderConfig {
 
   private static final int MAX_HEAD_DIM = 256;
 
@@ -195,10 +198,30 @@ public record BertConfig(
     return hiddenSize / numAttentionHeads;
   }
 
-  /** The longest sequence that has positions. */
+  @Override
   public int maxTokens() {
     return family.positionsFollowPadding()
         ? maxPositionEmbeddings - padTokenId - 1
         : maxPositionEmbeddings;
+  }
+
+  @Override
+  public boolean runsOnDevices() {
+    return true;
+  }
+
+  @Override
+  public WeightNames weightNames() {
+    return family.weightNames();
+  }
+
+  @Override
+  public BertModel encoder(Weights weights) {
+    return BertModel.load(weights, this);
+  }
+
+  @Override
+  public BertTask task(Weights weights) {
+    return BertTask.load(weights, this);
   }
 }

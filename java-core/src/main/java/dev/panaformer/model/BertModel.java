@@ -3,6 +3,7 @@ package dev.panaformer.model;
 import dev.panaformer.kernel.Activation;
 import dev.panaformer.kernel.EmbeddingTables;
 import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.PackedWeight;
 import dev.panaformer.kernel.Pooling;
 import dev.panaformer.kernel.Precision;
 import dev.panaformer.kernel.TokenBatch;
@@ -44,8 +45,17 @@ public record BertModel(
    *     shape that the configuration says
    */
   public static BertModel load(Weights weights, BertConfig config) {
+    return load(weights, config, Optional.empty());
+  }
+
+  /**
+   * The same with words that a head shares.
+   *
+   * @param words {@code [vocab, embedding]}; read here where there are none
+   */
+  static BertModel load(Weights weights, BertConfig config, Optional<PackedWeight> words) {
     int hidden = config.hiddenSize();
-    EmbeddingTables embeddings = embeddings(weights.at("embeddings"), config);
+    EmbeddingTables embeddings = embeddings(weights.at("embeddings"), config, words);
     Optional<Linear> projection =
         config.family() == BertFamily.ALBERT
             ? Optional.of(
@@ -80,15 +90,23 @@ public record BertModel(
     return List.copyOf(layers);
   }
 
-  private static EmbeddingTables embeddings(Weights w, BertConfig c) {
+  private static EmbeddingTables embeddings(Weights w, BertConfig c, Optional<PackedWeight> words) {
     int width = c.embeddingSize();
     int types = c.typeVocabSize();
     LayerNorm norm = w.layerNorm("LayerNorm", width, c.layerNormEps());
+<<<<<<< HEAD
     boolean packs = w.precision() != Precision.FP32;
     String words = "word_embeddings.weight";
     EmbeddingTables tables =
         new EmbeddingTables(
             packs ? MemorySegment.NULL : w.tensor(words, c.vocabSize(), width),
+=======
+    EmbeddingTables tables =
+        new EmbeddingTables(
+            words.isPresent()
+                ? MemorySegment.NULL
+                : w.tensor("word_embeddings.weight", c.vocabSize(), width),
+>>>>>>> main
             w.tensor("position_embeddings.weight", c.maxPositionEmbeddings(), width),
             types > 0 ? w.tensor("token_type_embeddings.weight", types, width) : MemorySegment.NULL,
             norm.weight(),
@@ -98,7 +116,11 @@ public record BertModel(
             types,
             width,
             norm.eps());
+<<<<<<< HEAD
     return packs ? tables.withWords(w.packed(words, c.vocabSize(), width), 1) : tables;
+=======
+    return words.map(packed -> tables.withWords(packed, 1)).orElse(tables);
+>>>>>>> main
   }
 
   private static EncoderLayer layer(Weights w, BertConfig c) {
@@ -129,18 +151,9 @@ public record BertModel(
     append(batch, ids, null, null);
   }
 
-  /**
-   * Adds a sequence to a batch, with the positions that the reference gives its tokens. Tokens that
-   * are masked out keep their place among the positions, but are not computed.
-   *
-   * @param ids of the vocabulary
-   * @param typeIds one for each token, or null for 0
-   * @param attentionMask 0 for tokens to leave out, wherever they are; or null for none
-   * @throws IllegalArgumentException if no token is left, or more than the model has positions
-   * @throws IndexOutOfBoundsException if an id is outside the vocabulary, or a type unknown
-   */
+  @Override
   public void append(TokenBatch batch, int[] ids, int[] typeIds, int[] attentionMask) {
-    int end = requireValid(ids, typeIds, attentionMask);
+    int end = SequenceInput.requireValid(config, ids, typeIds, attentionMask);
     boolean followPadding = config.family().positionsFollowPadding();
     int padding = config.padTokenId();
     int next = followPadding ? padding + 1 : 0;
@@ -151,43 +164,6 @@ public record BertModel(
       }
     }
     batch.endSequence();
-  }
-
-  /** Checks all before anything is added; returns the end of the last token that is not masked. */
-  private int requireValid(int[] ids, int[] typeIds, int[] attentionMask) {
-    requireLength("typeIds", typeIds, ids.length);
-    requireLength("attentionMask", attentionMask, ids.length);
-    int end = ids.length;
-    while (end > 0 && attentionMask != null && attentionMask[end - 1] == 0) {
-      end--;
-    }
-    if (end == 0) {
-      throw new IllegalArgumentException("a sequence without tokens");
-    }
-    if (end > config.maxTokens()) {
-      throw new IllegalArgumentException(
-          "a sequence of " + end + " tokens; the model has positions for " + config.maxTokens());
-    }
-    for (int i = 0; i < end; i++) {
-      requireIndex("id", i, ids[i], config.vocabSize());
-      if (typeIds != null && config.typeVocabSize() > 0) {
-        requireIndex("token type", i, typeIds[i], config.typeVocabSize());
-      }
-    }
-    return end;
-  }
-
-  private static void requireLength(String name, int[] values, int expected) {
-    if (values != null && values.length != expected) {
-      throw new IllegalArgumentException(values.length + " " + name + " for " + expected + " ids");
-    }
-  }
-
-  private static void requireIndex(String what, int token, int index, int count) {
-    if (index < 0 || index >= count) {
-      throw new IndexOutOfBoundsException(
-          "token " + token + " has " + what + " " + index + ", the model has " + count);
-    }
   }
 
   /** {@link #forward(TokenBatch, Workspace, Trace)} without a trace. */

@@ -3,16 +3,10 @@ package dev.panaformer.model;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
 import dev.panaformer.nn.Weights;
-import java.lang.foreign.MemorySegment;
 
-/**
- * The encoder alone or under a head: what {@code architectures} of config.json names. Immutable and
- * thread-safe; each pass needs a {@link Workspace} of its own. The memory and the kernels belong to
- * whoever loaded the model.
- */
-public sealed interface BertTask
+/** The encoder alone or under a head: what {@code architectures} of config.json names. */
+public sealed interface BertTask extends TextEncoder
     permits BertModel,
         BertForMaskedLM,
         BertForSequenceClassification,
@@ -22,13 +16,15 @@ public sealed interface BertTask
   /** The encoder, by which sequences are added to a batch. */
   BertModel bert();
 
-  /**
-   * Runs a batch.
-   *
-   * @param trace told every intermediate result that has a name, and the results; or null
-   * @return the result, in the workspace until its next pass
-   */
-  MemorySegment forward(TokenBatch batch, Workspace workspace, Trace trace);
+  @Override
+  default BertConfig config() {
+    return bert().config();
+  }
+
+  @Override
+  default void append(TokenBatch batch, int[] ids, int[] typeIds, int[] attentionMask) {
+    bert().append(batch, ids, typeIds, attentionMask);
+  }
 
   /**
    * Loads the architecture that config.json names.

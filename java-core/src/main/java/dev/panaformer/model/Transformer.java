@@ -105,7 +105,8 @@ public record Transformer(
    *
    * @param trace told {@code hidden_states.N}; or null
    * @param observer told what is asked of the sources; or null
-   * @return {@code [tokens, width]}, in the workspace until its next pass
+   * @return {@code [tokens, width]}, with the scale of the head if there is one, in the workspace
+   *     until its next pass
    * @throws IllegalStateException if there is no decoder
    */
   public MemorySegment decode(
@@ -373,7 +374,7 @@ public record Transformer(
       return this;
     }
 
-    /** By which logits are multiplied. */
+    /** By which logits are multiplied; needs {@link #lastNorm}. */
     public Builder headScale(float value) {
       headScale = value;
       return this;

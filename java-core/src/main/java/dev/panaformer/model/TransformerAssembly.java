@@ -13,10 +13,12 @@ import dev.panaformer.nn.DecoderLayer;
 import dev.panaformer.nn.EncoderLayer;
 import dev.panaformer.nn.FeedForward;
 import dev.panaformer.nn.GatedFeedForward;
+import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.Norm;
 import dev.panaformer.nn.PlainFeedForward;
 import dev.panaformer.nn.RelativePositions;
+import dev.panaformer.nn.RmsNorm;
 import dev.panaformer.nn.SelfAttention;
 import dev.panaformer.nn.SinusoidalPositions;
 import dev.panaformer.nn.Weights;
@@ -35,6 +37,8 @@ final class TransformerAssembly {
 
   private final Transformer.Builder b;
   private final Weights weights;
+  private Optional<PackedWeight> head = Optional.empty();
+  private boolean headHasWords;
   private MemorySegment sharedWords;
   private final Map<String, PackedWeight> packedWords = new HashMap<>();
   private MemorySegment sinusoids;
@@ -58,11 +62,14 @@ final class TransformerAssembly {
   Transformer assemble() {
     requireFitting();
     boolean decodes = b.decoderLayers > 0;
+    if (decodes && b.head) {
+      head = Optional.of(head());
+    }
     return new Transformer(
         weights.kernels(),
         b.encoderLayers > 0 ? Optional.of(encoder(weights.at("encoder"))) : Optional.empty(),
         decodes ? Optional.of(decoder(weights.at("decoder"))) : Optional.empty(),
-        decodes && b.head ? Optional.of(head()) : Optional.empty(),
+        head,
         // The reference begins with zeros where a checkpoint has none.
         decodes && b.headBias && weights.has("final_logits_bias")
             ? weights.tensor("final_logits_bias", 1, b.decoderVocabulary)
@@ -101,6 +108,11 @@ final class TransformerAssembly {
         "kvHeads",
         b.kvHeads,
         "a divisor of the heads of a decoder without encoder");
+    require(
+        b.headScale == 1 || b.lastNorm,
+        "headScale",
+        b.headScale,
+        "1 without lastNorm, which takes it");
     require(!b.gated || !b.biases, "gated", true, "false for linear layers with biases");
     require(
         !b.transposedWeights
@@ -155,7 +167,12 @@ final class TransformerAssembly {
                     w, "relative_attention_bias.weight", b.encoderHeads, b.buckets, b.maxDistance))
             : Optional.empty();
     Optional<RotaryTables> rotary = rotary(b.encoderHeads);
+<<<<<<< HEAD
     EmbeddingTables embeddings = embeddings("encoder", b.encoderVocabulary);
+=======
+    EmbeddingTables embeddings =
+        embeddings(w, b.encoderVocabulary, headHasWords && b.sharedEmbeddings);
+>>>>>>> main
     List<EncoderLayer> layers = new ArrayList<>();
     for (int i = 0; i < b.encoderLayers; i++) {
       Weights layer = w.at("layers." + i);
@@ -187,7 +204,11 @@ final class TransformerAssembly {
             : DistanceBias.NONE;
     Optional<RotaryTables> rotary = rotary(b.decoderHeads);
     int kvHeads = b.kvHeads > 0 ? b.kvHeads : b.decoderHeads;
+<<<<<<< HEAD
     EmbeddingTables embeddings = embeddings("decoder", b.decoderVocabulary);
+=======
+    EmbeddingTables embeddings = embeddings(w, b.decoderVocabulary, headHasWords);
+>>>>>>> main
     List<DecoderLayer> layers = new ArrayList<>();
     for (int i = 0; i < b.decoderLayers; i++) {
       Weights layer = w.at("layers." + i);
@@ -210,7 +231,9 @@ final class TransformerAssembly {
               feedForward(layer, b.decoderIntermediate),
               b.placement));
     }
-    return new DecoderStack(embeddings, List.copyOf(layers), lastNorm(w));
+    Optional<Norm> norm = lastNorm(w);
+    return new DecoderStack(
+        embeddings, List.copyOf(layers), norm, b.head && b.headScale != 1 ? headNorm(w) : norm);
   }
 
   private DecoderLayer.Cross cross(Weights layer, int index) {
@@ -275,6 +298,7 @@ final class TransformerAssembly {
     return b.lastNorm ? Optional.of(norm(w, "layer_norm")) : Optional.empty();
   }
 
+<<<<<<< HEAD
   private EmbeddingTables embeddings(String stack, int vocabulary) {
     Weights w = weights.at(stack);
     boolean normed = b.embeddingNorm;
@@ -283,10 +307,38 @@ final class TransformerAssembly {
         new EmbeddingTables(
             packs ? MemorySegment.NULL : words(w, vocabulary),
             positionTable(w),
+=======
+  /** The last norm with the scale of the head, whose weight stays as it is for the embeddings. */
+  private Optional<Norm> headNorm(Weights w) {
+    MemorySegment weight = w.scaledTensor("layer_norm.weight", b.headScale, b.width);
+    return Optional.of(
+        switch (b.normalization) {
+          case LAYER_NORM ->
+              new LayerNorm(
+                  weight,
+                  w.scaledTensor("layer_norm.bias", b.headScale, b.width),
+                  b.width,
+                  b.normEps);
+          case RMS_NORM -> new RmsNorm(weight, b.width, b.normEps);
+        });
+  }
+
+  /**
+   * @param ofHead whether the words are the head's, which then has the only copy of them
+   */
+  private EmbeddingTables embeddings(Weights w, int vocabulary, boolean ofHead) {
+    boolean normed = b.embeddingNorm;
+    MemorySegment positionTable = positionTable(w);
+    EmbeddingTables tables =
+        new EmbeddingTables(
+            ofHead ? MemorySegment.NULL : words(w, vocabulary),
+            positionTable,
+>>>>>>> main
             MemorySegment.NULL,
             normed ? w.tensor("layernorm_embedding.weight", b.width) : MemorySegment.NULL,
             normed ? w.tensor("layernorm_embedding.bias", b.width) : MemorySegment.NULL,
             vocabulary,
+<<<<<<< HEAD
             b.positions == Positions.LEARNED
                     || b.positions == Positions.SINUSOIDAL
                     || b.positions == Positions.SINUSOIDAL_HALVES
@@ -316,6 +368,13 @@ final class TransformerAssembly {
   private float factor(String name) {
     boolean decodes = b.decoderLayers > 0 && b.head;
     return decodes && name.equals(headName()) ? b.headScale : 1;
+=======
+            positionTable.equals(MemorySegment.NULL) ? 0 : b.maxPositions,
+            0,
+            b.width,
+            b.normEps);
+    return ofHead ? tables.withWords(head.orElseThrow(), b.embeddingScale) : tables;
+>>>>>>> main
   }
 
   private MemorySegment words(Weights w, int vocabulary) {
@@ -335,13 +394,17 @@ final class TransformerAssembly {
         MemorySegment table = w.tensor("embed_positions.weight", rows, b.width);
         yield table.asSlice((long) b.positionOffset * b.width * Float.BYTES);
       }
-      case SINUSOIDAL -> sinusoids(SinusoidalPositions.Order.INTERLEAVED);
-      case SINUSOIDAL_HALVES -> sinusoids(SinusoidalPositions.Order.HALVES);
+      case SINUSOIDAL -> sinusoids(w, SinusoidalPositions.Order.INTERLEAVED);
+      case SINUSOIDAL_HALVES -> sinusoids(w, SinusoidalPositions.Order.HALVES);
       case NONE, RELATIVE, ROTARY -> MemorySegment.NULL;
     };
   }
 
-  private MemorySegment sinusoids(SinusoidalPositions.Order order) {
+  /** As the checkpoint has them, or computed: Pegasus stores them, Marian does not. */
+  private MemorySegment sinusoids(Weights w, SinusoidalPositions.Order order) {
+    if (w.has("embed_positions.weight")) {
+      return w.tensor("embed_positions.weight", b.maxPositions, b.width);
+    }
     if (sinusoids == null) {
       sinusoids =
           weights.floats(
@@ -371,6 +434,7 @@ final class TransformerAssembly {
   }
 
   private PackedWeight head() {
+<<<<<<< HEAD
     return weights.precision() == Precision.FP32
         ? weights.packed(headName(), b.decoderVocabulary, b.width, b.headScale)
         : packedOnce(headName(), b.decoderVocabulary);
@@ -382,5 +446,13 @@ final class TransformerAssembly {
       return "lm_head.weight";
     }
     return b.sharedEmbeddings ? SHARED_WORDS : "decoder.embed_tokens.weight";
+=======
+    // A checkpoint that ties its head may store it all the same, and even another one.
+    String own = "lm_head.weight";
+    String words = b.sharedEmbeddings ? "shared.weight" : "decoder.embed_tokens.weight";
+    headHasWords =
+        b.tiedHead && (!weights.has(own) || weights.same(own, words, b.decoderVocabulary, b.width));
+    return weights.packed(headHasWords ? words : own, b.decoderVocabulary, b.width);
+>>>>>>> main
   }
 }

@@ -8,7 +8,7 @@ import java.lang.foreign.MemorySegment;
 
 /** A layer of the Transformer's encoder (Vaswani et al. 2017): two residual blocks. */
 public record EncoderLayer(
-    SelfAttention attention,
+    EncoderAttention attention,
     Norm attentionNorm,
     FeedForward feedForward,
     Norm feedForwardNorm,

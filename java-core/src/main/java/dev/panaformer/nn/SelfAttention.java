@@ -28,7 +28,8 @@ public record SelfAttention(
     int headDim,
     float scale,
     Optional<RotaryTables> rotary,
-    Optional<RelativePositions> relative) {
+    Optional<RelativePositions> relative)
+    implements EncoderAttention {
 
   /** With positions that are embedded. */
   public SelfAttention(
@@ -41,12 +42,7 @@ public record SelfAttention(
     this(qkv, output, heads, heads, headDim, (float) (1 / Math.sqrt(headDim)));
   }
 
-  /**
-   * {@code x += attention(in)}.
-   *
-   * @param in {@code [tokens, hidden]}; may be x
-   * @param x {@code [tokens, hidden]}
-   */
+  @Override
   public void add(
       Kernels kernels, MemorySegment in, MemorySegment x, TokenBatch batch, Workspace workspace) {
     int tokens = batch.tokens();
@@ -60,7 +56,7 @@ public record SelfAttention(
     Attention attention =
         workspace.attention().of(heads, kvHeads, headDim, scale).packed(projected, context, batch);
     if (relative.isPresent()) {
-      relative.get().addTo(attention, batch, workspace);
+      relative.get().addTo(kernels, attention, batch, workspace);
     }
     kernels.attention(attention, workspace);
     output.add(kernels, context, x, tokens);

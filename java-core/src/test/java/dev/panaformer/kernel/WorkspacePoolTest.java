@@ -90,6 +90,44 @@ class WorkspacePoolTest {
   }
 
   @Test
+  void whatIsExclusiveWaitsForLeasesAndHoldsUpLaterOnes() throws Exception {
+    try (WorkspacePool pool = new WorkspacePool("model", 3);
+        ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor()) {
+      AtomicInteger leased = new AtomicInteger();
+      List<Future<?>> futures = new ArrayList<>();
+      for (int i = 0; i < 2000; i++) {
+        boolean exclusive = i % 100 == 0;
+        futures.add(
+            executor.submit(() -> {
+              if (exclusive) {
+                pool.exclusively(() -> {
+                  assertEquals(0, leased.get());
+                  Thread.yield();
+                  assertEquals(0, leased.get());
+                });
+                return;
+              }
+              try (Workspace workspace = pool.lease()) {
+                leased.incrementAndGet();
+                Thread.yield();
+                leased.decrementAndGet();
+              }
+            }));
+      }
+      for (Future<?> future : futures) {
+        future.get();
+      }
+      assertThrows(
+          IllegalArgumentException.class,
+          () ->
+              pool.exclusively(() -> {
+                throw new IllegalArgumentException();
+              }));
+      pool.lease().close();
+    }
+  }
+
+  @Test
   void aLeaseSurvivesAnInterrupt() {
     try (WorkspacePool pool = new WorkspacePool("model", 1)) {
       Thread.currentThread().interrupt();

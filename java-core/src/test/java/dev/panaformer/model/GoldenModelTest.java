@@ -43,7 +43,16 @@ class GoldenModelTest {
           "distilbert-model",
           "albert-model",
           "albert-masked-lm",
-          "bigbird-full");
+          "bigbird-full",
+          "linformer-shared-projection",
+          "linformer-separate-projections",
+          "performer-softmax",
+          "performer-softmax-causal",
+          "performer-relu",
+          "performer-relu-causal",
+          "linformer-small",
+          "performer-softmax-small",
+          "performer-relu-small");
 
   static Stream<Arguments> casesAndKernels() {
     return CASES.stream()
@@ -83,18 +92,18 @@ class GoldenModelTest {
       int[][] mask,
       Map<String, float[]> results,
       Arena arena) {
-    BertConfig config = BertConfig.of(ConfigJson.read(folder.resolve("config.json")));
+    EncoderConfig config = EncoderConfig.of(ConfigJson.read(folder.resolve("config.json")));
     int[][] ids = rows(inputs, "input_ids", arena);
     int[][] types = rows(inputs, "token_type_ids", arena);
     try (Kernels kernels = backend.get();
         NativeMemory memory = new NativeMemory();
         Checkpoint checkpoint = SafetensorsCheckpoint.open(folder.resolve("model.safetensors"));
-        Weights weights = new Weights(checkpoint, kernels, memory, config.family().weightNames());
+        Weights weights = new Weights(checkpoint, kernels, memory, config.weightNames());
         Workspace workspace = new Workspace()) {
-      BertTask model = BertTask.load(weights, config);
+      TextEncoder model = config.task(weights);
       TokenBatch batch = workspace.batch();
       for (int s = 0; s < ids.length; s++) {
-        model.bert().append(batch, ids[s], types == null ? null : types[s], mask[s]);
+        model.append(batch, ids[s], types == null ? null : types[s], mask[s]);
       }
       model.forward(
           batch,

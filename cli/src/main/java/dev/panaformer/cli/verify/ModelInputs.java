@@ -3,7 +3,7 @@ package dev.panaformer.cli.verify;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.model.BertModel;
+import dev.panaformer.model.TextEncoder;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -138,7 +138,7 @@ record ModelInputs(int[][] ids, int[][] mask, int[][] types, int[][] positions) 
   }
 
   /** Adds all sequences but those of padding alone. */
-  void appendTo(TokenBatch batch, BertModel model) {
+  void appendTo(TokenBatch batch, TextEncoder model) {
     if (types != null && model.config().typeVocabSize() == 0) {
       throw new UnsupportedCaseException(TYPES + " for a model without token types");
     }

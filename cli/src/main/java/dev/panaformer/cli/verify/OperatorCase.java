@@ -253,9 +253,9 @@ record OperatorCase(String name, Path file) implements GoldenCase {
             + " sines then cosines (He et al. 2021, MAE)");
     operands.requireAllRead();
 
-    MemorySegment y = operands.hostAllocator().allocate(JAVA_FLOAT, (long) rows * columns * width);
-    SinCosPositions.fill(y, rows, columns, width);
-    return Map.of("y", operands.place(y));
+    float[] places = new float[rows * columns * width];
+    SinCosPositions.fill(places, 0, rows, columns, width);
+    return Map.of("y", operands.place(operands.hostAllocator().allocateFrom(JAVA_FLOAT, places)));
   }
 
   private static Map<String, MemorySegment> activate(Operands operands, Kernels kernels) {

@@ -1,0 +1,123 @@
+package dev.panaformer.model;
+
+import dev.panaformer.kernel.EmbeddingTables;
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.TokenBatch;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.nn.EncoderLayer;
+import dev.panaformer.nn.LayerNorm;
+import dev.panaformer.nn.NormPlacement;
+import dev.panaformer.nn.OrthogonalFeatures;
+import dev.panaformer.nn.PlainFeedForward;
+import dev.panaformer.nn.Weights;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * An encoder that normalises before each residual block and once at the end (Xiong et al. 2020),
+ * over words and positions that are embedded: Linformer and Performer, which differ in what their
+ * layers have for attention.
+ */
+public record PreNormEncoder(
+    PreNormConfig config,
+    Kernels kernels,
+    EmbeddingTables embeddings,
+    List<EncoderLayer> layers,
+    LayerNorm norm)
+    implements TextEncoder {
+
+  /**
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
+   *     shape that the configuration says
+   */
+  static PreNormEncoder load(Weights weights, PreNormConfig config) {
+    PreNormConfig.Shape shape = config.shape();
+    List<EncoderLayer> layers = new ArrayList<>();
+    for (int i = 0; i < shape.numHiddenLayers(); i++) {
+      layers.add(layer(weights.at("layers." + i), config, i));
+    }
+    return new PreNormEncoder(
+        config,
+        weights.kernels(),
+        embeddings(weights.at("embeddings"), shape),
+        List.copyOf(layers),
+        weights.layerNorm("final_layer_norm", shape.hiddenSize(), shape.layerNormEps()));
+  }
+
+  private static EmbeddingTables embeddings(Weights w, PreNormConfig.Shape s) {
+    int hidden = s.hiddenSize();
+    return new EmbeddingTables(
+        w.tensor("word_embeddings.weight", s.vocabSize(), hidden),
+        w.tensor("position_embeddings.weight", s.maxPositionEmbeddings(), hidden),
+        MemorySegment.NULL,
+        MemorySegment.NULL,
+        MemorySegment.NULL,
+        s.vocabSize(),
+        s.maxPositionEmbeddings(),
+        0,
+        hidden,
+        s.layerNormEps());
+  }
+
+  private static EncoderLayer layer(Weights w, PreNormConfig config, int index) {
+    PreNormConfig.Shape s = config.shape();
+    int hidden = s.hiddenSize();
+    return new EncoderLayer(
+        config.attention(w.at("attention"), index),
+        w.layerNorm("attention_layer_norm", hidden, s.layerNormEps()),
+        new PlainFeedForward(
+            w.linear("intermediate", s.intermediateSize(), hidden),
+            w.linear("output", hidden, s.intermediateSize()),
+            s.hiddenAct()),
+        w.layerNorm("ffn_layer_norm", hidden, s.layerNormEps()),
+        NormPlacement.BEFORE);
+  }
+
+  @Override
+  public void append(TokenBatch batch, int[] ids, int[] typeIds, int[] attentionMask) {
+    int end = SequenceInput.requireValid(config, ids, typeIds, attentionMask);
+    for (int i = 0; i < end; i++) {
+      if (attentionMask == null || attentionMask[i] != 0) {
+        batch.add(ids[i], i, 0);
+      }
+    }
+    batch.endSequence();
+  }
+
+  /**
+   * Runs a batch.
+   *
+   * @param trace told {@code hidden_states.N}, all of them before the last norm, and {@code
+   *     last_hidden_state}, which is after it; or null
+   */
+  @Override
+  public MemorySegment forward(TokenBatch batch, Workspace workspace, Trace trace) {
+    int tokens = batch.tokens();
+    int hidden = config.hiddenSize();
+    MemorySegment x = workspace.floats(Buffer.HIDDEN, (long) tokens * hidden);
+    kernels.embedding(embeddings, batch, x, workspace);
+    trace(trace, "hidden_states.0", x, tokens);
+    for (int i = 0; i < layers.size(); i++) {
+      layers.get(i).forward(kernels, x, batch, workspace);
+      trace(trace, "hidden_states." + (i + 1), x, tokens);
+    }
+    norm.forward(kernels, x, x, tokens);
+    trace(trace, "last_hidden_state", x, tokens);
+    return x;
+  }
+
+  @Override
+  public void redrawFeatures(long seed) {
+    for (int i = 0; i < layers.size(); i++) {
+      layers.get(i).attention().redrawFeatures(OrthogonalFeatures.layerSeed(seed, i));
+    }
+  }
+
+  private void trace(Trace trace, String name, MemorySegment x, int tokens) {
+    if (trace != null) {
+      trace.accept(name, x, tokens, config.hiddenSize());
+    }
+  }
+}

@@ -1,0 +1,45 @@
+package dev.panaformer.model;
+
+import dev.panaformer.kernel.TokenBatch;
+import dev.panaformer.kernel.Workspace;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * An encoder of texts, alone or under a head. Immutable and thread-safe; each pass needs a {@link
+ * Workspace} of its own. The memory and the kernels belong to whoever loaded the model.
+ */
+public sealed interface TextEncoder permits BertTask, PreNormEncoder {
+
+  /** What config.json says of the encoder. */
+  EncoderConfig config();
+
+  /**
+   * Adds a sequence to a batch, with the positions that the reference gives its tokens. Tokens that
+   * are masked out keep their place among the positions, but are not computed.
+   *
+   * @param ids of the vocabulary
+   * @param typeIds one for each token, or null for 0
+   * @param attentionMask 0 for tokens to leave out, wherever they are; or null for none
+   * @throws IllegalArgumentException if no token is left, or more than the model has positions
+   * @throws IndexOutOfBoundsException if an id is outside the vocabulary, or a type unknown
+   */
+  void append(TokenBatch batch, int[] ids, int[] typeIds, int[] attentionMask);
+
+  /**
+   * Runs a batch.
+   *
+   * @param trace told every intermediate result that has a name, and the results; or null
+   * @return the result, in the workspace until its next pass: without a head the last hidden states
+   *     {@code [tokens, hidden]}
+   */
+  MemorySegment forward(TokenBatch batch, Workspace workspace, Trace trace);
+
+  /**
+   * Replaces random features by others. No pass may run meanwhile.
+   *
+   * @throws UnsupportedOperationException if the model has none
+   */
+  default void redrawFeatures(long seed) {
+    throw new UnsupportedOperationException("this model has no random features");
+  }
+}
