@@ -83,7 +83,7 @@ final class LoadedModel<M extends TextEncoder> implements AutoCloseable {
                 folder,
                 options,
                 resources,
-                resources.weights(folder, config.weightNames(), loader));
+                resources.weights(folder, config.weightNames(), options.precision(), loader));
     if (!config.runsOnDevices() && !options.backend().onHost()) {
       throw new UnsupportedOperationException(
           folder.path()

@@ -260,8 +260,5 @@ class PreNormEncoderTest {
       embedder.redrawFeatures(0);
       assertArrayEquals(vector, embedder.embed("I love you"));
     }
-    assertThrows(
-        UnsupportedOperationException.class,
-        () -> TextEmbedder.load(model, ModelOptions.DEFAULT.withBackend(Backend.CUDA)));
   }
 }
