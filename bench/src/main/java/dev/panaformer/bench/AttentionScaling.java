@@ -50,7 +50,7 @@ public final class AttentionScaling {
       """
       Usage: panaformer bench attention [--output FILE.png] [--threads N]
       Measures how time and memory of attention grow with the length of a text, from 512 to 16384
-      tokens: full attention, Longformer, BigBird, Linformer and Performer in one shape.
+      tokens, of every kind there is in one shape.
             --output FILE.png   Draw both over the length.
             --threads N         On how many threads. Default: all processors.
         -h, --help              Print this.
