@@ -6,6 +6,7 @@ import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Memory outside the heap that is freed as one: a model's weights, a workspace's buffers.
@@ -27,6 +28,7 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final Optional<HugePages> pages;
   private final Optional<DeviceMemory> device;
+  private final AtomicLong bytes = new AtomicLong();
 
   // Guarded by this.
   private final List<HugePages.Mapping> mappings = new ArrayList<>();
@@ -59,6 +61,7 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
   @SuppressWarnings("restricted")
   public MemorySegment allocate(long byteSize, long byteAlignment) {
     long alignment = Math.max(byteAlignment, ALIGNMENT);
+    bytes.addAndGet(Math.max(byteSize, 0));
     if (device.isPresent()) {
       return allocate(device.get(), byteSize);
     }
@@ -100,6 +103,11 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
 
   private static long roundUp(long value, long multiple) {
     return Math.ceilDiv(value, multiple) * multiple;
+  }
+
+  /** The bytes of all segments together. */
+  public long bytes() {
+    return bytes.get();
   }
 
   /** Frees everything. No segment may be in use. */

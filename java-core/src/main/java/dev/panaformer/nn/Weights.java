@@ -249,6 +249,16 @@ public final class Weights implements AutoCloseable {
     }
   }
 
+  /** A matrix {@code [in, out]}, transposed, as the kernels read it. */
+  public PackedWeight packedTransposed(String name, long out, long in) {
+    try (Arena mapped = Arena.ofConfined()) {
+      Tensor tensor = require(name, mapped, in, out);
+      MemorySegment weight = staging.ensure(out * in * Float.BYTES);
+      tensor.transpose(0, 1).copyFloat32To(weight);
+      return pack(name, weight, out, in);
+    }
+  }
+
   /** A weight that is in memory already. */
   public PackedWeight pack(String name, MemorySegment weight, long out, long in) {
     return kernels.pack(prefix + name, weight, out, in, memory);
