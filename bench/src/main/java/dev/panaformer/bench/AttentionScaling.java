@@ -143,10 +143,14 @@ public final class AttentionScaling {
       scaling.memory.close();
       print(growths, out);
       if (output != null) {
-        ScalingChart.write(growths, kernels.description(), output);
+        ScalingChart.write(growths, inputsAndOutputs(), kernels.description(), output);
         out.println("drawn to " + output);
       }
     }
+  }
+
+  private static double[] inputsAndOutputs() {
+    return Arrays.stream(LENGTHS).mapToDouble(n -> 4.0 * n * HIDDEN * Float.BYTES).toArray();
   }
 
   private List<Kind> kinds() {
@@ -179,8 +183,7 @@ public final class AttentionScaling {
             true,
             (batch, sequence) -> longformer.append(batch, sequence, GlobalTokens.FIRST),
             (qkv, batch, y, workspace) -> {
-              kernels.sparseAttention(
-                  all(qkv, batch, y, workspace), batch.keyLists(0), workspace);
+              kernels.sparseAttention(all(qkv, batch, y, workspace), batch.keyLists(0), workspace);
               // What the global token sees.
               Attention first = all(qkv, batch, y, workspace);
               first.query(qkv, 0, 3L * HIDDEN, HEAD_DIM, oneQuery, 1);
@@ -296,7 +299,8 @@ public final class AttentionScaling {
       products += distance * (Math.log(y[i]) - meanY);
       squares += distance * distance;
     }
-    return products / squares;
+    double slope = products / squares;
+    return Math.abs(slope) < 0.005 ? 0 : slope; // no -0.00
   }
 
   /**

@@ -118,8 +118,7 @@ final class OffHeapSide implements KernelSide {
 
   @Override
   public void linformerAttention() {
-    kernels.linformerAttention(
-        qkv, projections, batch, y, heads, hidden / heads, scale, workspace);
+    kernels.linformerAttention(qkv, projections, batch, y, heads, hidden / heads, scale, workspace);
   }
 
   @Override

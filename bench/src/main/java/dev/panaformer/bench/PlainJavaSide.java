@@ -208,8 +208,7 @@ final class PlainJavaSide implements KernelSide {
     for (int t = 0; t < length; t += 4) {
       for (int d = 0; d < in.headDim(); d++) {
         int at = x.start + t * x.row + d;
-        addUpToFour(
-            x.values, at, x.row, projection, t, length, context[d], KernelInputs.PROJECTED);
+        addUpToFour(x.values, at, x.row, projection, t, length, context[d], KernelInputs.PROJECTED);
       }
     }
     for (int d = 0; d < in.headDim(); d++) {
@@ -250,8 +249,7 @@ final class PlainJavaSide implements KernelSide {
   }
 
   /** One head: loops run over the queries, and leave sums that {@link #mixed} divides. */
-  private void attend(
-      Rows q, int count, float scale, Rows k, Rows v, int keyCount, float[] bias) {
+  private void attend(Rows q, int count, float scale, Rows k, Rows v, int keyCount, float[] bias) {
     for (int d = 0; d < in.headDim(); d++) {
       for (int i = 0; i < count; i++) {
         queries[d][i] = q.values[q.start + i * q.row + d] * scale;
