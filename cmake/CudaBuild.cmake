@@ -34,7 +34,7 @@ foreach(entry IN LISTS entries)
   set(architecture ${CMAKE_MATCH_2})
   # The name of a function in an anonymous namespace: its length and letters come after the namespace's.
   string(REGEX REPLACE "^_ZN[0-9]+_GLOBAL__N__.*_cu_[0-9a-f]+[0-9]?[0-9]" "" kernel "${kernel}")
-  string(REGEX MATCH "^[a-z_]+(ILi[0-9]+)?" kernel "${kernel}")
+  string(REGEX MATCH "^[a-z0-9_]+(ILi[0-9]+)?" kernel "${kernel}")
   string(REPLACE "ILi" " " kernel "${kernel}")
   string(REGEX MATCH "([0-9]+) bytes spill stores" ignored "${entry}")
   set(spills ${CMAKE_MATCH_1})

@@ -37,7 +37,7 @@ float *tensor(int64_t count) {
 }
 
 #define STREAMS 4
-#define AHEAD 128
+#define AHEAD 192
 /* Floats that a task reads, and that it reads of one stream before it turns to the next. */
 #define TASK_FLOATS (256 * 1024)
 #define STEP 64

@@ -1,8 +1,8 @@
 /*
  * What a step of decoding is made of, and the share of the read bandwidth that it reaches: packed linears of one to
  * eight rows in the shapes of GPT-2 small, the head with its choice of tokens, attention over a paged cache, and the
- * whole of it. Every figure is the median of rounds, each measured next to the probe on the same memory, of which no
- * call finds anything in a cache: copies add up to half a gigabyte.
+ * whole of it. Every figure is the median of rounds, each in turns with the probe on the same memory, of which no call
+ * finds anything in a cache: copies add up to half a gigabyte.
  *
  *   decode_bench [threads [linear|head|attention|step [fp32|bf16|int8|int4|int4-128]]]
  */
@@ -13,8 +13,12 @@
 
 #include "bench.h"
 
-#define ROUNDS 9
+#define ROUNDS 41
 #define ARENA_BYTES (INT64_C(512) << 20)
+/* What the calls read before the probe has its turn: twice a last-level cache. */
+#define TURN_BYTES (INT64_C(64) << 20)
+/* What the probe's reads are a multiple of. */
+#define PROBE_UNIT (1 << 20)
 
 typedef struct {
   pf_engine *engine;
@@ -22,16 +26,35 @@ typedef struct {
   pf_precision precision;
 } bench;
 
-/* Calls `call` for every copy in the arena, each of `bytes`, and prints what the calls read of it. */
+/* Seconds that reading so many bytes from `at` on takes, beyond the end from the beginning. */
+static double probe(const bench *b, int64_t at, int64_t bytes) {
+  const int64_t first = bytes < ARENA_BYTES - at ? bytes : ARENA_BYTES - at;
+  double time = (double)first / read_bandwidth(b->engine, b->arena + at, first);
+  if (bytes > first) time += (double)(bytes - first) / read_bandwidth(b->engine, b->arena, bytes - first);
+  return time;
+}
+
+/*
+ * Calls `call` for every copy in the arena, each of `bytes`, and prints what the calls read of it. Memory that is shared
+ * with others changes its speed from one moment to the next: after every few copies the probe reads as much, half an
+ * arena further on.
+ */
 static void measure(const bench *b, const char *name, int64_t bytes, void (*call)(void *, const void *), void *context) {
   const int64_t stride = (bytes + PF_ALIGNMENT - 1) / PF_ALIGNMENT * PF_ALIGNMENT, copies = ARENA_BYTES / stride;
+  const int64_t group = stride < TURN_BYTES ? TURN_BYTES / stride : 1;
   double rates[ROUNDS], shares[ROUNDS];
   for (int r = 0; r < ROUNDS; r++) {
-    const double before = read_bandwidth(b->engine, b->arena, ARENA_BYTES);
-    const double begin = seconds();
-    for (int64_t i = 0; i < copies; i++) call(context, b->arena + i * stride);
-    rates[r] = (double)(copies * bytes) / (seconds() - begin);
-    shares[r] = 2 * rates[r] / (before + read_bandwidth(b->engine, b->arena, ARENA_BYTES));
+    double called = 0, probed = 0;
+    for (int64_t first = 0; first < copies; first += group) {
+      const int64_t end = first + group < copies ? first + group : copies;
+      const double begin = seconds();
+      for (int64_t i = first; i < end; i++) call(context, b->arena + i * stride);
+      called += seconds() - begin;
+      const int64_t across = (first * stride / PROBE_UNIT * PROBE_UNIT + ARENA_BYTES / 2) % ARENA_BYTES;
+      probed += probe(b, across, (end - first) * bytes);
+    }
+    rates[r] = (double)(copies * bytes) / called;
+    shares[r] = probed / called;
   }
   const double rate = median(rates, ROUNDS);
   printf("%-44s %6.2f GB/s  %5.1f %% of the probe  %9.1f us\n", name, rate * 1e-9, median(shares, ROUNDS) * 100,

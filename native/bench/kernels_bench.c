@@ -1,9 +1,9 @@
 /*
  * The machine's peaks and the share of them that the kernels reach: FMA rate from a probe, then
- * packed linears, attention and a MiniLM-shaped encoder. Every figure is the median of interleaved rounds, each
+ * packed linears, attention and an encoder, of the shapes of MiniLM and BERT or of ViT-B/16. Every figure is the median of interleaved rounds, each
  * measured between two runs of the FMA probe, so that a machine whose clock drifts does not tilt the ratio.
  *
- *   kernels_bench [threads [fp32|bf16|int8|int4|int4-128]]
+ *   kernels_bench [threads [fp32|bf16|int8|int4|int4-128 [text|vision]]]
  */
 #define _GNU_SOURCE
 #include <immintrin.h>
@@ -301,15 +301,20 @@ static void bench_linear_time(const bench *b, int32_t tokens, int64_t heads, int
   free(features);
 }
 
-/* Six layers of MiniLM: what a forward pass is made of, without Java above it. */
-#define LAYERS 6
-#define HIDDEN 384
-#define INTERMEDIATE 1536
-#define HEADS 12
+/* What a forward pass is made of, without Java above it. */
+#define MOST_LAYERS 12
+#define MOST_SEQUENCES 8
+
+typedef struct {
+  const char *name;
+  int layers;
+  int64_t hidden, intermediate, heads;
+} encoder_shape;
 
 typedef struct {
   pf_engine *engine;
-  void *qkv[LAYERS], *out[LAYERS], *up[LAYERS], *down[LAYERS];
+  encoder_shape shape;
+  void *qkv[MOST_LAYERS], *out[MOST_LAYERS], *up[MOST_LAYERS], *down[MOST_LAYERS];
   float *vector; /* a bias or LayerNorm weight of any layer */
   float *x, *qkv_values, *context, *z;
   pf_attention_params attention;
@@ -333,72 +338,115 @@ static void *packed_weight(const bench *b, int64_t n, int64_t k) {
 static void run_encoder(void *context, int64_t i) {
   (void)i;
   encoder_bench *e = context;
-  for (int l = 0; l < LAYERS; l++) {
-    pf_linear(e->engine, e->x, e->qkv[l], e->vector, NULL, e->qkv_values, e->tokens, 3 * HIDDEN, HIDDEN,
+  const int64_t hidden = e->shape.hidden;
+  for (int l = 0; l < e->shape.layers; l++) {
+    pf_linear(e->engine, e->x, e->qkv[l], e->vector, NULL, e->qkv_values, e->tokens, 3 * hidden, hidden,
               PF_ACTIVATION_NONE, e->workspace, e->workspace_bytes);
     pf_attention(e->engine, &e->attention);
-    pf_linear(e->engine, e->context, e->out[l], e->vector, e->x, e->z, e->tokens, HIDDEN, HIDDEN, PF_ACTIVATION_NONE, e->workspace, e->workspace_bytes);
-    pf_layer_norm(e->engine, e->z, NULL, e->vector, e->vector, e->x, e->tokens, HIDDEN, 1e-12f);
+    pf_linear(e->engine, e->context, e->out[l], e->vector, e->x, e->z, e->tokens, hidden, hidden, PF_ACTIVATION_NONE,
+              e->workspace, e->workspace_bytes);
+    pf_layer_norm(e->engine, e->z, NULL, e->vector, e->vector, e->x, e->tokens, hidden, 1e-12f);
     e->ffn.up = e->up[l];
     e->ffn.down = e->down[l];
     pf_ffn(e->engine, &e->ffn);
-    pf_layer_norm(e->engine, e->z, NULL, e->vector, e->vector, e->x, e->tokens, HIDDEN, 1e-12f);
+    pf_layer_norm(e->engine, e->z, NULL, e->vector, e->vector, e->x, e->tokens, hidden, 1e-12f);
   }
 }
 
-static void bench_encoder(const bench *b, const int32_t *tokens, int count) {
-  encoder_bench e = {.engine = b->engine, .vector = tensor(INTERMEDIATE)};
-  for (int l = 0; l < LAYERS; l++) {
-    e.qkv[l] = packed_weight(b, 3 * HIDDEN, HIDDEN);
-    e.out[l] = packed_weight(b, HIDDEN, HIDDEN);
-    e.up[l] = packed_weight(b, INTERMEDIATE, HIDDEN);
-    e.down[l] = packed_weight(b, HIDDEN, INTERMEDIATE);
+/* `sequences` of as many tokens each. */
+static void bench_encoder_of(encoder_bench *e, const bench *b, int32_t tokens, int64_t sequences) {
+  const int64_t hidden = e->shape.hidden, intermediate = e->shape.intermediate, heads = e->shape.heads;
+  const int64_t t = tokens * sequences;
+  int32_t lengths[MOST_SEQUENCES + 1];
+  for (int64_t s = 0; s <= sequences; s++) lengths[s] = (int32_t)(s * tokens);
+  e->tokens = t;
+  e->x = tensor(t * hidden);
+  e->z = tensor(t * hidden);
+  e->context = tensor(t * hidden);
+  e->qkv_values = tensor(t * 3 * hidden);
+  pf_linear_workspace_size(b->engine, t, hidden, b->precision, &e->workspace_bytes);
+  e->workspace = tensor(e->workspace_bytes / 4 + 1);
+  e->attention = (pf_attention_params){.q = e->qkv_values, .k = e->qkv_values + hidden,
+                                       .v = e->qkv_values + 2 * hidden, .y = e->context, .cu_seqlens_q = lengths,
+                                       .cu_seqlens_kv = lengths, .q_token_stride = 3 * hidden,
+                                       .q_head_stride = hidden / heads, .kv_token_stride = 3 * hidden,
+                                       .kv_head_stride = hidden / heads, .y_token_stride = hidden,
+                                       .y_head_stride = hidden / heads, .q_tokens = t, .kv_tokens = t,
+                                       .sequences = sequences, .heads = heads, .kv_heads = heads,
+                                       .head_dim = hidden / heads, .scale = 1.0f / sqrtf((float)(hidden / heads))};
+  pf_attention_workspace_size(b->engine, hidden / heads, &e->attention.workspace_bytes);
+  e->attention.workspace = tensor(e->attention.workspace_bytes / 4);
+  e->ffn = (pf_ffn_params){.x = e->x, .up_bias = e->vector, .down_bias = e->vector, .residual = e->x, .y = e->z,
+                           .tokens = t, .hidden = hidden, .intermediate = intermediate,
+                           .activation = PF_ACTIVATION_GELU_ERF};
+  pf_ffn_workspace_size(b->engine, t, hidden, intermediate, &e->ffn.workspace_bytes);
+  e->ffn.workspace = tensor(e->ffn.workspace_bytes / 4);
+  const double flops = e->shape.layers * (double)t * (2.0 * (double)(4 * hidden * hidden + 2 * hidden * intermediate) +
+                                                      4.0 * tokens * (double)hidden);
+  double gflops;
+  const double share = share_of_peak(b, flops, run_encoder, e, &gflops);
+  printf("encoder    %s  %ld x tokens %4d   %6.1f GFLOP/s  %5.1f %% of peak  %7.3f ms\n", e->shape.name,
+         (long)sequences, tokens, gflops, share * 100, flops / gflops * 1e-6);
+  free(e->x);
+  free(e->z);
+  free(e->context);
+  free(e->qkv_values);
+  free(e->workspace);
+  free(e->attention.workspace);
+  free(e->ffn.workspace);
+}
+
+static encoder_bench encoder_of(const bench *b, encoder_shape shape) {
+  encoder_bench e = {.engine = b->engine, .shape = shape, .vector = tensor(shape.intermediate)};
+  for (int l = 0; l < shape.layers; l++) {
+    e.qkv[l] = packed_weight(b, 3 * shape.hidden, shape.hidden);
+    e.out[l] = packed_weight(b, shape.hidden, shape.hidden);
+    e.up[l] = packed_weight(b, shape.intermediate, shape.hidden);
+    e.down[l] = packed_weight(b, shape.hidden, shape.intermediate);
   }
-  for (int i = 0; i < count; i++) {
-    const int64_t t = tokens[i], width = HIDDEN;
-    const int32_t lengths[] = {0, tokens[i]};
-    e.tokens = t;
-    e.x = tensor(t * HIDDEN);
-    e.z = tensor(t * HIDDEN);
-    e.context = tensor(t * HIDDEN);
-    e.qkv_values = tensor(t * 3 * HIDDEN);
-    pf_linear_workspace_size(b->engine, t, HIDDEN, b->precision, &e.workspace_bytes);
-    e.workspace = tensor(e.workspace_bytes / 4 + 1);
-    e.attention = (pf_attention_params){.q = e.qkv_values, .k = e.qkv_values + width, .v = e.qkv_values + 2 * width,
-                                        .y = e.context, .cu_seqlens_q = lengths, .cu_seqlens_kv = lengths,
-                                        .q_token_stride = 3 * width, .q_head_stride = HIDDEN / HEADS,
-                                        .kv_token_stride = 3 * width, .kv_head_stride = HIDDEN / HEADS,
-                                        .y_token_stride = width, .y_head_stride = HIDDEN / HEADS, .q_tokens = t,
-                                        .kv_tokens = t, .sequences = 1, .heads = HEADS, .kv_heads = HEADS,
-                                        .head_dim = HIDDEN / HEADS, .scale = 0.17677669f};
-    pf_attention_workspace_size(b->engine, HIDDEN / HEADS, &e.attention.workspace_bytes);
-    e.attention.workspace = tensor(e.attention.workspace_bytes / 4);
-    e.ffn = (pf_ffn_params){.x = e.x, .up_bias = e.vector, .down_bias = e.vector, .residual = e.x, .y = e.z,
-                            .tokens = t, .hidden = HIDDEN, .intermediate = INTERMEDIATE,
-                            .activation = PF_ACTIVATION_GELU_ERF};
-    pf_ffn_workspace_size(b->engine, t, HIDDEN, INTERMEDIATE, &e.ffn.workspace_bytes);
-    e.ffn.workspace = tensor(e.ffn.workspace_bytes / 4);
-    const double flops = LAYERS * (double)t * (2.0 * (4.0 * HIDDEN * HIDDEN + 2.0 * HIDDEN * INTERMEDIATE) +
-                                               4.0 * (double)t * HIDDEN);
-    double gflops;
-    const double share = share_of_peak(b, flops, run_encoder, &e, &gflops);
-    printf("encoder    MiniLM  tokens %4ld   %6.1f GFLOP/s  %5.1f %% of peak  %7.3f ms\n", (long)t, gflops, share * 100,
-           flops / gflops * 1e-6);
-    free(e.x);
-    free(e.z);
-    free(e.context);
-    free(e.qkv_values);
-    free(e.workspace);
-    free(e.attention.workspace);
-    free(e.ffn.workspace);
+  return e;
+}
+
+static void free_encoder(encoder_bench *e) {
+  for (int l = 0; l < e->shape.layers; l++) {
+    free(e->qkv[l]);
+    free(e->out[l]);
+    free(e->up[l]);
+    free(e->down[l]);
   }
-  for (int l = 0; l < LAYERS; l++) {
-    free(e.qkv[l]);
-    free(e.out[l]);
-    free(e.up[l]);
-    free(e.down[l]);
-  }
-  free(e.vector);
+  free(e->vector);
+}
+
+static void bench_text(const bench *b) {
+  const int64_t linears[][3] = {{1, 768, 768},    {8, 768, 768},    {32, 768, 768},   {128, 768, 768}, {128, 3072, 768},
+                                {128, 768, 3072}, {128, 1152, 384}, {128, 384, 384},  {128, 1536, 384}, {128, 384, 1536},
+                                {32, 1536, 384},  {32, 384, 1536}};
+  for (size_t i = 0; i < sizeof linears / sizeof *linears; i++)
+    bench_linear(b, linears[i][0], linears[i][1], linears[i][2]);
+  const int32_t lengths[] = {8, 16, 32, 64, 128, 256, 512};
+  for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) bench_attention(b, lengths[i], 12, 32);
+  bench_attention(b, 128, 12, 64);
+  bench_linear_time(b, 1024, 12, 64, 256);
+  bench_linear_time(b, 16384, 12, 64, 256);
+  encoder_bench e = encoder_of(b, (encoder_shape){"MiniLM", 6, 384, 1536, 12});
+  for (size_t i = 0; i < 6; i++) bench_encoder_of(&e, b, lengths[i], 1);
+  free_encoder(&e);
+}
+
+/* ViT-B/16 at 224 x 224 pixels, and the linears of Swin-T's stages. */
+static void bench_vision(const bench *b) {
+  const int64_t linears[][3] = {{197, 2304, 768}, {197, 768, 768},   {197, 3072, 768},  {197, 768, 3072},
+                                {1576, 3072, 768}, {1576, 768, 3072}, {3136, 384, 96},   {3136, 96, 384},
+                                {784, 768, 192},  {784, 192, 768},   {196, 1536, 384},  {196, 384, 1536}, 
+                                {49, 3072, 768},  {49, 768, 3072}};
+  for (size_t i = 0; i < sizeof linears / sizeof *linears; i++)
+    bench_linear(b, linears[i][0], linears[i][1], linears[i][2]);
+  bench_attention(b, 197, 12, 64);
+  bench_attention(b, 49, 12, 32);
+  encoder_bench e = encoder_of(b, (encoder_shape){"ViT-B/16", 12, 768, 3072, 12});
+  bench_encoder_of(&e, b, 197, 1);
+  bench_encoder_of(&e, b, 197, MOST_SEQUENCES);
+  free_encoder(&e);
 }
 
 int main(int argc, char **argv) {
@@ -414,17 +462,10 @@ int main(int argc, char **argv) {
   double peaks[ROUNDS];
   for (int r = 0; r < ROUNDS; r++) peaks[r] = fma_peak(threads);
   printf("%d threads, ISA %d: peak %.1f GFLOP/s\n", threads, pf_engine_isa(engine), median(peaks, ROUNDS) * 1e-9);
-  const int64_t linears[][3] = {{1, 768, 768},    {8, 768, 768},    {32, 768, 768},   {128, 768, 768}, {128, 3072, 768},
-                                {128, 768, 3072}, {128, 1152, 384}, {128, 384, 384},  {128, 1536, 384}, {128, 384, 1536},
-                                {32, 1536, 384},  {32, 384, 1536}};
-  for (size_t i = 0; i < sizeof linears / sizeof *linears; i++)
-    bench_linear(&b, linears[i][0], linears[i][1], linears[i][2]);
-  const int32_t lengths[] = {8, 16, 32, 64, 128, 256, 512};
-  for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) bench_attention(&b, lengths[i], 12, 32);
-  bench_attention(&b, 128, 12, 64);
-  bench_linear_time(&b, 1024, 12, 64, 256);
-  bench_linear_time(&b, 16384, 12, 64, 256);
-  bench_encoder(&b, lengths, 6);
+  if (argc > 3 && strcmp(argv[3], "vision") == 0)
+    bench_vision(&b);
+  else
+    bench_text(&b);
   pf_engine_destroy(engine);
   return 0;
 }

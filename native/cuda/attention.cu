@@ -13,36 +13,16 @@
  */
 #include <initializer_list>
 
-#include "cuda_engine.h"
+#include "attention.h"
 
 namespace {
 
 constexpr int THREADS = 128;
 constexpr int WARPS = THREADS / WARP_LANES;
 constexpr int KEYS = WARP_LANES; /* of a tile: one a lane */
-constexpr int SPAN = 512;
 
 /* Rows of a block: what leaves room for a tile of keys in 48 KB of shared memory. */
 __host__ __device__ constexpr int rows_of(int features) { return features <= 4 ? 16 : 8; }
-
-/* Attention over adjacent keys, or, with a block table, over a paged cache. All pointers are the device's. */
-struct problem {
-  const float *q, *k, *v;
-  float *y;
-  const float *bias;
-  const int32_t *cu_seqlens_q, *cu_seqlens_kv, *kv_lengths, *block_tables;
-  int64_t q_token_stride, q_head_stride, kv_token_stride, kv_head_stride, y_token_stride, y_head_stride;
-  int64_t bias_sequence_stride, bias_head_stride, bias_query_stride;
-  const float *distance_bias; /* [heads, distances], or NULL: of a key that lies so far before its query */
-  int64_t distances;
-  int64_t block_table_stride, block_tokens;
-  int64_t sequences, heads, kv_heads, head_dim, window;
-  float scale;
-  bool causal;
-  int64_t row_blocks; /* of the longest sequence */
-  int64_t spans;      /* of the longest sequence, where each has a block; else 1 */
-  float *partial;     /* [row of y, spans, 2 + head_dim]: maximum, sum, and weighted values */
-};
 
 /* Sums over keys of a warp's rows; a lane has the features lane, lane + 32, … of each. */
 template <int features> struct sums {
@@ -60,23 +40,8 @@ template <int features> struct sums {
   }
 };
 
-/* By what sums relative to `max` are multiplied to be relative to `larger`. */
-__device__ __forceinline__ float decay(float max, float larger) { return max == larger ? 1 : expf(max - larger); }
-
-/* max, sum and y of a span into those of the spans before it. */
-__device__ __forceinline__ void merge_moments(float &max, float &sum, float span_max, float span_sum, float &old_scale,
-                                              float &span_scale) {
-  const float larger = span_max > max ? span_max : max;
-  old_scale = decay(max, larger);
-  span_scale = decay(span_max, larger);
-  sum = sum * old_scale + span_sum * span_scale;
-  max = larger;
-}
-
-__device__ __forceinline__ int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /* `features` of a lane: head_dim is at most features * WARP_LANES. */
-template <int features> __global__ void __launch_bounds__(THREADS, 3) attend(problem p) {
+template <int features> __global__ void __launch_bounds__(THREADS, 3) attend(attention_problem p) {
   constexpr int ROWS = rows_of(features), WARP_ROWS = ROWS / WARPS, WIDTH = features * WARP_LANES;
   SHARED(float, qs, ROWS *WIDTH);         /* [ROWS][WIDTH], scaled */
   SHARED(float, kv, KEYS *(WIDTH + 1));   /* [KEYS][WIDTH + 1]: keys, then values */
@@ -84,80 +49,35 @@ template <int features> __global__ void __launch_bounds__(THREADS, 3) attend(pro
   const int lane = threadIdx.x % WARP_LANES, warp = threadIdx.x / WARP_LANES;
   const int head_dim = static_cast<int>(p.head_dim);
 
-  int64_t task = blockIdx.x;
-  const int64_t own_span = task % p.spans;
-  task /= p.spans;
-  const int64_t kv_head = task % p.kv_heads;
-  task /= p.kv_heads;
-  const int64_t row_block = task % p.row_blocks, s = task / p.row_blocks;
-  const int64_t group = p.heads / p.kv_heads;
-  const int64_t q_begin = p.cu_seqlens_q[s], q_length = p.cu_seqlens_q[s + 1] - q_begin;
-  const int64_t kv_begin = p.cu_seqlens_kv ? p.cu_seqlens_kv[s] : 0;
-  const int64_t kv_length = p.kv_lengths ? p.kv_lengths[s] : p.cu_seqlens_kv[s + 1] - kv_begin;
-  const int64_t first_row = row_block * ROWS, rows = smaller(q_length * group - first_row, ROWS);
-  if (rows <= 0) return;
-
-  /* Keys that any row sees, and those of each of the warp's rows. */
-  int64_t begin = 0, end = kv_length;
-  if (p.causal) {
-    const int64_t last = (first_row + rows - 1) / group + kv_length - q_length;
-    end = smaller(kv_length, last + 1);
-    if (p.window) begin = first_row / group + kv_length - q_length - p.window + 1;
-    if (begin < 0) begin = 0;
-  }
+  const attention_task t = task_of(p, blockIdx.x, ROWS);
+  if (t.rows <= 0) return;
   const bool split = p.spans > 1;
-  if (split) {
-    if (begin < own_span * SPAN) begin = own_span * SPAN;
-    end = smaller(end, (own_span + 1) * SPAN);
-  }
 
   for (int i = threadIdx.x; i < ROWS * WIDTH; i += THREADS) {
     const int r = i / WIDTH, d = i % WIDTH;
     float q = 0;
-    if (r < rows && d < head_dim) {
-      const int64_t token = (first_row + r) / group, head = kv_head * group + (first_row + r) % group;
-      q = p.scale * p.q[(q_begin + token) * p.q_token_stride + head * p.q_head_stride + d];
+    if (r < t.rows && d < head_dim) {
+      const attention_row row = row_of(p, t, r);
+      q = p.scale * p.q[(t.q_begin + row.token) * p.q_token_stride + row.head * p.q_head_stride + d];
     }
     qs[i] = q;
   }
-  int row_begin[WARP_ROWS], row_end[WARP_ROWS];
-  const float *bias[WARP_ROWS]; /* of key 0 */
+  attention_row row[WARP_ROWS];
 #pragma unroll
-  for (int i = 0; i < WARP_ROWS; i++) {
-    const int64_t row = first_row + warp * WARP_ROWS + i, token = row / group, head = kv_head * group + row % group;
-    const bool there = warp * WARP_ROWS + i < rows;
-    const int64_t position = token + kv_length - q_length;
-    row_end[i] = static_cast<int>(!there ? 0 : p.causal ? smaller(kv_length, position + 1) : kv_length);
-    row_begin[i] = static_cast<int>(p.window && position >= p.window ? position - p.window + 1 : 0);
-    bias[i] = p.bias && there ? p.bias + s * p.bias_sequence_stride + head * p.bias_head_stride +
-                                    token * p.bias_query_stride
-                              : nullptr;
-    if (p.distance_bias && there) bias[i] = p.distance_bias + head * p.distances;
-  }
+  for (int i = 0; i < WARP_ROWS; i++) row[i] = row_of(p, t, warp * WARP_ROWS + i);
 
   sums<features> all, span;
   all.clear();
   span.clear();
-  const int64_t first_tile = begin / KEYS * KEYS;
-  for (int64_t first = first_tile; first < end; first += KEYS) {
+  const int64_t first_tile = t.begin / KEYS * KEYS;
+  for (int64_t first = first_tile; first < t.end; first += KEYS) {
     /* One barrier before keys are replaced and one behind: the values of the tile before are not needed any more. */
     for (int pass = 0; pass < 2; pass++) {
       __syncthreads();
       for (int i = threadIdx.x; i < KEYS * WIDTH; i += THREADS) {
         const int j = i / WIDTH, d = i % WIDTH;
         const int64_t key = first + j;
-        float value = 0;
-        if (key >= begin && key < end && d < head_dim) {
-          const float *from;
-          if (p.block_tables) {
-            const int64_t block = p.block_tables[s * p.block_table_stride + key / p.block_tokens];
-            from = p.k + ((2 * block + pass) * p.kv_heads + kv_head) * p.block_tokens * p.head_dim +
-                   key % p.block_tokens * p.head_dim;
-          } else {
-            from = (pass == 0 ? p.k : p.v) + (kv_begin + key) * p.kv_token_stride + kv_head * p.kv_head_stride;
-          }
-          value = from[d];
-        }
+        const float value = key >= t.begin && key < t.end && d < head_dim ? key_of(p, t, key, pass)[d] : 0;
         kv[j * (WIDTH + 1) + d] = value;
       }
       __syncthreads();
@@ -173,12 +93,8 @@ template <int features> __global__ void __launch_bounds__(THREADS, 3) attend(pro
       const int64_t key = first + lane;
 #pragma unroll
       for (int i = 0; i < WARP_ROWS; i++) {
-        const bool seen = key >= row_begin[i] && key < row_end[i];
-        if (seen && bias[i]) {
-          /* Both kinds are one addition: a key's own element, or that of its distance, the last for all beyond. With the
-             second kind rows are causal, and end at themselves. */
-          score[i] += bias[i][p.distance_bias ? smaller(row_end[i] - 1 - key, p.distances - 1) : key];
-        }
+        const bool seen = key >= row[i].begin && key < row[i].end;
+        if (seen && row[i].bias) score[i] += bias_of(p, row[i], key);
         if (!seen) score[i] = -INFINITY;
         const float larger = fmaxf(span.max[i], warp_max(score[i]));
         const float weight = seen ? expf(score[i] - (larger == -INFINITY ? 0 : larger)) : 0;
@@ -193,8 +109,8 @@ template <int features> __global__ void __launch_bounds__(THREADS, 3) attend(pro
 
 #pragma unroll
     for (int i = 0; i < WARP_ROWS; i++) {
-      const int from = static_cast<int>(row_begin[i] > first ? smaller(row_begin[i] - first, KEYS) : 0);
-      const int to = static_cast<int>(smaller(row_end[i] - first, KEYS));
+      const int from = static_cast<int>(row[i].begin > first ? smaller(row[i].begin - first, KEYS) : 0);
+      const int to = static_cast<int>(smaller(row[i].end - first, KEYS));
       for (int j = from; j < to; j++) {
         const float weight = weights[(warp * WARP_ROWS + i) * KEYS + j];
 #pragma unroll
@@ -203,7 +119,7 @@ template <int features> __global__ void __launch_bounds__(THREADS, 3) attend(pro
       }
     }
 
-    if (p.block_tables && !split && ((first + KEYS) % SPAN == 0 || first + KEYS >= end)) {
+    if (p.block_tables && !split && ((first + KEYS) % SPAN == 0 || first + KEYS >= t.end)) {
 #pragma unroll
       for (int i = 0; i < WARP_ROWS; i++) {
         float old_scale, span_scale;
@@ -218,11 +134,12 @@ template <int features> __global__ void __launch_bounds__(THREADS, 3) attend(pro
   const bool merged = p.block_tables && !split;
 #pragma unroll
   for (int i = 0; i < WARP_ROWS; i++) {
-    const int64_t row = first_row + warp * WARP_ROWS + i, head = kv_head * group + row % group;
-    if (warp * WARP_ROWS + i >= rows) continue;
-    const int64_t token = q_begin + row / group;
+    if (warp * WARP_ROWS + i >= t.rows) continue;
+    /* Once more: it does not have to stay in registers all the while. */
+    const attention_row own = row_of(p, t, warp * WARP_ROWS + i);
+    const int64_t token = t.q_begin + own.token, head = own.head;
     const float sum = merged ? all.sum[i] : span.sum[i];
-    float *partial = split ? p.partial + ((token * p.heads + head) * p.spans + own_span) * (2 + p.head_dim) : nullptr;
+    float *partial = split ? p.partial + ((token * p.heads + head) * p.spans + t.own_span) * (2 + p.head_dim) : nullptr;
     if (split && lane == 0) {
       partial[0] = span.max[i];
       partial[1] = span.sum[i];
@@ -241,7 +158,7 @@ template <int features> __global__ void __launch_bounds__(THREADS, 3) attend(pro
 }
 
 /* Merges the spans of each token and head, in order; a warp each. */
-__global__ void __launch_bounds__(THREADS) merge_spans(problem p, int64_t rows) {
+__global__ void __launch_bounds__(THREADS) merge_spans(attention_problem p, int64_t rows) {
   const int64_t row = static_cast<int64_t>(blockIdx.x) * WARPS + threadIdx.x / WARP_LANES;
   if (row >= rows) return;
   const int64_t token = row / p.heads, head = row % p.heads;
@@ -264,23 +181,35 @@ int features_of(int64_t head_dim) {
   return features <= 4 ? features : 8;
 }
 
-void launch(cuda_call &call, const problem &p) {
+bool is_for_tensor_cores(const cuda_call &call, int64_t head_dim) {
+  return call.attention_dtype() != PF_DTYPE_FP32 && head_dim <= cuda::MMA_HEAD_DIM;
+}
+
+int64_t block_rows(const cuda_call &call, int64_t head_dim) {
+  return is_for_tensor_cores(call, head_dim) ? cuda::MMA_ROWS : rows_of(features_of(head_dim));
+}
+
+void launch(cuda_call &call, const attention_problem &p) {
+  if (is_for_tensor_cores(call, p.head_dim)) {
+    cuda::attend_on_tensor_cores(call, p, call.attention_dtype());
+    return;
+  }
   const unsigned blocks = static_cast<unsigned>(p.sequences * p.row_blocks * p.kv_heads * p.spans);
   switch (features_of(p.head_dim)) {
   case 1:
-    LAUNCH(attend<1>, blocks, THREADS, call.stream(), p);
+    call.launch(attend<1>, blocks, THREADS, p);
     break;
   case 2:
-    LAUNCH(attend<2>, blocks, THREADS, call.stream(), p);
+    call.launch(attend<2>, blocks, THREADS, p);
     break;
   case 3:
-    LAUNCH(attend<3>, blocks, THREADS, call.stream(), p);
+    call.launch(attend<3>, blocks, THREADS, p);
     break;
   case 4:
-    LAUNCH(attend<4>, blocks, THREADS, call.stream(), p);
+    call.launch(attend<4>, blocks, THREADS, p);
     break;
   default:
-    LAUNCH(attend<8>, blocks, THREADS, call.stream(), p);
+    call.launch(attend<8>, blocks, THREADS, p);
     break;
   }
 }
@@ -292,6 +221,12 @@ bool are_strides(std::initializer_list<int64_t> strides) {
 }
 
 } // namespace
+
+void cuda::attend_adjacent(cuda_call &call, attention_problem p, int64_t longest_q) {
+  p.row_blocks = ceil_div(longest_q * (p.heads / p.kv_heads), block_rows(call, p.head_dim));
+  p.spans = 1;
+  launch(call, p);
+}
 
 /* Nothing is kept there; not 0, so that what callers have to say about workspaces is checked all the same. */
 pf_status cuda::attention_workspace_size(int32_t, int64_t head_dim, int64_t *bytes) {
@@ -321,7 +256,7 @@ pf_status cuda::attention(pf_engine *engine, const pf_attention_params *a) {
   if (!is_workspace(a->workspace, a->workspace_bytes, bytes)) return PF_ERROR_WORKSPACE;
 
   cuda_call call(engine);
-  problem p = {};
+  attention_problem p = {};
   p.q = a->q;
   p.k = a->k;
   p.v = a->v;
@@ -344,9 +279,7 @@ pf_status cuda::attention(pf_engine *engine, const pf_attention_params *a) {
   p.head_dim = a->head_dim;
   p.scale = a->scale;
   p.causal = a->causal != 0;
-  p.row_blocks = ceil_div(longest_q * (a->heads / a->kv_heads), rows_of(features_of(a->head_dim)));
-  p.spans = 1;
-  if (call.status() == PF_OK) launch(call, p);
+  if (call.status() == PF_OK) attend_adjacent(call, p, longest_q);
   return call.status();
 }
 
@@ -388,7 +321,7 @@ pf_status cuda::paged_attention(pf_engine *engine, const pf_paged_attention_para
   if (!is_workspace(a->workspace, a->workspace_bytes, bytes)) return PF_ERROR_WORKSPACE;
 
   cuda_call call(engine);
-  problem p = {};
+  attention_problem p = {};
   p.q = a->q;
   p.k = a->cache;
   p.y = a->y;
@@ -410,7 +343,7 @@ pf_status cuda::paged_attention(pf_engine *engine, const pf_paged_attention_para
   p.causal = !a->all_keys;
   p.distance_bias = a->bias;
   p.distances = a->bias_distances;
-  p.row_blocks = ceil_div(longest_q * (a->heads / a->kv_heads), rows_of(features_of(a->head_dim)));
+  p.row_blocks = ceil_div(longest_q * (a->heads / a->kv_heads), block_rows(call, a->head_dim));
   const int64_t spans = ceil_div(longest_kv, SPAN);
   /* Two blocks a multiprocessor keep it busy; more of them would only write and read more partial sums. */
   p.spans = p.sequences * p.row_blocks * p.kv_heads < 2 * call.multiprocessors() ? spans : 1;
@@ -419,7 +352,7 @@ pf_status cuda::paged_attention(pf_engine *engine, const pf_paged_attention_para
     p.partial = static_cast<float *>(call.scratch(static_cast<size_t>(rows * spans * (2 + a->head_dim)) * sizeof(float)));
     if (call.status() != PF_OK) return call.status();
     launch(call, p);
-    LAUNCH(merge_spans, static_cast<unsigned>(ceil_div(rows, WARPS)), THREADS, call.stream(), p, rows);
+    call.launch(merge_spans, static_cast<unsigned>(ceil_div(rows, WARPS)), THREADS, p, rows);
   } else if (call.status() == PF_OK) {
     launch(call, p);
   }

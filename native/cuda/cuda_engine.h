@@ -3,12 +3,15 @@
 #define PF_CUDA_CUDA_ENGINE_H
 
 #include <cstddef>
+#include <memory>
 #include <mutex>
+#include <tuple>
 #include <type_traits>
 #include <unordered_map>
 #include <vector>
 
 #include "device.h"
+#include "matmul.h"
 
 extern "C" {
 #include "engine.h"
@@ -20,9 +23,10 @@ struct device_buffer {
   size_t bytes;
 };
 
-/* The shape of a packed weight. It is kept here, since to read a header from the device would wait for it. */
-struct packed_shape {
+/* What a packed weight is. It is kept here, since to read a header from the device would wait for it. */
+struct packed_weight {
   int64_t n, k;
+  pf_precision precision;
 };
 
 /*
@@ -35,6 +39,36 @@ struct uploaded {
   uint64_t used; /* when, in calls */
 };
 
+/* A kernel that waits for the end of its step, with a copy of its arguments. */
+struct step_kernel {
+  const void *function;
+  unsigned grid, block;
+  std::vector<size_t> sizes;
+  std::vector<char> arguments; /* each aligned to ARGUMENT_BYTES */
+  cudaGraphNode_t node;        /* once it is one of a graph */
+
+  static constexpr size_t ARGUMENT_BYTES = 16, MOST_ARGUMENTS = 16;
+  bool operator==(const step_kernel &other) const {
+    return function == other.function && grid == other.grid && block == other.block && arguments == other.arguments;
+  }
+};
+
+/* Kernels one after the other, launched as one. What differs the next time is replaced in place. */
+struct step_graph {
+  std::vector<step_kernel> kernels;
+  cudaGraph_t graph;
+  cudaGraphExec_t executable;
+};
+
+/* Memory of the host that copies to the device begin from: of two halves one is written while the other is read. */
+struct staging_memory {
+  char *memory;
+  size_t used; /* of the current half */
+  int half;
+  cudaEvent_t read[2];
+  static constexpr size_t HALF_BYTES = 256 << 10;
+};
+
 struct cuda_engine {
   pf_engine base;
   int device;
@@ -42,10 +76,24 @@ struct cuda_engine {
   cudaStream_t stream;
   cudaMemPool_t pool; /* keeps what is given back to it, so that only growth asks the driver */
   std::mutex lock; /* of a call */
-  device_buffer scratch;
+  device_buffer scratch, converted;
   std::vector<uploaded> uploads;
   uint64_t calls;
-  std::unordered_map<const void *, packed_shape> packed;
+  staging_memory staging;
+  void *results; /* of the host, pinned */
+  size_t results_bytes;
+
+  pf_dtype attention; /* what it is computed in */
+  std::unique_ptr<matmul> library; /* for products of bfloat16; or NULL */
+  device_buffer library_workspace;
+
+  int steps;                      /* begun and not ended */
+  uint64_t step_began;            /* in calls */
+  std::vector<step_kernel> waiting; /* of this step: the first waiting_count */
+  size_t waiting_count;
+  std::vector<step_graph> graphs;
+
+  std::unordered_map<const void *, packed_weight> packed;
 };
 
 /* Holds the engine for the length of a call and makes its device the thread's. */
@@ -54,27 +102,72 @@ public:
   explicit cuda_call(pf_engine *engine);
   cuda_call(const cuda_call &) = delete;
 
-  cudaStream_t stream() const { return engine->stream; }
+  /* For what is enqueued at once: kernels of a step that wait go before it. */
+  cudaStream_t stream() {
+    flush();
+    return engine->stream;
+  }
   cudaMemPool_t pool() const { return engine->pool; }
   int multiprocessors() const { return engine->multiprocessors; }
 
+  pf_dtype attention_dtype() const { return engine->attention; }
+
   /* Device memory for this call alone; NULL if there is not so much. Asking again ends the earlier piece. */
   void *scratch(size_t bytes);
+  /* The same beside it, for what one kernel leaves to the next. */
+  void *converted(size_t bytes);
   /* `count` ids of the host, on the device; NULL if there is no room. Up to UPLOADS arrays stay while the call lasts. */
   const int32_t *upload(const int32_t *ids, int64_t count);
   const float *upload(const float *values, int64_t count);
   static constexpr size_t UPLOADS = 16;
 
-  void remember(const void *packed, packed_shape shape) { engine->packed[packed] = shape; }
-  bool is_packed(const void *packed, int64_t n, int64_t k) const;
+  void remember(const void *packed, packed_weight weight) { engine->packed[packed] = weight; }
+  /* NULL for what was never packed here. */
+  const packed_weight *find_packed(const void *packed) const;
+
+  /* Runs a kernel, in order behind all that came before on this engine, or lets it wait for the end of its step. */
+  template <class... P, class... A> void launch(void (*kernel)(P...), unsigned grid, unsigned block, A... arguments) {
+    if (engine->steps == 0) {
+      run_kernel(kernel, grid, block, engine->stream, static_cast<P>(arguments)...);
+      return;
+    }
+    std::tuple<P...> exact(static_cast<P>(arguments)...);
+    const size_t sizes[] = {sizeof(P)...};
+    static_assert(sizeof...(P) <= step_kernel::MOST_ARGUMENTS, "a graph's node has room for so many");
+    std::apply(
+        [&](auto &...argument) {
+          const void *pointers[] = {&argument...};
+          enqueue(function_of(kernel), grid, block, pointers, sizes, sizeof...(P));
+        },
+        exact);
+  }
 
   /* What the call returns: PF_OK, or what the launches and copies since its beginning came to. */
   pf_status status();
   /* The same, once everything is done. */
   pf_status wait();
   pf_status copy(void *to, const void *from, size_t bytes);
+  /* Waits for bytes of the device; they stay until the next ones. NULL on failure. */
+  const char *fetch(const void *from, size_t bytes);
+
+  void begin_step();
+  pf_status end_step();
+  void set_attention(pf_dtype dtype) { engine->attention = dtype; }
+  pf_status set_library(bool on);
+  bool has_library() const { return engine->library != nullptr; }
+  /* False, with nothing done, where the library cannot. */
+  bool multiply(const matmul_problem &problem);
 
 private:
+  void enqueue(const void *function, unsigned grid, unsigned block, const void *const *arguments, const size_t *sizes,
+               size_t count);
+  /* Launches what waits. */
+  void flush();
+  void run_waiting();
+  bool update(step_graph &graph);
+  bool build(step_graph &graph);
+  void *grown(device_buffer &buffer, size_t bytes);
+  const void *stage(const void *bytes, size_t count);
   const void *upload_bytes(const void *bytes, size_t count);
   pf_status note(cudaError_t error);
 
@@ -127,6 +220,10 @@ inline unsigned grid_of(int64_t work, int64_t per_block) {
 namespace cuda {
 #define PF_DECLARE_KERNEL(name) std::remove_pointer_t<decltype(pf_kernels::name)> name
 PF_DECLARE_KERNEL(embedding);
+PF_DECLARE_KERNEL(patch_embedding_workspace_size);
+PF_DECLARE_KERNEL(patch_embedding);
+PF_DECLARE_KERNEL(depthwise_conv);
+PF_DECLARE_KERNEL(interpolate);
 PF_DECLARE_KERNEL(linear_packed_size);
 PF_DECLARE_KERNEL(linear_pack);
 PF_DECLARE_KERNEL(linear_workspace_size);
@@ -142,6 +239,10 @@ PF_DECLARE_KERNEL(paged_attention);
 PF_DECLARE_KERNEL(linear_top_k_workspace_size);
 PF_DECLARE_KERNEL(linear_top_k);
 PF_DECLARE_KERNEL(top_k);
+PF_DECLARE_KERNEL(linformer_attention_workspace_size);
+PF_DECLARE_KERNEL(linformer_attention);
+PF_DECLARE_KERNEL(performer_attention_workspace_size);
+PF_DECLARE_KERNEL(performer_attention);
 PF_DECLARE_KERNEL(layer_norm);
 PF_DECLARE_KERNEL(rms_norm);
 PF_DECLARE_KERNEL(softmax);
@@ -149,9 +250,6 @@ PF_DECLARE_KERNEL(activate);
 PF_DECLARE_KERNEL(pool);
 #undef PF_DECLARE_KERNEL
 
-/* What linear, the feed-forward network and the head of a decoder share (linear.cu). */
-void linear_run(cuda_call &call, const float *x, const void *packed, const float *bias, const float *residual,
-                bool multiplies, float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation);
 /* The top k of logits that are on the device, into results on the host (top_k.cu). */
 pf_status top_k_run(cuda_call &call, const float *logits, const float *inverse_temperature, float *values,
                     int32_t *ids, float *log_sum_exp, int64_t rows, int64_t columns, int64_t count, void *scratch);

@@ -41,7 +41,7 @@ pf_status cuda::softmax(pf_engine *engine, const float *x, float *y, int64_t row
   if (rows == 0) return PF_OK;
   if (!x || !y) return PF_ERROR_ARGUMENT;
   cuda_call call(engine);
-  LAUNCH(softmax_rows, grid_of(rows, 1), THREADS, call.stream(), x, y, rows, columns);
+  call.launch(softmax_rows, grid_of(rows, 1), THREADS, x, y, rows, columns);
   return call.status();
 }
 
@@ -50,6 +50,6 @@ pf_status cuda::activate(pf_engine *engine, const float *x, float *y, int64_t co
   if (count == 0) return PF_OK;
   if (!x || !y) return PF_ERROR_ARGUMENT;
   cuda_call call(engine);
-  LAUNCH(activate_elements, grid_of(count, THREADS), THREADS, call.stream(), x, y, count, activation);
+  call.launch(activate_elements, grid_of(count, THREADS), THREADS, x, y, count, activation);
   return call.status();
 }

@@ -35,11 +35,36 @@ cudaError_t ensure(device_buffer &buffer, size_t bytes, cudaMemPool_t pool, cuda
 
 pf_status unsupported() { return PF_ERROR_UNSUPPORTED; }
 
+cudaError_t create_staging(staging_memory *staging) {
+  void *memory = nullptr;
+  cudaError_t error = cudaMallocHost(&memory, 2 * staging_memory::HALF_BYTES);
+  staging->memory = static_cast<char *>(memory);
+  for (cudaEvent_t &event : staging->read)
+    if (error == cudaSuccess) error = cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
+  return error;
+}
+
+void destroy_staging(const staging_memory &staging) {
+  cudaFreeHost(staging.memory);
+  for (const cudaEvent_t event : staging.read)
+    if (event) cudaEventDestroy(event);
+}
+
+void destroy(const step_graph &g) {
+  if (g.executable) cudaGraphExecDestroy(g.executable);
+  if (g.graph) cudaGraphDestroy(g.graph);
+}
+
 void destroy(pf_engine *base) {
   cuda_engine *engine = reinterpret_cast<cuda_engine *>(base);
   cudaSetDevice(engine->device);
   cudaStreamSynchronize(engine->stream);
   if (engine->scratch.memory) cudaFreeAsync(engine->scratch.memory, engine->stream);
+  for (const device_buffer &buffer : {engine->converted, engine->library_workspace})
+    if (buffer.memory) cudaFreeAsync(buffer.memory, engine->stream);
+  for (const step_graph &g : engine->graphs) destroy(g);
+  destroy_staging(engine->staging);
+  cudaFreeHost(engine->results);
   for (const uploaded &u : engine->uploads)
     if (u.on_device.memory) cudaFreeAsync(u.on_device.memory, engine->stream);
   cudaStreamSynchronize(engine->stream);
@@ -70,6 +95,10 @@ pf_kernels make_table() {
   table.vector_width = 1;
   table.destroy = destroy;
   table.embedding = cuda::embedding;
+  table.patch_embedding_workspace_size = cuda::patch_embedding_workspace_size;
+  table.patch_embedding = cuda::patch_embedding;
+  table.depthwise_conv = cuda::depthwise_conv;
+  table.interpolate = cuda::interpolate;
   table.linear_packed_size = cuda::linear_packed_size;
   table.linear_pack = cuda::linear_pack;
   table.linear_workspace_size = cuda::linear_workspace_size;
@@ -85,6 +114,10 @@ pf_kernels make_table() {
   table.linear_top_k_workspace_size = cuda::linear_top_k_workspace_size;
   table.linear_top_k = cuda::linear_top_k;
   table.top_k = cuda::top_k;
+  table.linformer_attention_workspace_size = cuda::linformer_attention_workspace_size;
+  table.linformer_attention = cuda::linformer_attention;
+  table.performer_attention_workspace_size = cuda::performer_attention_workspace_size;
+  table.performer_attention = cuda::performer_attention;
   table.layer_norm = cuda::layer_norm;
   table.rms_norm = cuda::rms_norm;
   table.softmax = cuda::softmax;
@@ -110,8 +143,29 @@ pf_status cuda_call::note(cudaError_t error) {
   return failure;
 }
 
-void *cuda_call::scratch(size_t bytes) {
-  return note(ensure(engine->scratch, bytes, engine->pool, engine->stream)) == PF_OK ? engine->scratch.memory : nullptr;
+void *cuda_call::scratch(size_t bytes) { return grown(engine->scratch, bytes); }
+void *cuda_call::converted(size_t bytes) { return grown(engine->converted, bytes); }
+
+void *cuda_call::grown(device_buffer &buffer, size_t bytes) {
+  if (bytes > buffer.bytes) flush(); /* kernels that wait have the smaller one */
+  return note(ensure(buffer, bytes, engine->pool, engine->stream)) == PF_OK ? buffer.memory : nullptr;
+}
+
+/* Bytes where a copy can read them after the call has returned; those that are too many, where they are. */
+const void *cuda_call::stage(const void *bytes, size_t count) {
+  staging_memory &s = engine->staging;
+  const size_t room = (count + 15) / 16 * 16;
+  if (room > s.HALF_BYTES) return bytes;
+  if (s.used + room > s.HALF_BYTES) {
+    note(cudaEventRecord(s.read[s.half], engine->stream));
+    s.half = 1 - s.half;
+    s.used = 0;
+    note(cudaEventSynchronize(s.read[s.half]));
+  }
+  char *staged = s.memory + static_cast<size_t>(s.half) * s.HALF_BYTES + s.used;
+  s.used += room;
+  memcpy(staged, bytes, count);
+  return staged;
 }
 
 const void *cuda_call::upload_bytes(const void *bytes, size_t count) {
@@ -123,6 +177,8 @@ const void *cuda_call::upload_bytes(const void *bytes, size_t count) {
     }
     if (!oldest || u.used < oldest->used) oldest = &u;
   }
+  /* Kernels that wait may read what would be replaced. */
+  if (oldest && engine->uploads.size() == UPLOADS && oldest->used > engine->step_began) flush();
   if (engine->uploads.size() < UPLOADS) {
     engine->uploads.push_back({});
     oldest = &engine->uploads.back();
@@ -131,7 +187,8 @@ const void *cuda_call::upload_bytes(const void *bytes, size_t count) {
   const char *begin = static_cast<const char *>(bytes);
   oldest->bytes.assign(begin, begin + count);
   if (note(ensure(oldest->on_device, count, engine->pool, engine->stream)) != PF_OK ||
-      note(cudaMemcpyAsync(oldest->on_device.memory, bytes, count, cudaMemcpyDefault, engine->stream)) != PF_OK) {
+      note(cudaMemcpyAsync(oldest->on_device.memory, stage(bytes, count), count, cudaMemcpyDefault, engine->stream)) !=
+          PF_OK) {
     oldest->bytes.clear();
     return nullptr;
   }
@@ -146,19 +203,179 @@ const float *cuda_call::upload(const float *values, int64_t count) {
   return static_cast<const float *>(upload_bytes(values, static_cast<size_t>(count) * sizeof *values));
 }
 
-bool cuda_call::is_packed(const void *packed, int64_t n, int64_t k) const {
+const packed_weight *cuda_call::find_packed(const void *packed) const {
   const auto found = engine->packed.find(packed);
-  return found != engine->packed.end() && found->second.n == n && found->second.k == k;
+  return found == engine->packed.end() ? nullptr : &found->second;
 }
 
 pf_status cuda_call::status() { return note(cudaGetLastError()); }
 
 pf_status cuda_call::wait() {
+  flush();
   note(cudaGetLastError());
   return note(cudaStreamSynchronize(engine->stream));
 }
 
+const char *cuda_call::fetch(const void *from, size_t bytes) {
+  if (bytes > engine->results_bytes) {
+    cudaFreeHost(engine->results);
+    engine->results = nullptr;
+    engine->results_bytes = 0;
+    if (note(cudaMallocHost(&engine->results, bytes)) != PF_OK) return nullptr;
+    engine->results_bytes = bytes;
+  }
+  copy(engine->results, from, bytes);
+  return wait() == PF_OK ? static_cast<const char *>(engine->results) : nullptr;
+}
+
+/* ---- The library ---- */
+
+pf_status cuda_call::set_library(bool on) {
+  flush();
+  if (!on) {
+    note(cudaStreamSynchronize(engine->stream));
+    engine->library.reset();
+    return status();
+  }
+  if (engine->library) return PF_OK;
+  const char *reason;
+  engine->library.reset(matmul::create(&reason));
+  if (engine->library) return PF_OK;
+  snprintf(last_error, sizeof last_error, "%s", reason);
+  return PF_ERROR_UNSUPPORTED;
+}
+
+bool cuda_call::multiply(const matmul_problem &problem) {
+  void *workspace = grown(engine->library_workspace, matmul::WORKSPACE_BYTES);
+  return workspace && engine->library->multiply(problem, workspace, stream());
+}
+
+/* ---- Steps ---- */
+
+void cuda_call::begin_step() {
+  if (engine->steps++ == 0) engine->step_began = engine->calls;
+}
+
+pf_status cuda_call::end_step() {
+  if (engine->steps == 0) return PF_ERROR_ARGUMENT;
+  if (engine->steps == 1) flush();
+  engine->steps--;
+  return status();
+}
+
+void cuda_call::enqueue(const void *function, unsigned grid, unsigned block, const void *const *arguments,
+                        const size_t *sizes, size_t count) {
+  if (engine->waiting_count == engine->waiting.size()) engine->waiting.emplace_back();
+  step_kernel &k = engine->waiting[engine->waiting_count++];
+  k.function = function;
+  k.grid = grid;
+  k.block = block;
+  k.sizes.assign(sizes, sizes + count);
+  k.arguments.clear();
+  for (size_t i = 0; i < count; i++) {
+    const char *from = static_cast<const char *>(arguments[i]);
+    k.arguments.insert(k.arguments.end(), from, from + sizes[i]);
+    const size_t aligned = (k.arguments.size() + k.ARGUMENT_BYTES - 1) / k.ARGUMENT_BYTES * k.ARGUMENT_BYTES;
+    k.arguments.resize(aligned);
+  }
+}
+
+namespace {
+
+/* Graphs of so few kernels save nothing. */
+constexpr size_t LEAST_KERNELS = 4;
+constexpr size_t MOST_GRAPHS = 8;
+
+/* The arguments of a kernel as the runtime takes them. */
+struct kernel_node {
+  cudaKernelNodeParams params;
+  void *arguments[step_kernel::MOST_ARGUMENTS];
+
+  explicit kernel_node(step_kernel &k) : params() {
+    char *at = k.arguments.data();
+    for (size_t i = 0; i < k.sizes.size(); i++) {
+      arguments[i] = at;
+      at += (k.sizes[i] + k.ARGUMENT_BYTES - 1) / k.ARGUMENT_BYTES * k.ARGUMENT_BYTES;
+    }
+    params = {const_cast<void *>(k.function), dim3(k.grid), dim3(k.block), 0, arguments, nullptr};
+  }
+};
+
+} // namespace
+
+bool cuda_call::build(step_graph &g) {
+  if (cudaGraphCreate(&g.graph, 0) != cudaSuccess) return false;
+  const cudaGraphNode_t *before = nullptr;
+  for (step_kernel &k : g.kernels) {
+    const kernel_node node(k);
+    if (cudaGraphAddKernelNode(&k.node, g.graph, before, before ? 1 : 0, &node.params) != cudaSuccess) return false;
+    before = &k.node;
+  }
+  return cudaGraphInstantiate(&g.executable, g.graph, 0) == cudaSuccess;
+}
+
+/* Makes the graph what waits now: of as many kernels, mostly the same but for an argument or two. */
+bool cuda_call::update(step_graph &g) {
+  for (size_t i = 0; i < g.kernels.size(); i++) {
+    step_kernel &now = engine->waiting[i];
+    if (now == g.kernels[i]) continue;
+    const kernel_node node(now);
+    now.node = g.kernels[i].node;
+    if (cudaGraphExecKernelNodeSetParams(g.executable, now.node, &node.params) != cudaSuccess) return false;
+  }
+  for (size_t i = 0; i < g.kernels.size(); i++)
+    if (!(engine->waiting[i] == g.kernels[i])) std::swap(engine->waiting[i], g.kernels[i]); /* and their memory */
+  return true;
+}
+
+void cuda_call::run_waiting() {
+  for (size_t i = 0; i < engine->waiting_count; i++) {
+    step_kernel &k = engine->waiting[i];
+    kernel_node node(k);
+    note(cudaLaunchKernel(k.function, dim3(k.grid), dim3(k.block), node.arguments, 0, engine->stream));
+  }
+}
+
+void cuda_call::flush() {
+  const size_t count = engine->waiting_count;
+  if (count == 0) return;
+  if (count < LEAST_KERNELS) {
+    run_waiting();
+    engine->waiting_count = 0;
+    return;
+  }
+  std::vector<step_graph> &graphs = engine->graphs;
+  size_t at = 0;
+  while (at < graphs.size() && graphs[at].kernels.size() != count) at++;
+  if (at < graphs.size() && !update(graphs[at])) {
+    cudaGetLastError();
+    destroy(graphs[at]);
+    graphs.erase(graphs.begin() + static_cast<std::ptrdiff_t>(at));
+    at = graphs.size();
+  }
+  if (at == graphs.size()) {
+    if (graphs.size() == MOST_GRAPHS) {
+      destroy(graphs.front());
+      graphs.erase(graphs.begin());
+    }
+    step_graph fresh = {};
+    fresh.kernels.assign(engine->waiting.begin(), engine->waiting.begin() + static_cast<std::ptrdiff_t>(count));
+    if (!build(fresh)) {
+      cudaGetLastError();
+      destroy(fresh);
+      run_waiting();
+      engine->waiting_count = 0;
+      return;
+    }
+    graphs.push_back(std::move(fresh));
+    at = graphs.size() - 1;
+  }
+  note(cudaGraphLaunch(graphs[at].executable, engine->stream));
+  engine->waiting_count = 0;
+}
+
 pf_status cuda_call::copy(void *to, const void *from, size_t bytes) {
+  flush();
   return note(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, engine->stream));
 }
 
@@ -214,7 +431,9 @@ pf_status pf_cuda_engine_create(int32_t device, pf_engine **engine) {
   created->uploads.reserve(cuda_call::UPLOADS);
   error = cudaStreamCreateWithFlags(&created->stream, cudaStreamNonBlocking);
   if (error == cudaSuccess) error = create_pool(device, &created->pool);
+  if (error == cudaSuccess) error = create_staging(&created->staging);
   if (error != cudaSuccess) {
+    destroy_staging(created->staging);
     if (created->pool) cudaMemPoolDestroy(created->pool);
     if (created->stream) cudaStreamDestroy(created->stream);
     delete created;
@@ -258,5 +477,31 @@ pf_status pf_cuda_copy(pf_engine *engine, void *to, const void *from, int64_t by
   call.copy(to, from, static_cast<size_t>(bytes));
   return is_on_device(to) && is_on_device(from) ? call.status() : call.wait();
 }
+
+pf_status pf_cuda_clear(pf_engine *engine, void *memory, int64_t bytes) {
+  if (!engine || bytes < 0 || (bytes > 0 && !memory)) return PF_ERROR_ARGUMENT;
+  if (bytes == 0) return PF_OK;
+  cuda_call call(engine);
+  const cudaError_t error = cudaMemsetAsync(memory, 0, static_cast<size_t>(bytes), call.stream());
+  return error == cudaSuccess ? call.status() : failed(error);
+}
+
+pf_status pf_cuda_set_attention(pf_engine *engine, pf_dtype dtype) {
+  if (!engine || dtype < PF_DTYPE_FP32 || dtype > PF_DTYPE_BF16) return PF_ERROR_ARGUMENT;
+  cuda_call(engine).set_attention(dtype);
+  return PF_OK;
+}
+
+pf_status pf_cuda_set_library(pf_engine *engine, int32_t on) {
+  return engine ? cuda_call(engine).set_library(on != 0) : PF_ERROR_ARGUMENT;
+}
+
+pf_status pf_cuda_step_begin(pf_engine *engine) {
+  if (!engine) return PF_ERROR_ARGUMENT;
+  cuda_call(engine).begin_step();
+  return PF_OK;
+}
+
+pf_status pf_cuda_step_end(pf_engine *engine) { return engine ? cuda_call(engine).end_step() : PF_ERROR_ARGUMENT; }
 
 } // extern "C"

@@ -1,5 +1,6 @@
 /*
- * Linear layers, y = activation(x W^T + bias) + residual, and the feed-forward networks that are made of them.
+ * Linear layers, y = activation(x W^T + bias) + residual, in float32, and the feed-forward networks that are made of
+ * those of any precision.
  *
  * FLOPs 2 tokens n k; bytes 4 (n k + tokens (n + k)). W is packed as its transpose, [k][n padded to a warp], so that
  * the lanes of a warp read adjacent output features.
@@ -9,31 +10,13 @@
  * stream of weights is the floor, the warps of a block take chunks side by side, for one warp of output features. Both
  * are the same operations in the same order: no result depends on how many tokens there are.
  */
-#include "cuda_engine.h"
+#include "linear.h"
 
 namespace {
 
 constexpr int CHUNK = 256;
 
-__host__ __device__ int64_t padded(int64_t n) { return (n + WARP_LANES - 1) / WARP_LANES * WARP_LANES; }
-
-struct layer {
-  const float *x;        /* [tokens, k] */
-  const float *weight;   /* [k, padded(n)] */
-  const float *bias;     /* [n] or NULL */
-  const float *residual; /* [tokens, n] or NULL */
-  float *y;              /* [tokens, n] */
-  int64_t tokens, n, k;
-  pf_activation activation;
-  bool multiplies; /* by the residual, instead of adding it */
-};
-
-__device__ __forceinline__ void finish(const layer &l, int64_t token, int64_t feature, float sum) {
-  const int64_t at = token * l.n + feature;
-  float v = activated(l.bias ? sum + l.bias[feature] : sum, l.activation);
-  if (l.residual) v = l.multiplies ? v * l.residual[at] : v + l.residual[at];
-  l.y[at] = v;
-}
+__device__ __forceinline__ const float *weight_of(const linear_layer &l) { return static_cast<const float *>(l.packed); }
 
 /* ---- Many tokens: tiles ---- */
 
@@ -43,14 +26,15 @@ constexpr int SIDE = 16; /* threads of a tile's side */
 constexpr int EACH = TILE / SIDE;
 constexpr int TILE_THREADS = SIDE * SIDE;
 
-__global__ void __launch_bounds__(TILE_THREADS) multiply_tiles(layer l) {
+__global__ void __launch_bounds__(TILE_THREADS) multiply_tiles(linear_layer l) {
   SHARED(float, xs, STEP * (TILE + 1)); /* [STEP][TILE + 1] */
   SHARED(float, ws, STEP * TILE);       /* [STEP][TILE] */
   /* Tokens vary fastest: what runs at the same time reads the same weights. */
   const int64_t token_tiles = (l.tokens + TILE - 1) / TILE;
   const int64_t token = blockIdx.x % token_tiles * TILE, feature = blockIdx.x / token_tiles * TILE;
+  const float *weight = weight_of(l);
   const int row = threadIdx.x / SIDE, column = threadIdx.x % SIDE;
-  const int64_t ld = padded(l.n);
+  const int64_t ld = fp32_row(l.n);
   float total[EACH][EACH] = {}, sum[EACH][EACH] = {};
   for (int64_t first = 0; first < l.k; first += STEP) {
 #pragma unroll
@@ -58,7 +42,7 @@ __global__ void __launch_bounds__(TILE_THREADS) multiply_tiles(layer l) {
       const int64_t t = token + i / STEP, p = first + i % STEP;
       xs[i % STEP * (TILE + 1) + i / STEP] = t < l.tokens && p < l.k ? l.x[t * l.k + p] : 0;
       const int64_t j = feature + i % TILE, q = first + i / TILE;
-      ws[i] = j < l.n && q < l.k ? l.weight[q * ld + j] : 0;
+      ws[i] = j < l.n && q < l.k ? weight[q * ld + j] : 0;
     }
     __syncthreads();
     const int steps = static_cast<int>(l.k - first < STEP ? l.k - first : STEP);
@@ -104,17 +88,18 @@ constexpr int STREAM_WARPS = 8;
 constexpr int STREAM_THREADS = STREAM_WARPS * WARP_LANES;
 
 /* `most` >= tokens, a constant, so that the sums are registers. */
-template <int most> __global__ void __launch_bounds__(STREAM_THREADS) multiply_streams(layer l) {
+template <int most> __global__ void __launch_bounds__(STREAM_THREADS) multiply_streams(linear_layer l) {
   SHARED(float, partial, STREAM_WARPS * most * WARP_LANES); /* [warp][token][lane] */
   const int lane = threadIdx.x % WARP_LANES, warp = threadIdx.x / WARP_LANES;
-  const int64_t feature = static_cast<int64_t>(blockIdx.x) * WARP_LANES + lane, ld = padded(l.n);
+  const int64_t feature = static_cast<int64_t>(blockIdx.x) * WARP_LANES + lane, ld = fp32_row(l.n);
+  const float *weight = weight_of(l);
   float total = 0; /* of token `warp`, should there be one */
   for (int64_t wave = 0; wave < l.k; wave += STREAM_WARPS * CHUNK) {
     const int64_t first = wave + warp * CHUNK, end = first + CHUNK < l.k ? first + CHUNK : l.k;
     float sum[most] = {};
 #pragma unroll 8
     for (int64_t p = first; p < end; p++) {
-      const float w = l.weight[p * ld + feature];
+      const float w = weight[p * ld + feature];
 #pragma unroll
       for (int t = 0; t < most; t++)
         if (t < l.tokens) sum[t] = fmaf(l.x[t * l.k + p], w, sum[t]);
@@ -133,34 +118,10 @@ template <int most> __global__ void __launch_bounds__(STREAM_THREADS) multiply_s
 
 /* ---- Packing ---- */
 
-/* Elements of a weight before it is packed. */
-struct half {
-  uint16_t bits;
-};
-struct bfloat16 {
-  uint16_t bits;
-};
-
-__device__ __forceinline__ float bits_as_float(uint32_t bits) {
-  float x;
-  memcpy(&x, &bits, sizeof x);
-  return x;
-}
-
-__device__ __forceinline__ float widened(float x) { return x; }
-__device__ __forceinline__ float widened(bfloat16 x) { return bits_as_float(static_cast<uint32_t>(x.bits) << 16); }
-/* The exponent is shifted by a product, which is exact, subnormal numbers included. */
-__device__ __forceinline__ float widened(half x) {
-  const uint32_t sign = static_cast<uint32_t>(x.bits & 0x8000) << 16, magnitude = x.bits & 0x7fff;
-  if (magnitude >= 0x7c00) return bits_as_float(sign | 0x7f800000 | magnitude << 13);
-  const float value = bits_as_float(magnitude << 13) * 5192296858534827628530496329220096.0f;
-  return sign ? -value : value;
-}
-
 template <typename element>
 __global__ void __launch_bounds__(TILE_THREADS) transpose(const element *weight, float *packed, int64_t n, int64_t k) {
   SHARED(float, tile, WARP_LANES * (WARP_LANES + 1));
-  const int64_t ld = padded(n), columns = ld / WARP_LANES;
+  const int64_t ld = fp32_row(n), columns = ld / WARP_LANES;
   const int64_t feature = blockIdx.x % columns * WARP_LANES, first = blockIdx.x / columns * WARP_LANES;
   for (int i = threadIdx.x; i < WARP_LANES * WARP_LANES; i += TILE_THREADS) {
     const int64_t j = feature + i / WARP_LANES, p = first + i % WARP_LANES;
@@ -173,13 +134,6 @@ __global__ void __launch_bounds__(TILE_THREADS) transpose(const element *weight,
   }
 }
 
-pf_status check_layer(const cuda_call &call, const void *packed, int64_t n, int64_t k, pf_activation activation) {
-  if (!is_extent(n) || !is_extent(k)) return PF_ERROR_ARGUMENT;
-  if (!packed || reinterpret_cast<uintptr_t>(packed) % PF_ALIGNMENT) return PF_ERROR_ARGUMENT;
-  if (activation < PF_ACTIVATION_NONE || activation > PF_ACTIVATION_TANH) return PF_ERROR_ARGUMENT;
-  return call.is_packed(packed, n, k) ? PF_OK : PF_ERROR_PACKED_WEIGHTS;
-}
-
 /* Intermediate values of a feed-forward network: enough rows to fill any GPU, and bounded. */
 constexpr int64_t INTERMEDIATE_BYTES = 32 << 20;
 
@@ -190,30 +144,51 @@ int64_t intermediate_rows(int64_t tokens, int64_t intermediate) {
 
 } // namespace
 
-void cuda::linear_run(cuda_call &call, const float *x, const void *packed, const float *bias, const float *residual,
-                      bool multiplies, float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation) {
-  const layer l = {x, static_cast<const float *>(packed), bias, residual, y, tokens, n, k, activation, multiplies};
-  const unsigned warps = static_cast<unsigned>(ceil_div(n, WARP_LANES));
-  if (tokens == 1) {
-    LAUNCH(multiply_streams<1>, warps, STREAM_THREADS, call.stream(), l);
-  } else if (tokens == 2) {
-    LAUNCH(multiply_streams<2>, warps, STREAM_THREADS, call.stream(), l);
-  } else if (tokens <= 4) {
-    LAUNCH(multiply_streams<4>, warps, STREAM_THREADS, call.stream(), l);
-  } else if (tokens <= FEW) {
-    LAUNCH(multiply_streams<FEW>, warps, STREAM_THREADS, call.stream(), l);
+pf_status cuda::linear_open(const cuda_call &call, const void *packed, int64_t n, int64_t k, pf_activation activation,
+                            linear_layer *layer) {
+  if (!is_extent(n) || !is_extent(k)) return PF_ERROR_ARGUMENT;
+  if (!packed || reinterpret_cast<uintptr_t>(packed) % PF_ALIGNMENT) return PF_ERROR_ARGUMENT;
+  if (activation < PF_ACTIVATION_NONE || activation > PF_ACTIVATION_TANH) return PF_ERROR_ARGUMENT;
+  const packed_weight *known = call.find_packed(packed);
+  if (!known || known->n != n || known->k != k) return PF_ERROR_PACKED_WEIGHTS;
+  *layer = {};
+  layer->packed = packed;
+  layer->n = n;
+  layer->k = k;
+  layer->activation = activation;
+  layer->precision = known->precision;
+  return PF_OK;
+}
+
+void cuda::linear_run(cuda_call &call, const linear_layer &l) {
+  if (l.precision == PF_PRECISION_BF16) {
+    linear_bf16_run(call, l);
+    return;
+  }
+  const unsigned warps = static_cast<unsigned>(ceil_div(l.n, WARP_LANES));
+  if (l.tokens == 1) {
+    call.launch(multiply_streams<1>, warps, STREAM_THREADS, l);
+  } else if (l.tokens == 2) {
+    call.launch(multiply_streams<2>, warps, STREAM_THREADS, l);
+  } else if (l.tokens <= 4) {
+    call.launch(multiply_streams<4>, warps, STREAM_THREADS, l);
+  } else if (l.tokens <= FEW) {
+    call.launch(multiply_streams<FEW>, warps, STREAM_THREADS, l);
   } else {
-    const unsigned tiles = static_cast<unsigned>(ceil_div(tokens, TILE) * ceil_div(n, TILE));
-    LAUNCH(multiply_tiles, tiles, TILE_THREADS, call.stream(), l);
+    const unsigned tiles = static_cast<unsigned>(ceil_div(l.tokens, TILE) * ceil_div(l.n, TILE));
+    call.launch(multiply_tiles, tiles, TILE_THREADS, l);
   }
 }
 
 pf_status cuda::linear_packed_size(int64_t n, int64_t k, pf_precision precision, int64_t *bytes) {
   if (!bytes || !is_extent(n) || !is_extent(k)) return PF_ERROR_ARGUMENT;
   if (precision < PF_PRECISION_FP32 || precision > PF_PRECISION_INT4_128) return PF_ERROR_ARGUMENT;
-  if (precision != PF_PRECISION_FP32) return PF_ERROR_UNSUPPORTED;
-  if (padded(n) > INT64_MAX / static_cast<int64_t>(sizeof(float)) / k) return PF_ERROR_ARGUMENT;
-  *bytes = padded(n) * k * static_cast<int64_t>(sizeof(float));
+  if (precision > PF_PRECISION_BF16) return PF_ERROR_UNSUPPORTED;
+  const bool bf16 = precision == PF_PRECISION_BF16;
+  const int64_t rows = bf16 ? ceil_div(n, BF16_FEATURES) * BF16_FEATURES : k;
+  const int64_t row = bf16 ? bf16_row(k) : fp32_row(n), element = bf16 ? 2 : 4;
+  if (row > INT64_MAX / element / rows) return PF_ERROR_ARGUMENT;
+  *bytes = rows * row * element;
   return PF_OK;
 }
 
@@ -232,37 +207,47 @@ pf_status cuda::linear_pack(pf_engine *engine, const void *weight, pf_dtype dtyp
     void *copy = call.scratch(weight_bytes);
     if (!copy) return call.status();
     status = call.copy(copy, weight, weight_bytes);
+    if (status != PF_OK) return status;
     source = copy;
   }
   const unsigned tiles = static_cast<unsigned>(ceil_div(n, WARP_LANES) * ceil_div(k, WARP_LANES));
   float *to = static_cast<float *>(packed);
-  if (status == PF_OK && dtype == PF_DTYPE_FP16)
-    LAUNCH(transpose<half>, tiles, TILE_THREADS, call.stream(), static_cast<const half *>(source), to, n, k);
-  else if (status == PF_OK && dtype == PF_DTYPE_BF16)
-    LAUNCH(transpose<bfloat16>, tiles, TILE_THREADS, call.stream(), static_cast<const bfloat16 *>(source), to, n, k);
-  else if (status == PF_OK)
-    LAUNCH(transpose<float>, tiles, TILE_THREADS, call.stream(), static_cast<const float *>(source), to, n, k);
+  if (precision == PF_PRECISION_BF16)
+    linear_bf16_pack(call, source, dtype, packed, n, k);
+  else if (dtype == PF_DTYPE_FP16)
+    call.launch(transpose<half_bits>, tiles, TILE_THREADS, static_cast<const half_bits *>(source), to, n, k);
+  else if (dtype == PF_DTYPE_BF16)
+    call.launch(transpose<bfloat16_bits>, tiles, TILE_THREADS, static_cast<const bfloat16_bits *>(source), to, n, k);
+  else
+    call.launch(transpose<float>, tiles, TILE_THREADS, static_cast<const float *>(source), to, n, k);
   status = staged ? call.wait() : call.status();
-  if (status == PF_OK) call.remember(packed, {n, k});
+  if (status == PF_OK) call.remember(packed, {n, k, precision});
   return status;
 }
 
 pf_status cuda::linear(pf_engine *engine, const float *x, const void *packed, const float *bias, const float *residual,
                        float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation, void *, int64_t) {
   cuda_call call(engine);
-  const pf_status status = check_layer(call, packed, n, k, activation);
+  linear_layer layer;
+  const pf_status status = linear_open(call, packed, n, k, activation, &layer);
   if (status != PF_OK) return status;
   if (!is_count(tokens) || (tokens > 0 && (!x || !y))) return PF_ERROR_ARGUMENT;
   if (tokens == 0) return PF_OK;
-  linear_run(call, x, packed, bias, residual, false, y, tokens, n, k, activation);
+  layer.x = x;
+  layer.bias = bias;
+  layer.residual = residual;
+  layer.y = y;
+  layer.tokens = tokens;
+  linear_run(call, layer);
   return call.status();
 }
 
 pf_status cuda::linear_workspace_size(int64_t tokens, int64_t k, pf_precision precision, int64_t *bytes) {
   int64_t packed;
   if (!bytes || !is_count(tokens)) return PF_ERROR_ARGUMENT;
-  *bytes = 0;
-  return linear_packed_size(1, k, precision, &packed);
+  const pf_status status = linear_packed_size(1, k, precision, &packed);
+  if (status == PF_OK) *bytes = 0;
+  return status;
 }
 
 pf_status cuda::ffn_workspace_size(int64_t tokens, int64_t hidden, int64_t intermediate, int64_t *bytes) {
@@ -277,26 +262,37 @@ pf_status cuda::ffn(pf_engine *engine, const pf_ffn_params *p) {
   if (status == PF_OK && !p->gate && p->gate_bias) status = PF_ERROR_ARGUMENT;
   if (status != PF_OK) return status;
   cuda_call call(engine);
-  if (p->gate) status = check_layer(call, p->gate, p->intermediate, p->hidden, p->activation);
-  if (status == PF_OK) status = check_layer(call, p->up, p->intermediate, p->hidden, p->activation);
-  if (status == PF_OK) status = check_layer(call, p->down, p->hidden, p->intermediate, PF_ACTIVATION_NONE);
+  linear_layer gate = {}, up, down;
+  if (p->gate) status = linear_open(call, p->gate, p->intermediate, p->hidden, p->activation, &gate);
+  if (status == PF_OK)
+    status = linear_open(call, p->up, p->intermediate, p->hidden, p->gate ? PF_ACTIVATION_NONE : p->activation, &up);
+  if (status == PF_OK) status = linear_open(call, p->down, p->hidden, p->intermediate, PF_ACTIVATION_NONE, &down);
+  if (status == PF_OK && (p->activation < PF_ACTIVATION_NONE || p->activation > PF_ACTIVATION_TANH))
+    status = PF_ERROR_ARGUMENT;
   if (status != PF_OK) return status;
   if (p->tokens == 0) return PF_OK;
   if (!p->x || !p->y) return PF_ERROR_ARGUMENT;
   if (!is_workspace(p->workspace, p->workspace_bytes, bytes)) return PF_ERROR_WORKSPACE;
 
   float *middle = static_cast<float *>(p->workspace);
+  gate.bias = p->gate_bias;
+  up.bias = p->up_bias;
+  down.bias = p->down_bias;
+  gate.y = up.y = middle;
+  down.x = middle;
+  /* The gate's values wait in the place of the intermediate ones, which are multiplied into them. */
+  up.residual = p->gate ? middle : nullptr;
+  up.multiplies = true;
   const int64_t rows = intermediate_rows(p->tokens, p->intermediate);
   for (int64_t first = 0; first < p->tokens; first += rows) {
-    const int64_t count = min_of(rows, p->tokens - first), at = first * p->hidden;
-    /* The gate's values wait in the place of the intermediate ones, which are multiplied into them. */
-    if (p->gate)
-      linear_run(call, p->x + at, p->gate, p->gate_bias, nullptr, false, middle, count, p->intermediate, p->hidden,
-                 p->activation);
-    linear_run(call, p->x + at, p->up, p->up_bias, p->gate ? middle : nullptr, true, middle, count, p->intermediate,
-               p->hidden, p->gate ? PF_ACTIVATION_NONE : p->activation);
-    linear_run(call, middle, p->down, p->down_bias, p->residual ? p->residual + at : nullptr, false, p->y + at, count,
-               p->hidden, p->intermediate, PF_ACTIVATION_NONE);
+    const int64_t at = first * p->hidden;
+    gate.tokens = up.tokens = down.tokens = min_of(rows, p->tokens - first);
+    gate.x = up.x = p->x + at;
+    down.residual = p->residual ? p->residual + at : nullptr;
+    down.y = p->y + at;
+    if (p->gate) linear_run(call, gate);
+    linear_run(call, up);
+    linear_run(call, down);
   }
   return call.status();
 }

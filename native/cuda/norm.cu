@@ -51,7 +51,7 @@ pf_status cuda::layer_norm(pf_engine *engine, const float *x, const float *resid
   if (tokens == 0) return PF_OK;
   if (!x || !weight || !y) return PF_ERROR_ARGUMENT;
   cuda_call call(engine);
-  LAUNCH(layer_norm_rows, grid_of(tokens, 1), NORM_THREADS, call.stream(), x, residual, weight, bias, y, tokens, hidden,
+  call.launch(layer_norm_rows, grid_of(tokens, 1), NORM_THREADS, x, residual, weight, bias, y, tokens, hidden,
          eps);
   return call.status();
 }
@@ -62,6 +62,6 @@ pf_status cuda::rms_norm(pf_engine *engine, const float *x, const float *residua
   if (tokens == 0) return PF_OK;
   if (!x || !weight || !y) return PF_ERROR_ARGUMENT;
   cuda_call call(engine);
-  LAUNCH(rms_norm_rows, grid_of(tokens, 1), NORM_THREADS, call.stream(), x, residual, weight, y, tokens, hidden, eps);
+  call.launch(rms_norm_rows, grid_of(tokens, 1), NORM_THREADS, x, residual, weight, y, tokens, hidden, eps);
   return call.status();
 }

@@ -43,6 +43,33 @@ PF_API pf_status pf_cuda_free(pf_engine *engine, void *memory);
 /* Copies in any direction. Where the host is on either side, returns when its memory is read or written. */
 PF_API pf_status pf_cuda_copy(pf_engine *engine, void *to, const void *from, int64_t bytes);
 
+/* Sets memory of the device to zeros, in order behind all that came before. */
+PF_API pf_status pf_cuda_clear(pf_engine *engine, void *memory, int64_t bytes);
+
+/*
+ * What pf_attention and pf_paged_attention round queries, keys, values and weights to, to multiply them on tensor cores
+ * with sums in float32, where heads have at most 128 features: PF_DTYPE_FP16 or PF_DTYPE_BF16; PF_DTYPE_FP32, which an
+ * engine begins with, for not at all. Whatever it is, no result depends on the batch, on how a prompt was cut or on
+ * where its blocks lie. Values have to be finite in 16 bits, those of keys that a query does not see included.
+ */
+PF_API pf_status pf_cuda_set_attention(pf_engine *engine, pf_dtype dtype);
+
+/*
+ * Whether linears of PF_PRECISION_BF16 with more than 64 tokens go to cuBLASLt, with its epilogues for bias, residual,
+ * ReLU and GELU's tanh: faster, and of another order of sums for another number of tokens, so that a result does depend
+ * on its batch, in its last bits. An engine begins without. PF_ERROR_UNSUPPORTED where the library cannot be used;
+ * pf_cuda_error says why. FP32 is never its.
+ */
+PF_API pf_status pf_cuda_set_library(pf_engine *engine, int32_t on);
+
+/*
+ * Between the two, kernels wait and are then launched as one graph: one launch where the next step has the same
+ * kernels, whatever their arguments. Results are the same. A call that copies or returns something launches what waits
+ * before it, and waits itself as it would otherwise. Steps may be nested, which makes one of them; each has to end.
+ */
+PF_API pf_status pf_cuda_step_begin(pf_engine *engine);
+PF_API pf_status pf_cuda_step_end(pf_engine *engine);
+
 #ifdef __cplusplus
 }
 #endif

@@ -54,7 +54,7 @@ pf_status cuda::pool(pf_engine *engine, const float *x, const int32_t *cu_seqlen
   const int32_t *lengths = call.upload(cu_seqlens, sequences + 1);
   const pf_status status = call.status();
   if (status != PF_OK) return status;
-  LAUNCH(pool_sequence, static_cast<unsigned>(sequences), THREADS, call.stream(), x, lengths, y, hidden, pooling,
+  call.launch(pool_sequence, static_cast<unsigned>(sequences), THREADS, x, lengths, y, hidden, pooling,
          normalize != 0);
   return call.status();
 }

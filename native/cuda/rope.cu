@@ -63,7 +63,7 @@ pf_status cuda::rope(pf_engine *engine, const pf_rope_params *p) {
   on_device.position_ids = call.upload(p->position_ids, p->tokens);
   const pf_status status = call.status();
   if (status != PF_OK) return status;
-  LAUNCH(rotate, grid_of(p->tokens * p->heads * (p->rotary_dim / 2), THREADS), THREADS, call.stream(), on_device);
+  call.launch(rotate, grid_of(p->tokens * p->heads * (p->rotary_dim / 2), THREADS), THREADS, on_device);
   return call.status();
 }
 
@@ -78,6 +78,6 @@ pf_status cuda::kv_store(pf_engine *engine, const pf_kv_store_params *p) {
   on_device.slots = call.upload(p->slots, p->tokens);
   const pf_status status = call.status();
   if (status != PF_OK) return status;
-  LAUNCH(store_tokens, static_cast<unsigned>(p->tokens), THREADS, call.stream(), on_device);
+  call.launch(store_tokens, static_cast<unsigned>(p->tokens), THREADS, on_device);
   return call.status();
 }

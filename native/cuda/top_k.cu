@@ -6,8 +6,9 @@
  * again.
  */
 #include <cmath>
+#include <cstring>
 
-#include "cuda_engine.h"
+#include "linear.h"
 
 namespace {
 
@@ -129,13 +130,15 @@ pf_status cuda::top_k_run(cuda_call &call, const float *logits, const float *inv
   float *device_sums = reinterpret_cast<float *>(device_ids + rows * count);
   const float *scales = inverse_temperature ? call.upload(inverse_temperature, rows) : nullptr;
   if (call.status() != PF_OK) return call.status();
-  LAUNCH(choose_rows, static_cast<unsigned>(rows), THREADS, call.stream(), logits, scales, device_values, device_ids,
+  call.launch(choose_rows, static_cast<unsigned>(rows), THREADS, logits, scales, device_values, device_ids,
          device_sums, columns, count);
-  const size_t cells = static_cast<size_t>(rows * count);
-  call.copy(values, device_values, cells * sizeof *values);
-  call.copy(ids, device_ids, cells * sizeof *ids);
-  call.copy(log_sum_exp, device_sums, static_cast<size_t>(rows) * sizeof *log_sum_exp);
-  return call.wait();
+  const size_t cells = static_cast<size_t>(rows * count) * sizeof *values;
+  const char *results = call.fetch(scratch, top_k_scratch_bytes(rows, count));
+  if (!results) return call.status();
+  memcpy(values, results, cells);
+  memcpy(ids, results + cells, cells);
+  memcpy(log_sum_exp, results + 2 * cells, static_cast<size_t>(rows) * sizeof *log_sum_exp);
+  return PF_OK;
 }
 
 pf_status cuda::top_k(pf_engine *engine, const float *logits, const float *inverse_temperature, float *values,
@@ -170,10 +173,10 @@ pf_status cuda::linear_top_k(pf_engine *engine, const pf_linear_top_k_params *a)
   int64_t bytes;
   pf_status status = linear_top_k_workspace_size(1, a->tokens, a->vocab, a->hidden, a->count, &bytes);
   if (status != PF_OK) return status;
-  if (!is_extent(a->hidden) || !a->packed || reinterpret_cast<uintptr_t>(a->packed) % PF_ALIGNMENT)
-    return PF_ERROR_ARGUMENT;
   cuda_call call(engine);
-  if (!call.is_packed(a->packed, a->vocab, a->hidden)) return PF_ERROR_PACKED_WEIGHTS;
+  linear_layer head;
+  status = linear_open(call, a->packed, a->vocab, a->hidden, PF_ACTIVATION_NONE, &head);
+  if (status != PF_OK) return status;
   if (a->tokens == 0) return PF_OK;
   if (!a->x || !a->values || !a->ids || !a->log_sum_exp) return PF_ERROR_ARGUMENT;
   if (!are_inverse_temperatures(a->inverse_temperature, a->tokens)) return PF_ERROR_ARGUMENT;
@@ -183,14 +186,15 @@ pf_status cuda::linear_top_k(pf_engine *engine, const pf_linear_top_k_params *a)
   const size_t results = aligned(top_k_scratch_bytes(most, a->count));
   char *scratch = static_cast<char *>(call.scratch(results + static_cast<size_t>(most * a->vocab) * sizeof(float)));
   if (!scratch) return call.status();
-  float *logits = reinterpret_cast<float *>(scratch + results);
+  head.bias = a->bias;
+  head.y = reinterpret_cast<float *>(scratch + results);
   for (int64_t first = 0; first < a->tokens && status == PF_OK; first += most) {
-    const int64_t rows = min_of(most, a->tokens - first);
-    linear_run(call, a->x + first * a->hidden, a->packed, a->bias, nullptr, false, logits, rows, a->vocab, a->hidden,
-               PF_ACTIVATION_NONE);
-    status = top_k_run(call, logits, a->inverse_temperature ? a->inverse_temperature + first : nullptr,
-                       a->values + first * a->count, a->ids + first * a->count, a->log_sum_exp + first, rows, a->vocab,
-                       a->count, scratch);
+    head.x = a->x + first * a->hidden;
+    head.tokens = min_of(most, a->tokens - first);
+    linear_run(call, head);
+    status = top_k_run(call, head.y, a->inverse_temperature ? a->inverse_temperature + first : nullptr,
+                       a->values + first * a->count, a->ids + first * a->count, a->log_sum_exp + first, head.tokens,
+                       a->vocab, a->count, scratch);
   }
   return status;
 }

@@ -83,6 +83,15 @@ pf_emulation_switch:
 namespace emulation {
 namespace {
 
+/* To an element of shared memory. */
+struct copy {
+  access *target;
+  size_t index, count;
+  void *to;
+  const void *from;
+  size_t bytes;
+};
+
 struct fiber {
   continuation at;
   char *stack = nullptr;
@@ -94,6 +103,7 @@ struct fiber {
   uint32_t seen = 0;
   int line = 0; /* where it waits */
   bool done = false;
+  std::vector<copy> copies; /* under way */
 };
 
 struct warp {
@@ -101,6 +111,9 @@ struct warp {
   unsigned arrived = 0; /* lanes */
   int line = 0;
   uint64_t bits[2][WARP];
+  struct {
+    float a[16][16], b[8][16]; /* b transposed */
+  } matrices[2];
 };
 
 /* One block at a time, on one thread of the host. */
@@ -167,6 +180,7 @@ void thread_main() {
 #endif
   r.run(r.kernel);
   if (r.arrived > 0) fault("returns while others wait at the barrier of line %d", r.line);
+  if (!r.fibers[r.current].copies.empty()) fault("returns without having waited for its copies");
   r.returned++;
   r.fibers[r.current].done = true;
   yield();
@@ -181,6 +195,7 @@ void prepare(fiber &f) {
   }
   f.done = false;
   f.waits_for = nullptr;
+  f.copies.clear();
 #if defined(__x86_64__)
   /* Six registers, the address to return to, and a word that keeps the stack aligned as after a call. */
   void **top = reinterpret_cast<void **>(f.stack + STACK_BYTES) - 8;
@@ -283,6 +298,65 @@ unsigned ballot(unsigned mask, bool vote, int line) {
   return votes;
 }
 
+namespace {
+
+float widened_half(uint16_t half, bool bf16) {
+  if (bf16) {
+    const uint32_t bits = static_cast<uint32_t>(half) << 16;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+  }
+  const int exponent = half >> 10 & 31, mantissa = half & 1023;
+  const float magnitude = exponent == 31 ? (mantissa ? NAN : INFINITY)
+                          : exponent     ? std::ldexp(static_cast<float>(1024 + mantissa), exponent - 25)
+                                         : std::ldexp(static_cast<float>(mantissa), -24);
+  return half & 0x8000 ? -magnitude : magnitude;
+}
+
+} // namespace
+
+uint16_t rounded_half(float x, bool bf16) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  const uint16_t sign = static_cast<uint16_t>(bits >> 16 & 0x8000);
+  if (x != x) return 0x7fff;
+  if (bf16) return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+  const float magnitude = std::fabs(x);
+  if (magnitude >= 65520) return sign | 0x7c00;
+  int exponent;
+  std::frexp(magnitude, &exponent);
+  if (exponent < -13) exponent = -13; /* of subnormal numbers */
+  /* In units of the last place, rounded as the host rounds. */
+  const long units = std::lrint(std::ldexp(static_cast<double>(magnitude), 11 - exponent));
+  return static_cast<uint16_t>(sign | (units < 1024 ? units : ((exponent + 14) << 10) + units - 1024));
+}
+
+void multiply_add(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], bool bf16, int line) {
+  warp &w = own_warp();
+  auto &m = w.matrices[w.generation % 2];
+  const unsigned lane = here.thread.x % WARP, group = lane / 4, place = lane % 4;
+  for (unsigned word = 0; word < 4; word++)
+    for (unsigned side = 0; side < 2; side++)
+      m.a[group + word % 2 * 8][2 * place + word / 2 * 8 + side] =
+          widened_half(static_cast<uint16_t>(a[word] >> 16 * side), bf16);
+  for (unsigned word = 0; word < 2; word++)
+    for (unsigned side = 0; side < 2; side++)
+      m.b[group][2 * place + word * 8 + side] = widened_half(static_cast<uint16_t>(b[word] >> 16 * side), bf16);
+  if (runner.threads % WARP != 0) fault("line %d: tensor cores take whole warps", line);
+  meet(w, 0xffffffffu, line);
+  for (unsigned i = 0; i < 4; i++) {
+    const float *row = m.a[group + i / 2 * 8], *column = m.b[2 * place + i % 2];
+    double sum = c[i];
+    for (unsigned k = 0; k < 16; k++) sum += static_cast<double>(row[k]) * column[k];
+    c[i] = static_cast<float>(sum);
+  }
+}
+
+void require_aligned(const void *memory, size_t bytes) {
+  if (reinterpret_cast<uintptr_t>(memory) % bytes != 0) fault("%p is not aligned to %zu bytes", memory, bytes);
+}
+
 bool barrier_or(bool vote, int line) {
   block_runner &r = runner;
   if (r.returned > 0) fault("waits at the barrier of line %d after %u threads have returned", line, r.returned);
@@ -315,6 +389,8 @@ shared_block shared(const void *site, size_t count, size_t bytes) {
 
 void note_read(access &a, size_t index, size_t count) {
   const block_runner &r = runner;
+  if (a.under_way && a.written >= r.first_interval)
+    fault("shared[%zu of %zu] is read before its copy was waited for", index, count);
   const uint16_t reader = static_cast<uint16_t>(here.thread.x);
   if (a.written < r.first_interval) fault("shared[%zu of %zu] is read before it is written", index, count);
   if (a.written == r.interval && a.writer != reader)
@@ -325,6 +401,9 @@ void note_read(access &a, size_t index, size_t count) {
 
 void note_write(access &a, size_t index, size_t count) {
   const block_runner &r = runner;
+  if (a.under_way && a.written >= r.first_interval)
+    fault("shared[%zu of %zu] is written before its copy was waited for", index, count);
+  a.under_way = false;
   const uint16_t writer = static_cast<uint16_t>(here.thread.x);
   if (a.read == r.interval && a.reader != writer)
     fault("shared[%zu of %zu] is written without a barrier after others read it", index, count);
@@ -332,6 +411,21 @@ void note_write(access &a, size_t index, size_t count) {
     fault("shared[%zu of %zu] is written without a barrier after thread %u wrote it", index, count, a.writer);
   a.writer = writer;
   a.written = r.interval;
+}
+
+void begin_copy(access &a, size_t index, size_t count, void *to, const void *from, size_t bytes) {
+  note_write(a, index, count);
+  a.under_way = true;
+  runner.fibers[runner.current].copies.push_back({&a, index, count, to, from, bytes});
+}
+
+void wait_async() {
+  for (const copy &c : runner.fibers[runner.current].copies) {
+    c.target->under_way = false;
+    note_write(*c.target, c.index, c.count);
+    memcpy(c.to, c.from, c.bytes);
+  }
+  runner.fibers[runner.current].copies.clear();
 }
 
 void launch(dim3 grid, dim3 block, void (*run)(const void *), const void *kernel) {
@@ -430,8 +524,154 @@ cudaError_t cudaFreeAsync(void *memory, cudaStream_t) {
   return cudaSuccess;
 }
 
+/* Where the runtime locks pages, the emulation has ordinary memory. */
+cudaError_t cudaMallocHost(void **memory, size_t bytes) {
+  *memory = malloc(bytes);
+  return *memory ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaFreeHost(void *memory) {
+  free(memory);
+  return cudaSuccess;
+}
+
+/* All is done when it is recorded. */
+struct emulated_event {};
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
+  *event = new (std::nothrow) emulated_event;
+  return *event ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) { return event ? cudaSuccess : cudaErrorInvalidValue; }
+cudaError_t cudaEventSynchronize(cudaEvent_t event) { return event ? cudaSuccess : cudaErrorInvalidValue; }
+
+/* ---- Graphs: kernels in the order of their nodes, each with a copy of its arguments ---- */
+
+namespace {
+
+std::mutex signatures_lock;
+std::map<const void *, emulation::signature> signatures; /* guarded by signatures_lock */
+thread_local emulation::graph_counts graph_counts;
+
+const emulation::signature *known(const void *function) {
+  const std::lock_guard<std::mutex> lock(signatures_lock);
+  const auto found = signatures.find(function);
+  return found == signatures.end() ? nullptr : &found->second;
+}
+
+struct kernel_copy {
+  const void *function;
+  dim3 grid, block;
+  std::vector<std::vector<char>> arguments;
+
+  void run() const {
+    std::vector<void *> pointers;
+    for (const auto &argument : arguments) pointers.push_back(const_cast<char *>(argument.data()));
+    known(function)->run(function, grid, block, pointers.data());
+  }
+};
+
+cudaError_t copy_kernel(const cudaKernelNodeParams *params, kernel_copy *kernel) {
+  const emulation::signature *of = known(params->func);
+  if (!of || !params->kernelParams) return cudaErrorInvalidValue;
+  *kernel = {params->func, params->grid, params->block, {}};
+  for (size_t i = 0; i < of->count; i++) {
+    const char *from = static_cast<const char *>(params->kernelParams[i]);
+    kernel->arguments.emplace_back(from, from + of->sizes[i]);
+  }
+  return cudaSuccess;
+}
+
+} // namespace
+
+struct emulated_graph_node {
+  size_t index;
+  kernel_copy kernel;
+};
+
+struct emulated_graph {
+  std::vector<emulated_graph_node *> nodes;
+  ~emulated_graph() {
+    for (emulated_graph_node *node : nodes) delete node;
+  }
+};
+
+struct emulated_executable {
+  std::vector<kernel_copy> kernels;
+};
+
+void emulation::know(const void *function, const signature &of) {
+  const std::lock_guard<std::mutex> lock(signatures_lock);
+  signatures[function] = of;
+}
+
+emulation::graph_counts emulation::count_graphs() { return ::graph_counts; }
+
+cudaError_t cudaLaunchKernel(const void *function, dim3 grid, dim3 block, void **arguments, size_t, cudaStream_t) {
+  const emulation::signature *of = known(function);
+  if (!of) return cudaErrorInvalidValue;
+  of->run(function, grid, block, arguments);
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphCreate(cudaGraph_t *graph, unsigned) {
+  *graph = new (std::nothrow) emulated_graph;
+  return *graph ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+
+/* Chains alone: a node comes behind the one that was added last. */
+cudaError_t cudaGraphAddKernelNode(cudaGraphNode_t *node, cudaGraph_t graph, const cudaGraphNode_t *before,
+                                   size_t count, const cudaKernelNodeParams *params) {
+  const bool first = graph->nodes.empty();
+  if (count != (first ? 0 : 1) || (!first && *before != graph->nodes.back())) return cudaErrorInvalidValue;
+  *node = new (std::nothrow) emulated_graph_node{graph->nodes.size(), {}};
+  if (!*node) return cudaErrorMemoryAllocation;
+  graph->nodes.push_back(*node);
+  return copy_kernel(params, &(*node)->kernel);
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *executable, cudaGraph_t graph, unsigned long long) {
+  *executable = new (std::nothrow) emulated_executable;
+  if (!*executable) return cudaErrorMemoryAllocation;
+  for (const emulated_graph_node *node : graph->nodes) (*executable)->kernels.push_back(node->kernel);
+  graph_counts.built++;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
+  delete executable;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecKernelNodeSetParams(cudaGraphExec_t executable, cudaGraphNode_t node,
+                                             const cudaKernelNodeParams *params) {
+  graph_counts.replaced++;
+  return copy_kernel(params, &executable->kernels[node->index]);
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t) {
+  for (const kernel_copy &kernel : executable->kernels) kernel.run();
+  return cudaSuccess;
+}
+
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
   if (bytes > 0) memcpy(to, from, bytes);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t) {
+  memset(memory, value, bytes);
   return cudaSuccess;
 }
 

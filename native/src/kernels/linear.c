@@ -209,7 +209,8 @@ void PF_KERNEL(linear_run)(pf_engine *engine, const linear_layer *layer, const v
   const int32_t threads = pf_engine_threads(engine);
   const int64_t split = float32 ? SPLIT_ROWS : 2 * ROW_UNIT;
   if (rows >= split * threads) blocks = (blocks + threads - 1) / threads * threads;
-  const int64_t panels = (layer->n + panel - 1) / panel, streams = linear_streams(rows);
+  const int64_t panels = (layer->n + panel - 1) / panel;
+  const int64_t streams = float32 ? linear_fp32_streams(rows) : linear_streams(rows);
   int64_t part_panels = panels >= 2 * streams * threads ? streams : 1;
   if (tiles && part_panels < panels * blocks / (TASKS * threads)) part_panels = panels * blocks / (TASKS * threads);
   const linear_call call = {

@@ -10,8 +10,8 @@
  * weights and FMAs even where there is AMX, with subnormal numbers flushed, since tiles are loaded with too few lines
  * in flight: one row takes 200 us instead of 231 for 3.5 MB, four 206 instead of 237; eight take 292 instead of 244.
  *
- * vdpbf16ps adds in another order and is used only where there is no AMX: twice as fast as FMAs on Zen 4, half as fast
- * on Sapphire Rapids, whose AMX does 15 times as much.
+ * vdpbf16ps adds in another order and is used only where there is no AMX: twice as fast as FMAs on Zen 5, half as fast
+ * on Sapphire Rapids, whose AMX does 15 times as much. Few rows of it are as in linear_int8.c.
  */
 #include "linear_tile.h"
 #include "simd/amx.h"
@@ -115,9 +115,7 @@ static inline void flush_subnormals(const linear_layer *layer, int on) {
 static void finish(const linear_layer *layer, tile_output out, int streams, const float *sums) {
   for (int s = 0; s < streams; s++, sums += out.rows * PANEL) {
     PF_KERNEL(linear_finish)(layer, &out, sums, PANEL);
-    if (out.bias) out.bias += WIDE_PANEL;
-    if (out.residual) out.residual += WIDE_PANEL;
-    out.y += WIDE_PANEL;
+    next_panel(&out);
   }
 }
 
@@ -219,7 +217,30 @@ static void multiply_rows(const bf16_tile *tile, const tile_output *out, int str
 }
 
 #if defined(VI_HAS_BF16)
-/* vdpbf16ps; `rows` is a constant wherever this is inlined. */
+/* One step of a panel by vdpbf16ps. All but pointers are constants wherever this is inlined. */
+static inline __attribute__((always_inline)) void multiply_step(const char *x, int64_t x_bytes, const char *w,
+                                                                vf (*sum)[2], const int rows) {
+  const vi w0 = vi_load(w), w1 = vi_load(w + VF_WIDTH * 4);
+#pragma GCC unroll 12
+  for (int i = 0; i < rows; i++) {
+    const vi a = vi_set1(load_bytes(x + i * x_bytes));
+    sum[i][0] = vi_dot_bf16(sum[i][0], a, w0);
+    sum[i][1] = vi_dot_bf16(sum[i][1], a, w1);
+  }
+}
+
+static inline __attribute__((always_inline)) void finish_pairs(const linear_layer *layer, const tile_output *out,
+                                                               vf (*sum)[2], const int rows) {
+  float sums[PAIR_ROWS * PANEL];
+#pragma GCC unroll 12
+  for (int i = 0; i < rows; i++) {
+    vf_store(sums + i * PANEL, sum[i][0]);
+    vf_store(sums + i * PANEL + VF_WIDTH, sum[i][1]);
+  }
+  PF_KERNEL(linear_finish)(layer, out, sums, PANEL);
+}
+
+/* A tile, which leaves its share of a later panel in the second-level cache. */
 static inline __attribute__((always_inline)) void multiply_paired(const bf16_tile *tile, const tile_output *out,
                                                                   const int rows) {
   vf sum[PAIR_ROWS][2];
@@ -229,29 +250,51 @@ static inline __attribute__((always_inline)) void multiply_paired(const bf16_til
   for (int64_t c = 0; c < tile->chunks; c++) {
     for (int64_t line = 0; line < tile->ahead_lines; line++) __builtin_prefetch(ahead + line * LINE_BYTES, 0, 2);
     ahead += tile->ahead_lines * LINE_BYTES;
-    for (int step = 0; step < CHUNK_STEPS; step++, x += 4, panel += ROW_BYTES) {
-      const vi w0 = vi_load(panel), w1 = vi_load(panel + VF_WIDTH * 4);
-#pragma GCC unroll 12
-      for (int i = 0; i < rows; i++) {
-        const vi a = vi_set1(load_bytes(x + i * tile->x_bytes));
-        sum[i][0] = vi_dot_bf16(sum[i][0], a, w0);
-        sum[i][1] = vi_dot_bf16(sum[i][1], a, w1);
-      }
-    }
+    for (int step = 0; step < CHUNK_STEPS; step++, x += 4, panel += ROW_BYTES)
+      multiply_step(x, tile->x_bytes, panel, sum, rows);
   }
-  float sums[PAIR_ROWS * PANEL];
-#pragma GCC unroll 12
-  for (int i = 0; i < rows; i++) {
-    vf_store(sums + i * PANEL, sum[i][0]);
-    vf_store(sums + i * PANEL + VF_WIDTH, sum[i][1]);
-  }
-  finish(tile->layer, *out, 1, sums);
+  finish_pairs(tile->layer, out, sum, rows);
 }
 
-static void multiply_pairs(const bf16_tile *tile, const tile_output *out) {
+/* Few rows, all of one tile, by dot_streams(rows) panels side by side. */
+static inline __attribute__((always_inline)) void multiply_few_paired(const bf16_tile *tile, tile_output out,
+                                                                      const int rows) {
+  const int streams = dot_streams(rows);
+  vf sum[STREAMS][FEW_ROWS][2];
+#pragma GCC unroll 4
+  for (int s = 0; s < streams; s++) {
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) sum[s][i][0] = sum[s][i][1] = vf_zero();
+  }
+  const int64_t steps = tile->chunks * CHUNK_STEPS, ahead = min64(DOT_AHEAD_BYTES / ROW_BYTES / streams, steps);
+  const char *x = tile->x, *panel = tile->panel, *fetch = panel + ahead * ROW_BYTES;
+  for (int64_t p = 0, stop = steps - ahead;; stop = steps) {
+    for (; p < stop; p++, x += 4, panel += ROW_BYTES, fetch += ROW_BYTES) {
+#pragma GCC unroll 4
+      for (int s = 0; s < streams; s++) {
+        __builtin_prefetch(fetch + s * tile->panel_bytes);
+        __builtin_prefetch(fetch + s * tile->panel_bytes + LINE_BYTES);
+        multiply_step(x, tile->x_bytes, panel + s * tile->panel_bytes, sum[s], rows);
+      }
+    }
+    if (p == steps) break;
+    /* Behind the end of a panel lies the next one, which is another stream's: on to the panel that is this one's. */
+    fetch += (streams - 1) * tile->panel_bytes;
+  }
+#pragma GCC unroll 4
+  for (int s = 0; s < streams; s++) {
+    finish_pairs(tile->layer, &out, sum[s], rows);
+    next_panel(&out);
+  }
+}
+
+static void multiply_pairs(const bf16_tile *tile, const tile_output *out, int few) {
 #define ROWS(r)                                                                                                        \
   case r:                                                                                                              \
-    multiply_paired(tile, out, r);                                                                                     \
+    if (few && r <= FEW_ROWS)                                                                                          \
+      multiply_few_paired(tile, *out, r);                                                                              \
+    else                                                                                                               \
+      multiply_paired(tile, out, r);                                                                                   \
     break;
   switch (out->rows) {
     ROWS(1)
@@ -283,8 +326,8 @@ static void compute_rows(const linear_share *s) {
   tile.ahead_lines = (CHUNK_STEPS * ROW_BYTES / LINE_BYTES + tiles - 1) / tiles;
   for (int64_t column = s->column; column < s->end;) {
     const char *panel = (const char *)layer->panels + column / WIDE_PANEL * panel_bytes;
-    const int side_by_side = !paired && s->rows <= FEW_ROWS && column + MOST_STREAMS * WIDE_PANEL <= s->end;
-    const int streams = side_by_side ? MOST_STREAMS : 1;
+    const int most = paired ? dot_streams(s->rows) : MOST_STREAMS;
+    const int few = s->rows <= FEW_ROWS && column + most * WIDE_PANEL <= s->end, streams = few ? most : 1;
     for (int64_t t = 0; t < tiles; t++) {
       const int64_t row = s->row + s->rows * t / tiles, next = s->row + s->rows * (t + 1) / tiles;
       tile.x = (const char *)s->input + row * tile.x_bytes;
@@ -294,7 +337,7 @@ static void compute_rows(const linear_share *s) {
         tile.panel = panel + j * 4;
 #if defined(VI_HAS_BF16)
         if (paired) {
-          multiply_pairs(&tile, &out);
+          multiply_pairs(&tile, &out, few);
           continue;
         }
 #endif

@@ -14,13 +14,15 @@
  * 66 -> 87 %. Tried and lost: huge pages (no difference), fetching y only at the end, a panel of three vectors.
  *
  * Up to eight rows, all of one tile, wait for memory alone. A core that reads one stream has too few lines in flight,
- * and none at the start of a page; so several panels are read side by side, each fetched a little ahead of its use,
- * beyond its end into the panel that takes its place. Even where the sums of all panels exceed the registers there is
- * time to spill them. Measured there against the fastest way to read the same memory (bench/decode_bench.c), on one and
- * two threads: one row 77-82 -> 94-98 %, two 73-78 -> 94-98 %, four 69-74 -> 89-94 %, eight 60-63 -> 90-94 %; small
- * pages take a tenth of the bandwidth from both sides. With AVX2, one row 79 -> 94 %, four 67 -> 94 %, eight 55 -> 70
- * %. Tried and lost: all fetches of a step at once, fetches of y, into the second-level cache alone, or a block of one
- * panel after another's.
+ * and none at the start of a page; so panels are read side by side, each fetched a little ahead of its use, beyond its
+ * end into the panel that takes its place. Measured against the fastest way to read the same memory
+ * (bench/decode_bench.c), on one core of Zen 5 whose memory gives 40 GB/s, with the distances of AHEAD: two panels side
+ * by side take one row to 104 % of it, four rows and eight to 98 %; four panels, as far ahead as each
+ * wants, 106, 94 and 77 %, and on two threads, whose tasks are then twice as long, a whole step is 2 % slower. On
+ * Sapphire Rapids, whose memory gives 15 GB/s, four panels reached 94 to 98 % for one and two rows, 89 to 94 % for four
+ * and eight; two were not measured there. With AVX2, one row 79 -> 94 %, four 67 -> 94 %, eight 55 -> 70 %. Tried and
+ * lost: all fetches of a step at once, fetches of y, into the second-level cache alone, or a block of one panel after
+ * another's.
  */
 #include "linear_tile.h"
 
@@ -32,7 +34,11 @@
 #endif
 
 /* How many floats ahead of its use each of the panels of few rows is fetched. */
-#define AHEAD(rows) ((rows) <= 2 ? 128 : (rows) <= 4 && VF_REGISTERS == 32 ? 192 : 640)
+#if VF_REGISTERS == 32
+#define AHEAD(rows) ((rows) <= 2 ? 512 : (rows) <= 6 ? 768 : 1024)
+#else
+#define AHEAD(rows) ((rows) <= 2 ? 128 : 640)
+#endif
 
 /* Floats of a cache line. */
 #define LINE 16
@@ -181,7 +187,7 @@ static inline __attribute__((always_inline)) void multiply_streams(const linear_
 static void multiply_few(const linear_layer *layer, const linear_tile *tile) {
 #define ROWS(r)                                                                                                        \
   case r:                                                                                                              \
-    multiply_streams(layer, *tile, r, linear_streams(r));                                                              \
+    multiply_streams(layer, *tile, r, linear_fp32_streams(r));                                                         \
     break;
   switch (tile->out.rows) {
     ROWS(1)
@@ -222,7 +228,7 @@ static void multiply_panel(const linear_layer *layer, int64_t panel, const float
 /* Panels first .. end - 1 for all rows. residual and y are those of the first one's first output feature. */
 static void multiply_panels(const linear_layer *layer, int64_t first, int64_t end, const float *x,
                             const float *residual, float *y, int64_t stride, int64_t rows) {
-  const int streams = linear_streams(rows);
+  const int streams = linear_fp32_streams(rows);
   for (int64_t panel = first; panel < end;) {
     const int64_t column = panel * PANEL, at = (panel - first) * PANEL;
     if (streams > 1 && panel + streams <= end && column + streams * PANEL <= layer->n) {

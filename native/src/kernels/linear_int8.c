@@ -10,6 +10,9 @@
  * The layout, [k/4][32][4], is what vpdpbusd multiplies, and 16 of its rows are a tile of AMX. With AMX two by two
  * tiles of 16 x 16 sums are computed at a time; otherwise, and for few rows, tiles of rows by one or several panels as
  * in linear_fp32.c. Without VNNI bytes are widened to 16 bits first.
+ *
+ * On Zen 5, of vpdpbusd's peak, one thread: 128 x 768 x 768 reaches 87 %, with all sums in registers (67 % when the
+ * input's bytes were kept there too, and sums spilled); 8 rows of it 75 instead of 38 %, see dot_streams().
  */
 #include <float.h>
 
@@ -28,9 +31,6 @@
 
 /* Bytes of a row of a panel: 32 output features of four input features. */
 #define ROW_BYTES (WIDE_PANEL * 4)
-
-/* Bytes ahead of its use that each of several panels is fetched. */
-#define AHEAD_BYTES 1024
 
 static int64_t padded_features(int64_t k) { return round_up(k, CHUNK); }
 
@@ -63,25 +63,45 @@ static int is_blocked(const linear_layer *layer, int64_t rows) {
   return rows > FEW_ROWS && (layer->extensions & PF_EXTENSION_AMX) != 0;
 }
 
-static vf load_some(const float *x, int64_t count) {
-  return count >= VF_WIDTH ? vf_load(x) : count > 0 ? vf_load_first(x, count) : vf_zero();
-}
+/* Vectors of a row that are looked at side by side. */
+#define CHAINS 4
 
 /* What is smaller than a normal float may be for a whole row is 0; a NaN or an infinity makes the scale NaN. */
 static row_scale scale_of(const float *x, int64_t k) {
-  vf most = vf_zero(), least = vf_zero(), strange = vf_zero();
-  for (int64_t j = 0; j < k; j += VF_WIDTH) {
-    const vf v = load_some(x + j, k - j);
-    most = vf_max(v, most);
-    least = vf_max(vf_sub(vf_zero(), v), least);
-    strange = vf_fma(v, vf_zero(), strange);
+  vf most[CHAINS], least[CHAINS], strange[CHAINS];
+  for (int c = 0; c < CHAINS; c++) most[c] = least[c] = strange[c] = vf_zero();
+  int64_t j = 0;
+  for (; j + CHAINS * VF_WIDTH <= k; j += CHAINS * VF_WIDTH) {
+#pragma GCC unroll 4
+    for (int c = 0; c < CHAINS; c++) {
+      const vf v = vf_load(x + j + c * VF_WIDTH);
+      most[c] = vf_max(v, most[c]);
+      least[c] = vf_min(v, least[c]);
+      strange[c] = vf_fma(v, vf_zero(), strange[c]);
+    }
   }
-  const float above = vf_reduce_max(most), below = vf_reduce_max(least);
-  if (vf_reduce_add(strange) != 0.0f) return (row_scale){NAN, 0};
+  for (; j < k; j += VF_WIDTH) {
+    const vf v = k - j < VF_WIDTH ? vf_load_first(x + j, k - j) : vf_load(x + j);
+    most[0] = vf_max(v, most[0]);
+    least[0] = vf_min(v, least[0]);
+    strange[0] = vf_fma(v, vf_zero(), strange[0]);
+  }
+  for (int c = 1; c < CHAINS; c++) {
+    most[0] = vf_max(most[0], most[c]);
+    least[0] = vf_min(least[0], least[c]);
+    strange[0] = vf_add(strange[0], strange[c]);
+  }
+  const float above = vf_reduce_max(most[0]), below = vf_reduce_max(vf_sub(vf_zero(), least[0]));
+  if (vf_reduce_add(strange[0]) != 0.0f) return (row_scale){NAN, 0};
   const float scale = above / 255.0f + below / 255.0f;
   if (!(scale >= FLT_MIN)) return (row_scale){0.0f, 0};
   const float zero = rintf(below / scale);
   return (row_scale){scale, zero > 255.0f ? 255 : (int32_t)zero};
+}
+
+/* VF_WIDTH codes. In this order a NaN becomes 0. */
+static inline void quantise(vf x, vf inverse, vf zero, char *to) {
+  vf_store_bytes(to, vf_min(vf_set1(255.0f), vf_max(vf_add(vf_round(vf_mul(x, inverse)), zero), vf_zero())));
 }
 
 void PF_KERNEL(linear_int8_prepare)(const linear_layer *layer, const float *x, int64_t rows, void *input, int64_t first,
@@ -89,39 +109,28 @@ void PF_KERNEL(linear_int8_prepare)(const linear_layer *layer, const float *x, i
   const int64_t k = layer->k, padded = padded_features(k);
   const int blocked = is_blocked(layer, rows);
   for (int64_t i = first; i < end; i++) {
-    const row_scale s = scale_of(x + i * k, k);
+    const float *row = x + i * k;
+    const row_scale s = scale_of(row, k);
     row_scales(input, rows, k)[i] = s;
     const vf inverse = vf_set1(s.scale > 0.0f ? 1.0f / s.scale : 0.0f), zero = vf_set1((float)s.zero);
-    const vf most = vf_set1(255.0f);
-    for (int64_t p = 0; p < padded; p += CHUNK) {
+    int64_t p = 0;
+    for (; p + CHUNK <= k; p += CHUNK) {
       char *to = input_at(input, blocked, padded, i, p);
-      for (int64_t j = 0; j < CHUNK; j += VF_WIDTH) {
-        const vf v = vf_add(vf_round(vf_mul(load_some(x + i * k + p + j, k - p - j), inverse)), zero);
-        /* In this order a NaN becomes 0. */
-        vf_store_bytes(to + j, vf_min(most, vf_max(v, vf_zero())));
-      }
+      for (int64_t j = 0; j < CHUNK; j += VF_WIDTH) quantise(vf_load(row + p + j), inverse, zero, to + j);
     }
+    if (p == padded) continue;
+    float rest[CHUNK] = {0};
+    memcpy(rest, row + p, (size_t)(k - p) * sizeof *rest);
+    char *to = input_at(input, blocked, padded, i, p);
+    for (int64_t j = 0; j < CHUNK; j += VF_WIDTH) quantise(vf_load(rest + j), inverse, zero, to + j);
   }
 }
 
 /* ---- Sums to floats --------------------------------------------------------------------------------------------- */
 
-/* Sums of rows x columns, [rows][width], to y: (sum - zero * sum of codes) * (row's scale * column's). */
-static void finish_sums(const linear_share *s, int64_t row, int64_t rows, int64_t column, int64_t width,
-                        const int32_t *sums) {
-  const linear_layer *layer = s->layer;
-  const row_scale *scales = row_scales(s->input, s->input_rows, layer->k) + row;
-  float values[16 * WIDE_PANEL];
-  for (int64_t i = 0; i < rows; i++) {
-    const vi zero = vi_set1(scales[i].zero);
-    const vf scale = vf_set1(scales[i].scale);
-    for (int64_t j = 0; j < width; j += VF_WIDTH) {
-      const vi sum = vi_sub(vi_load(sums + i * width + j), vi_mul(zero, vi_load(sums_of(layer) + column + j)));
-      vf_store(values + i * width + j, vf_mul(vi_to_vf(sum), vf_mul(scale, vf_load(scales_of(layer) + column + j))));
-    }
-  }
-  const tile_output out = output_of(s, row, rows, column, width);
-  PF_KERNEL(linear_finish)(layer, &out, values, width);
+/* (sum - zero * sum of codes) * (row's scale * column's), VF_WIDTH columns. */
+static inline vf scaled(vi sum, row_scale row, vi code_sums, vf scales) {
+  return vf_mul(vi_to_vf(vi_sub(sum, vi_mul(vi_set1(row.zero), code_sums))), vf_mul(vf_set1(row.scale), scales));
 }
 
 /* ---- Tiles of rows by vectors ----------------------------------------------------------------------------------- */
@@ -130,6 +139,7 @@ typedef struct {
   const linear_share *share;
   int64_t row, rows, column; /* column: of the tile's first vector */
   const char *x;             /* [rows][x_bytes] */
+  const row_scale *scales;   /* [rows] */
   int64_t x_bytes;
   const char *panel; /* its first vector of the tile */
   int64_t panel_bytes;
@@ -145,67 +155,88 @@ static inline __attribute__((always_inline)) vi dot(vi sum, vi u, vi s, const in
   return vi_dot(sum, u, s);
 }
 
-/* The inner loop; all but `tile` are constants wherever this is inlined. */
-static inline __attribute__((always_inline)) void multiply_rows(const int8_tile *tile, const int rows,
-                                                                const int streams, const int vnni) {
-  vi sum[STREAMS][TILE_ROWS][2];
-#pragma GCC unroll 4
-  for (int s = 0; s < streams; s++) {
+/* The sums of rows by PANEL columns to y. `rows` is a constant wherever this is inlined. */
+static inline __attribute__((always_inline)) void finish_sums(const int8_tile *tile, int64_t column, vi (*sum)[2],
+                                                              const int rows) {
+  const linear_layer *layer = tile->share->layer;
+  const vi code_sums0 = vi_load(sums_of(layer) + column), code_sums1 = vi_load(sums_of(layer) + column + VF_WIDTH);
+  const vf scales0 = vf_load(scales_of(layer) + column), scales1 = vf_load(scales_of(layer) + column + VF_WIDTH);
+  float values[TILE_ROWS * PANEL];
 #pragma GCC unroll 12
-    for (int i = 0; i < rows; i++) sum[s][i][0] = sum[s][i][1] = vi_set1(0);
+  for (int i = 0; i < rows; i++) {
+    vf_store(values + i * PANEL, scaled(sum[i][0], tile->scales[i], code_sums0, scales0));
+    vf_store(values + i * PANEL + VF_WIDTH, scaled(sum[i][1], tile->scales[i], code_sums1, scales1));
   }
-  const int64_t steps = tile->x_bytes / 4;
-  const char *panel = tile->panel, *ahead = tile->ahead;
-  for (int64_t p = 0; p < steps;) {
-    if (streams == 1) {
-      for (int64_t line = 0; line < tile->ahead_lines; line++) __builtin_prefetch(ahead + line * LINE_BYTES, 0, 2);
-      ahead += tile->ahead_lines * LINE_BYTES;
-    }
-    for (const int64_t stop = min64(p + FETCH_STEPS, steps); p < stop; p++, panel += ROW_BYTES) {
-      vi a[TILE_ROWS];
+  const tile_output out = output_of(tile->share, tile->row, rows, column, PANEL);
+  PF_KERNEL(linear_finish)(layer, &out, values, PANEL);
+}
+
+/* One step of a panel. All but pointers are constants wherever this is inlined. */
+static inline __attribute__((always_inline)) void multiply_step(const char *x, int64_t x_bytes, const char *w,
+                                                                vi (*sum)[2], const int rows, const int vnni) {
+  const vi w0 = vi_load(w), w1 = vi_load(w + VF_WIDTH * 4);
 #pragma GCC unroll 12
-      for (int i = 0; i < rows; i++) a[i] = vi_set1(load_bytes(tile->x + i * tile->x_bytes + 4 * p));
-#pragma GCC unroll 4
-      for (int s = 0; s < streams; s++) {
-        const char *w = panel + s * tile->panel_bytes;
-        if (streams > 1) {
-          __builtin_prefetch(w + AHEAD_BYTES);
-          __builtin_prefetch(w + AHEAD_BYTES + LINE_BYTES);
-        }
-        const vi w0 = vi_load(w), w1 = vi_load(w + VF_WIDTH * 4);
-#pragma GCC unroll 12
-        for (int i = 0; i < rows; i++) {
-          sum[s][i][0] = dot(sum[s][i][0], a[i], w0, vnni);
-          sum[s][i][1] = dot(sum[s][i][1], a[i], w1, vnni);
-        }
-      }
-    }
-  }
-  for (int s = 0; s < streams; s++) {
-    int32_t sums[TILE_ROWS * PANEL];
-#pragma GCC unroll 12
-    for (int i = 0; i < rows; i++) {
-      vi_store(sums + i * PANEL, sum[s][i][0]);
-      vi_store(sums + i * PANEL + VF_WIDTH, sum[s][i][1]);
-    }
-    finish_sums(tile->share, tile->row, rows, tile->column + s * WIDE_PANEL, PANEL, sums);
+  for (int i = 0; i < rows; i++) {
+    const vi a = vi_set1(load_bytes(x + i * x_bytes));
+    sum[i][0] = dot(sum[i][0], a, w0, vnni);
+    sum[i][1] = dot(sum[i][1], a, w1, vnni);
   }
 }
 
-#if VF_WIDTH == 16
-#define MOST_STREAMS STREAMS
-#else
-#define MOST_STREAMS 1
-#endif
-#define STREAM_ROWS (TILE_ROWS < FEW_ROWS ? TILE_ROWS : FEW_ROWS)
+/* A tile, which leaves its share of a later panel in the second-level cache; `rows` and `vnni` are constants. */
+static inline __attribute__((always_inline)) void multiply_rows(const int8_tile *tile, const int rows, const int vnni) {
+  vi sum[TILE_ROWS][2];
+#pragma GCC unroll 12
+  for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = vi_set1(0);
+  const int64_t steps = tile->x_bytes / 4;
+  const char *x = tile->x, *panel = tile->panel, *ahead = tile->ahead;
+  for (int64_t p = 0; p < steps;) {
+    for (int64_t line = 0; line < tile->ahead_lines; line++) __builtin_prefetch(ahead + line * LINE_BYTES, 0, 2);
+    ahead += tile->ahead_lines * LINE_BYTES;
+    for (const int64_t stop = min64(p + FETCH_STEPS, steps); p < stop; p++, x += 4, panel += ROW_BYTES)
+      multiply_step(x, tile->x_bytes, panel, sum, rows, vnni);
+  }
+  finish_sums(tile, tile->column, sum, rows);
+}
 
-static inline __attribute__((always_inline)) void multiply(const int8_tile *tile, int streams, const int vnni) {
+#if VF_WIDTH == 16
+/* Few rows, all of one tile, by dot_streams(rows) panels side by side. */
+static inline __attribute__((always_inline)) void multiply_few(const int8_tile *tile, const int rows, const int vnni) {
+  const int streams = dot_streams(rows);
+  vi sum[STREAMS][FEW_ROWS][2];
+#pragma GCC unroll 4
+  for (int s = 0; s < streams; s++) {
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) sum[s][i][0] = sum[s][i][1] = vi_set1(0);
+  }
+  const int64_t steps = tile->x_bytes / 4, ahead = min64(DOT_AHEAD_BYTES / ROW_BYTES / streams, steps);
+  const char *x = tile->x, *panel = tile->panel, *fetch = panel + ahead * ROW_BYTES;
+  for (int64_t p = 0, stop = steps - ahead;; stop = steps) {
+    for (; p < stop; p++, x += 4, panel += ROW_BYTES, fetch += ROW_BYTES) {
+#pragma GCC unroll 4
+      for (int s = 0; s < streams; s++) {
+        __builtin_prefetch(fetch + s * tile->panel_bytes);
+        __builtin_prefetch(fetch + s * tile->panel_bytes + LINE_BYTES);
+        multiply_step(x, tile->x_bytes, panel + s * tile->panel_bytes, sum[s], rows, vnni);
+      }
+    }
+    if (p == steps) break;
+    /* Behind the end of a panel lies the next one, which is another stream's: on to the panel that is this one's. */
+    fetch += (streams - 1) * tile->panel_bytes;
+  }
+  for (int s = 0; s < streams; s++) finish_sums(tile, tile->column + s * WIDE_PANEL, sum[s], rows);
+}
+#else
+#define multiply_few(tile, rows, vnni) multiply_rows(tile, rows, vnni)
+#endif
+
+static inline __attribute__((always_inline)) void multiply(const int8_tile *tile, int few, const int vnni) {
 #define ROWS(r)                                                                                                        \
   case r:                                                                                                              \
-    if (streams > 1 && r <= STREAM_ROWS)                                                                               \
-      multiply_rows(tile, r, MOST_STREAMS, vnni);                                                                      \
+    if (few && r <= FEW_ROWS)                                                                                          \
+      multiply_few(tile, r, vnni);                                                                                     \
     else                                                                                                               \
-      multiply_rows(tile, r, 1, vnni);                                                                                 \
+      multiply_rows(tile, r, vnni);                                                                                    \
     break;
   switch (tile->rows) {
     ROWS(1)
@@ -233,19 +264,20 @@ static inline __attribute__((always_inline)) void compute_tiles(const linear_sha
   tile.ahead_lines = (FETCH_STEPS * ROW_BYTES / LINE_BYTES + tiles - 1) / tiles;
   for (int64_t column = s->column; column < s->end;) {
     const char *panel = codes_of(s->layer) + column / WIDE_PANEL * panel_bytes;
-    const int streams = s->rows <= STREAM_ROWS && column + MOST_STREAMS * WIDE_PANEL <= s->end ? MOST_STREAMS : 1;
+    const int streams = dot_streams(s->rows), few = s->rows <= FEW_ROWS && column + streams * WIDE_PANEL <= s->end;
     for (int64_t t = 0; t < tiles; t++) {
       tile.row = s->row + s->rows * t / tiles;
       tile.rows = s->row + s->rows * (t + 1) / tiles - tile.row;
       tile.x = (const char *)s->input + tile.row * padded;
+      tile.scales = row_scales(s->input, s->input_rows, s->layer->k) + tile.row;
       tile.ahead = panel + panel_bytes + panel_bytes * t / tiles;
       for (int64_t j = 0; j < WIDE_PANEL && column + j < s->end; j += PANEL) {
         tile.column = column + j;
         tile.panel = panel + j * 4;
-        multiply(&tile, streams, vnni);
+        multiply(&tile, few, vnni);
       }
     }
-    column += streams * WIDE_PANEL;
+    column += (few ? streams : 1) * WIDE_PANEL;
   }
 }
 
@@ -283,6 +315,19 @@ static void multiply_tiles(const char *x, const char *x2, const char *w, int64_t
   }
 }
 
+static void finish_tile(const linear_share *s, int64_t row, int64_t rows, int64_t column, const int32_t *sums) {
+  const row_scale *scales = row_scales(s->input, s->input_rows, s->layer->k) + row;
+  float values[AMX_ROWS * WIDE_PANEL];
+  for (int64_t j = 0; j < WIDE_PANEL; j += VF_WIDTH) {
+    const vi code_sums = vi_load(sums_of(s->layer) + column + j);
+    const vf column_scales = vf_load(scales_of(s->layer) + column + j);
+    for (int64_t at = j, i = 0; i < rows; i++, at += WIDE_PANEL)
+      vf_store(values + at, scaled(vi_load(sums + at), scales[i], code_sums, column_scales));
+  }
+  const tile_output out = output_of(s, row, rows, column, WIDE_PANEL);
+  PF_KERNEL(linear_finish)(s->layer, &out, values, WIDE_PANEL);
+}
+
 static void compute_amx(const linear_share *s) {
   const int64_t row_bytes = padded_features(s->layer->k), chunks = row_bytes / AMX_BYTES;
   const int64_t panel_bytes = row_bytes * WIDE_PANEL, tiles = (s->rows + 2 * AMX_ROWS - 1) / (2 * AMX_ROWS);
@@ -299,8 +344,8 @@ static void compute_amx(const linear_share *s) {
       const char *x = (const char *)s->input + row * row_bytes;
       multiply_tiles(x, rows > first ? x + AMX_ROWS * row_bytes : NULL, panel, chunks,
                      panel + panel_bytes + t * chunks * lines * LINE_BYTES, lines, sums);
-      finish_sums(s, row, first, column, WIDE_PANEL, sums[0]);
-      if (rows > first) finish_sums(s, row + first, rows - first, column, WIDE_PANEL, sums[1]);
+      finish_tile(s, row, first, column, sums[0]);
+      if (rows > first) finish_tile(s, row + first, rows - first, column, sums[1]);
     }
   }
   amx_release();

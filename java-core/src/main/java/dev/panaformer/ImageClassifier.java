@@ -7,6 +7,7 @@ import dev.panaformer.model.Images;
 import dev.panaformer.model.VisionConfig;
 import dev.panaformer.model.VisionEncoder;
 import dev.panaformer.model.VitModel;
+import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -66,7 +67,13 @@ public final class ImageClassifier implements AutoCloseable {
         VisionEncoder.Layout layout = model.task().encoder().layout(size[0], size[1]);
         int count = model.batch(images, first, Math.max(1, layout.tokens()));
         Images batch = model.pixels(images.subList(first, first + count), workspace);
-        MemorySegment logits = model.forward(batch, workspace, null);
+        MemorySegment logits =
+            model
+                .kernels()
+                .onHost(
+                    model.forward(batch, workspace, null),
+                    (long) count * labels().size(),
+                    workspace);
         for (int i = 0; i < count; i++) {
           results.add(Labels.scored(logits, i, labels(), model.config().problemType()));
         }
@@ -100,7 +107,12 @@ public final class ImageClassifier implements AutoCloseable {
       Images images = model.pixels(List.of(image), workspace);
       VisionEncoder.Layout layout = vit.layout(images.height(), images.width());
       AttentionRollout rollout = new AttentionRollout(vit.config(), layout);
-      model.forward(images, workspace, (name, values, shape) -> rollout.accept(name, values));
+      model.forward(
+          images,
+          workspace,
+          (name, values, shape) ->
+              rollout.accept(
+                  name, model.kernels().onHost(values, Tensor.elements(shape), workspace)));
       return rollout.map(layout);
     }
   }

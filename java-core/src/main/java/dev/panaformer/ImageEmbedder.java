@@ -63,8 +63,14 @@ public final class ImageEmbedder implements AutoCloseable {
   public float[] embed(RgbImage image) {
     try (Workspace workspace = model.lease()) {
       Images images = model.pixels(List.of(image), workspace);
-      MemorySegment x = model.forward(images, workspace, null);
       VisionEncoder.Layout layout = model.task().layout(images.height(), images.width());
+      MemorySegment x =
+          model
+              .kernels()
+              .onHost(
+                  model.forward(images, workspace, null),
+                  (long) layout.tokens() * layout.hidden(),
+                  workspace);
       int before = layout.before();
       int places = layout.rows() * layout.columns();
       if (pooling == ImagePooling.MEAN || before == 0) {

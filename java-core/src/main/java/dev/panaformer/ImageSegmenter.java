@@ -97,6 +97,8 @@ public final class ImageSegmenter implements AutoCloseable {
             labels,
             Interpolation.BILINEAR,
             workspace);
+    MemorySegment scores =
+        model.kernels().onHost(wide, (long) layout.rows() * width * labels, workspace);
     float[] line = new float[width * labels];
     float[] above = new float[width * labels];
     float[] below = new float[width * labels];
@@ -105,8 +107,8 @@ public final class ImageSegmenter implements AutoCloseable {
       int first = (int) at;
       int second = Math.min(first + 1, layout.rows() - 1);
       float part = (float) (at - first);
-      copyLine(wide, first, above);
-      copyLine(wide, second, below);
+      copyLine(scores, first, above);
+      copyLine(scores, second, below);
       for (int i = 0; i < line.length; i++) {
         line[i] = above[i] + part * (below[i] - above[i]);
       }
@@ -117,9 +119,9 @@ public final class ImageSegmenter implements AutoCloseable {
     return map;
   }
 
-  private static void copyLine(MemorySegment wide, int row, float[] line) {
+  private static void copyLine(MemorySegment scores, int row, float[] line) {
     long from = (long) row * line.length * Float.BYTES;
-    MemorySegment.copy(wide, JAVA_FLOAT, from, line, 0, line.length);
+    MemorySegment.copy(scores, JAVA_FLOAT, from, line, 0, line.length);
   }
 
   private static int best(float[] scores, int from, int count) {

@@ -47,7 +47,8 @@ final class LoadedImageModel<M extends VisionTask> implements AutoCloseable {
     this.preprocessor = preprocessor;
     this.resources = resources;
     this.task = task;
-    this.workspaces = new WorkspacePool(name, options.compute().maxConcurrency());
+    this.workspaces =
+        new WorkspacePool(name, options.compute().maxConcurrency(), resources.kernels());
   }
 
   /**
@@ -75,9 +76,10 @@ final class LoadedImageModel<M extends VisionTask> implements AutoCloseable {
     }
     ImagePreprocessor preprocessor =
         ImagePreprocessor.read(folder.transformer(), json.requireString("model_type"));
-    return ModelResources.loadOnHost(
+    return ModelResources.load(
         options.compute().backend(),
         options.compute().threads(),
+        options.compute().device(),
         new NativeMemory(),
         Optional.empty(),
         resources ->
@@ -121,9 +123,16 @@ final class LoadedImageModel<M extends VisionTask> implements AutoCloseable {
     int[] size = size(images.getFirst());
     long floats = (long) RgbImage.CHANNELS * size[0] * size[1];
     MemorySegment pixels = workspace.floats(Buffer.PIXELS, images.size() * floats);
-    for (int i = 0; i < images.size(); i++) {
-      preprocessor.write(images.get(i), pixels.asSlice(i * floats * Float.BYTES));
-    }
+    kernels()
+        .write(
+            pixels,
+            images.size() * floats,
+            workspace,
+            host -> {
+              for (int i = 0; i < images.size(); i++) {
+                preprocessor.write(images.get(i), host.asSlice(i * floats * Float.BYTES));
+              }
+            });
     return new Images(pixels, images.size(), RgbImage.CHANNELS, size[0], size[1]);
   }
 

@@ -84,17 +84,19 @@ final class LoadedModel<M extends TextEncoder> implements AutoCloseable {
                 options,
                 resources,
                 resources.weights(folder, config.weightNames(), loader));
-    Optional<Path> tokenizer = Optional.of(folder.transformer());
-    return config.runsOnDevices()
-        ? ModelResources.load(
-            options.backend(),
-            options.threads(),
-            options.device(),
-            new NativeMemory(),
-            tokenizer,
-            model)
-        : ModelResources.loadOnHost(
-            options.backend(), options.threads(), new NativeMemory(), tokenizer, model);
+    if (!config.runsOnDevices() && !options.backend().onHost()) {
+      throw new UnsupportedOperationException(
+          folder.path()
+              + ": models of this kind run on the backends NATIVE and JAVA only, not on "
+              + options.backend());
+    }
+    return ModelResources.load(
+        options.backend(),
+        options.threads(),
+        options.device(),
+        new NativeMemory(),
+        Optional.of(folder.transformer()),
+        model);
   }
 
   /** The folder, for messages. */

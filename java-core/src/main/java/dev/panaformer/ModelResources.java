@@ -36,21 +36,6 @@ final class ModelResources implements AutoCloseable {
     T load(ModelResources resources);
   }
 
-  /** For models whose kernels are not all there on a GPU. */
-  static <T> T loadOnHost(
-      Backend backend,
-      int threads,
-      NativeMemory memory,
-      Optional<Path> tokenizerFolder,
-      Loader<T> loader) {
-    if (!backend.onHost()) {
-      memory.close();
-      throw new UnsupportedOperationException(
-          "models of this kind run on the backends NATIVE and JAVA only, not on " + backend);
-    }
-    return load(backend, threads, 0, memory, tokenizerFolder, loader);
-  }
-
   /**
    * Opens resources and makes a model with them, which owns them from then on; nothing stays open
    * or allocated if that fails.

@@ -63,7 +63,11 @@ public final class ObjectDetector implements AutoCloseable {
     }
     try (Workspace workspace = model.lease()) {
       Images images = model.pixels(List.of(image), workspace);
-      MemorySegment logits = model.forward(images, workspace, null);
+      int objects = model.task().vit().config().numDetectionTokens();
+      long floats =
+          (long) objects * (model.config().labels().size() + 1 + YolosForObjectDetection.BOX);
+      MemorySegment logits =
+          model.kernels().onHost(model.forward(images, workspace, null), floats, workspace);
       return detections(logits, image, threshold);
     }
   }

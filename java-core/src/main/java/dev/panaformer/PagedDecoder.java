@@ -38,6 +38,7 @@ final class PagedDecoder implements Decoder {
   private final GrowableBuffer values = new GrowableBuffer();
   private final GrowableBuffer ids = new GrowableBuffer();
   private final GrowableBuffer logSumExp = new GrowableBuffer();
+  private final Runnable pass = this::pass;
   private MemorySegment hiddenStates = MemorySegment.NULL;
 
   PagedDecoder(LanguageModel model, CausalLMOptions options) {
@@ -215,6 +216,10 @@ final class PagedDecoder implements Decoder {
       }
       unread.forEach(source -> source.read = true);
     }
+    model.kernels().step(pass);
+  }
+
+  private void pass() {
     hiddenStates = model.forward(batch, cache, workspace, null);
   }
 

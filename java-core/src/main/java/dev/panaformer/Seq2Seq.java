@@ -75,7 +75,7 @@ public final class Seq2Seq implements AutoCloseable {
     this.resources = resources;
     this.tokenizer = resources.tokenizer();
     Decoder decoder = new PagedDecoder(model, options);
-    this.workspaces = new WorkspacePool(name, 1);
+    this.workspaces = new WorkspacePool(name, 1, resources.kernels());
     this.maxSourceTokens = decoder.sourceLength();
     Function<int[], String> decode =
         tokenizer.<Function<int[], String>>map(t -> ids -> t.decode(ids, true)).orElse(null);
@@ -100,9 +100,10 @@ public final class Seq2Seq implements AutoCloseable {
     ModelFolder folder = ModelFolder.open(path);
     Seq2SeqConfig config = Seq2SeqConfig.of(folder.config());
     Defaults defaults = defaults(folder, config);
-    return ModelResources.loadOnHost(
+    return ModelResources.load(
         options.backend(),
         options.threads(),
+        options.device(),
         NativeMemory.onHugePages(),
         Optional.of(folder.transformer()).filter(CausalLM::hasTokenizer),
         resources ->

@@ -4,18 +4,17 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.abort;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import dev.panaformer.bindings.NativeLibraryException;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.image.ImageException;
 import dev.panaformer.image.RgbImage;
 import dev.panaformer.kernel.Backend;
 import dev.panaformer.nn.SinCosPositions;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -168,6 +167,59 @@ class ImageTasksTest {
     }
   }
 
+  /** Of a GPU, should there be one, and of the emulation. */
+  @ParameterizedTest
+  @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
+  void aDeviceGivesWhatTheProcessorDoes(Backend device) throws IOException {
+    try {
+      device.open(1).close();
+    } catch (NativeLibraryException | UnsupportedOperationException e) {
+      abort(e.getMessage());
+    }
+    RgbImage image = image(1, 40, 30);
+    Path vit = model("vit-small", 12, 12);
+    Path swin = model("swin-small", 17, 23);
+    Path yolos = model("yolos-small", 20, 13);
+    Path segformer = model("segformer-small", 24, 28);
+    ImageOptions there = ImageOptions.DEFAULT.withBackend(device);
+    try (ImageClassifier a = ImageClassifier.load(vit);
+        ImageClassifier b = ImageClassifier.load(vit, there)) {
+      assertLabels(a.classify(image, 3), b.classify(image, 3));
+      assertArrayEquals(a.attention(image).weights(), b.attention(image).weights(), 1e-5f);
+    }
+    try (ImageClassifier a = ImageClassifier.load(swin);
+        ImageClassifier b = ImageClassifier.load(swin, there)) {
+      assertLabels(a.classify(image, 3), b.classify(image, 3));
+    }
+    try (ImageEmbedder a = ImageEmbedder.load(swin);
+        ImageEmbedder b = ImageEmbedder.load(swin, ImagePooling.CLS, there)) {
+      assertArrayEquals(a.embed(image), b.embed(image), 1e-4f);
+    }
+    try (ObjectDetector a = ObjectDetector.load(yolos);
+        ObjectDetector b = ObjectDetector.load(yolos, there)) {
+      List<Detection> here = a.detect(image, 0);
+      List<Detection> detected = b.detect(image, 0);
+      assertEquals(here.size(), detected.size());
+      for (int i = 0; i < here.size(); i++) {
+        assertEquals(here.get(i).score(), detected.get(i).score(), 1e-5f);
+        assertEquals(here.get(i).box().left(), detected.get(i).box().left(), 1e-3f);
+        assertEquals(here.get(i).box().bottom(), detected.get(i).box().bottom(), 1e-3f);
+      }
+    }
+    try (ImageSegmenter a = ImageSegmenter.load(segformer);
+        ImageSegmenter b = ImageSegmenter.load(segformer, there)) {
+      assertArrayEquals(a.segment(image).map(), b.segment(image).map());
+    }
+  }
+
+  private static void assertLabels(List<Label> expected, List<Label> actual) {
+    assertEquals(expected.size(), actual.size());
+    for (int i = 0; i < expected.size(); i++) {
+      assertEquals(expected.get(i).label(), actual.get(i).label());
+      assertEquals(expected.get(i).score(), actual.get(i).score(), 1e-5f);
+    }
+  }
+
   @Test
   void anotherSizeThanThatOfThePositionsHasToBeAskedFor() throws IOException {
     Path path = model("vit-small", 20, 16);
@@ -248,17 +300,15 @@ class ImageTasksTest {
   /** The first places of the grid by the formula, column before row. */
   @Test
   void computedPositions() throws IOException {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment y = arena.allocate(ValueLayout.JAVA_FLOAT, 2 * 3 * 8);
-      SinCosPositions.fill(y, 2, 3, 8);
-      float[] place = Arrays.copyOfRange(y.toArray(ValueLayout.JAVA_FLOAT), 5 * 8, 6 * 8);
-      double[] expected = {
-        Math.sin(2), Math.sin(0.02), Math.cos(2), Math.cos(0.02),
-        Math.sin(1), Math.sin(0.01), Math.cos(1), Math.cos(0.01)
-      };
-      for (int i = 0; i < expected.length; i++) {
-        assertEquals(expected[i], place[i], 1e-7);
-      }
+    float[] y = new float[2 * 3 * 8];
+    SinCosPositions.fill(y, 0, 2, 3, 8);
+    float[] place = Arrays.copyOfRange(y, 5 * 8, 6 * 8);
+    double[] expected = {
+      Math.sin(2), Math.sin(0.02), Math.cos(2), Math.cos(0.02),
+      Math.sin(1), Math.sin(0.01), Math.cos(1), Math.cos(0.01)
+    };
+    for (int i = 0; i < expected.length; i++) {
+      assertEquals(expected[i], place[i], 1e-7);
     }
     Path path =
         model(

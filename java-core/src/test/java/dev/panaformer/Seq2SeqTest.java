@@ -4,9 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.abort;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import dev.panaformer.bindings.NativeLibraryException;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
@@ -30,6 +32,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -204,6 +207,28 @@ class Seq2SeqTest {
       assertThrows(IndexOutOfBoundsException.class, () -> map.mean(7));
       assertThrows(IllegalArgumentException.class, () -> model.attention(source, new int[0]));
       assertThrows(IndexOutOfBoundsException.class, () -> model.attention(source, new int[] {60}));
+    }
+  }
+
+  /** Of a GPU, should there be one, and of the emulation. */
+  @ParameterizedTest
+  @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
+  void aDeviceLooksWhereTheProcessorDoes(Backend device) {
+    try {
+      device.open(1).close();
+    } catch (NativeLibraryException | UnsupportedOperationException e) {
+      abort(e.getMessage());
+    }
+    int[] source = sources("t5-tiny").get(2);
+    int[] target = {5, 7, 9};
+    Path folder = GOLDEN.resolve("t5-tiny");
+    try (Seq2Seq here = Seq2Seq.load(folder);
+        Seq2Seq there = Seq2Seq.load(folder, CausalLMOptions.DEFAULT.withBackend(device))) {
+      float[][] expected = here.attention(source, target).mean();
+      float[][] actual = there.attention(source, target).mean();
+      for (int t = 0; t < target.length; t++) {
+        assertArrayEquals(expected[t], actual[t], 1e-5f);
+      }
     }
   }
 

@@ -50,6 +50,9 @@ public final class CudaLibrary {
   private final MethodHandle allocate;
   private final MethodHandle free;
   private final MethodHandle copy;
+  private final MethodHandle clear;
+  private final MethodHandle stepBegin;
+  private final MethodHandle stepEnd;
 
   /**
    * @param computeCapability ten times the major version plus the minor
@@ -78,6 +81,13 @@ public final class CudaLibrary {
             symbols,
             "pf_cuda_copy",
             FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG));
+    clear =
+        handle(
+            symbols,
+            "pf_cuda_clear",
+            FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
+    stepBegin = handle(symbols, "pf_cuda_step_begin", pointer);
+    stepEnd = handle(symbols, "pf_cuda_step_end", pointer);
   }
 
   private static MethodHandle handle(
@@ -180,6 +190,33 @@ public final class CudaLibrary {
   public void copy(MemorySegment engine, long to, long from, long bytes) {
     try {
       check((int) copy.invokeExact(engine, to, from, bytes));
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  /** Sets memory of the device to zeros. */
+  public void clear(MemorySegment engine, long memory, long bytes) {
+    try {
+      check((int) clear.invokeExact(engine, memory, bytes));
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  /** Lets kernels wait until the step ends. */
+  public void beginStep(MemorySegment engine) {
+    try {
+      check((int) stepBegin.invokeExact(engine));
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  /** Launches the kernels of a step. */
+  public void endStep(MemorySegment engine) {
+    try {
+      check((int) stepEnd.invokeExact(engine));
     } catch (Throwable e) {
       throw unchecked(e);
     }

@@ -56,7 +56,8 @@ public final class Failure {
             || e instanceof UncheckedIOException
             || e instanceof IllegalArgumentException
             || e instanceof IllegalStateException
-            || e instanceof IndexOutOfBoundsException;
+            || e instanceof IndexOutOfBoundsException
+            || e instanceof UnsupportedOperationException;
     return plain ? line : e.getClass().getSimpleName() + ": " + line;
   }
 

@@ -156,12 +156,6 @@ final class InfoCommand implements Callable<Integer> {
         nonFinite);
   }
 
-  /** What Hugging Face's class is called, or the type of a model that has none. */
-  private static String architecture(ConfigJson json) {
-    List<String> classes = json.strings("architectures");
-    return classes.isEmpty() ? json.optionalString("model_type", "") : String.join(", ", classes);
-  }
-
   /**
    * Layers that share weights, which are packed once.
    *
@@ -195,6 +189,12 @@ final class InfoCommand implements Callable<Integer> {
           memory.bytes(),
           memory.bytes() + own / groups * (config.numHiddenLayers() - groups));
     }
+  }
+
+  /** What Hugging Face's class is called, or the type of a model that has none. */
+  private static String architecture(ConfigJson json) {
+    List<String> classes = json.strings("architectures");
+    return classes.isEmpty() ? json.optionalString("model_type", "") : String.join(", ", classes);
   }
 
   private record Shape(

@@ -167,7 +167,7 @@ public final class StrictJson {
     }
   }
 
-  /** What a value is, for messages: numbers and short strings themselves. */
+  /** What a value is, for messages: numbers, short strings and short lists of them themselves. */
   static String kind(JsonElement json) {
     if (json == null) {
       return "nothing";
@@ -175,10 +175,10 @@ public final class StrictJson {
     if (json.isJsonObject()) {
       return "an object";
     }
-    if (json.isJsonArray()) {
+    String text = json.toString();
+    if (json.isJsonArray() && (json.getAsJsonArray().isEmpty() || text.length() > 80)) {
       return "an array";
     }
-    String text = json.toString();
     return text.length() <= 80 ? text : text.substring(0, 80) + "…";
   }
 }

@@ -8,6 +8,7 @@ import java.awt.image.DataBufferByte;
 import java.awt.image.IndexColorModel;
 import java.awt.image.Raster;
 import java.io.ByteArrayInputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -24,6 +25,8 @@ final class ImageDecoder {
 
   /** Larger files than the array that holds them are no images that anybody decodes at once. */
   private static final long MAX_FILE_BYTES = Integer.MAX_VALUE - 8L;
+
+  private static final String SHORT = "it ends before its last pixel";
 
   static {
     ImageIO.setUseCache(false);
@@ -70,7 +73,7 @@ final class ImageDecoder {
     public int read() throws IOException {
       int value = super.read();
       if (value < 0 && ++readsBehindEnd > MAX_READS_BEHIND_END) {
-        throw new IOException("it ends before its last pixel");
+        throw new IOException(SHORT);
       }
       return value;
     }
@@ -116,13 +119,16 @@ final class ImageDecoder {
     }
     BufferedImage image = reader.read(0);
     if (truncated[0]) {
-      throw new ImageException(file + ": a damaged image: it ends before its last pixel");
+      throw new ImageException(file + ": a damaged image: " + SHORT);
     }
     RgbImage rgb = new RgbImage(image.getWidth(), image.getHeight(), samples(image));
     return Orientation.turned(rgb, Orientation.of(ByteBuffer.wrap(bytes)));
   }
 
   private static String reason(Exception e) {
+    if (e instanceof EOFException) {
+      return SHORT;
+    }
     return e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
   }
 

@@ -8,6 +8,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.util.Locale;
+import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
@@ -82,8 +83,12 @@ public final class CudaKernels extends NativeKernels implements DeviceMemory {
     }
   }
 
+  /** A tensor of the host is what it is. */
   @Override
   public MemorySegment onHost(MemorySegment tensor, long floats, Workspace workspace) {
+    if (tensor.scope().isAlive()) {
+      return tensor;
+    }
     long bytes = floats * Float.BYTES;
     MemorySegment host = workspace.onHost(bytes);
     read(tensor, 0, host, bytes);
@@ -96,6 +101,30 @@ public final class CudaKernels extends NativeKernels implements DeviceMemory {
           "a tensor of " + tensor.byteSize() + " bytes is read from " + offset + " for " + bytes);
     }
     library.copy(engine, host.address(), tensor.address() + offset, bytes);
+  }
+
+  @Override
+  public void write(
+      MemorySegment tensor, long floats, Workspace workspace, Consumer<MemorySegment> values) {
+    MemorySegment host = workspace.onHost(floats * Float.BYTES);
+    values.accept(host);
+    copy(host, 0, tensor, 0, floats);
+  }
+
+  @Override
+  public void clear(MemorySegment tensor, long fromFloat, long floats) {
+    MemorySegment cleared = tensor.asSlice(fromFloat * Float.BYTES, floats * Float.BYTES);
+    library.clear(engine, cleared.address(), cleared.byteSize());
+  }
+
+  @Override
+  public void step(Runnable pass) {
+    library.beginStep(engine);
+    try {
+      pass.run();
+    } finally {
+      library.endStep(engine);
+    }
   }
 
   @Override

@@ -3,6 +3,7 @@ package dev.panaformer.kernel;
 import dev.panaformer.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
+import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
@@ -51,11 +52,37 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
     return tensor;
   }
 
-  /** Copies floats from one tensor to another, or within one without overlap. */
+  /**
+   * Lets Java write the first elements of a tensor: in place, or elsewhere and then copied there.
+   *
+   * @param values is given room for so many floats
+   */
+  default void write(
+      MemorySegment tensor, long floats, Workspace workspace, Consumer<MemorySegment> values) {
+    values.accept(tensor);
+  }
+
+  /** Sets floats of a tensor to 0. */
+  default void clear(MemorySegment tensor, long fromFloat, long floats) {
+    tensor.asSlice(fromFloat * Float.BYTES, floats * Float.BYTES).fill((byte) 0);
+  }
+
+  /**
+   * Copies floats from one tensor to another, or within one without overlap; the source may be the
+   * host's.
+   */
   default void copy(
       MemorySegment from, long fromFloat, MemorySegment to, long toFloat, long floats) {
     MemorySegment.copy(
         from, fromFloat * Float.BYTES, to, toFloat * Float.BYTES, floats * Float.BYTES);
+  }
+
+  /**
+   * Runs a pass that will come again with the same kernels, as a step of decoding does: a device
+   * launches them as one.
+   */
+  default void step(Runnable pass) {
+    pass.run();
   }
 
   /**

@@ -28,13 +28,14 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final Optional<HugePages> pages;
   private final Optional<DeviceMemory> device;
-  private final AtomicLong bytes = new AtomicLong();
 
   // Guarded by this.
   private final List<HugePages.Mapping> mappings = new ArrayList<>();
   private final List<MemorySegment> onDevice = new ArrayList<>();
   private long used;
   private long mapped;
+
+  private final AtomicLong bytes = new AtomicLong();
 
   /** Memory as {@code malloc} gives it, for what is small or short-lived. */
   public NativeMemory() {
@@ -58,10 +59,15 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
 
   /** Memory, zeroed unless it is a device's, aligned to {@link #ALIGNMENT} or more. */
   @Override
-  @SuppressWarnings("restricted")
   public MemorySegment allocate(long byteSize, long byteAlignment) {
     long alignment = Math.max(byteAlignment, ALIGNMENT);
-    bytes.addAndGet(Math.max(byteSize, 0));
+    MemorySegment segment = allocateAligned(byteSize, alignment);
+    bytes.addAndGet(byteSize);
+    return segment;
+  }
+
+  @SuppressWarnings("restricted")
+  private MemorySegment allocateAligned(long byteSize, long alignment) {
     if (device.isPresent()) {
       return allocate(device.get(), byteSize);
     }
@@ -70,6 +76,11 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
     }
     MemorySegment segment = arena.allocate(byteSize, alignment);
     return MemorySegment.ofAddress(segment.address()).reinterpret(byteSize);
+  }
+
+  /** Bytes that have been asked for, without what lies between segments. */
+  public long bytes() {
+    return bytes.get();
   }
 
   private synchronized MemorySegment allocate(DeviceMemory device, long bytes) {
@@ -103,11 +114,6 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
 
   private static long roundUp(long value, long multiple) {
     return Math.ceilDiv(value, multiple) * multiple;
-  }
-
-  /** The bytes of all segments together. */
-  public long bytes() {
-    return bytes.get();
   }
 
   /** Frees everything. No segment may be in use. */

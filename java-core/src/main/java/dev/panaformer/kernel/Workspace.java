@@ -49,6 +49,7 @@ public final class Workspace implements AutoCloseable {
   private final GrowableBuffer scratch;
   private final GrowableBuffer onHost = new GrowableBuffer();
   private final TokenBatch batch = new TokenBatch();
+  private final TokenBatch keys = new TokenBatch();
   private final Attention attention = new Attention();
   private final WorkspacePool pool;
 
@@ -76,6 +77,11 @@ public final class Workspace implements AutoCloseable {
   /** The batch of this pass. */
   public TokenBatch batch() {
     return batch;
+  }
+
+  /** The batch of what the tokens of this pass attend to, where that is not themselves. */
+  public TokenBatch keys() {
+    return keys;
   }
 
   /** The arguments of the next attention call. */
@@ -133,6 +139,7 @@ public final class Workspace implements AutoCloseable {
     scratch.close();
     onHost.close();
     batch.close();
+    keys.close();
     memory.close();
   }
 }

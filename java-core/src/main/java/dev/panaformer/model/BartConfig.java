@@ -48,8 +48,8 @@ public record BartConfig(
   public enum Family {
     BART(NormPlacement.AFTER, true, false, Positions.LEARNED, 1, 2, 2, 2),
     MBART(NormPlacement.BEFORE, true, true, Positions.LEARNED, 1, 2, -1, 2),
-    MARIAN(NormPlacement.AFTER, false, false, Positions.SINUSOIDAL, 58100, 0, 58100, 0),
-    PEGASUS(NormPlacement.BEFORE, false, true, Positions.SINUSOIDAL, 0, 1, 0, 1);
+    MARIAN(NormPlacement.AFTER, false, false, Positions.SINUSOIDAL_HALVES, 58100, 0, 58100, 0),
+    PEGASUS(NormPlacement.BEFORE, false, true, Positions.SINUSOIDAL_HALVES, 0, 1, 0, 1);
 
     private final NormPlacement placement;
     private final boolean embeddingNorm;
@@ -96,7 +96,7 @@ public record BartConfig(
           "add_final_layer_norm",
           lastNorm,
           "static_position_embeddings",
-          positions == Positions.SINUSOIDAL);
+          positions == Positions.SINUSOIDAL_HALVES);
     }
   }
 

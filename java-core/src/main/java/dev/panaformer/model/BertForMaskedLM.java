@@ -9,6 +9,7 @@ import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * The encoder with the head that it was pre-trained with: for each token a score for each word of
@@ -29,12 +30,13 @@ public record BertForMaskedLM(BertModel bert, Linear transform, LayerNorm norm, 
     int hidden = config.hiddenSize();
     int embedding = config.embeddingSize();
     int vocab = config.vocabSize();
-    BertModel bert = BertModel.load(weights, config);
     Weights head = weights.at("cls.predictions");
+    boolean tied = config.tieWordEmbeddings();
     PackedWeight words =
-        config.tieWordEmbeddings()
-            ? head.pack("decoder.weight", bert.embeddings().word(), vocab, embedding)
+        tied
+            ? weights.packed("embeddings.word_embeddings.weight", vocab, embedding)
             : head.packed("decoder.weight", vocab, embedding);
+    BertModel bert = BertModel.load(weights, config, tied ? Optional.of(words) : Optional.empty());
     return new BertForMaskedLM(
         bert,
         head.at("transform").linear("dense", embedding, hidden),

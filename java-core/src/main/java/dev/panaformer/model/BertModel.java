@@ -3,6 +3,7 @@ package dev.panaformer.model;
 import dev.panaformer.kernel.Activation;
 import dev.panaformer.kernel.EmbeddingTables;
 import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.PackedWeight;
 import dev.panaformer.kernel.Pooling;
 import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
@@ -43,8 +44,17 @@ public record BertModel(
    *     shape that the configuration says
    */
   public static BertModel load(Weights weights, BertConfig config) {
+    return load(weights, config, Optional.empty());
+  }
+
+  /**
+   * The same with words that a head shares.
+   *
+   * @param words {@code [vocab, embedding]}; read here where there are none
+   */
+  static BertModel load(Weights weights, BertConfig config, Optional<PackedWeight> words) {
     int hidden = config.hiddenSize();
-    EmbeddingTables embeddings = embeddings(weights.at("embeddings"), config);
+    EmbeddingTables embeddings = embeddings(weights.at("embeddings"), config, words);
     Optional<Linear> projection =
         config.family() == BertFamily.ALBERT
             ? Optional.of(
@@ -79,21 +89,25 @@ public record BertModel(
     return List.copyOf(layers);
   }
 
-  private static EmbeddingTables embeddings(Weights w, BertConfig c) {
+  private static EmbeddingTables embeddings(Weights w, BertConfig c, Optional<PackedWeight> words) {
     int width = c.embeddingSize();
     int types = c.typeVocabSize();
     LayerNorm norm = w.layerNorm("LayerNorm", width, c.layerNormEps());
-    return new EmbeddingTables(
-        w.tensor("word_embeddings.weight", c.vocabSize(), width),
-        w.tensor("position_embeddings.weight", c.maxPositionEmbeddings(), width),
-        types > 0 ? w.tensor("token_type_embeddings.weight", types, width) : MemorySegment.NULL,
-        norm.weight(),
-        norm.bias(),
-        c.vocabSize(),
-        c.maxPositionEmbeddings(),
-        types,
-        width,
-        norm.eps());
+    EmbeddingTables tables =
+        new EmbeddingTables(
+            words.isPresent()
+                ? MemorySegment.NULL
+                : w.tensor("word_embeddings.weight", c.vocabSize(), width),
+            w.tensor("position_embeddings.weight", c.maxPositionEmbeddings(), width),
+            types > 0 ? w.tensor("token_type_embeddings.weight", types, width) : MemorySegment.NULL,
+            norm.weight(),
+            norm.bias(),
+            c.vocabSize(),
+            c.maxPositionEmbeddings(),
+            types,
+            width,
+            norm.eps());
+    return words.map(packed -> tables.withWords(packed, 1)).orElse(tables);
   }
 
   private static EncoderLayer layer(Weights w, BertConfig c, int index) {

@@ -17,9 +17,13 @@ import java.util.Optional;
  * A decoder without its head: embeddings, layers, a last norm.
  *
  * @param norm of what the last layer gives, unless its layers normalise that themselves
+ * @param headNorm the same for what a head reads, which may be scaled
  */
 public record DecoderStack(
-    EmbeddingTables embeddings, List<DecoderLayer> layers, Optional<Norm> norm) {
+    EmbeddingTables embeddings,
+    List<DecoderLayer> layers,
+    Optional<Norm> norm,
+    Optional<Norm> headNorm) {
 
   /** See {@link Transformer#decode}. */
   MemorySegment forward(
@@ -39,11 +43,16 @@ public record DecoderStack(
       }
       layers.get(i).forward(kernels, x, batch, cache, i, workspace, observer);
     }
-    if (norm.isPresent()) {
-      norm.get().forward(kernels, x, x, tokens);
-    }
     if (trace != null) {
-      trace.accept("hidden_states." + layers.size(), x, tokens, hidden);
+      MemorySegment last = x;
+      if (norm.isPresent()) {
+        last = workspace.floats(Buffer.NORMED, tokens * hidden);
+        norm.get().forward(kernels, x, last, tokens);
+      }
+      trace.accept("hidden_states." + layers.size(), last, tokens, hidden);
+    }
+    if (headNorm.isPresent()) {
+      headNorm.get().forward(kernels, x, x, tokens);
     }
     return x;
   }

@@ -53,6 +53,7 @@ public record ImageClassification(VisionEncoder encoder, List<Linear> classifier
   @Override
   public MemorySegment forward(
       Images images, boolean interpolatePositions, Workspace workspace, Trace trace) {
+    Kernels kernels = encoder.kernels();
     MemorySegment x = encoder.forward(images, interpolatePositions, workspace, trace);
     VisionEncoder.Layout layout = encoder.layout(images.height(), images.width());
     int labels = config().labels().size();
@@ -64,7 +65,7 @@ public record ImageClassification(VisionEncoder encoder, List<Linear> classifier
               ? vit.tokenRows(x, images, layout.tokens(), i, workspace)
               : mean(x, images, layout, workspace);
       MemorySegment y = logits.asSlice(i * count * Float.BYTES);
-      classifiers.get(i).forward(encoder.kernels(), features, y, images.count());
+      classifiers.get(i).forward(kernels, features, y, images.count());
     }
     if (classifiers.size() > 1) {
       MemorySegment distilled = logits.asSlice(count * Float.BYTES);
@@ -72,15 +73,21 @@ public record ImageClassification(VisionEncoder encoder, List<Linear> classifier
         trace.accept("cls_logits", logits, images.count(), labels);
         trace.accept("distillation_logits", distilled, images.count(), labels);
       }
-      for (long i = 0; i < count; i++) {
-        float sum = logits.getAtIndex(JAVA_FLOAT, i) + distilled.getAtIndex(JAVA_FLOAT, i);
-        logits.setAtIndex(JAVA_FLOAT, i, sum / 2);
-      }
+      // Java writes where it reads, on the host or in place.
+      MemorySegment both = kernels.onHost(logits, 2 * count, workspace);
+      kernels.write(logits, count, workspace, mean -> average(both, mean, count));
     }
     if (trace != null) {
       trace.accept("logits", logits, images.count(), labels);
     }
     return logits;
+  }
+
+  private static void average(MemorySegment both, MemorySegment mean, long count) {
+    for (long i = 0; i < count; i++) {
+      float sum = both.getAtIndex(JAVA_FLOAT, i) + both.getAtIndex(JAVA_FLOAT, count + i);
+      mean.setAtIndex(JAVA_FLOAT, i, sum / 2);
+    }
   }
 
   /** The mean of all places of each image, {@code [count, hidden]}. */

@@ -118,7 +118,7 @@ public sealed interface PreNormConfig extends EncoderConfig
 
   @Override
   default boolean runsOnDevices() {
-    return false;
+    return true;
   }
 
   @Override

@@ -14,6 +14,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 
 /**
  * SegFormer with its all-MLP head (Xie et al. 2021): every stage's map, projected, brought to the
@@ -47,29 +48,31 @@ public record SegformerForSemanticSegmentation(
     return new SegformerForSemanticSegmentation(
         SegformerModel.load(weights, c),
         List.copyOf(projections),
-        fuse(head, hidden, (long) c.stages() * hidden),
+        fuse(head, hidden, c.stages() * hidden),
         head.convolution("classifier", c.labels().size(), hidden, 1, 1, false));
   }
 
   /** Batch normalisation by stored statistics is a scale and a shift of each output feature. */
-  private static Linear fuse(Weights head, int out, long in) {
-    MemorySegment weight = head.tensor("linear_fuse.weight", out, in, 1, 1);
+  private static Linear fuse(Weights head, int out, int in) {
+    float[] weight = head.values("linear_fuse.weight", out, in, 1, 1);
     Weights norm = head.at("batch_norm");
-    MemorySegment gamma = norm.tensor("weight", out);
-    MemorySegment bias = norm.tensor("bias", out);
-    MemorySegment mean = norm.tensor("running_mean", out);
-    MemorySegment variance = norm.tensor("running_var", out);
-    for (long j = 0; j < out; j++) {
-      double scale =
-          gamma.getAtIndex(JAVA_FLOAT, j)
-              / Math.sqrt(variance.getAtIndex(JAVA_FLOAT, j) + (double) BATCH_NORM_EPS);
-      for (long i = j * in; i < (j + 1) * in; i++) {
-        weight.setAtIndex(JAVA_FLOAT, i, (float) (scale * weight.getAtIndex(JAVA_FLOAT, i)));
+    float[] gamma = norm.values("weight", out);
+    float[] bias = norm.values("bias", out);
+    float[] mean = norm.values("running_mean", out);
+    float[] variance = norm.values("running_var", out);
+    for (int j = 0; j < out; j++) {
+      double scale = gamma[j] / Math.sqrt(variance[j] + (double) BATCH_NORM_EPS);
+      for (int i = j * in; i < (j + 1) * in; i++) {
+        weight[i] = (float) (scale * weight[i]);
       }
-      double shift = bias.getAtIndex(JAVA_FLOAT, j) - scale * mean.getAtIndex(JAVA_FLOAT, j);
-      bias.setAtIndex(JAVA_FLOAT, j, (float) shift);
+      bias[j] = (float) (bias[j] - scale * mean[j]);
     }
-    return new Linear(head.pack("linear_fuse.weight", weight, out, in), bias);
+    return new Linear(
+        head.pack("linear_fuse.weight", out, in, fill(weight)), head.floats(out, fill(bias)));
+  }
+
+  private static Consumer<MemorySegment> fill(float[] values) {
+    return y -> MemorySegment.copy(values, 0, y, JAVA_FLOAT, 0, values.length);
   }
 
   @Override
@@ -128,7 +131,11 @@ public record SegformerForSemanticSegmentation(
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment y =
             SegformerModel.channelsFirst(
-                logits, count, layout.rows() * layout.columns(), labels, arena);
+                kernels.onHost(logits, places * labels, workspace),
+                count,
+                layout.rows() * layout.columns(),
+                labels,
+                arena);
         trace.accept("logits", y, count, labels, layout.rows(), layout.columns());
       }
     }

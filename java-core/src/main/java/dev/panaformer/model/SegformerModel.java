@@ -1,7 +1,6 @@
 package dev.panaformer.model;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import dev.panaformer.kernel.Activation;
 import dev.panaformer.kernel.Kernels;
@@ -190,9 +189,11 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
       consumer.accept(i, x, height, width);
       if (trace != null) {
         boolean last = i + 1 == stages.size();
-        traceMap(trace, "hidden_states." + i, x, images.count(), height, width, stage, last);
+        MemorySegment read =
+            kernels.onHost(x, images.count() * grid.patches() * stage.hidden(), workspace);
+        traceMap(trace, "hidden_states." + i, read, images.count(), height, width, stage, last);
         if (last) {
-          traceMap(trace, "last_hidden_state", x, images.count(), height, width, stage, true);
+          traceMap(trace, "last_hidden_state", read, images.count(), height, width, stage, true);
         }
       }
     }
@@ -279,20 +280,13 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
     attention.kv().forward(kernels, reduced, kv, keys);
     TokenBatch batch = workspace.batch();
     fill(batch, images, height * width);
+    fill(workspace.keys(), images, keyRows * keyColumns);
     kernels.attention(
         workspace
             .attention()
             .of(heads, heads, headDim, (float) (1 / Math.sqrt(headDim)))
             .query(queries, 0, hidden, headDim, batch.cuSeqlens(), tokens)
-            .keys(
-                kv,
-                0,
-                kv,
-                hidden,
-                2 * hidden,
-                headDim,
-                lengths(images, keyRows * keyColumns, workspace),
-                keys)
+            .keys(kv, 0, kv, hidden, 2 * hidden, headDim, workspace.keys().cuSeqlens(), keys)
             .output(context, hidden, headDim)
             .sequences(images),
         workspace);
@@ -307,15 +301,6 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
       }
       batch.endSequence();
     }
-  }
-
-  /** Cumulative lengths, int32 in the room of as many floats: the workspace has but one batch. */
-  private static MemorySegment lengths(int images, int tokens, Workspace workspace) {
-    MemorySegment lengths = workspace.floats(Buffer.POOLED, images + 1L);
-    for (int i = 0; i <= images; i++) {
-      lengths.setAtIndex(JAVA_INT, i, i * tokens);
-    }
-    return lengths;
   }
 
   /** {@code x += down(activation(neighbours(up(in))))}. */

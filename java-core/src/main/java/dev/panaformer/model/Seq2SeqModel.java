@@ -52,7 +52,8 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
   public float[][][][] crossAttentions(int[] source, int[] target, Workspace workspace) {
     int longest = Math.max(source.length, target.length);
     try (KvCache cache =
-            new KvCache(config.numLayers(), config.kvHeads(), config.headDim(), 2, longest);
+            new KvCache(
+                config.numLayers(), config.kvHeads(), config.headDim(), 2, longest, kernels());
         DecoderBatch sources = new DecoderBatch();
         DecoderBatch batch = new DecoderBatch()) {
       KvCache.Sequence read = cache.open();
@@ -65,27 +66,35 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
           cache,
           workspace,
           null,
-          (layer, queries) -> weights[layer] = weights(layer, queries, target.length, cache, read));
+          (layer, queries) ->
+              weights[layer] = weights(layer, queries, target.length, cache, read, workspace));
       return weights;
     }
   }
 
   private float[][][] weights(
-      int layer, MemorySegment queries, int tokens, KvCache cache, KvCache.Sequence source) {
+      int layer,
+      MemorySegment queries,
+      int tokens,
+      KvCache cache,
+      KvCache.Sequence source,
+      Workspace workspace) {
     CrossAttention attention =
         transformer.decoder().orElseThrow().layers().get(layer).cross().orElseThrow().attention();
     int heads = attention.heads();
+    int width = heads * cache.headDim();
+    float[] asked = floats(queries, (long) tokens * width, workspace);
+    MemorySegment memory = cache.layer(layer);
+    float[] kept = floats(memory, memory.byteSize() / Float.BYTES, workspace);
     float[][][] weights = new float[heads][tokens][];
     for (int h = 0; h < heads; h++) {
       for (int t = 0; t < tokens; t++) {
         double[] scores = new double[source.length()];
         for (int j = 0; j < scores.length; j++) {
-          long query = ((long) t * heads + h) * cache.headDim();
-          long key = cache.key(source.slot(j), h);
+          int query = t * width + h * cache.headDim();
+          int key = Math.toIntExact(cache.key(source.slot(j), h));
           for (int d = 0; d < cache.headDim(); d++) {
-            scores[j] +=
-                (double) queries.getAtIndex(JAVA_FLOAT, query + d)
-                    * cache.layer(layer).getAtIndex(JAVA_FLOAT, key + d);
+            scores[j] += (double) asked[query + d] * kept[key + d];
           }
           scores[j] *= attention.scale();
         }
@@ -93,6 +102,13 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
       }
     }
     return weights;
+  }
+
+  private float[] floats(MemorySegment tensor, long count, Workspace workspace) {
+    float[] floats = new float[Math.toIntExact(count)];
+    MemorySegment host = kernels().onHost(tensor, count, workspace);
+    MemorySegment.copy(host, JAVA_FLOAT, 0, floats, 0, floats.length);
+    return floats;
   }
 
   private static float[] softmax(double[] scores) {

@@ -12,6 +12,7 @@ import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.PlainFeedForward;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.nn.WindowAttention;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -109,10 +110,12 @@ public record SwinModel(
   private static Layer layer(Weights w, SwinConfig c, long features, int heads) {
     Weights attention = w.at("attention");
     int side = 2 * c.windowSize() - 1;
-    MemorySegment bias = w.floats(WindowAttention.biasFloats(heads, c.windowSize()));
-    MemorySegment table =
-        attention.at("self").tensor("relative_position_bias_table", (long) side * side, heads);
-    WindowAttention.fillBias(table, heads, c.windowSize(), bias);
+    float[] table =
+        attention.at("self").values("relative_position_bias_table", (long) side * side, heads);
+    MemorySegment bias =
+        w.floats(
+            WindowAttention.biasFloats(heads, c.windowSize()),
+            y -> WindowAttention.fillBias(table, heads, c.windowSize(), y));
     int intermediate = (int) (c.mlpRatio() * features);
     return new Layer(
         new WindowAttention(
@@ -150,6 +153,8 @@ public record SwinModel(
   /**
    * Runs images.
    *
+   * @param trace also told {@code reshaped_hidden_states.N}, the same as maps {@code [count,
+   *     features, rows, columns]}
    * @return the last hidden states {@code [count, rows columns, hidden]}
    */
   @Override
@@ -158,7 +163,7 @@ public record SwinModel(
     images.requireChannels(config.numChannels());
     int count = images.count();
     Map map = embed(images, interpolatePositions, workspace);
-    trace(trace, "hidden_states.0", map, count, config.embedDim());
+    traceStage(trace, 0, map, count, config.embedDim());
     for (int i = 0; i < stages.size(); i++) {
       Stage stage = stages.get(i);
       for (int j = 0; j < stage.layers().size(); j++) {
@@ -168,7 +173,7 @@ public record SwinModel(
         map = merge(stage.merging().get(), stage.features(), map, count, workspace);
       }
       int features = stage.merging().isPresent() ? 2 * stage.features() : stage.features();
-      trace(trace, "hidden_states." + (i + 1), map, count, features);
+      traceStage(trace, i + 1, map, count, features);
     }
     norm.forward(kernels, map.x(), map.x(), (long) count * map.height() * map.width());
     trace(trace, "last_hidden_state", map, count, config.hiddenSize());
@@ -331,10 +336,9 @@ public record SwinModel(
     kernels.embedding(
         gathered(map.x(), tokens, MemorySegment.NULL, 0, features), batch, four, workspace);
     if (map.height() % 2 + map.width() % 2 > 0) {
-      long bytes = (long) features * Float.BYTES;
       for (int at = 0; at < merged * 4; at++) {
         if (source(at, map, height, width) < 0) {
-          four.asSlice(at * bytes, bytes).fill((byte) 0);
+          kernels.clear(four, (long) at * features, features);
         }
       }
     }
@@ -351,6 +355,22 @@ public record SwinModel(
     int column = 2 * (token % width) + at % 4 / 2;
     boolean inside = row < map.height() && column < map.width();
     return inside ? (image * map.height() + row) * map.width() + column : -1;
+  }
+
+  private void traceStage(Trace trace, int stage, Map map, int images, int features) {
+    trace(trace, "hidden_states." + stage, map, images, features);
+    if (trace != null) {
+      int places = map.height() * map.width();
+      try (Arena arena = Arena.ofConfined()) {
+        trace.accept(
+            "reshaped_hidden_states." + stage,
+            SegformerModel.channelsFirst(map.x(), images, places, features, arena),
+            images,
+            features,
+            map.height(),
+            map.width());
+      }
+    }
   }
 
   private static void trace(Trace trace, String name, Map map, int images, int features) {

@@ -1,7 +1,5 @@
 package dev.panaformer.model;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import dev.panaformer.kernel.Activation;
 import dev.panaformer.kernel.DecoderBatch;
 import dev.panaformer.kernel.Kernels;
@@ -47,8 +45,10 @@ public record Transformer(
     NONE,
     /** A learned vector a place, added to the word's. */
     LEARNED,
-    /** Sines, then cosines, of the place, added to the word's. Vaswani et al. 2017, section 3.5. */
+    /** Sines and cosines of the place in turn, added to the word's. Vaswani et al. 2017. */
     SINUSOIDAL,
+    /** The same, all sines before all cosines, as Marian and Pegasus have them. */
+    SINUSOIDAL_HALVES,
     /** A learned bias on attention scores by distance. Raffel et al. 2020. */
     RELATIVE,
     /** Queries and keys turn by the place. Su et al. 2021. */
@@ -105,7 +105,8 @@ public record Transformer(
    *
    * @param trace told {@code hidden_states.N}; or null
    * @param observer told what is asked of the sources; or null
-   * @return {@code [tokens, width]}, in the workspace until its next pass
+   * @return {@code [tokens, width]}, with the scale of the head if there is one, in the workspace
+   *     until its next pass
    * @throws IllegalStateException if there is no decoder
    */
   public MemorySegment decode(
@@ -119,24 +120,6 @@ public record Transformer(
 
   private DecoderStack requireDecoder() {
     return decoder.orElseThrow(() -> new IllegalStateException("a transformer without decoder"));
-  }
-
-  /**
-   * {@code [positions, width]}: sines of falling frequency in the first half of a row, cosines in
-   * the second.
-   */
-  static MemorySegment sinusoids(Weights w, int positions, int width) {
-    MemorySegment table = w.floats((long) positions * width);
-    int sines = (width + 1) / 2;
-    for (int p = 0; p < positions; p++) {
-      for (int j = 0; j < width; j++) {
-        int pair = j < sines ? j : j - sines;
-        double angle = p / Math.pow(10000, 2.0 * pair / width);
-        double value = j < sines ? Math.sin(angle) : Math.cos(angle);
-        table.setAtIndex(JAVA_FLOAT, (long) p * width + j, (float) value);
-      }
-    }
-    return table;
   }
 
   /**
@@ -391,7 +374,7 @@ public record Transformer(
       return this;
     }
 
-    /** By which logits are multiplied. */
+    /** By which logits are multiplied; needs {@link #lastNorm}. */
     public Builder headScale(float value) {
       headScale = value;
       return this;

@@ -1,7 +1,5 @@
 package dev.panaformer.model;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import dev.panaformer.kernel.DistanceBias;
 import dev.panaformer.kernel.EmbeddingTables;
 import dev.panaformer.kernel.PackedWeight;
@@ -14,22 +12,28 @@ import dev.panaformer.nn.DecoderLayer;
 import dev.panaformer.nn.EncoderLayer;
 import dev.panaformer.nn.FeedForward;
 import dev.panaformer.nn.GatedFeedForward;
+import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.Norm;
 import dev.panaformer.nn.PlainFeedForward;
 import dev.panaformer.nn.RelativePositions;
+import dev.panaformer.nn.RmsNorm;
 import dev.panaformer.nn.SelfAttention;
+import dev.panaformer.nn.SinusoidalPositions;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.DoubleUnaryOperator;
+import java.util.function.IntToDoubleFunction;
 
 /** Reads the parts of a transformer, each by its name. */
 final class TransformerAssembly {
   private final Transformer.Builder b;
   private final Weights weights;
+  private Optional<PackedWeight> head = Optional.empty();
+  private boolean headHasWords;
   private MemorySegment sharedWords;
   private MemorySegment sinusoids;
 
@@ -52,11 +56,14 @@ final class TransformerAssembly {
   Transformer assemble() {
     requireFitting();
     boolean decodes = b.decoderLayers > 0;
+    if (decodes && b.head) {
+      head = Optional.of(head());
+    }
     return new Transformer(
         weights.kernels(),
         b.encoderLayers > 0 ? Optional.of(encoder(weights.at("encoder"))) : Optional.empty(),
         decodes ? Optional.of(decoder(weights.at("decoder"))) : Optional.empty(),
-        decodes && b.head ? Optional.of(head()) : Optional.empty(),
+        head,
         // The reference begins with zeros where a checkpoint has none.
         decodes && b.headBias && weights.has("final_logits_bias")
             ? weights.tensor("final_logits_bias", 1, b.decoderVocabulary)
@@ -95,6 +102,11 @@ final class TransformerAssembly {
         "kvHeads",
         b.kvHeads,
         "a divisor of the heads of a decoder without encoder");
+    require(
+        b.headScale == 1 || b.lastNorm,
+        "headScale",
+        b.headScale,
+        "1 without lastNorm, which takes it");
     require(!b.gated || !b.biases, "gated", true, "false for linear layers with biases");
     require(
         !b.transposedWeights
@@ -149,7 +161,8 @@ final class TransformerAssembly {
                     w, "relative_attention_bias.weight", b.encoderHeads, b.buckets, b.maxDistance))
             : Optional.empty();
     Optional<RotaryTables> rotary = rotary(b.encoderHeads);
-    EmbeddingTables embeddings = embeddings(w, b.encoderVocabulary);
+    EmbeddingTables embeddings =
+        embeddings(w, b.encoderVocabulary, headHasWords && b.sharedEmbeddings);
     List<EncoderLayer> layers = new ArrayList<>();
     for (int i = 0; i < b.encoderLayers; i++) {
       Weights layer = w.at("layers." + i);
@@ -181,7 +194,7 @@ final class TransformerAssembly {
             : DistanceBias.NONE;
     Optional<RotaryTables> rotary = rotary(b.decoderHeads);
     int kvHeads = b.kvHeads > 0 ? b.kvHeads : b.decoderHeads;
-    EmbeddingTables embeddings = embeddings(w, b.decoderVocabulary);
+    EmbeddingTables embeddings = embeddings(w, b.decoderVocabulary, headHasWords);
     List<DecoderLayer> layers = new ArrayList<>();
     for (int i = 0; i < b.decoderLayers; i++) {
       Weights layer = w.at("layers." + i);
@@ -204,7 +217,9 @@ final class TransformerAssembly {
               feedForward(layer, b.decoderIntermediate),
               b.placement));
     }
-    return new DecoderStack(embeddings, List.copyOf(layers), lastNorm(w));
+    Optional<Norm> norm = lastNorm(w);
+    return new DecoderStack(
+        embeddings, List.copyOf(layers), norm, b.head && b.headScale != 1 ? headNorm(w) : norm);
   }
 
   private DecoderLayer.Cross cross(Weights layer, int index) {
@@ -269,21 +284,40 @@ final class TransformerAssembly {
     return b.lastNorm ? Optional.of(norm(w, "layer_norm")) : Optional.empty();
   }
 
-  private EmbeddingTables embeddings(Weights w, int vocabulary) {
+  /** The last norm with the scale of the head, whose weight stays as it is for the embeddings. */
+  private Optional<Norm> headNorm(Weights w) {
+    MemorySegment weight = w.scaledTensor("layer_norm.weight", b.headScale, b.width);
+    return Optional.of(
+        switch (b.normalization) {
+          case LAYER_NORM ->
+              new LayerNorm(
+                  weight,
+                  w.scaledTensor("layer_norm.bias", b.headScale, b.width),
+                  b.width,
+                  b.normEps);
+          case RMS_NORM -> new RmsNorm(weight, b.width, b.normEps);
+        });
+  }
+
+  /**
+   * @param ofHead whether the words are the head's, which then has the only copy of them
+   */
+  private EmbeddingTables embeddings(Weights w, int vocabulary, boolean ofHead) {
     boolean normed = b.embeddingNorm;
-    return new EmbeddingTables(
-        words(w, vocabulary),
-        positionTable(w),
-        MemorySegment.NULL,
-        normed ? w.tensor("layernorm_embedding.weight", b.width) : MemorySegment.NULL,
-        normed ? w.tensor("layernorm_embedding.bias", b.width) : MemorySegment.NULL,
-        vocabulary,
-        b.positions == Positions.LEARNED || b.positions == Positions.SINUSOIDAL
-            ? b.maxPositions
-            : 0,
-        0,
-        b.width,
-        b.normEps);
+    MemorySegment positionTable = positionTable(w);
+    EmbeddingTables tables =
+        new EmbeddingTables(
+            ofHead ? MemorySegment.NULL : words(w, vocabulary),
+            positionTable,
+            MemorySegment.NULL,
+            normed ? w.tensor("layernorm_embedding.weight", b.width) : MemorySegment.NULL,
+            normed ? w.tensor("layernorm_embedding.bias", b.width) : MemorySegment.NULL,
+            vocabulary,
+            positionTable.equals(MemorySegment.NULL) ? 0 : b.maxPositions,
+            0,
+            b.width,
+            b.normEps);
+    return ofHead ? tables.withWords(head.orElseThrow(), b.embeddingScale) : tables;
   }
 
   private MemorySegment words(Weights w, int vocabulary) {
@@ -303,14 +337,24 @@ final class TransformerAssembly {
         MemorySegment table = w.tensor("embed_positions.weight", rows, b.width);
         yield table.asSlice((long) b.positionOffset * b.width * Float.BYTES);
       }
-      case SINUSOIDAL -> {
-        if (sinusoids == null) {
-          sinusoids = Transformer.sinusoids(w, b.maxPositions, b.width);
-        }
-        yield sinusoids;
-      }
+      case SINUSOIDAL -> sinusoids(w, SinusoidalPositions.Order.INTERLEAVED);
+      case SINUSOIDAL_HALVES -> sinusoids(w, SinusoidalPositions.Order.HALVES);
       case NONE, RELATIVE, ROTARY -> MemorySegment.NULL;
     };
+  }
+
+  /** As the checkpoint has them, or computed: Pegasus stores them, Marian does not. */
+  private MemorySegment sinusoids(Weights w, SinusoidalPositions.Order order) {
+    if (w.has("embed_positions.weight")) {
+      return w.tensor("embed_positions.weight", b.maxPositions, b.width);
+    }
+    if (sinusoids == null) {
+      sinusoids =
+          weights.floats(
+              (long) b.maxPositions * b.width,
+              table -> SinusoidalPositions.fill(table, b.maxPositions, b.width, order));
+    }
+    return sinusoids;
   }
 
   private Optional<RotaryTables> rotary(int heads) {
@@ -325,25 +369,19 @@ final class TransformerAssembly {
 
   private MemorySegment rotary(int headDim, DoubleUnaryOperator of) {
     int half = headDim / 2;
+    IntToDoubleFunction frequency =
+        b.rotaryFrequency != null ? b.rotaryFrequency : RotaryTables.frequencies(10000, headDim);
     return weights.floats(
         (long) b.maxPositions * half,
-        table -> {
-          for (int i = 0; i < half; i++) {
-            double frequency =
-                b.rotaryFrequency != null
-                    ? b.rotaryFrequency.applyAsDouble(i)
-                    : Math.pow(10000, -2.0 * i / headDim);
-            for (long p = 0; p < b.maxPositions; p++) {
-              table.setAtIndex(JAVA_FLOAT, p * half + i, (float) of.applyAsDouble(p * frequency));
-            }
-          }
-        });
+        table -> RotaryTables.fill(table, b.maxPositions, half, frequency, of));
   }
 
   private PackedWeight head() {
-    // A checkpoint that ties its head may store it all the same.
-    String tied = b.sharedEmbeddings ? "shared.weight" : "decoder.embed_tokens.weight";
-    boolean own = !b.tiedHead || weights.has("lm_head.weight");
-    return weights.packed(own ? "lm_head.weight" : tied, b.decoderVocabulary, b.width, b.headScale);
+    // A checkpoint that ties its head may store it all the same, and even another one.
+    String own = "lm_head.weight";
+    String words = b.sharedEmbeddings ? "shared.weight" : "decoder.embed_tokens.weight";
+    headHasWords =
+        b.tiedHead && (!weights.has(own) || weights.same(own, words, b.decoderVocabulary, b.width));
+    return weights.packed(headHasWords ? words : own, b.decoderVocabulary, b.width);
   }
 }

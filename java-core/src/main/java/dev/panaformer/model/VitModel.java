@@ -2,6 +2,7 @@ package dev.panaformer.model;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
+import dev.panaformer.kernel.EmbeddingTables;
 import dev.panaformer.kernel.Interpolation;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.PatchGrid;
@@ -18,6 +19,7 @@ import dev.panaformer.nn.SinCosPositions;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
@@ -59,21 +61,16 @@ public record VitModel(
     int grid = c.gridRows() * c.gridColumns();
     int tokens = leading + grid + c.numDetectionTokens();
     Weights embeddings = weights.at("embeddings");
-    MemorySegment table = positionTable(embeddings, c, leading, tokens);
-    MemorySegment before = weights.floats((long) leading * hidden);
+    float[] positions = positionTable(embeddings, c, leading, tokens);
+    float[] before = Arrays.copyOf(positions, leading * hidden);
     for (int i = 0; i < leading; i++) {
-      MemorySegment token = embeddings.tensor(c.family().tokens().get(i), 1, 1, hidden);
-      MemorySegment.copy(token, 0, before, row(i, hidden), row(1, hidden));
+      add(before, i * hidden, embeddings.values(c.family().tokens().get(i), 1, 1, hidden));
     }
-    add(before, table, (long) leading * hidden);
-    MemorySegment after = MemorySegment.NULL;
-    if (c.numDetectionTokens() > 0) {
-      after = embeddings.tensor("detection_tokens", 1, c.numDetectionTokens(), hidden);
-      add(
-          after,
-          table.asSlice(row(leading + grid, hidden)),
-          (long) c.numDetectionTokens() * hidden);
+    float[] after = Arrays.copyOfRange(positions, (leading + grid) * hidden, positions.length);
+    if (after.length > 0) {
+      add(after, 0, embeddings.values("detection_tokens", 1, c.numDetectionTokens(), hidden));
     }
+    float[] between = Arrays.copyOfRange(positions, leading * hidden, (leading + grid) * hidden);
     List<EncoderLayer> layers = new ArrayList<>();
     for (int i = 0; i < c.numHiddenLayers(); i++) {
       layers.add(layer(weights.at("encoder.layer." + i), c));
@@ -81,7 +78,7 @@ public record VitModel(
     return new VitModel(
         c,
         weights.kernels(),
-        before,
+        place(weights, before),
         embeddings.convolution(
             "patch_embeddings.projection",
             hidden,
@@ -89,8 +86,8 @@ public record VitModel(
             c.patchHeight(),
             c.patchWidth(),
             false),
-        table.asSlice(row(leading, hidden), row(grid, hidden)),
-        after,
+        place(weights, between),
+        after.length > 0 ? place(weights, after) : MemorySegment.NULL,
         c.useMidPositionEmbeddings() && c.numHiddenLayers() > 1
             ? weights.tensor(
                 "encoder.mid_position_embeddings", c.numHiddenLayers() - 1, 1, tokens, hidden)
@@ -102,16 +99,25 @@ public record VitModel(
             : Optional.empty());
   }
 
-  private static MemorySegment positionTable(
-      Weights embeddings, VitConfig c, int leading, int tokens) {
+  private static float[] positionTable(Weights embeddings, VitConfig c, int leading, int tokens) {
     int hidden = c.hiddenSize();
     if (!c.sinCosPositions() || embeddings.has("position_embeddings")) {
-      return embeddings.tensor("position_embeddings", 1, tokens, hidden);
+      return embeddings.values("position_embeddings", 1, tokens, hidden);
     }
-    MemorySegment table = embeddings.floats((long) tokens * hidden);
-    SinCosPositions.fill(
-        table.asSlice(row(leading, hidden)), c.gridRows(), c.gridColumns(), hidden);
+    float[] table = new float[tokens * hidden];
+    SinCosPositions.fill(table, leading * hidden, c.gridRows(), c.gridColumns(), hidden);
     return table;
+  }
+
+  private static void add(float[] x, int from, float[] y) {
+    for (int i = 0; i < y.length; i++) {
+      x[from + i] += y[i];
+    }
+  }
+
+  private static MemorySegment place(Weights weights, float[] values) {
+    return weights.floats(
+        values.length, y -> MemorySegment.copy(values, 0, y, JAVA_FLOAT, 0, values.length));
   }
 
   private static EncoderLayer layer(Weights w, VitConfig c) {
@@ -171,7 +177,7 @@ public record VitModel(
       traceAttention(trace, i, images, tokens, workspace);
       trace(trace, "hidden_states." + (i + 1), x, images, tokens);
       if (midPositions.byteSize() > 0 && i + 1 < layers.size()) {
-        addMidPositions(x, i, images, layout, workspace);
+        x = addMidPositions(x, i, images, layout, workspace);
       }
     }
     norm.forward(kernels, x, x, rows);
@@ -203,12 +209,13 @@ public record VitModel(
     }
   }
 
+  /** Images as sequences, whose ids are the rows of their tokens. */
   private static TokenBatch batch(int sequences, int tokens, Workspace workspace) {
     TokenBatch batch = workspace.batch();
     batch.clear();
     for (int s = 0; s < sequences; s++) {
       for (int t = 0; t < tokens; t++) {
-        batch.add(0, t, 0);
+        batch.add(s * tokens + t, t, 0);
       }
       batch.endSequence();
     }
@@ -220,12 +227,9 @@ public record VitModel(
     int hidden = config.hiddenSize();
     long floats = (long) layout.tokens() * hidden;
     MemorySegment x = workspace.floats(Buffer.HIDDEN, images.count() * floats);
-    long leading = before.byteSize();
-    long trailing = row(layout.tokens() - layout.after(), hidden);
     for (int i = 0; i < images.count(); i++) {
-      long start = i * floats * Float.BYTES;
-      MemorySegment.copy(before, 0, x, start, leading);
-      MemorySegment.copy(after, 0, x, start + trailing, row(layout.after(), hidden));
+      copyRows(before, 0, x, (long) i * layout.tokens(), layout.before());
+      copyRows(after, 0, x, (i + 1L) * layout.tokens() - layout.after(), layout.after());
     }
     kernels.patchEmbedding(
         images.pixels(),
@@ -239,7 +243,7 @@ public record VitModel(
         patches.weight(),
         patches.bias(),
         gridPositions(images, interpolate, layout, workspace),
-        x.asSlice(leading),
+        x.asSlice(row(layout.before(), hidden)),
         floats,
         workspace);
     return x;
@@ -276,9 +280,21 @@ public record VitModel(
     if (rows == layout.rows() && columns == layout.columns()) {
       return table;
     }
-    int hidden = config.hiddenSize();
     MemorySegment y =
-        workspace.floats(Buffer.POSITIONS, (long) layout.rows() * layout.columns() * hidden);
+        workspace.floats(
+            Buffer.POSITIONS, (long) layout.rows() * layout.columns() * config.hiddenSize());
+    interpolate(table, rows, columns, layout, y, workspace);
+    return y;
+  }
+
+  private void interpolate(
+      MemorySegment table,
+      int rows,
+      int columns,
+      Layout layout,
+      MemorySegment y,
+      Workspace workspace) {
+    int hidden = config.hiddenSize();
     kernels.interpolate(
         table,
         1,
@@ -291,33 +307,61 @@ public record VitModel(
         hidden,
         Interpolation.BICUBIC,
         workspace);
+  }
+
+  /**
+   * {@code x} with the positions that follow a layer, in the other of two buffers.
+   *
+   * @param x in {@link Buffer#HIDDEN} or {@link Buffer#MAP}
+   */
+  private MemorySegment addMidPositions(
+      MemorySegment x, int layer, Images images, Layout layout, Workspace workspace) {
+    int hidden = config.hiddenSize();
+    int tokens = layout.tokens();
+    long rows = (long) images.count() * tokens;
+    Buffer other = layer % 2 == 0 ? Buffer.MAP : Buffer.HIDDEN;
+    MemorySegment y = workspace.floats(other, rows * hidden);
+    MemorySegment none = MemorySegment.NULL;
+    kernels.embedding(
+        new EmbeddingTables(
+            x,
+            midPositionTable(layer, layout, workspace),
+            none,
+            none,
+            none,
+            rows,
+            tokens,
+            0,
+            hidden,
+            0),
+        workspace.batch(),
+        y,
+        workspace);
     return y;
   }
 
-  private void addMidPositions(
-      MemorySegment x, int layer, Images images, Layout layout, Workspace workspace) {
+  /** The positions of all tokens of an image after a layer, those of its patches interpolated. */
+  private MemorySegment midPositionTable(int layer, Layout layout, Workspace workspace) {
     int hidden = config.hiddenSize();
-    long learned =
-        layout.before() + (long) config.gridRows() * config.gridColumns() + layout.after();
-    MemorySegment table = midPositions.asSlice(row(layer * learned, hidden), row(learned, hidden));
-    long grid = (long) config.gridRows() * config.gridColumns();
-    MemorySegment places =
-        interpolated(
-            table.asSlice(row(layout.before(), hidden)),
-            config.gridRows(),
-            config.gridColumns(),
-            layout,
-            workspace);
-    long patches = (long) layout.rows() * layout.columns();
-    for (int i = 0; i < images.count(); i++) {
-      MemorySegment image = x.asSlice(row((long) i * layout.tokens(), hidden));
-      add(image, table, (long) layout.before() * hidden);
-      add(image.asSlice(row(layout.before(), hidden)), places, patches * hidden);
-      add(
-          image.asSlice(row(layout.before() + patches, hidden)),
-          table.asSlice(row(layout.before() + grid, hidden)),
-          (long) layout.after() * hidden);
+    int grid = config.gridRows() * config.gridColumns();
+    int learned = layout.before() + grid + layout.after();
+    MemorySegment table =
+        midPositions.asSlice(row((long) layer * learned, hidden), row(learned, hidden));
+    if (config.gridRows() == layout.rows() && config.gridColumns() == layout.columns()) {
+      return table;
     }
+    int patches = layout.rows() * layout.columns();
+    MemorySegment y = workspace.floats(Buffer.POSITIONS, (long) layout.tokens() * hidden);
+    copyRows(table, 0, y, 0, layout.before());
+    interpolate(
+        table.asSlice(row(layout.before(), hidden)),
+        config.gridRows(),
+        config.gridColumns(),
+        layout,
+        y.asSlice(row(layout.before(), hidden)),
+        workspace);
+    copyRows(table, layout.before() + grid, y, layout.before() + patches, layout.after());
+    return y;
   }
 
   /** Row {@code token} of every image, {@code [count, hidden]}. */
@@ -326,8 +370,7 @@ public record VitModel(
     int hidden = config.hiddenSize();
     MemorySegment y = workspace.floats(Buffer.POOLED, (long) images.count() * hidden);
     for (int i = 0; i < images.count(); i++) {
-      long from = row((long) i * tokens + token, hidden);
-      MemorySegment.copy(x, from, y, row(i, hidden), row(1, hidden));
+      copyRows(x, (long) i * tokens + token, y, i, 1);
     }
     return y;
   }
@@ -354,11 +397,9 @@ public record VitModel(
     }
   }
 
-  /** {@code x += y}. */
-  private static void add(MemorySegment x, MemorySegment y, long floats) {
-    for (long i = 0; i < floats; i++) {
-      x.setAtIndex(JAVA_FLOAT, i, x.getAtIndex(JAVA_FLOAT, i) + y.getAtIndex(JAVA_FLOAT, i));
-    }
+  private void copyRows(MemorySegment from, long row, MemorySegment to, long toRow, int rows) {
+    long hidden = config.hiddenSize();
+    kernels.copy(from, row * hidden, to, toRow * hidden, rows * hidden);
   }
 
   private static long row(long index, int hidden) {

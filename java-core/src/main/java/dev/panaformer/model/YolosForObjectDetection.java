@@ -61,25 +61,31 @@ public record YolosForObjectDetection(VitModel vit, List<Linear> labels, List<Li
     int tokens = vit.layout(images.height(), images.width()).tokens();
     long rows = (long) images.count() * objects;
     MemorySegment detections = workspace.floats(Buffer.POOLED, rows * hidden);
-    long bytes = (long) objects * hidden * Float.BYTES;
+    long floats = (long) objects * hidden;
     for (int i = 0; i < images.count(); i++) {
-      long end = (i + 1L) * tokens * hidden * Float.BYTES;
-      MemorySegment.copy(x, end - bytes, detections, i * bytes, bytes);
+      long end = (i + 1L) * tokens * hidden;
+      vit.kernels().copy(x, end - floats, detections, i * floats, floats);
     }
     long classes = labels.getLast().out();
     MemorySegment logits = workspace.floats(Buffer.LOGITS, rows * (classes + BOX));
     MemorySegment places = logits.asSlice(rows * classes * Float.BYTES);
     apply(labels, detections, logits, rows, workspace);
     apply(boxes, detections, places, rows, workspace);
-    for (long i = 0; i < rows * BOX; i++) {
-      double place = places.getAtIndex(JAVA_FLOAT, i);
-      places.setAtIndex(JAVA_FLOAT, i, (float) (1 / (1 + Math.exp(-place))));
-    }
+    // Java writes where it reads, on the host or in place.
+    MemorySegment linear = vit.kernels().onHost(places, rows * BOX, workspace);
+    vit.kernels().write(places, rows * BOX, workspace, y -> sigmoid(linear, y, rows * BOX));
     if (trace != null) {
       trace.accept("logits", logits, images.count(), objects, classes);
       trace.accept("pred_boxes", places, images.count(), objects, BOX);
     }
     return logits;
+  }
+
+  private static void sigmoid(MemorySegment x, MemorySegment y, long count) {
+    for (long i = 0; i < count; i++) {
+      double place = x.getAtIndex(JAVA_FLOAT, i);
+      y.setAtIndex(JAVA_FLOAT, i, (float) (1 / (1 + Math.exp(-place))));
+    }
   }
 
   private void apply(

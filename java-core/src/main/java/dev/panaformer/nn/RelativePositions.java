@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.kernel.Attention;
 import dev.panaformer.kernel.DistanceBias;
+import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
@@ -14,10 +15,10 @@ import java.lang.foreign.MemorySegment;
  * 2.1): near distances have a bucket each, far ones share logarithmically larger buckets, and all
  * beyond the reach share the last. Learned for each bucket and head, the same in all layers.
  *
- * @param table {@code [heads, 2 reach + 1]}, of the distances {@code key - query} from {@code
- *     -reach} to {@code reach}
+ * @param table {@code [heads, 2 reach + 1]} on the heap, of the distances {@code key - query} from
+ *     {@code -reach} to {@code reach}
  */
-public record RelativePositions(MemorySegment table, int heads, int reach) {
+public record RelativePositions(float[] table, int heads, int reach) {
 
   /**
    * Of an encoder, whose tokens see both ways.
@@ -26,19 +27,16 @@ public record RelativePositions(MemorySegment table, int heads, int reach) {
    */
   public static RelativePositions load(
       Weights w, String name, int heads, int buckets, int maxDistance) {
-    MemorySegment learned = w.tensor(name, buckets, heads);
+    float[] learned = w.values(name, buckets, heads);
     int reach = maxDistance;
-    long row = 2L * reach + 1;
-    MemorySegment table = w.floats(heads * row);
+    int row = 2 * reach + 1;
+    float[] table = new float[heads * row];
     for (int distance = -reach; distance <= reach; distance++) {
       int bucket = bucket(Math.abs(distance), buckets / 2, maxDistance);
-      copyBucket(
-          learned,
-          distance > 0 ? bucket + buckets / 2 : bucket,
-          heads,
-          table,
-          row,
-          distance + reach);
+      int entry = distance > 0 ? bucket + buckets / 2 : bucket;
+      for (int h = 0; h < heads; h++) {
+        table[h * row + distance + reach] = learned[entry * heads + h];
+      }
     }
     return new RelativePositions(table, heads, reach);
   }
@@ -50,21 +48,18 @@ public record RelativePositions(MemorySegment table, int heads, int reach) {
    */
   public static DistanceBias loadCausal(
       Weights w, String name, int heads, int buckets, int maxDistance) {
-    MemorySegment learned = w.tensor(name, buckets, heads);
-    long row = maxDistance + 1L;
-    MemorySegment table = w.floats(heads * row);
-    for (int distance = 0; distance <= maxDistance; distance++) {
-      copyBucket(learned, bucket(distance, buckets, maxDistance), heads, table, row, distance);
-    }
+    float[] learned = w.values(name, buckets, heads);
+    int row = maxDistance + 1;
+    MemorySegment table =
+        w.floats(
+            (long) heads * row,
+            y -> {
+              for (int i = 0; i < heads * row; i++) {
+                int entry = bucket(i % row, buckets, maxDistance);
+                y.setAtIndex(JAVA_FLOAT, i, learned[entry * heads + i / row]);
+              }
+            });
     return new DistanceBias(table, row);
-  }
-
-  private static void copyBucket(
-      MemorySegment learned, int bucket, int heads, MemorySegment table, long row, long column) {
-    for (int h = 0; h < heads; h++) {
-      float value = learned.getAtIndex(JAVA_FLOAT, (long) bucket * heads + h);
-      table.setAtIndex(JAVA_FLOAT, h * row + column, value);
-    }
   }
 
   /** In float32, as the reference rounds: it decides on which side of an edge a distance falls. */
@@ -79,30 +74,35 @@ public record RelativePositions(MemorySegment table, int heads, int reach) {
   }
 
   /** Lets an attention call over whole sequences add these. */
-  void addTo(Attention attention, TokenBatch batch, Workspace workspace) {
+  void addTo(Kernels kernels, Attention attention, TokenBatch batch, Workspace workspace) {
     int longest = 1;
     for (int s = 0; s < batch.sequences(); s++) {
       longest = Math.max(longest, batch.length(s));
     }
-    long width = 2L * longest - 1;
+    int last = longest - 1;
+    long width = 2L * last + 1;
     MemorySegment spread = workspace.floats(Buffer.POSITION_BIAS, heads * width);
-    long row = 2L * reach + 1;
-    int near = Math.min(longest - 1, reach);
+    kernels.write(spread, heads * width, workspace, y -> spread(y, last));
+    attention.bias(spread, last, 0, width, -1);
+  }
+
+  /** The table for distances from {@code -last} to {@code last}, {@code [heads, 2 last + 1]}. */
+  private void spread(MemorySegment y, int last) {
+    int row = 2 * reach + 1;
+    int near = Math.min(last, reach);
     for (int h = 0; h < heads; h++) {
-      long center = h * width + longest - 1;
+      long center = h * (2L * last + 1) + last;
       MemorySegment.copy(
           table,
-          (h * row + reach - near) * Float.BYTES,
-          spread,
+          h * row + reach - near,
+          y,
+          JAVA_FLOAT,
           (center - near) * Float.BYTES,
-          (2L * near + 1) * Float.BYTES);
-      for (int distance = near + 1; distance < longest; distance++) {
-        float before = table.getAtIndex(JAVA_FLOAT, h * row);
-        float after = table.getAtIndex(JAVA_FLOAT, h * row + 2L * reach);
-        spread.setAtIndex(JAVA_FLOAT, center - distance, before);
-        spread.setAtIndex(JAVA_FLOAT, center + distance, after);
+          2 * near + 1);
+      for (int distance = near + 1; distance <= last; distance++) {
+        y.setAtIndex(JAVA_FLOAT, center - distance, table[h * row]);
+        y.setAtIndex(JAVA_FLOAT, center + distance, table[h * row + 2 * reach]);
       }
     }
-    attention.bias(spread, longest - 1, 0, width, -1);
   }
 }

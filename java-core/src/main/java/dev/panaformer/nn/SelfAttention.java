@@ -56,7 +56,7 @@ public record SelfAttention(
     Attention attention =
         workspace.attention().of(heads, kvHeads, headDim, scale).packed(projected, context, batch);
     if (relative.isPresent()) {
-      relative.get().addTo(attention, batch, workspace);
+      relative.get().addTo(kernels, attention, batch, workspace);
     }
     kernels.attention(attention, workspace);
     output.add(kernels, context, x, tokens);

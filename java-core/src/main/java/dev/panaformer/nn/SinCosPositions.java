@@ -1,9 +1,5 @@
 package dev.panaformer.nn;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
-import java.lang.foreign.MemorySegment;
-
 /**
  * Positions on a grid that need no training: sines and cosines of the column in the first half of
  * the features, of the row in the second, each as Vaswani et al. 2017 have them along a sequence
@@ -17,21 +13,21 @@ public final class SinCosPositions {
   /**
    * Writes the positions of a grid, row by row.
    *
-   * @param y {@code [rows columns, hidden]}
+   * @param from where they begin in {@code y}, {@code [rows columns, hidden]}
    * @param hidden a multiple of 4
    */
-  public static void fill(MemorySegment y, int rows, int columns, int hidden) {
+  public static void fill(float[] y, int from, int rows, int columns, int hidden) {
     int quarter = hidden / 4;
     for (int at = 0; at < rows * columns; at++) {
-      long start = (long) at * hidden;
+      int start = from + at * hidden;
       for (int i = 0; i < quarter; i++) {
         double frequency = Math.pow(LONGEST_WAVELENGTH, -(double) i / quarter);
         double across = at % columns * frequency;
         double down = at / columns * frequency;
-        y.setAtIndex(JAVA_FLOAT, start + i, (float) Math.sin(across));
-        y.setAtIndex(JAVA_FLOAT, start + quarter + i, (float) Math.cos(across));
-        y.setAtIndex(JAVA_FLOAT, start + 2L * quarter + i, (float) Math.sin(down));
-        y.setAtIndex(JAVA_FLOAT, start + 3L * quarter + i, (float) Math.cos(down));
+        y[start + i] = (float) Math.sin(across);
+        y[start + quarter + i] = (float) Math.cos(across);
+        y[start + 2 * quarter + i] = (float) Math.sin(down);
+        y[start + 3 * quarter + i] = (float) Math.cos(down);
       }
     }
   }

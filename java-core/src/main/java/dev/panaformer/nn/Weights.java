@@ -72,11 +72,29 @@ public final class Weights implements AutoCloseable {
     return names.of(prefix + name).stream().anyMatch(checkpoint.names()::contains);
   }
 
+  /** Whether two tensors of the same shape hold the same numbers in the same type. */
+  public boolean same(String name, String other, long... shape) {
+    try (Arena mapped = Arena.ofConfined()) {
+      Tensor a = require(name, mapped, shape);
+      Tensor b = require(other, mapped, shape);
+      long bytes = a.elements() * a.dtype().bytes();
+      return a.dtype() == b.dtype()
+          && MemorySegment.mismatch(a.data(), 0, bytes, b.data(), 0, bytes) < 0;
+    }
+  }
+
   /** A tensor as float32, row by row. */
   public MemorySegment tensor(String name, long... shape) {
     try (Arena mapped = Arena.ofConfined()) {
       Tensor tensor = require(name, mapped, shape);
       return kernels.place(memory, tensor::toFloat32);
+    }
+  }
+
+  /** The elements of a tensor for the loader itself to read, row by row. */
+  public float[] values(String name, long... shape) {
+    try (Arena mapped = Arena.ofConfined()) {
+      return require(name, mapped, shape).toFloats();
     }
   }
 
@@ -184,11 +202,6 @@ public final class Weights implements AutoCloseable {
     }
   }
 
-  /** Memory that lives as long as the layers; Java can write it if the kernels are the host's. */
-  public MemorySegment floats(long count) {
-    return kernels.place(memory, host -> host.allocate(JAVA_FLOAT, count));
-  }
-
   /**
    * A table that lives as long as the layers.
    *
@@ -210,11 +223,18 @@ public final class Weights implements AutoCloseable {
 
   /** A tensor times a factor as float32, row by row. */
   public MemorySegment scaledTensor(String name, float factor, long... shape) {
-    MemorySegment tensor = tensor(name, shape);
-    if (factor != 1) {
-      scale(tensor, Tensor.elements(shape), factor);
+    try (Arena mapped = Arena.ofConfined()) {
+      Tensor tensor = require(name, mapped, shape);
+      return kernels.place(
+          memory,
+          host -> {
+            MemorySegment floats = tensor.toFloat32(host);
+            if (factor != 1) {
+              scale(floats, tensor.elements(), factor);
+            }
+            return floats;
+          });
     }
-    return tensor;
   }
 
   private static void scale(MemorySegment floats, long count, float factor) {
@@ -233,18 +253,10 @@ public final class Weights implements AutoCloseable {
 
   /** A matrix {@code [out, in]} as the kernels read it. */
   public PackedWeight packed(String name, long out, long in) {
-    return packed(name, out, in, 1);
-  }
-
-  /** A matrix {@code [out, in]} times a factor as the kernels read it. */
-  public PackedWeight packed(String name, long out, long in, float factor) {
     try (Arena mapped = Arena.ofConfined()) {
       Tensor tensor = require(name, mapped, out, in);
       MemorySegment weight = staging.ensure(out * in * Float.BYTES);
       tensor.copyFloat32To(weight);
-      if (factor != 1) {
-        scale(weight, out * in, factor);
-      }
       return pack(name, weight, out, in);
     }
   }
@@ -259,7 +271,18 @@ public final class Weights implements AutoCloseable {
     }
   }
 
-  /** A weight that is in memory already. */
+  /**
+   * A matrix {@code [out, in]} that the loader made, as the kernels read it.
+   *
+   * @param fill writes it
+   */
+  public PackedWeight pack(String name, long out, long in, Consumer<MemorySegment> fill) {
+    MemorySegment weight = staging.ensure(out * in * Float.BYTES);
+    fill.accept(weight);
+    return pack(name, weight, out, in);
+  }
+
+  /** A weight that is in memory already, the host's or the layers'. */
   public PackedWeight pack(String name, MemorySegment weight, long out, long in) {
     return kernels.pack(prefix + name, weight, out, in, memory);
   }

@@ -50,7 +50,7 @@ public record WindowAttention(
    * @param table {@code [(2 window - 1)², heads]}
    * @param y {@link #biasFloats} floats
    */
-  public static void fillBias(MemorySegment table, int heads, int window, MemorySegment y) {
+  public static void fillBias(float[] table, int heads, int window, MemorySegment y) {
     int area = window * window;
     int shift = window / 2;
     long at = 0;
@@ -60,8 +60,7 @@ public record WindowAttention(
           for (int j = 0; j < area; j++) {
             int down = i / window - j / window + window - 1;
             int right = i % window - j % window + window - 1;
-            long entry = ((long) down * (2 * window - 1) + right) * heads + h;
-            float value = table.getAtIndex(JAVA_FLOAT, entry);
+            float value = table[(down * (2 * window - 1) + right) * heads + h];
             boolean apart = region(i, kind, window, shift) != region(j, kind, window, shift);
             y.setAtIndex(JAVA_FLOAT, at++, apart ? value + HIDDEN : value);
           }
@@ -107,7 +106,7 @@ public record WindowAttention(
         workspace.batch(),
         windows,
         workspace);
-    order.clearPadding(windows, hidden);
+    order.clearPadding(kernels, windows, hidden);
     qkv.forward(kernels, windows, projected, rows);
     for (int kind = 0; kind < KINDS; kind++) {
       attend(kernels, projected, context, order, kind, workspace);
@@ -261,14 +260,13 @@ public record WindowAttention(
       });
     }
 
-    void clearPadding(MemorySegment windows, long hidden) {
+    void clearPadding(Kernels kernels, MemorySegment windows, long hidden) {
       if (down * window == height && across * window == width) {
         return;
       }
-      long bytes = hidden * Float.BYTES;
       forEach((row, token, last) -> {
         if (token < 0) {
-          windows.asSlice(row * bytes, bytes).fill((byte) 0);
+          kernels.clear(windows, row * hidden, hidden);
         }
       });
     }

@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -35,6 +36,7 @@ class NativeMemoryTest {
         segment.fill((byte) (i + 1));
         segments.add(segment);
       }
+      assertEquals(LongStream.of(sizes).sum(), memory.bytes());
       for (int i = 0; i < sizes.length; i++) {
         MemorySegment segment = segments.get(i);
         for (long at = 0; at < sizes[i]; at += Math.max(1, sizes[i] - 1)) {

@@ -143,6 +143,7 @@ class TransformerTest {
       {"maxPositions is 0", c.architecture().positions(Positions.LEARNED)},
       {"an even number, for rotary", c.architecture().positions(Positions.ROTARY).maxPositions(9)},
       {"gated is true", c.architecture().biases(true)},
+      {"headScale is 2.0", c.architecture().lastNorm(false).headScale(2)},
       {"kvHeads is 1", c.architecture().kvHeads(1)},
       {"transposedWeights is true", c.architecture().transposedWeights(true)},
       {"intermediate of the encoder is 0", c.architecture().intermediate(0)},

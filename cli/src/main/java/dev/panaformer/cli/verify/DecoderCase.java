@@ -109,7 +109,10 @@ record DecoderCase(Path folder, ModelFolder model, ConfigJson meta) {
               cache,
               workspace,
               (name, values, shape) ->
-                  outputs.put(name, new Output(shape, read(backends, values, shape, workspace))));
+                  outputs.put(
+                      name,
+                      new Output(
+                          shape, ModelCase.read(backends.kernels(), values, shape, workspace))));
       long[] shape = {batch.tokens().tokens(), config.vocabSize()};
       MemorySegment logits = workspace.floats(Buffer.LOGITS, Tensor.elements(shape));
       decoder
@@ -122,15 +125,11 @@ record DecoderCase(Path folder, ModelFolder model, ConfigJson meta) {
               logits,
               shape[0],
               Activation.NONE);
-      outputs.put("logits", new Output(shape, read(backends, logits, shape, workspace)));
+      outputs.put(
+          "logits",
+          new Output(shape, ModelCase.read(backends.kernels(), logits, shape, workspace)));
     }
     return outputs;
-  }
-
-  private static float[] read(
-      Backends backends, MemorySegment values, long[] shape, Workspace workspace) {
-    return ModelCase.copy(
-        backends.kernels().onHost(values, Tensor.elements(shape), workspace), shape);
   }
 
   /** Those of a sequence that are no padding. */

@@ -14,10 +14,11 @@ import dev.panaformer.nn.Weights;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.stream.LongStream;
 
 /** A model that reads images, with their pixels, and every output that the reference has. */
 record ImageCase(Path folder, ModelFolder model, ConfigJson config, ConfigJson meta) {
@@ -34,7 +35,7 @@ record ImageCase(Path folder, ModelFolder model, ConfigJson config, ConfigJson m
         SafetensorsCheckpoint reference =
             SafetensorsCheckpoint.open(folder.resolve("outputs.safetensors"));
         Arena arena = Arena.ofConfined()) {
-      Map<String, Output> outputs = compute(backends, vision, images(inputs, arena), interpolate);
+      Map<String, Output> outputs = compute(backends, vision, pixels(inputs, arena), interpolate);
       for (String name : reference.names()) {
         Tensor expected = reference.tensor(name, arena);
         Output ours = outputs.get(name);
@@ -59,7 +60,7 @@ record ImageCase(Path folder, ModelFolder model, ConfigJson config, ConfigJson m
     return options.optionalBoolean(INTERPOLATE, false);
   }
 
-  private static Images images(SafetensorsCheckpoint inputs, Arena arena) {
+  private static Tensor pixels(SafetensorsCheckpoint inputs, Arena arena) {
     for (String name : inputs.names()) {
       if (!name.equals(PIXELS)) {
         throw new UnsupportedCaseException("input " + name);
@@ -76,26 +77,29 @@ record ImageCase(Path folder, ModelFolder model, ConfigJson config, ConfigJson m
               "%s: %s is %s, expected floats [images, channels, height, width]",
               inputs.source(), PIXELS, pixels));
     }
-    int[] shape = List.of(0, 1, 2, 3).stream().mapToInt(i -> (int) pixels.shape()[i]).toArray();
-    return new Images(pixels.toFloat32(arena), shape[0], shape[1], shape[2], shape[3]);
+    return pixels;
   }
 
   private Map<String, Output> compute(
-      Backends backends, VisionConfig vision, Images images, boolean interpolate) {
+      Backends backends, VisionConfig vision, Tensor pixels, boolean interpolate) {
     Map<String, Output> outputs = new HashMap<>();
-    try (NativeMemory memory = new NativeMemory();
+    try (NativeMemory memory = backends.kernels().memory(new NativeMemory());
         Checkpoint checkpoint = model.openWeights();
         Weights weights =
             new Weights(checkpoint, backends.kernels(), memory, vision.weightNames());
-        Workspace workspace = new Workspace()) {
+        Workspace workspace = new Workspace(backends.kernels())) {
+      int[] shape = LongStream.of(pixels.shape()).mapToInt(Math::toIntExact).toArray();
+      MemorySegment placed = backends.kernels().place(memory, pixels::toFloat32);
       VisionTask.load(weights, vision)
           .forward(
-              images,
+              new Images(placed, shape[0], shape[1], shape[2], shape[3]),
               interpolate,
               workspace,
-              (name, values, shape) -> {
-                outputs.put(name, new Output(shape, ModelCase.copy(values, shape)));
-              });
+              (name, values, sizes) ->
+                  outputs.put(
+                      name,
+                      new Output(
+                          sizes, ModelCase.read(backends.kernels(), values, sizes, workspace))));
     }
     return outputs;
   }

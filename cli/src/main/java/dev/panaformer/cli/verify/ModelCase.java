@@ -8,6 +8,7 @@ import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
+import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.model.CausalConfig;
@@ -129,18 +130,15 @@ record ModelCase(String name, Path folder) implements GoldenCase {
           workspace,
           (name, values, shape) ->
               outputs.put(
-                  name,
-                  new Output(
-                      shape,
-                      copy(
-                          backends.kernels().onHost(values, Tensor.elements(shape), workspace),
-                          shape))));
+                  name, new Output(shape, read(backends.kernels(), values, shape, workspace))));
     }
     return outputs;
   }
 
-  static float[] copy(MemorySegment values, long[] shape) {
+  /** Wherever the tensor lies. */
+  static float[] read(Kernels kernels, MemorySegment tensor, long[] shape, Workspace workspace) {
     float[] copy = new float[Math.toIntExact(Tensor.elements(shape))];
+    MemorySegment values = kernels.onHost(tensor, copy.length, workspace);
     MemorySegment.copy(values, JAVA_FLOAT, 0, copy, 0, copy.length);
     return copy;
   }

@@ -138,7 +138,7 @@ final class Operands implements AutoCloseable {
 
   float[] read(MemorySegment floats, Workspace workspace) {
     long count = floats.byteSize() / Float.BYTES;
-    return ModelCase.copy(kernels.onHost(floats, count, workspace), new long[] {count});
+    return ModelCase.read(kernels, floats, new long[] {count}, workspace);
   }
 
   @Override

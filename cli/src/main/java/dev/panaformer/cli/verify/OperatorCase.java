@@ -1,17 +1,26 @@
 package dev.panaformer.cli.verify;
 
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.kernel.Activation;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.PackedWeight;
+import dev.panaformer.kernel.RotaryTables;
+import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
+import dev.panaformer.nn.SinCosPositions;
+import dev.panaformer.nn.SinusoidalPositions;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.IntToDoubleFunction;
 
 /** One call of one operator, in one safetensors file. */
 record OperatorCase(String name, Path file) implements GoldenCase {
@@ -47,10 +56,14 @@ record OperatorCase(String name, Path file) implements GoldenCase {
     return switch (operands.operator()) {
       case "linear" -> linear(operands, kernels);
       case "ffn" -> feedForward(operands, kernels, workspace);
+      case "ffn_gated" -> gatedFeedForward(operands, kernels, workspace);
       case "attention" -> new AttentionCall(operands, kernels, workspace).run();
       case "layer_norm", "add_layer_norm" -> layerNorm(operands, kernels);
       case "rms_norm", "add_rms_norm" -> rmsNorm(operands, kernels);
       case "softmax" -> softmax(operands, kernels);
+      case "rope" -> rope(operands, kernels, workspace);
+      case "sinusoidal_positions" -> sinusoidalPositions(operands);
+      case "sincos2d_positions" -> sinCosPositions(operands);
       case "gelu", "gelu_tanh", "quick_gelu", "relu", "silu", "tanh" -> activate(operands, kernels);
       default -> throw new UnsupportedCaseException("operator " + operands.operator());
     };
@@ -109,6 +122,33 @@ record OperatorCase(String name, Path file) implements GoldenCase {
     return outputs;
   }
 
+  private static Map<String, MemorySegment> gatedFeedForward(
+      Operands operands, Kernels kernels, Workspace workspace) {
+    long[] shape = operands.shape("x");
+    long hidden = operands.size("x", -1);
+    long intermediate = operands.size("up", 0);
+    long tokens = rows(shape);
+    MemorySegment x = operands.floats("x", shape);
+    MemorySegment gate = operands.floats("gate", intermediate, hidden);
+    MemorySegment up = operands.floats("up", intermediate, hidden);
+    MemorySegment down = operands.floats("down", hidden, intermediate);
+    Activation activation = operands.activation();
+    operands.requireAllRead();
+
+    MemorySegment y = operands.allocateFloats(tokens * hidden);
+    kernels.gatedFeedForward(
+        x,
+        kernels.pack("gate", gate, intermediate, hidden, operands.allocator()),
+        kernels.pack("up", up, intermediate, hidden, operands.allocator()),
+        kernels.pack("down", down, hidden, intermediate, operands.allocator()),
+        activation,
+        MemorySegment.NULL,
+        y,
+        tokens,
+        workspace);
+    return Map.of("y", y);
+  }
+
   private static Map<String, MemorySegment> layerNorm(Operands operands, Kernels kernels) {
     long[] shape = operands.shape("x");
     long hidden = operands.size("x", -1);
@@ -148,6 +188,76 @@ record OperatorCase(String name, Path file) implements GoldenCase {
     return Map.of("y", y);
   }
 
+  /** {@code x} is {@code [batch, heads, length, head_dim]}; each sequence has all positions. */
+  private static Map<String, MemorySegment> rope(
+      Operands operands, Kernels kernels, Workspace workspace) {
+    int batch = Math.toIntExact(operands.size("x", 0));
+    long heads = operands.size("x", 1);
+    int length = Math.toIntExact(operands.size("x", 2));
+    int headDim = Math.toIntExact(operands.size("x", 3));
+    MemorySegment y = operands.floats("x", batch, heads, length, headDim);
+    long[] positions = operands.longs("positions");
+    double theta = operands.number("theta");
+    operands.expect("layout", "rotate halves (Llama in Hugging Face order)");
+    operands.requireAllRead();
+    if (positions.length != length) {
+      throw new CheckpointException(
+          String.format("positions are %d, expected %d", positions.length, length));
+    }
+
+    RotaryTables tables = rotaryTables(operands, positions, headDim, theta);
+    long head = (long) length * headDim * Float.BYTES; // the kernel wants tokens before heads
+    try (TokenBatch tokens = new TokenBatch()) {
+      for (long position : positions) {
+        tokens.add(0, Math.toIntExact(position), 0);
+      }
+      tokens.endSequence();
+      for (long h = 0; h < batch * heads; h++) {
+        MemorySegment x = y.asSlice(h * head, head);
+        kernels.rope(tables, x, tokens, 1, headDim, headDim, workspace);
+      }
+    }
+    return Map.of("y", y);
+  }
+
+  private static RotaryTables rotaryTables(
+      Operands operands, long[] positions, int headDim, double theta) {
+    long count = Arrays.stream(positions).max().orElse(0) + 1;
+    int pairs = headDim / 2;
+    IntToDoubleFunction frequencies = RotaryTables.frequencies(theta, headDim);
+    MemorySegment cos = operands.hostAllocator().allocate(JAVA_FLOAT, count * pairs);
+    MemorySegment sin = operands.hostAllocator().allocate(JAVA_FLOAT, count * pairs);
+    RotaryTables.fill(cos, count, pairs, frequencies, Math::cos);
+    RotaryTables.fill(sin, count, pairs, frequencies, Math::sin);
+    return new RotaryTables(operands.place(cos), operands.place(sin), count, headDim);
+  }
+
+  private static Map<String, MemorySegment> sinusoidalPositions(Operands operands) {
+    int length = (int) operands.number("length");
+    int width = (int) operands.number("dim");
+    operands.expect("layout", "interleaved sin, cos (Vaswani et al. 2017)");
+    operands.requireAllRead();
+
+    MemorySegment y = operands.hostAllocator().allocate(JAVA_FLOAT, (long) length * width);
+    SinusoidalPositions.fill(y, length, width, SinusoidalPositions.Order.INTERLEAVED);
+    return Map.of("y", operands.place(y));
+  }
+
+  private static Map<String, MemorySegment> sinCosPositions(Operands operands) {
+    int rows = (int) operands.number("grid_height");
+    int columns = (int) operands.number("grid_width");
+    int width = (int) operands.number("dim");
+    operands.expect(
+        "layout",
+        "first half of the channels from x (column), second half from y (row); within a half:"
+            + " sines then cosines (He et al. 2021, MAE)");
+    operands.requireAllRead();
+
+    float[] places = new float[rows * columns * width];
+    SinCosPositions.fill(places, 0, rows, columns, width);
+    return Map.of("y", operands.place(operands.hostAllocator().allocateFrom(JAVA_FLOAT, places)));
+  }
+
   private static Map<String, MemorySegment> activate(Operands operands, Kernels kernels) {
     long[] shape = operands.shape("x");
     MemorySegment x = operands.floats("x", shape);
@@ -162,7 +272,7 @@ record OperatorCase(String name, Path file) implements GoldenCase {
 
   /** The product of all dimensions but the last. */
   private static long rows(long[] shape) {
-    return Tensor.elements(java.util.Arrays.copyOf(shape, shape.length - 1));
+    return Tensor.elements(Arrays.copyOf(shape, shape.length - 1));
   }
 
   private static long[] with(long[] shape, long last) {

@@ -69,21 +69,28 @@ record Seq2SeqCase(Path folder, ModelFolder model, ConfigJson meta) {
   private Map<String, Output> compute(
       Backends backends, Seq2SeqConfig config, ModelInputs sources, ModelInputs targets) {
     Map<String, Output> outputs = new HashMap<>();
-    Trace trace =
-        (name, values, shape) ->
-            outputs.put(name, new Output(shape, ModelCase.copy(values, shape)));
     int texts = sources.sequences();
     int blocks = texts * (sources.length() / BLOCK_TOKENS + targets.length() / BLOCK_TOKENS + 2);
-    try (NativeMemory memory = new NativeMemory();
+    try (NativeMemory memory = backends.kernels().memory(new NativeMemory());
         Checkpoint checkpoint = model.openWeights();
         Weights weights =
             new Weights(checkpoint, backends.kernels(), memory, config.weightNames());
         KvCache cache =
             new KvCache(
-                config.numLayers(), config.kvHeads(), config.headDim(), blocks, BLOCK_TOKENS);
-        Workspace workspace = new Workspace();
+                config.numLayers(),
+                config.kvHeads(),
+                config.headDim(),
+                blocks,
+                BLOCK_TOKENS,
+                backends.kernels());
+        Workspace workspace = new Workspace(backends.kernels());
         DecoderBatch read = new DecoderBatch();
         DecoderBatch batch = new DecoderBatch()) {
+      Trace trace =
+          (name, values, shape) ->
+              outputs.put(
+                  name,
+                  new Output(shape, ModelCase.read(backends.kernels(), values, shape, workspace)));
       Seq2SeqModel seq2seq = Seq2SeqModel.load(weights, config);
       for (int s = 0; s < texts; s++) {
         int[] source = DecoderCase.tokens(sources, s);
@@ -94,9 +101,9 @@ record Seq2SeqCase(Path folder, ModelFolder model, ConfigJson meta) {
       }
       seq2seq.encode(read, cache, workspace, trace);
       MemorySegment hidden = seq2seq.forward(batch, cache, workspace, trace);
-      long[] states = {batch.tokens().tokens(), config.hiddenSize()};
-      trace.accept("last_hidden_state", hidden, states);
-      long[] shape = {states[0], config.vocabSize()};
+      // What forward returns may have the head's scale in it.
+      outputs.put("last_hidden_state", outputs.get("decoder_hidden_states." + config.numLayers()));
+      long[] shape = {batch.tokens().tokens(), config.vocabSize()};
       MemorySegment logits = workspace.floats(Buffer.LOGITS, Tensor.elements(shape));
       seq2seq
           .kernels()

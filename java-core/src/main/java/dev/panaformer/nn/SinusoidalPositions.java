@@ -1,0 +1,41 @@
+package dev.panaformer.nn;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Positions along a sequence that need no training: pair {@code j} of a position {@code p} is the
+ * sine and the cosine of {@code p / 10000^(2 j / width)} (Vaswani et al. 2017, section 3.5).
+ */
+public final class SinusoidalPositions {
+  /** Where sines and cosines of a position stand. */
+  public enum Order {
+    /** The sine and the cosine of each pair side by side, as the paper has them. */
+    INTERLEAVED,
+    /** All sines, then all cosines, as Marian and Pegasus have them. */
+    HALVES
+  }
+
+  private SinusoidalPositions() {}
+
+  /**
+   * Writes the positions from 0 on.
+   *
+   * @param y {@code [positions, width]}; of an odd width there is one sine more than cosines
+   */
+  public static void fill(MemorySegment y, int positions, int width, Order order) {
+    int sines = (width + 1) / 2;
+    for (int i = 0; i < width; i++) {
+      boolean interleaved = order == Order.INTERLEAVED;
+      boolean sine = interleaved ? i % 2 == 0 : i < sines;
+      int pair = interleaved ? i / 2 : sine ? i : i - sines;
+      double wavelength = Math.pow(10000, 2.0 * pair / width);
+      for (int p = 0; p < positions; p++) {
+        double angle = p / wavelength;
+        double value = sine ? Math.sin(angle) : Math.cos(angle);
+        y.setAtIndex(JAVA_FLOAT, (long) p * width + i, (float) value);
+      }
+    }
+  }
+}
