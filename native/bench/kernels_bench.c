@@ -280,7 +280,7 @@ static void bench_linear_time(const bench *b, int32_t tokens, int64_t heads, int
   const double flops = 8.0 * tokens * (double)(width * rows);
   double gflops;
   double share = share_of_peak(b, flops, run_linformer, &l, &gflops);
-  printf("linformer  tokens %4d  projected %3ld             %6.1f GFLOP/s  %5.1f %% of peak\n", tokens, (long)rows,
+  printf("linformer  tokens %5d  projected %3ld             %6.1f GFLOP/s  %5.1f %% of peak\n", tokens, (long)rows,
          gflops, share * 100);
   for (int form = 0; form < 4; form++) {
     l.performer.map = form % 2 ? PF_FEATURE_MAP_RELU : PF_FEATURE_MAP_SOFTMAX;
@@ -289,7 +289,7 @@ static void bench_linear_time(const bench *b, int32_t tokens, int64_t heads, int
                                           &l.performer.workspace_bytes);
     l.performer.workspace = tensor(l.performer.workspace_bytes / 4);
     share = share_of_peak(b, flops, run_performer, &l, &gflops);
-    printf("performer  tokens %4d  features %3ld %s %s  %6.1f GFLOP/s  %5.1f %% of peak\n", tokens, (long)rows,
+    printf("performer  tokens %5d  features %3ld %s %s  %6.1f GFLOP/s  %5.1f %% of peak\n", tokens, (long)rows,
            form % 2 ? "relu   " : "softmax", form / 2 ? "causal" : "      ", gflops, share * 100);
     free(l.performer.workspace);
   }
@@ -427,6 +427,7 @@ static void bench_text(const bench *b) {
   for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) bench_attention(b, lengths[i], 12, 32);
   bench_attention(b, 128, 12, 64);
   bench_linear_time(b, 1024, 12, 64, 256);
+  bench_linear_time(b, 16384, 12, 64, 256);
   encoder_bench e = encoder_of(b, (encoder_shape){"MiniLM", 6, 384, 1536, 12});
   for (size_t i = 0; i < 6; i++) bench_encoder_of(&e, b, lengths[i], 1);
   free_encoder(&e);
