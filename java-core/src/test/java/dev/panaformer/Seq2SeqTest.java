@@ -162,6 +162,7 @@ class Seq2SeqTest {
         var alone = model.stream(sources.get(s), drawn).result();
         assertArrayEquals(alone.ids(), result.ids());
         assertArrayEquals(alone.logProbabilities(), result.logProbabilities());
+        assertEquals(sources.get(s).length, result.promptTokens());
       }
     }
   }

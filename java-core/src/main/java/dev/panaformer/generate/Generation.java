@@ -47,11 +47,18 @@ public final class Generation implements Iterable<String>, AutoCloseable {
   private volatile boolean cancelled;
 
   /**
+   * @param prompt with what the text begins
+   * @param promptTokens {@link GenerationResult#promptTokens}
    * @param decode what reads the tokens; null for no text
    */
-  Generation(int[] prompt, GenerationOptions options, long seed, Function<int[], String> decode) {
+  Generation(
+      int[] prompt,
+      int promptTokens,
+      GenerationOptions options,
+      long seed,
+      Function<int[], String> decode) {
     this.options = options;
-    this.promptTokens = prompt.length;
+    this.promptTokens = promptTokens;
     this.seed = seed;
     this.detokenizer = decode == null ? null : new Detokenizer(decode, prompt);
     this.stops = new StopStrings(options.stopStrings());

@@ -13,7 +13,8 @@ import java.util.List;
  * @param ranking the texts that a beam search finished, the best, which is this one, first; empty
  *     without one
  * @param finishReason why it ended
- * @param promptTokens tokens that were read, after sliding
+ * @param promptTokens tokens that were read: the source's, or where there is none the prompt's,
+ *     after sliding
  * @param seed what draws it again
  * @param timeToFirstToken from the request, waiting included; the whole time if there is no token
  * @param time from the request to the end

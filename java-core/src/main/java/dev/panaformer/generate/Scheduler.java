@@ -163,7 +163,8 @@ public final class Scheduler implements AutoCloseable {
     options.forcedEnd().ifPresent(id -> requireId("forcedEnd", id));
     int[] read = fit(prompt, options.contextOverflow());
     long seed = options.seed().orElseGet(ThreadLocalRandom.current()::nextLong);
-    Generation generation = new Generation(read, options, seed, decode);
+    int promptTokens = source == null ? read.length : source.length;
+    Generation generation = new Generation(read, promptTokens, options, seed, decode);
     Set<Integer> ends = new HashSet<>(options.stopIds());
     if (options.stopAtEndToken()) {
       ends.addAll(endTokens);

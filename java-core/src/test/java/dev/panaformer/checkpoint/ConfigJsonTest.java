@@ -60,8 +60,7 @@ class ConfigJsonTest {
     assertRefused("yes is true, expected a string", c -> c.requireString("yes"));
     assertRefused("act is \"gelu\", expected true or false", c -> c.optionalBoolean("act", true));
     assertRefused("labels is an object, expected an array of strings", c -> c.strings("labels"));
-    assertRefused(
-        "names is [\"a\",\"b\"], expected an object", c -> c.stringMap("names"));
+    assertRefused("names is [\"a\",\"b\"], expected an object", c -> c.stringMap("names"));
     assertRefused(
         "labels.2 is missing, expected a string", c -> c.object("labels").requireString("2"));
   }
