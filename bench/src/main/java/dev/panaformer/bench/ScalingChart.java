@@ -6,7 +6,6 @@ import java.awt.Color;
 import java.awt.Font;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.math.BigDecimal;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -86,14 +85,13 @@ final class ScalingChart {
             .xAxisTitle("tokens")
             .yAxisTitle(unit)
             .build();
-    // The library marks decades alone, of which there is one and a half: the axis is one of
-    // octaves.
+    // A logarithmic axis of the library's marks decades, of which there is one and a half from left
+    // to right: this one is of octaves.
     chart.setCustomXAxisTickLabelsFormatter(
         octave -> octave == Math.rint(octave) ? String.valueOf(1 << octave.intValue()) : "");
-    chart.setCustomYAxisTickLabelsFormatter(
-        value -> BigDecimal.valueOf(value).stripTrailingZeros().toPlainString());
     XYStyler styler = chart.getStyler();
     styler.setYAxisLogarithmic(true);
+    styler.setYAxisDecimalPattern("#,##0.##");
     styler.setXAxisTickMarkSpacingHint(WIDTH / 8);
     styler.setLegendPosition(LegendPosition.InsideNW);
     styler.setChartBackgroundColor(Color.WHITE);
