@@ -22,11 +22,13 @@ function(pf_find_cublas variable)
                 "nvidia-cublas>=${major},<${next}"
         TIMEOUT ${PF_CUBLAS_TIMEOUT} RESULT_VARIABLE status OUTPUT_QUIET ERROR_QUIET)
       file(GLOB wheel "${folder}/nvidia_cublas-*.whl")
+      # Its libraries are large and for GPUs; only the headers stay.
       if(wheel)
-        execute_process(COMMAND ${CMAKE_COMMAND} -E tar xf ${wheel} WORKING_DIRECTORY ${folder} OUTPUT_QUIET ERROR_QUIET)
-        # Its libraries are large and for GPUs; only the headers stay.
-        file(GLOB libraries "${folder}/nvidia/*/lib")
-        file(REMOVE_RECURSE ${wheel} ${libraries})
+        execute_process(COMMAND ${CMAKE_COMMAND} -E tar tf ${wheel} OUTPUT_VARIABLE files ERROR_QUIET)
+        if(files MATCHES "(nvidia/[^\n]*include)/cublasLt.h")
+          execute_process(COMMAND ${CMAKE_COMMAND} -E tar xf ${wheel} -- ${CMAKE_MATCH_1} WORKING_DIRECTORY ${folder})
+        endif()
+        file(REMOVE ${wheel})
       endif()
     endif()
     file(GLOB header "${folder}/nvidia/*/include/cublasLt.h")

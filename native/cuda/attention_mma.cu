@@ -60,7 +60,7 @@ __device__ __forceinline__ float element_of(const attention_problem &p, const at
 }
 
 /* Heads of at most `width` features. */
-template <int width, half_format format> __global__ void __launch_bounds__(THREADS) attend_mma(attention_problem p) {
+template <int width, half_format format> __global__ void __launch_bounds__(THREADS, 2) attend_mma(attention_problem p) {
   constexpr int STEPS = width / 32, ROW = row_words(width), PAIR = width + 8;
   SHARED(uint32_t, qs, ROWS *ROW);      /* [row][pair of features] */
   SHARED(uint32_t, ks, KEYS *ROW);      /* [key][pair of features] */
@@ -82,18 +82,13 @@ template <int width, half_format format> __global__ void __launch_bounds__(THREA
     }
     qs[r * ROW + d / 2] = rounded_pair<format>(low, high);
   }
-  __syncthreads();
-  /* Lanes hold eight features of a row at a time: which of them an mma takes first is the same for queries and keys. */
-  words4 q[STEPS][2];
-#pragma unroll
-  for (int s = 0; s < STEPS; s++) {
-    q[s][0] = load4(qs, (warp * 16 + group) * ROW + s * 16 + place * 4);
-    q[s][1] = load4(qs, (warp * 16 + group + 8) * ROW + s * 16 + place * 4);
-  }
   const attention_row rows[] = {row_of(p, t, warp * 16 + group), row_of(p, t, warp * 16 + group + 8)};
 
-  moments<width> all, span;
-  all.clear();
+  /* The spans before wait, merged but not divided, where the result will be. */
+  const bool merged = p.block_tables && !split;
+  float all_max[2] = {-INFINITY, -INFINITY}, all_sum[2] = {};
+  bool first_span = true;
+  moments<width> span;
   span.clear();
   for (int64_t first = t.begin / KEYS * KEYS; first < t.end; first += KEYS) {
     __syncthreads();
@@ -109,15 +104,19 @@ template <int width, half_format format> __global__ void __launch_bounds__(THREA
     }
     __syncthreads();
 
+    /* Lanes hold eight features of a row at a time: which of them an mma takes first is the same for queries and keys.
+       Queries stay in shared memory, since the sums take most registers. */
     float score[SCORES][4] = {};
 #pragma unroll
-    for (int n = 0; n < SCORES; n++) {
+    for (int s = 0; s < STEPS; s++) {
+      const words4 upper = load4(qs, (warp * 16 + group) * ROW + s * 16 + place * 4);
+      const words4 lower = load4(qs, (warp * 16 + group + 8) * ROW + s * 16 + place * 4);
 #pragma unroll
-      for (int s = 0; s < STEPS; s++) {
+      for (int n = 0; n < SCORES; n++) {
         const words4 k = load4(ks, (n * 8 + group) * ROW + s * 16 + place * 4);
 #pragma unroll
         for (int i = 0; i < 4; i += 2) {
-          const uint32_t a[] = {q[s][0].w[i], q[s][1].w[i], q[s][0].w[i + 1], q[s][1].w[i + 1]};
+          const uint32_t a[] = {upper.w[i], lower.w[i], upper.w[i + 1], lower.w[i + 1]};
           const uint32_t b[] = {k.w[i], k.w[i + 1]};
           multiply_add<format>(score[n], a, b);
         }
@@ -172,46 +171,51 @@ template <int width, half_format format> __global__ void __launch_bounds__(THREA
       }
     }
 
-    if (p.block_tables && !split && ((first + KEYS) % SPAN == 0 || first + KEYS >= t.end)) {
+    if (!merged || ((first + KEYS) % SPAN != 0 && first + KEYS < t.end)) continue;
 #pragma unroll
-      for (int r = 0; r < 2; r++) {
-        float old_scale, span_scale;
-        merge_moments(all.max[r], all.sum[r], span.max[r], span.sum[r], old_scale, span_scale);
+    for (int r = 0; r < 2; r++) {
+      float old_scale, span_scale;
+      merge_moments(all_max[r], all_sum[r], span.max[r], span.sum[r], old_scale, span_scale);
+      if (warp * 16 + group + r * 8 >= t.rows) continue;
+      const attention_row own = row_of(p, t, warp * 16 + group + r * 8);
+      float *y = p.y + (t.q_begin + own.token) * p.y_token_stride + own.head * p.y_head_stride;
 #pragma unroll
-        for (int f = 0; f < width / 8; f++) {
+      for (int f = 0; f < width / 8; f++) {
 #pragma unroll
-          for (int e = 2 * r; e < 2 * r + 2; e++) all.y[f][e] = all.y[f][e] * old_scale + span.y[f][e] * span_scale;
+        for (int e = 2 * r; e < 2 * r + 2; e++) {
+          const int d = f * 8 + place * 2 + e % 2;
+          if (d < head_dim) y[d] = (first_span ? 0 : y[d]) * old_scale + span.y[f][e] * span_scale;
         }
       }
-      span.clear();
     }
+    first_span = false;
+    span.clear();
   }
 
-  const bool merged = p.block_tables && !split;
 #pragma unroll
   for (int r = 0; r < 2; r++) {
     const int index = warp * 16 + group + r * 8;
     if (index >= t.rows) continue;
     const attention_row own = row_of(p, t, index);
     const int64_t token = t.q_begin + own.token;
-    const float sum = merged ? all.sum[r] : span.sum[r];
+    float *y = p.y + token * p.y_token_stride + own.head * p.y_head_stride;
     float *partial =
         split ? p.partial + ((token * p.heads + own.head) * p.spans + t.own_span) * (2 + p.head_dim) : nullptr;
     if (split && place == 0) {
       partial[0] = span.max[r];
       partial[1] = span.sum[r];
     }
+    const float sum = merged ? all_sum[r] : span.sum[r];
 #pragma unroll
     for (int f = 0; f < width / 8; f++) {
 #pragma unroll
       for (int e = 2 * r; e < 2 * r + 2; e++) {
         const int d = f * 8 + place * 2 + e % 2;
         if (d >= head_dim) continue;
-        const float y = merged ? all.y[f][e] : span.y[f][e];
         if (split)
-          partial[2 + d] = y;
+          partial[2 + d] = span.y[f][e];
         else
-          p.y[token * p.y_token_stride + own.head * p.y_head_stride + d] = sum == 0 ? 0 : y / sum;
+          y[d] = sum == 0 ? 0 : (merged ? y[d] : span.y[f][e]) / sum;
       }
     }
   }

@@ -147,6 +147,8 @@ public:
   /* The same, once everything is done. */
   pf_status wait();
   pf_status copy(void *to, const void *from, size_t bytes);
+  /* Bytes of the host where a copy can read them after the call has returned; too many stay where they are. */
+  const void *stage(const void *bytes, size_t count);
   /* Waits for bytes of the device; they stay until the next ones. NULL on failure. */
   const char *fetch(const void *from, size_t bytes);
 
@@ -167,7 +169,6 @@ private:
   bool update(step_graph &graph);
   bool build(step_graph &graph);
   void *grown(device_buffer &buffer, size_t bytes);
-  const void *stage(const void *bytes, size_t count);
   const void *upload_bytes(const void *bytes, size_t count);
   pf_status note(cudaError_t error);
 

@@ -151,7 +151,6 @@ void *cuda_call::grown(device_buffer &buffer, size_t bytes) {
   return note(ensure(buffer, bytes, engine->pool, engine->stream)) == PF_OK ? buffer.memory : nullptr;
 }
 
-/* Bytes where a copy can read them after the call has returned; those that are too many, where they are. */
 const void *cuda_call::stage(const void *bytes, size_t count) {
   staging_memory &s = engine->staging;
   const size_t room = (count + 15) / 16 * 16;
@@ -474,8 +473,15 @@ pf_status pf_cuda_copy(pf_engine *engine, void *to, const void *from, int64_t by
   if (bytes == 0) return PF_OK;
   if (!to || !from) return PF_ERROR_ARGUMENT;
   cuda_call call(engine);
-  call.copy(to, from, static_cast<size_t>(bytes));
-  return is_on_device(to) && is_on_device(from) ? call.status() : call.wait();
+  const size_t size = static_cast<size_t>(bytes);
+  if (is_on_device(to)) {
+    const bool from_host = !is_on_device(from);
+    const void *source = from_host ? call.stage(from, size) : from;
+    call.copy(to, source, size);
+    return from_host && source == from ? call.wait() : call.status();
+  }
+  call.copy(to, from, size);
+  return call.wait();
 }
 
 pf_status pf_cuda_clear(pf_engine *engine, void *memory, int64_t bytes) {

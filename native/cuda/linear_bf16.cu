@@ -44,12 +44,13 @@ __device__ __forceinline__ uint32_t input_pair(const linear_layer &l, int64_t to
 /* ---- Many tokens: tiles ---- */
 
 constexpr int TILE = 64; /* tokens and output features */
-constexpr int TILE_WARPS = 4;
+constexpr int TILE_WARPS = 8;
 constexpr int TILE_THREADS = TILE_WARPS * WARP_LANES;
-constexpr int SIDE = TILE / 2; /* of a warp's quarter */
-constexpr int DOWN = SIDE / FEATURES, ACROSS = SIDE / TOKENS;
+constexpr int DOWN = 2, ACROSS = 2; /* mma of a warp: 32 features x 16 tokens */
+constexpr int WARPS_ACROSS = TILE / (ACROSS * TOKENS);
 constexpr int EACH = TILE * WORDS / TILE_THREADS; /* words of a step's inputs that a thread brings */
 static_assert(TILE == BF16_FEATURES, "tiles of features are whole");
+static_assert(TILE_WARPS / WARPS_ACROSS * DOWN * FEATURES == TILE, "the warps of a block fill its tile");
 
 __global__ void __launch_bounds__(TILE_THREADS, 2) multiply_bf16_tiles(linear_layer l) {
   SHARED(uint32_t, ws, 2 * TILE * WORDS); /* [buffer][feature][word] */
@@ -58,7 +59,8 @@ __global__ void __launch_bounds__(TILE_THREADS, 2) multiply_bf16_tiles(linear_la
   const int64_t token_tiles = (l.tokens + TILE - 1) / TILE;
   const int64_t first_token = blockIdx.x % token_tiles * TILE, first_feature = blockIdx.x / token_tiles * TILE;
   const int lane = threadIdx.x % WARP_LANES, warp = threadIdx.x / WARP_LANES, group = lane / 4, place = lane % 4;
-  const int row = warp / 2 * SIDE + group, column = warp % 2 * SIDE + group;
+  const int row = warp / WARPS_ACROSS * DOWN * FEATURES + group;
+  const int first_column = warp % WARPS_ACROSS * ACROSS * TOKENS, column = first_column + group;
   const int64_t row_words = bf16_row(l.k) / 2, steps = row_words / WORDS;
   const uint32_t *weight = words_of(l) + first_feature * row_words;
 
@@ -123,7 +125,7 @@ __global__ void __launch_bounds__(TILE_THREADS, 2) multiply_bf16_tiles(linear_la
 #pragma unroll
       for (int e = 0; e < 4; e++) {
         const int64_t feature = first_feature + row + i * FEATURES + e / 2 * 8;
-        const int64_t token = first_token + warp % 2 * SIDE + j * TOKENS + place * 2 + e % 2;
+        const int64_t token = first_token + first_column + j * TOKENS + place * 2 + e % 2;
         if (token < l.tokens && feature < l.n) finish(l, token, feature, total[i][j][e]);
       }
     }
@@ -135,7 +137,7 @@ __global__ void __launch_bounds__(TILE_THREADS, 2) multiply_bf16_tiles(linear_la
 constexpr int STREAM_WARPS = 8;
 constexpr int STREAM_THREADS = STREAM_WARPS * WARP_LANES;
 
-__global__ void __launch_bounds__(STREAM_THREADS, 4) multiply_bf16_streams(linear_layer l) {
+__global__ void __launch_bounds__(STREAM_THREADS, 2) multiply_bf16_streams(linear_layer l) {
   SHARED(float, partial, STREAM_WARPS * FEATURES * TOKENS); /* [warp][feature][token] */
   const int lane = threadIdx.x % WARP_LANES, warp = threadIdx.x / WARP_LANES, group = lane / 4, place = lane % 4;
   const int64_t first_feature = static_cast<int64_t>(blockIdx.x) * FEATURES, row = bf16_row(l.k);

@@ -7,6 +7,9 @@
  * are values, ids and log_sum_exp of the top k, the only results that a call waits for. The weight of pf_linear_pack
  * and the logits of pf_top_k may be either.
  *
+ * Weights are packed in PF_PRECISION_FP32 and PF_PRECISION_BF16, in layouts of this library that are of no use elsewhere;
+ * the others are PF_ERROR_UNSUPPORTED, as is pf_linear_packed_check.
+ *
  * Calls on one engine run in the order in which they are made, on one stream; only those that say so wait for it.
  */
 #ifndef PANAFORMER_CUDA_H

@@ -43,7 +43,7 @@ __device__ __forceinline__ float *sums_of(const pf_performer_attention_params &a
 /* The sums of TILE features over all keys of one head of one sequence; a lane a feature. A thread has every WARPS-th of
    `each` * WARPS elements. */
 template <int each>
-__global__ void __launch_bounds__(THREADS)
+__global__ void __launch_bounds__(THREADS, 3)
     sum_keys(pf_performer_attention_params a, float *sums, int64_t first, int64_t tiles) {
   constexpr int WIDTH = each * WARPS, LOADED = 16;
   SHARED(float, xs, TILE *(LOADED + 1)); /* [feature][element], scaled: LOADED of them at a time */
@@ -206,7 +206,7 @@ constexpr int CAUSAL_WARPS = CAUSAL_THREADS / WARP_LANES;
 
 /* One head of one sequence, token by token: its key is added to the sums before its query asks. What a token needs of
    each feature, [3, features], lies behind the sums: by what S shrinks, the key's weight, the query's exponent. */
-__global__ void __launch_bounds__(CAUSAL_THREADS)
+__global__ void __launch_bounds__(CAUSAL_THREADS, 2)
     run_causal(pf_performer_attention_params a, float *sums, int64_t first, int64_t groups) {
   SHARED(float, ks, PF_MAX_HEAD_DIM);
   SHARED(float, qs, PF_MAX_HEAD_DIM);

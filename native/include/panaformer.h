@@ -436,6 +436,56 @@ PF_API pf_status pf_performer_attention_workspace_size(const pf_engine *engine, 
  */
 PF_API pf_status pf_performer_attention(pf_engine *engine, const pf_performer_attention_params *params);
 
+/* ---- Sparse attention --------------------------------------------------------------------------------------- */
+
+/* Keys begin .. end - 1, rows of k and v. */
+typedef struct pf_key_span {
+  int32_t begin, end;
+  int32_t banded; /* non-zero: a query sees only those within its band */
+} pf_key_span;
+
+/* The most features of a head here: whole hidden states may be keys, and values too. */
+#define PF_MAX_SPARSE_HEAD_DIM 8192
+
+typedef struct pf_sparse_attention_params {
+  const float *q;              /* q[t * q_token_stride + h * q_head_stride + d] */
+  const float *k;              /* k[t * kv_token_stride + h * kv_head_stride + d] */
+  const float *v;              /* strides of k */
+  float *y;                    /* y[t * y_token_stride + h * y_head_stride + d]; overlaps no input */
+  const int32_t *block_starts; /* [blocks + 1], from 0 to q_tokens: block b is the queries from block_starts[b] up to
+                                  block_starts[b + 1] */
+  const int32_t *list_starts;  /* [blocks * lists + 1], from 0 on: list l of block b is the spans from
+                                  list_starts[b * lists + l] up to the next one's */
+  const pf_key_span *spans;    /* all lists end to end, list_starts[blocks * lists] of them */
+  const int32_t *bands;        /* [q_tokens, 2]: the first key of a query's band and the one behind its last; NULL where
+                                  no span is banded */
+  int64_t q_token_stride, q_head_stride;
+  int64_t kv_token_stride, kv_head_stride;
+  int64_t y_token_stride, y_head_stride;
+  int64_t q_tokens, kv_tokens; /* rows of q, and of k and v */
+  int64_t blocks;
+  int64_t lists;    /* of a block: one for all heads, or `heads`, one for each */
+  int64_t heads;    /* of q and y */
+  int64_t kv_heads; /* divides heads; query head h reads key head h / (heads / kv_heads) */
+  int64_t head_dim; /* at most PF_MAX_SPARSE_HEAD_DIM */
+  float scale;      /* applied to q k^T, usually 1/sqrt(head_dim) */
+  void *workspace;  /* pf_sparse_attention_workspace_size bytes, aligned */
+  int64_t workspace_bytes;
+} pf_sparse_attention_params;
+
+/* Bytes of workspace for pf_sparse_attention on this engine. Depends on no length. */
+PF_API pf_status pf_sparse_attention_workspace_size(const pf_engine *engine, int64_t head_dim, int64_t *bytes);
+
+/*
+ * y = softmax(scale q k^T) v over the keys that each query sees: those of the spans in its block's list, as often as
+ * they are listed, and of banded spans those in its own band. Sliding windows with global tokens are bands and spans
+ * (Beltagy et al. 2020), blocks seen at random are spans (Zaheer et al. 2020). No other key is touched, and a query
+ * that sees none gets zeros. Sequences are what the lists make of them: a query gets the same bits whatever lies before
+ * and behind its sequence. Blocks of 32 queries or more are computed best. Spans and bands are checked before anything
+ * is written: PF_ERROR_INDEX.
+ */
+PF_API pf_status pf_sparse_attention(pf_engine *engine, const pf_sparse_attention_params *params);
+
 /* ---- Decoding ----------------------------------------------------------------------------------------------- */
 
 typedef struct pf_rope_params {

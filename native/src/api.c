@@ -117,6 +117,16 @@ pf_status pf_performer_attention(pf_engine *engine, const pf_performer_attention
   return pf_engine_kernels(engine)->performer_attention(engine, params);
 }
 
+pf_status pf_sparse_attention_workspace_size(const pf_engine *engine, int64_t head_dim, int64_t *bytes) {
+  CHECK(engine && bytes);
+  return pf_engine_kernels(engine)->sparse_attention_workspace_size(pf_engine_threads(engine), head_dim, bytes);
+}
+
+pf_status pf_sparse_attention(pf_engine *engine, const pf_sparse_attention_params *params) {
+  CHECK(engine && params);
+  return pf_engine_kernels(engine)->sparse_attention(engine, params);
+}
+
 pf_status pf_rope(pf_engine *engine, const pf_rope_params *params) {
   CHECK(engine && params);
   return pf_engine_kernels(engine)->rope(engine, params);

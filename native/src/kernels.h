@@ -37,6 +37,8 @@ typedef struct pf_kernels {
   pf_status (*performer_attention_workspace_size)(int32_t threads, int64_t heads, int64_t head_dim, int64_t features,
                                                   int32_t causal, int64_t *bytes);
   pf_status (*performer_attention)(pf_engine *, const pf_performer_attention_params *);
+  pf_status (*sparse_attention_workspace_size)(int32_t threads, int64_t head_dim, int64_t *bytes);
+  pf_status (*sparse_attention)(pf_engine *, const pf_sparse_attention_params *);
   pf_status (*rope)(pf_engine *, const pf_rope_params *);
   pf_status (*kv_store)(pf_engine *, const pf_kv_store_params *);
   pf_status (*paged_attention_workspace_size)(int32_t threads, int64_t head_dim, int64_t *bytes);

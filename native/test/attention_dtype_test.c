@@ -114,7 +114,8 @@ static void matches_reference(void) {
         if ((d + l + kind) % 3) continue;
         begin_case("dtype=%d head_dim=%d length=%d causal=%d bias=%d", (int)dtype, (int)dims[d], (int)lengths[l][0],
                    kind % 2, kind / 2);
-        const attention_case c = adjacent_case(lengths[l], lengths[l], 2, 4, l % 2 ? 2 : 4, dims[d], kind % 2, kind / 2);
+        const attention_case c =
+            adjacent_case(lengths[l], lengths[l], 2, 4, l % 2 ? 2 : 4, dims[d], kind % 2, kind / 2);
         check_adjacent(&c, dtype);
       }
     }

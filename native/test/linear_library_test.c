@@ -43,8 +43,8 @@ static void matches_reference(void) {
   static const int64_t shapes[][3] = {{1, 33, 65}, {65, 1, 1}, {66, 17, 33}, {130, 63, 97}, {197, 65, 128}};
   for (int s = 0; s < COUNT(shapes); s++) {
     for (pf_activation a = PF_ACTIVATION_NONE; a <= PF_ACTIVATION_TANH; a++)
-      check(shapes[s][0], shapes[s][1], shapes[s][2], (s + (int)a) % 2, (s + (int)a) % 3 == 0, s % 2 && (s + (int)a) % 3 == 0,
-            a);
+      check(shapes[s][0], shapes[s][1], shapes[s][2], (s + (int)a) % 2, (s + (int)a) % 3 == 0,
+            s % 2 && (s + (int)a) % 3 == 0, a);
     check(shapes[s][0], shapes[s][1], shapes[s][2], 1, 1, 1, PF_ACTIVATION_NONE);
   }
 }

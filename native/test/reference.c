@@ -362,6 +362,51 @@ void reference_performer_attention(const pf_performer_attention_params *a, doubl
   free(q);
 }
 
+/* Each query alone, over the keys that it sees gathered into adjacent rows. */
+void reference_sparse_attention(const pf_sparse_attention_params *p, double *y, double *bound) {
+  const int64_t row = p->head_dim, group = p->heads / p->kv_heads;
+  for (int64_t b = 0; b < p->blocks; b++) {
+    for (int64_t h = 0; h < p->heads; h++) {
+      const int64_t list = b * p->lists + (p->lists == 1 ? 0 : h);
+      for (int64_t i = p->block_starts[b]; i < p->block_starts[b + 1]; i++) {
+        int64_t most = 0;
+        for (int64_t s = p->list_starts[list]; s < p->list_starts[list + 1]; s++)
+          most += p->spans[s].end - p->spans[s].begin;
+        float *k = malloc((size_t)(2 * most * row + 1) * sizeof *k), *v = k + most * row;
+        double *scores = malloc((size_t)(most + 1) * sizeof *scores);
+        if (!k || !scores) abort();
+        int32_t keys = 0;
+        for (int64_t s = p->list_starts[list]; s < p->list_starts[list + 1]; s++) {
+          for (int64_t j = p->spans[s].begin; j < p->spans[s].end; j++) {
+            if (p->spans[s].banded && (j < p->bands[2 * i] || j >= p->bands[2 * i + 1])) continue;
+            for (int64_t d = 0; d < row; d++) {
+              const int64_t at = j * p->kv_token_stride + h / group * p->kv_head_stride + d;
+              k[keys * row + d] = p->k[at];
+              v[keys * row + d] = p->v[at];
+            }
+            keys++;
+          }
+        }
+        const int32_t cu_seqlens_q[] = {0, 1}, cu_seqlens_kv[] = {0, keys};
+        const pf_attention_params gathered = {.q = p->q + i * p->q_token_stride + h * p->q_head_stride,
+                                              .k = k,
+                                              .v = v,
+                                              .cu_seqlens_q = cu_seqlens_q,
+                                              .cu_seqlens_kv = cu_seqlens_kv,
+                                              .kv_token_stride = row,
+                                              .heads = 1,
+                                              .kv_heads = 1,
+                                              .head_dim = row,
+                                              .scale = p->scale};
+        const int64_t at = i * p->y_token_stride + h * p->y_head_stride;
+        attend(&gathered, 0, 0, 0, scores, y + at, bound + at);
+        free(scores);
+        free(k);
+      }
+    }
+  }
+}
+
 /* Each sequence gathered into adjacent rows; keys before the window as a bias of -inf. */
 void reference_paged_attention(const pf_paged_attention_params *p, double *y, double *bound) {
   const int64_t row = p->kv_heads * p->head_dim;

@@ -35,6 +35,7 @@ void reference_ffn(const float *x, const float *gate, const float *gate_bias, co
 void reference_attention(const pf_attention_params *p, double *y, double *bound);
 void reference_linformer_attention(const pf_linformer_attention_params *p, double *y, double *bound);
 void reference_performer_attention(const pf_performer_attention_params *p, double *y, double *bound);
+void reference_sparse_attention(const pf_sparse_attention_params *p, double *y, double *bound);
 void reference_paged_attention(const pf_paged_attention_params *p, double *y, double *bound);
 void reference_rope(const pf_rope_params *p, double *x, double *bound);
 /* log_sum_exp of rows alone; values and ids are exact, so tests sort for themselves. */

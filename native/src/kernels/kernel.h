@@ -27,6 +27,8 @@ PF_DECLARE_KERNEL(linformer_attention_workspace_size);
 PF_DECLARE_KERNEL(linformer_attention);
 PF_DECLARE_KERNEL(performer_attention_workspace_size);
 PF_DECLARE_KERNEL(performer_attention);
+PF_DECLARE_KERNEL(sparse_attention_workspace_size);
+PF_DECLARE_KERNEL(sparse_attention);
 PF_DECLARE_KERNEL(rope);
 PF_DECLARE_KERNEL(kv_store);
 PF_DECLARE_KERNEL(paged_attention_workspace_size);

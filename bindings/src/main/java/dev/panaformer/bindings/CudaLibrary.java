@@ -53,6 +53,8 @@ public final class CudaLibrary {
   private final MethodHandle clear;
   private final MethodHandle stepBegin;
   private final MethodHandle stepEnd;
+  private final MethodHandle setAttention;
+  private final MethodHandle setLibrary;
 
   /**
    * @param computeCapability ten times the major version plus the minor
@@ -88,6 +90,9 @@ public final class CudaLibrary {
             FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
     stepBegin = handle(symbols, "pf_cuda_step_begin", pointer);
     stepEnd = handle(symbols, "pf_cuda_step_end", pointer);
+    FunctionDescriptor option = FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT);
+    setAttention = handle(symbols, "pf_cuda_set_attention", option);
+    setLibrary = handle(symbols, "pf_cuda_set_library", option);
   }
 
   private static MethodHandle handle(
@@ -199,6 +204,32 @@ public final class CudaLibrary {
   public void clear(MemorySegment engine, long memory, long bytes) {
     try {
       check((int) clear.invokeExact(engine, memory, bytes));
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  /** What attention rounds its inputs to, a {@code pf_dtype}. */
+  public void setAttention(MemorySegment engine, int dtype) {
+    try {
+      check((int) setAttention.invokeExact(engine, dtype));
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  /**
+   * Lets cuBLASLt compute products of bfloat16.
+   *
+   * @throws UnsupportedOperationException if it cannot be loaded, saying why
+   */
+  public void useCublas(MemorySegment engine) {
+    try {
+      int status = (int) setLibrary.invokeExact(engine, 1);
+      if (status == panaformer_h.PF_ERROR_UNSUPPORTED()) {
+        throw new UnsupportedOperationException(error());
+      }
+      check(status);
     } catch (Throwable e) {
       throw unchecked(e);
     }

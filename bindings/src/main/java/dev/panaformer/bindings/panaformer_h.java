@@ -131,6 +131,15 @@ public class panaformer_h {
     public static int PF_MAX_KERNEL() {
         return PF_MAX_KERNEL;
     }
+    private static final int PF_MAX_SPARSE_HEAD_DIM = (int)8192L;
+    /**
+     * {@snippet lang=c :
+     * #define PF_MAX_SPARSE_HEAD_DIM 8192
+     * }
+     */
+    public static int PF_MAX_SPARSE_HEAD_DIM() {
+        return PF_MAX_SPARSE_HEAD_DIM;
+    }
     private static final int PF_OK = (int)0L;
     /**
      * {@snippet lang=c :
@@ -1873,6 +1882,125 @@ public class panaformer_h {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("pf_performer_attention", engine, params);
+            }
+            return (int)mh$.invokeExact(engine, params);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_sparse_attention_workspace_size {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_LONG,
+            panaformer_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_sparse_attention_workspace_size");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_sparse_attention_workspace_size(const pf_engine *engine, int64_t head_dim, int64_t *bytes)
+     * }
+     */
+    public static FunctionDescriptor pf_sparse_attention_workspace_size$descriptor() {
+        return pf_sparse_attention_workspace_size.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_sparse_attention_workspace_size(const pf_engine *engine, int64_t head_dim, int64_t *bytes)
+     * }
+     */
+    public static MethodHandle pf_sparse_attention_workspace_size$handle() {
+        return pf_sparse_attention_workspace_size.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_sparse_attention_workspace_size(const pf_engine *engine, int64_t head_dim, int64_t *bytes)
+     * }
+     */
+    public static MemorySegment pf_sparse_attention_workspace_size$address() {
+        return pf_sparse_attention_workspace_size.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_sparse_attention_workspace_size(const pf_engine *engine, int64_t head_dim, int64_t *bytes)
+     * }
+     */
+    public static int pf_sparse_attention_workspace_size(MemorySegment engine, long head_dim, MemorySegment bytes) {
+        var mh$ = pf_sparse_attention_workspace_size.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_sparse_attention_workspace_size", engine, head_dim, bytes);
+            }
+            return (int)mh$.invokeExact(engine, head_dim, bytes);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_sparse_attention {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_sparse_attention");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_sparse_attention(pf_engine *engine, const pf_sparse_attention_params *params)
+     * }
+     */
+    public static FunctionDescriptor pf_sparse_attention$descriptor() {
+        return pf_sparse_attention.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_sparse_attention(pf_engine *engine, const pf_sparse_attention_params *params)
+     * }
+     */
+    public static MethodHandle pf_sparse_attention$handle() {
+        return pf_sparse_attention.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_sparse_attention(pf_engine *engine, const pf_sparse_attention_params *params)
+     * }
+     */
+    public static MemorySegment pf_sparse_attention$address() {
+        return pf_sparse_attention.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_sparse_attention(pf_engine *engine, const pf_sparse_attention_params *params)
+     * }
+     */
+    public static int pf_sparse_attention(MemorySegment engine, MemorySegment params) {
+        var mh$ = pf_sparse_attention.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_sparse_attention", engine, params);
             }
             return (int)mh$.invokeExact(engine, params);
         } catch (Throwable ex$) {

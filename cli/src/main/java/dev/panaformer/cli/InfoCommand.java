@@ -7,11 +7,15 @@ import dev.panaformer.checkpoint.ModelFolder.SentenceModules;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.kernel.Device;
 import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.model.BertConfig;
+import dev.panaformer.model.BertFamily;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.EncoderConfig;
 import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.VisionConfig;
 import dev.panaformer.nn.NonFiniteWeights;
+import dev.panaformer.nn.Weights;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import dev.panaformer.tokenizer.Tokenizer;
@@ -64,6 +68,7 @@ final class InfoCommand implements Callable<Integer> {
    * @param maxTokens the longest text that is read
    * @param tokenizer null for models of images
    * @param pooling null where the folder says nothing of it
+   * @param sharing null unless layers share weights
    * @param problem why the model cannot be run, or null
    * @param nonFinite null unless weights were checked
    */
@@ -82,6 +87,7 @@ final class InfoCommand implements Callable<Integer> {
       List<String> dtypes,
       String tokenizer,
       String pooling,
+      Sharing sharing,
       String computes,
       List<String> devices,
       String problem,
@@ -143,10 +149,46 @@ final class InfoCommand implements Callable<Integer> {
         List.copyOf(dtypes),
         VisionConfig.describes(folder.config()) ? null : tokenizer(folder),
         folder.sentenceModules().map(InfoCommand::pooling).orElse(null),
+        problem == null ? sharing(folder) : null,
         computes(),
         Device.describeAll(),
         problem,
         nonFinite);
+  }
+
+  /**
+   * Layers that share weights, which are packed once.
+   *
+   * @param memory bytes that the model takes
+   * @param apart bytes that it would take if each layer had weights of its own
+   */
+  private record Sharing(int layers, int own, long memory, long apart) {}
+
+  /** Loads the model to see what it takes. */
+  private Sharing sharing(ModelFolder folder) {
+    if (!BertFamily.ALBERT.describes(folder.config())) {
+      return null;
+    }
+    BertConfig config = BertConfig.of(folder.config());
+    long own = 0;
+    try (Kernels kernels = open();
+        NativeMemory memory = kernels.memory(new NativeMemory());
+        Checkpoint checkpoint = folder.openWeights();
+        Weights weights = new Weights(checkpoint, kernels, memory, config.weightNames())) {
+      config.task(weights);
+      for (String name : checkpoint.names()) {
+        try (Arena arena = Arena.ofConfined()) {
+          boolean layer = name.contains("albert_layer_groups");
+          own += layer ? Float.BYTES * checkpoint.tensor(name, arena).elements() : 0;
+        }
+      }
+      int groups = config.numHiddenGroups();
+      return new Sharing(
+          config.numHiddenLayers(),
+          groups,
+          memory.bytes(),
+          memory.bytes() + own / groups * (config.numHiddenLayers() - groups));
+    }
   }
 
   /** What Hugging Face's class is called, or the type of a model that has none. */
@@ -220,10 +262,16 @@ final class InfoCommand implements Callable<Integer> {
   }
 
   private String computes() {
-    try (Kernels kernels =
-        compute.options().backend().open(compute.options().threads(), compute.options().device())) {
+    try (Kernels kernels = open()) {
       return kernels.description();
     }
+  }
+
+  private Kernels open() {
+    return compute
+        .options()
+        .backend()
+        .open(compute.options().threads(), compute.options().device());
   }
 
   private static void print(Info info, PrintWriter out) {
@@ -254,6 +302,18 @@ final class InfoCommand implements Callable<Integer> {
             info.bytes,
             info.tensors,
             String.join(", ", info.dtypes)));
+    if (info.sharing != null) {
+      row(
+          out,
+          "memory",
+          String.format(
+              Locale.ROOT,
+              "%,d bytes packed: %d layers share the weights of %d, apart they would make it %,d",
+              info.sharing.memory,
+              info.sharing.layers,
+              info.sharing.own,
+              info.sharing.apart));
+    }
     if (info.tokenizer != null) {
       row(out, "tokenizer", info.tokenizer);
     }

@@ -154,6 +154,19 @@ class CommandsTest {
   }
 
   @Test
+  void tellsWhatSharedLayersTake() {
+    Outcome outcome =
+        Outcome.of("info", "--json", "--model", Golden.FOLDER.resolve("albert-small").toString());
+    assertEquals(0, outcome.status(), outcome::toString);
+    JsonObject sharing = json(outcome.out()).getAsJsonObject("sharing");
+    assertEquals(4, sharing.get("layers").getAsInt());
+    assertEquals(2, sharing.get("own").getAsInt());
+    // A layer of 16 features and 24 inside: five matrices with their biases, and two norms.
+    long layer = 4L * (4 * (16 * 16 + 16) + 24 * 16 + 24 + 16 * 24 + 16 + 4 * 16);
+    assertEquals(2 * layer, sharing.get("apart").getAsLong() - sharing.get("memory").getAsLong());
+  }
+
+  @Test
   void namesWeightsThatAreNotFinite() throws IOException {
     Path model = Golden.copy("bert-model", folder.resolve("m"));
     try (FileChannel file =

@@ -13,6 +13,7 @@ import java.lang.foreign.ValueLayout;
  */
 final class Arguments {
   static final long MAX_HEAD_DIM = 256;
+  private static final long MAX_SPARSE_HEAD_DIM = 8192;
   static final long MAX_DIMENSION = Integer.MAX_VALUE;
   private static final long MAX_INT8_FEATURES = 65536;
 
@@ -284,33 +285,82 @@ final class Arguments {
   }
 
   static void attention(Attention a) {
-    requireSize("attention", "heads", a.heads, 1);
-    requireSize("attention", "kvHeads", a.kvHeads, 1);
-    if (a.heads % a.kvHeads != 0) {
-      throw new IllegalArgumentException(
-          "attention: " + a.kvHeads + " kvHeads do not divide " + a.heads + " heads");
-    }
-    if (a.headDim < 1 || a.headDim > MAX_HEAD_DIM) {
-      throw new IllegalArgumentException(
-          "attention: headDim is " + a.headDim + ", not in 1 to " + MAX_HEAD_DIM);
-    }
     requireSize("attention", "sequences", a.sequences, 0);
     requireCumulative("cuSeqlensQ", a.cuSeqlensQ, a.sequences, a.qTokens);
     requireCumulative("cuSeqlensKv", a.cuSeqlensKv, a.sequences, a.kvTokens);
-    requireStrided(
-        "q", a.q, a.qOffset, a.qTokens, a.qTokenStride, a.heads, a.qHeadStride, a.headDim);
-    requireStrided(
-        "k", a.k, a.kOffset, a.kvTokens, a.kvTokenStride, a.kvHeads, a.kvHeadStride, a.headDim);
-    requireStrided(
-        "v", a.v, a.vOffset, a.kvTokens, a.kvTokenStride, a.kvHeads, a.kvHeadStride, a.headDim);
-    long yFloats =
-        requireStrided("y", a.y, 0, a.qTokens, a.yTokenStride, a.heads, a.yHeadStride, a.headDim);
-    requireDisjoint("attention", a.y, yFloats, "q", a.q, floats(a.q));
-    requireDisjoint("attention", a.y, yFloats, "k", a.k, floats(a.k));
-    requireDisjoint("attention", a.y, yFloats, "v", a.v, floats(a.v));
+    requireTensors("attention", a, MAX_HEAD_DIM);
     if (!isAbsent(a.bias)) {
       requireBias(a);
     }
+  }
+
+  static void sparseAttention(Attention a, KeyLists lists) {
+    requireTensors("sparseAttention", a, MAX_SPARSE_HEAD_DIM);
+    if (a.causal || !isAbsent(a.bias)) {
+      throw new IllegalArgumentException("sparseAttention: has neither causal mask nor bias");
+    }
+    if (lists.queries() != a.qTokens) {
+      throw new IllegalArgumentException(
+          "sparseAttention: lists for " + lists.queries() + " queries, but there are " + a.qTokens);
+    }
+    if (lists.lists() != 1 && lists.lists() != a.heads) {
+      throw new IllegalArgumentException(
+          "sparseAttention: blocks of " + lists.lists() + " lists, neither 1 nor " + a.heads);
+    }
+    if (lists.banded() && lists.bandCount() != lists.queries()) {
+      throw new IllegalArgumentException(
+          "sparseAttention: "
+              + lists.bandCount()
+              + " bands for "
+              + lists.queries()
+              + " queries with banded spans");
+    }
+    if (lists.keys() > a.kvTokens) {
+      throw new IndexOutOfBoundsException(
+          "sparseAttention: lists of keys up to " + lists.keys() + ", but there are " + a.kvTokens);
+    }
+  }
+
+  /** Heads, and the tensors that they lie in. */
+  private static void requireTensors(String kernel, Attention a, long maxHeadDim) {
+    requireSize(kernel, "heads", a.heads, 1);
+    requireSize(kernel, "kvHeads", a.kvHeads, 1);
+    if (a.heads % a.kvHeads != 0) {
+      throw new IllegalArgumentException(
+          kernel + ": " + a.kvHeads + " kvHeads do not divide " + a.heads + " heads");
+    }
+    if (a.headDim < 1 || a.headDim > maxHeadDim) {
+      throw new IllegalArgumentException(
+          kernel + ": headDim is " + a.headDim + ", not in 1 to " + maxHeadDim);
+    }
+    requireStrided(
+        kernel, "q", a.q, a.qOffset, a.qTokens, a.qTokenStride, a.heads, a.qHeadStride, a.headDim);
+    requireStrided(
+        kernel,
+        "k",
+        a.k,
+        a.kOffset,
+        a.kvTokens,
+        a.kvTokenStride,
+        a.kvHeads,
+        a.kvHeadStride,
+        a.headDim);
+    requireStrided(
+        kernel,
+        "v",
+        a.v,
+        a.vOffset,
+        a.kvTokens,
+        a.kvTokenStride,
+        a.kvHeads,
+        a.kvHeadStride,
+        a.headDim);
+    long yFloats =
+        requireStrided(
+            kernel, "y", a.y, 0, a.qTokens, a.yTokenStride, a.heads, a.yHeadStride, a.headDim);
+    requireDisjoint(kernel, a.y, yFloats, "q", a.q, floats(a.q));
+    requireDisjoint(kernel, a.y, yFloats, "k", a.k, floats(a.k));
+    requireDisjoint(kernel, a.y, yFloats, "v", a.v, floats(a.v));
   }
 
   static void linformerAttention(
@@ -574,6 +624,7 @@ final class Arguments {
 
   /** Returns the floats from the start of the segment to the end of the last element. */
   private static long requireStrided(
+      String kernel,
       String name,
       MemorySegment segment,
       long offset,
@@ -591,7 +642,8 @@ final class Arguments {
         || tokenStride > MAX_DIMENSION
         || headStride > MAX_DIMENSION) {
       throw new IllegalArgumentException(
-          "attention: "
+          kernel
+              + ": "
               + name
               + " has offset "
               + offset
@@ -604,7 +656,8 @@ final class Arguments {
     end = Math.addExact(end, (heads - 1) * headStride + headDim);
     if (floats(segment) < end || !segment.isNative()) {
       throw new IllegalArgumentException(
-          "attention: "
+          kernel
+              + ": "
               + name
               + " "
               + received(segment)

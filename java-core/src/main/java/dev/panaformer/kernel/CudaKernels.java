@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.bindings.CudaLibrary;
 import dev.panaformer.bindings.NativeLibrary;
+import dev.panaformer.bindings.panaformer_h;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
@@ -20,6 +21,18 @@ import java.util.function.Function;
  * IllegalStateException} and not the host's memory at a device's address.
  */
 public final class CudaKernels extends NativeKernels implements DeviceMemory {
+  /**
+   * System property: what attention rounds queries, keys and values to, to multiply them on tensor
+   * cores: {@code fp16} or {@code bf16}. Default: {@code fp32}, not at all.
+   */
+  public static final String ATTENTION_PROPERTY = "panaformer.cuda.attention";
+
+  /**
+   * System property: {@code true} if cuBLASLt may compute linear layers whose weights are {@link
+   * Precision#BF16}, in an order of its own: the last bits of a result then depend on its batch.
+   */
+  public static final String CUBLAS_PROPERTY = "panaformer.cuda.cublas";
+
   private final CudaLibrary library;
   private final MemorySegment engine;
   private final String description;
@@ -45,7 +58,7 @@ public final class CudaKernels extends NativeKernels implements DeviceMemory {
     CudaLibrary.Description device = library.describe(index);
     return new CudaKernels(
         library,
-        library.createEngine(index),
+        createEngine(library, index),
         String.format(
             Locale.ROOT,
             "cuda %d, %s, %d MB",
@@ -58,7 +71,33 @@ public final class CudaKernels extends NativeKernels implements DeviceMemory {
   static CudaKernels createEmulated() {
     NativeLibrary.load();
     CudaLibrary library = CudaLibrary.loadEmulated();
-    return new CudaKernels(library, library.createEngine(0), "cuda, emulated on the host");
+    return new CudaKernels(library, createEngine(library, 0), "cuda, emulated on the host");
+  }
+
+  private static MemorySegment createEngine(CudaLibrary library, int index) {
+    int attention =
+        switch (System.getProperty(ATTENTION_PROPERTY, "fp32")) {
+          case "fp32" -> panaformer_h.PF_DTYPE_FP32();
+          case "fp16" -> panaformer_h.PF_DTYPE_FP16();
+          case "bf16" -> panaformer_h.PF_DTYPE_BF16();
+          default ->
+              throw new IllegalArgumentException(
+                  ATTENTION_PROPERTY
+                      + " is "
+                      + System.getProperty(ATTENTION_PROPERTY)
+                      + ", expected fp32, fp16 or bf16");
+        };
+    MemorySegment engine = library.createEngine(index);
+    try {
+      library.setAttention(engine, attention);
+      if (Boolean.getBoolean(CUBLAS_PROPERTY)) {
+        library.useCublas(engine);
+      }
+      return engine;
+    } catch (Throwable e) {
+      panaformer_h.pf_engine_destroy(engine);
+      throw e;
+    }
   }
 
   @Override

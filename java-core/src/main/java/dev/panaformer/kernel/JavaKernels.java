@@ -487,6 +487,12 @@ public final class JavaKernels implements Kernels {
   }
 
   @Override
+  public void sparseAttention(Attention a, KeyLists lists, Workspace workspace) {
+    Arguments.sparseAttention(a, lists);
+    new PlainSparseAttention(a, lists, workspace).run();
+  }
+
+  @Override
   public void layerNorm(
       MemorySegment x,
       MemorySegment residual,

@@ -404,6 +404,14 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
       boolean causal,
       Workspace workspace);
 
+  /**
+   * {@code y = softmax(scale q kᵀ) v} over the keys that each query's list says; see {@link
+   * KeyLists}. A query that sees no key gets zeros.
+   *
+   * @param attention without bias or causal mask; its sequences are what the lists make of them
+   */
+  void sparseAttention(Attention attention, KeyLists lists, Workspace workspace);
+
   /** {@code y = LayerNorm(x + residual) weight + bias} over rows of {@code hidden}. */
   void layerNorm(
       MemorySegment x,

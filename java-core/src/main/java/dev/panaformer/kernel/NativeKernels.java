@@ -17,6 +17,7 @@ import dev.panaformer.bindings.pf_paged_attention_params;
 import dev.panaformer.bindings.pf_patch_embedding_params;
 import dev.panaformer.bindings.pf_performer_attention_params;
 import dev.panaformer.bindings.pf_rope_params;
+import dev.panaformer.bindings.pf_sparse_attention_params;
 import dev.panaformer.tensor.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -725,6 +726,40 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     pf_performer_attention_params.workspace(params, scratch);
     pf_performer_attention_params.workspace_bytes(params, scratch.byteSize());
     check("performerAttention", pf_performer_attention(engine(), params));
+  }
+
+  @Override
+  public void sparseAttention(Attention a, KeyLists lists, Workspace workspace) {
+    Arguments.sparseAttention(a, lists);
+    requireReachable("sparseAttention", "y", a.y);
+    MemorySegment params = workspace.parameters();
+    check("sparseAttention", pf_sparse_attention_workspace_size(engine(), a.headDim, params));
+    MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
+    pointer(params, pf_sparse_attention_params.q$offset(), a.q, a.qOffset);
+    pointer(params, pf_sparse_attention_params.k$offset(), a.k, a.kOffset);
+    pointer(params, pf_sparse_attention_params.v$offset(), a.v, a.vOffset);
+    pf_sparse_attention_params.y(params, a.y);
+    pf_sparse_attention_params.block_starts(params, lists.blockStarts());
+    pf_sparse_attention_params.list_starts(params, lists.listStarts());
+    pf_sparse_attention_params.spans(params, lists.spans());
+    pf_sparse_attention_params.bands(params, lists.bands());
+    pf_sparse_attention_params.q_token_stride(params, a.qTokenStride);
+    pf_sparse_attention_params.q_head_stride(params, a.qHeadStride);
+    pf_sparse_attention_params.kv_token_stride(params, a.kvTokenStride);
+    pf_sparse_attention_params.kv_head_stride(params, a.kvHeadStride);
+    pf_sparse_attention_params.y_token_stride(params, a.yTokenStride);
+    pf_sparse_attention_params.y_head_stride(params, a.yHeadStride);
+    pf_sparse_attention_params.q_tokens(params, a.qTokens);
+    pf_sparse_attention_params.kv_tokens(params, a.kvTokens);
+    pf_sparse_attention_params.blocks(params, lists.blocks());
+    pf_sparse_attention_params.lists(params, lists.lists());
+    pf_sparse_attention_params.heads(params, a.heads);
+    pf_sparse_attention_params.kv_heads(params, a.kvHeads);
+    pf_sparse_attention_params.head_dim(params, a.headDim);
+    pf_sparse_attention_params.scale(params, a.scale);
+    pf_sparse_attention_params.workspace(params, scratch);
+    pf_sparse_attention_params.workspace_bytes(params, scratch.byteSize());
+    check("sparseAttention", pf_sparse_attention(engine(), params));
   }
 
   /**

@@ -3,6 +3,8 @@ package dev.panaformer.kernel;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * Sequences of tokens laid end to end, without padding. Sequence {@code s} owns the rows from
@@ -17,6 +19,7 @@ public final class TokenBatch implements AutoCloseable {
   private final GrowableBuffer positionIds = new GrowableBuffer();
   private final GrowableBuffer tokenTypeIds = new GrowableBuffer();
   private final GrowableBuffer cuSeqlens = new GrowableBuffer();
+  private final List<KeyLists> keyLists = new ArrayList<>();
   private int tokens;
   private int sequences;
 
@@ -28,7 +31,10 @@ public final class TokenBatch implements AutoCloseable {
   public void clear() {
     tokens = 0;
     sequences = 0;
-    cuSeqlens.ensure(2 * Integer.BYTES).set(JAVA_INT, 0, 0);
+    append(cuSeqlens, 0, 0);
+    for (int i = 0; i < keyLists.size(); i++) {
+      keyLists.get(i).clear();
+    }
   }
 
   /** Appends a token to the sequence that the next {@link #endSequence} closes. */
@@ -41,8 +47,8 @@ public final class TokenBatch implements AutoCloseable {
 
   /** Ends the sequence of the tokens added since the previous end. It may be empty. */
   public void endSequence() {
-    append(cuSeqlens, sequences + 1, tokens);
     sequences++;
+    append(cuSeqlens, sequences, tokens);
   }
 
   /** Tokens of all sequences together. */
@@ -89,6 +95,17 @@ public final class TokenBatch implements AutoCloseable {
     return cuSeqlens.segment();
   }
 
+  /**
+   * Which keys the tokens see in layers that do not see all, by a number that the model gives to
+   * those of its layers that see the same; empty until the model has filled them.
+   */
+  public KeyLists keyLists(int number) {
+    while (keyLists.size() <= number) {
+      keyLists.add(new KeyLists());
+    }
+    return keyLists.get(number);
+  }
+
   private static void append(GrowableBuffer buffer, long index, int value) {
     long offset = index * Integer.BYTES;
     buffer.ensure(offset + Integer.BYTES, offset).set(JAVA_INT, offset, value);
@@ -100,5 +117,6 @@ public final class TokenBatch implements AutoCloseable {
     positionIds.close();
     tokenTypeIds.close();
     cuSeqlens.close();
+    keyLists.forEach(KeyLists::close);
   }
 }

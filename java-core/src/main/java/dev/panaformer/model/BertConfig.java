@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The fields of config.json that decide what a model of the BERT family computes, under the names
@@ -22,6 +23,7 @@ import java.util.Map;
  * @param typeVocabSize 0 where the family has no token types
  * @param labels the names of a head's outputs, by index; {@code LABEL_0}, {@code LABEL_1} where the
  *     file has none
+ * @param sparsity who sees whom, where not all tokens see all
  */
 public record BertConfig(
     BertFamily family,
@@ -41,7 +43,8 @@ public record BertConfig(
     int padTokenId,
     boolean tieWordEmbeddings,
     List<String> labels,
-    ProblemType problemType)
+    ProblemType problemType,
+    Optional<Sparsity> sparsity)
     implements EncoderConfig {
 
   private static final int MAX_HEAD_DIM = 256;
@@ -71,9 +74,6 @@ public record BertConfig(
             .orElseThrow(
                 () -> json.unsupported("model_type", "one of " + BertFamily.allModelTypes()));
     requireSupported(json);
-    if (family == BertFamily.BIG_BIRD) {
-      requireSupportedBigBird(json);
-    }
     int hidden = json.requireInt(family.field("hidden_size"), 1, 1 << 20);
     int heads = json.requireInt(family.field("num_attention_heads"), 1, hidden);
     if (hidden % heads != 0 || hidden / heads > MAX_HEAD_DIM) {
@@ -119,7 +119,8 @@ public record BertConfig(
         padding,
         json.optionalBoolean("tie_word_embeddings", true),
         labels(json),
-        problemType(json));
+        problemType(json),
+        family.sparsity(json, layers, heads, hidden / heads));
   }
 
   private static void requireSupported(ConfigJson json) {
@@ -130,18 +131,6 @@ public record BertConfig(
       if (json.optionalBoolean(field, false)) {
         throw json.unsupported(field, "false: only encoders are supported");
       }
-    }
-  }
-
-  private static void requireSupportedBigBird(ConfigJson json) {
-    if (!json.optionalString("attention_type", "block_sparse").equals("original_full")) {
-      throw json.unsupported("attention_type", "\"original_full\"");
-    }
-    if (!json.optionalBoolean("use_bias", true)) {
-      throw json.unsupported("use_bias", "true");
-    }
-    if (json.optionalBoolean("rescale_embeddings", false)) {
-      throw json.unsupported("rescale_embeddings", "false");
     }
   }
 
@@ -207,7 +196,7 @@ public record BertConfig(
 
   @Override
   public boolean runsOnDevices() {
-    return true;
+    return sparsity.map(Sparsity::runsOnDevices).orElse(true);
   }
 
   @Override

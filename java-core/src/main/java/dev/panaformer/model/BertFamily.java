@@ -1,5 +1,6 @@
 package dev.panaformer.model;
 
+import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.Activation;
 import dev.panaformer.nn.WeightNames;
 import java.util.Arrays;
@@ -88,14 +89,35 @@ public enum BertFamily {
       false,
       Activation.TANH),
 
-  /** Zaheer et al. 2020, of the attention type {@code original_full}. */
+  /** Zaheer et al. 2020: blocks of tokens see some blocks. */
   BIG_BIRD(
       List.of("big_bird"),
       Map.of(),
       WeightNames.SAME.renamed("pooler.dense", "pooler").orPrefixed("bert."),
       true,
       false,
-      null);
+      null,
+      (json, layers, heads, headDim) -> BigBird.of(json, layers, heads)),
+
+  /** Beltagy et al. 2020: RoBERTa with windows and global tokens. */
+  LONGFORMER(
+      List.of("longformer"),
+      Map.of(),
+      WeightNames.SAME
+          .renamed("cls.predictions.transform.dense", "lm_head.dense")
+          .renamed("cls.predictions.transform.LayerNorm", "lm_head.layer_norm")
+          .renamed("cls.predictions.decoder", "lm_head.decoder")
+          .renamed("cls.predictions.bias", "lm_head.bias")
+          .orPrefixed("longformer."),
+      true,
+      true,
+      Activation.TANH,
+      Longformer::of);
+
+  /** What makes a family's sparsity of config.json and the shape that was read of it. */
+  private interface SparsityReader {
+    Optional<Sparsity> read(ConfigJson json, int layers, int heads, int headDim);
+  }
 
   private final List<String> modelTypes;
   private final Map<String, String> fieldNames;
@@ -103,6 +125,7 @@ public enum BertFamily {
   private final boolean hasTokenTypes;
   private final boolean positionsFollowPadding;
   private final Activation classifierActivation;
+  private final SparsityReader sparsity;
 
   BertFamily(
       List<String> modelTypes,
@@ -111,12 +134,36 @@ public enum BertFamily {
       boolean hasTokenTypes,
       boolean positionsFollowPadding,
       Activation classifierActivation) {
+    this(
+        modelTypes,
+        fieldNames,
+        weightNames,
+        hasTokenTypes,
+        positionsFollowPadding,
+        classifierActivation,
+        (json, layers, heads, headDim) -> Optional.empty());
+  }
+
+  BertFamily(
+      List<String> modelTypes,
+      Map<String, String> fieldNames,
+      WeightNames weightNames,
+      boolean hasTokenTypes,
+      boolean positionsFollowPadding,
+      Activation classifierActivation,
+      SparsityReader sparsity) {
     this.modelTypes = modelTypes;
     this.fieldNames = fieldNames;
     this.weightNames = weightNames;
     this.hasTokenTypes = hasTokenTypes;
     this.positionsFollowPadding = positionsFollowPadding;
     this.classifierActivation = classifierActivation;
+    this.sparsity = sparsity;
+  }
+
+  /** Whether config.json is of a model of this family. */
+  public boolean describes(ConfigJson json) {
+    return modelTypes.contains(json.optionalString("model_type", ""));
   }
 
   /** The family of a {@code model_type} of config.json. */
@@ -154,5 +201,10 @@ public enum BertFamily {
   /** What follows the first of a classifier's two layers; empty for the layers' own function. */
   Optional<Activation> classifierActivation() {
     return Optional.ofNullable(classifierActivation);
+  }
+
+  /** Who sees whom; empty where all tokens see all. */
+  Optional<Sparsity> sparsity(ConfigJson json, int layers, int heads, int headDim) {
+    return sparsity.read(json, layers, heads, headDim);
   }
 }

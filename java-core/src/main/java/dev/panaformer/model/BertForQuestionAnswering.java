@@ -26,6 +26,11 @@ public record BertForQuestionAnswering(BertModel bert, Linear outputs) implement
         bert, weights.linear("qa_outputs", START_AND_END, config.hiddenSize()));
   }
 
+  @Override
+  public GlobalTokens globalTokens() {
+    return GlobalTokens.QUESTION;
+  }
+
   /**
    * @return {@code [tokens, 2]}: start and end logit of each token
    */

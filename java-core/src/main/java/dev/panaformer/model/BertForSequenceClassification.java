@@ -30,6 +30,11 @@ public record BertForSequenceClassification(BertModel bert, Linear dense, Linear
         weights.linear("classifier.out_proj", config.labels().size(), hidden));
   }
 
+  @Override
+  public GlobalTokens globalTokens() {
+    return GlobalTokens.FIRST;
+  }
+
   /**
    * @return logits {@code [sequences, labels]}
    */

@@ -78,7 +78,7 @@ public record BertModel(
             c.family() == BertFamily.ALBERT
                 ? "encoder.albert_layer_groups." + g + ".albert_layers." + i
                 : "encoder.layer." + g;
-        group.add(layer(weights.at(name), c));
+        group.add(layer(weights.at(name), c, g));
       }
       groups.add(group);
     }
@@ -110,15 +110,17 @@ public record BertModel(
     return words.map(packed -> tables.withWords(packed, 1)).orElse(tables);
   }
 
-  private static EncoderLayer layer(Weights w, BertConfig c) {
+  private static EncoderLayer layer(Weights w, BertConfig c, int index) {
     int hidden = c.hiddenSize();
     Weights attention = w.at("attention");
     return new EncoderLayer(
-        new SelfAttention(
-            attention.at("self").concatenated(hidden, hidden, "query", "key", "value"),
-            attention.at("output").linear("dense", hidden, hidden),
-            c.numAttentionHeads(),
-            c.headDim()),
+        c.sparsity().isPresent()
+            ? c.sparsity().get().attention(attention, c, index)
+            : new SelfAttention(
+                attention.at("self").concatenated(hidden, hidden, "query", "key", "value"),
+                attention.at("output").linear("dense", hidden, hidden),
+                c.numAttentionHeads(),
+                c.headDim()),
         attention.at("output").layerNorm("LayerNorm", hidden, c.layerNormEps()),
         new PlainFeedForward(
             w.at("intermediate").linear("dense", c.intermediateSize(), hidden),
@@ -138,15 +140,40 @@ public record BertModel(
     append(batch, ids, null, null);
   }
 
-  @Override
-  public void append(TokenBatch batch, int[] ids, int[] typeIds, int[] attentionMask) {
+  void append(
+      TokenBatch batch, int[] ids, int[] typeIds, int[] attentionMask, GlobalTokens globals) {
+    addTokens(batch, ids, typeIds, attentionMask, null);
+    if (config.sparsity().isPresent()) {
+      Sequence sequence = new Sequence(ids, typeIds, attentionMask);
+      config.sparsity().get().append(batch, sequence, globals);
+    }
+  }
+
+  void append(TokenBatch batch, Sequence sequence, GlobalTokens globals) {
+    if (config.sparsity().isEmpty()) {
+      sequence.requireAllSeen();
+    }
+    addTokens(
+        batch,
+        sequence.ids(),
+        sequence.typeIds(),
+        sequence.attentionMask(),
+        sequence.positionIds());
+    if (config.sparsity().isPresent()) {
+      config.sparsity().get().append(batch, sequence, globals);
+    }
+  }
+
+  private void addTokens(
+      TokenBatch batch, int[] ids, int[] typeIds, int[] attentionMask, int[] positionIds) {
     int end = SequenceInput.requireValid(config, ids, typeIds, attentionMask);
     boolean followPadding = config.family().positionsFollowPadding();
     int padding = config.padTokenId();
     int next = followPadding ? padding + 1 : 0;
     for (int i = 0; i < end; i++) {
-      int position = followPadding && ids[i] == padding ? padding : next++;
+      int counted = followPadding && ids[i] == padding ? padding : next++;
       if (attentionMask == null || attentionMask[i] != 0) {
+        int position = positionIds == null ? counted : positionIds[i];
         batch.add(ids[i], position, typeIds == null ? 0 : typeIds[i]);
       }
     }

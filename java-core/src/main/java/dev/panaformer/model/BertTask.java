@@ -23,7 +23,17 @@ public sealed interface BertTask extends TextEncoder
 
   @Override
   default void append(TokenBatch batch, int[] ids, int[] typeIds, int[] attentionMask) {
-    bert().append(batch, ids, typeIds, attentionMask);
+    bert().append(batch, ids, typeIds, attentionMask, globalTokens());
+  }
+
+  @Override
+  default void append(TokenBatch batch, Sequence sequence) {
+    bert().append(batch, sequence, globalTokens());
+  }
+
+  /** The tokens that see all in models where not all do, unless a sequence says. */
+  default GlobalTokens globalTokens() {
+    return GlobalTokens.NONE;
   }
 
   /**

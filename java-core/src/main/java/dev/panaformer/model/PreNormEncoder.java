@@ -77,10 +77,19 @@ public record PreNormEncoder(
 
   @Override
   public void append(TokenBatch batch, int[] ids, int[] typeIds, int[] attentionMask) {
-    int end = SequenceInput.requireValid(config, ids, typeIds, attentionMask);
+    append(batch, new Sequence(ids, typeIds, attentionMask));
+  }
+
+  @Override
+  public void append(TokenBatch batch, Sequence sequence) {
+    sequence.requireAllSeen();
+    int[] positions = sequence.positionIds();
+    int end =
+        SequenceInput.requireValid(
+            config, sequence.ids(), sequence.typeIds(), sequence.attentionMask());
     for (int i = 0; i < end; i++) {
-      if (attentionMask == null || attentionMask[i] != 0) {
-        batch.add(ids[i], i, 0);
+      if (sequence.isToken(i)) {
+        batch.add(sequence.ids()[i], positions == null ? i : positions[i], 0);
       }
     }
     batch.endSequence();

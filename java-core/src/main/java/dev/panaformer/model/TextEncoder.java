@@ -26,6 +26,14 @@ public sealed interface TextEncoder permits BertTask, PreNormEncoder {
   void append(TokenBatch batch, int[] ids, int[] typeIds, int[] attentionMask);
 
   /**
+   * Adds a sequence to a batch with whatever else the reference may be told of it.
+   *
+   * @throws IllegalArgumentException also if it says what this model does not take, or what does
+   *     not fit it
+   */
+  void append(TokenBatch batch, Sequence sequence);
+
+  /**
    * Runs a batch.
    *
    * @param trace told every intermediate result that has a name, and the results; or null

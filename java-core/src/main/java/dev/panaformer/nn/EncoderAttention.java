@@ -7,7 +7,11 @@ import java.lang.foreign.MemorySegment;
 
 /** The part of an encoder's layer in which the tokens of a sequence see each other. */
 public sealed interface EncoderAttention
-    permits SelfAttention, LinformerAttention, PerformerAttention {
+    permits SelfAttention,
+        SparseAttention,
+        LongformerAttention,
+        LinformerAttention,
+        PerformerAttention {
 
   /** What the context of all heads goes through last, {@code [hidden, heads * headDim]}. */
   Linear output();

@@ -261,6 +261,16 @@ public final class Weights implements AutoCloseable {
     }
   }
 
+  /** A matrix {@code [in, out]}, transposed, as the kernels read it. */
+  public PackedWeight packedTransposed(String name, long out, long in) {
+    try (Arena mapped = Arena.ofConfined()) {
+      Tensor tensor = require(name, mapped, in, out);
+      MemorySegment weight = staging.ensure(out * in * Float.BYTES);
+      tensor.transpose(0, 1).copyFloat32To(weight);
+      return pack(name, weight, out, in);
+    }
+  }
+
   /**
    * A matrix {@code [out, in]} that the loader made, as the kernels read it.
    *

@@ -3,12 +3,16 @@ package dev.panaformer.kernel;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.panaformer.bindings.NativeLibraryException;
+import dev.panaformer.tensor.DType;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -114,6 +118,132 @@ class CudaKernelsTest {
           assertThrows(
               IllegalArgumentException.class, () -> cuda.activate(x, y, 2, Activation.RELU));
       assertTrue(e.getMessage().contains("y lies in the host's memory"), e.getMessage());
+    }
+  }
+
+  private static float[] attention(Kernels kernels) {
+    int floats = TOKENS * IN;
+    try (NativeMemory memory = kernels.memory(new NativeMemory());
+        Workspace workspace = new Workspace(kernels)) {
+      MemorySegment qkv = place(kernels, memory, random(3 * floats));
+      MemorySegment y = memory.allocate(floats * Float.BYTES);
+      TokenBatch batch = workspace.batch();
+      for (int t = 0; t < TOKENS; t++) {
+        batch.add(0, 0, 0);
+      }
+      batch.endSequence();
+      kernels.attention(
+          workspace.attention().of(2, 2, IN / 2, 0.3f).packed(qkv, y, batch), workspace);
+      return read(kernels, y, floats);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
+  void attendsInWhatIsAskedFor(Backend backend) {
+    float[] exact;
+    try (Kernels cuda = open(backend)) {
+      exact = attention(cuda);
+    }
+    try {
+      for (String dtype : List.of("fp16", "bf16")) {
+        System.setProperty(CudaKernels.ATTENTION_PROPERTY, dtype);
+        try (Kernels cuda = open(backend)) {
+          float[] rounded = attention(cuda);
+          assertFalse(Arrays.equals(exact, rounded), dtype);
+          assertArrayEquals(exact, rounded, 0.01f, dtype);
+        }
+      }
+      System.setProperty(CudaKernels.ATTENTION_PROPERTY, "fp8");
+      String message =
+          assertThrows(IllegalArgumentException.class, () -> backend.open(1)).getMessage();
+      assertEquals("panaformer.cuda.attention is fp8, expected fp32, fp16 or bf16", message);
+    } finally {
+      System.clearProperty(CudaKernels.ATTENTION_PROPERTY);
+    }
+  }
+
+  /** Its host version; on a GPU the library, should it be there. */
+  @ParameterizedTest
+  @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
+  void multipliesByTheLibraryThatIsAskedFor(Backend backend) {
+    System.setProperty(CudaKernels.CUBLAS_PROPERTY, "true");
+    try (Kernels cuda = open(backend);
+        NativeMemory memory = cuda.memory(new NativeMemory())) {
+      int tokens = 70;
+      PackedWeight weight =
+          cuda.pack(
+              "w",
+              place(cuda, memory, random(OUT * IN)),
+              DType.F32,
+              OUT,
+              IN,
+              Precision.BF16,
+              memory);
+      MemorySegment x = place(cuda, memory, random(tokens * IN));
+      MemorySegment y = memory.allocate(tokens * OUT * Float.BYTES);
+      cuda.linear(x, weight, MemorySegment.NULL, MemorySegment.NULL, y, tokens, Activation.NONE);
+      float[] expected = new float[tokens * OUT];
+      float[] w = random(OUT * IN);
+      float[] inputs = random(tokens * IN);
+      for (int i = 0; i < expected.length; i++) {
+        for (int p = 0; p < IN; p++) {
+          expected[i] += inputs[i / OUT * IN + p] * w[i % OUT * IN + p];
+        }
+      }
+      assertArrayEquals(expected, read(cuda, y, expected.length), 0.02f);
+    } finally {
+      System.clearProperty(CudaKernels.CUBLAS_PROPERTY);
+    }
+  }
+
+  /** A step's kernels run when it ends, and what reads within it waits for them. */
+  @ParameterizedTest
+  @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
+  void stepsAreWhatTheirKernelsAre(Backend backend) {
+    try (Kernels cuda = open(backend);
+        NativeMemory memory = cuda.memory(new NativeMemory())) {
+      MemorySegment x = place(cuda, memory, random(IN));
+      for (int step = 0; step < 3; step++) {
+        cuda.step(() -> {
+          for (int i = 0; i < 5; i++) {
+            cuda.activate(x, x, IN, Activation.TANH);
+          }
+        });
+      }
+      float[] expected = random(IN);
+      for (int i = 0; i < IN; i++) {
+        double value = expected[i];
+        for (int n = 0; n < 15; n++) {
+          value = Math.tanh(value);
+        }
+        expected[i] = (float) value;
+      }
+      assertArrayEquals(expected, read(cuda, x, IN), 1e-5f);
+      assertThrows(
+          IllegalStateException.class,
+          () ->
+              cuda.step(() -> {
+                throw new IllegalStateException("a pass that fails");
+              }));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
+  void writesAndClearsTensorsOfTheDevice(Backend backend) {
+    try (Kernels cuda = open(backend);
+        NativeMemory memory = cuda.memory(new NativeMemory());
+        Workspace workspace = new Workspace(cuda)) {
+      MemorySegment x = memory.allocate(5 * Float.BYTES);
+      cuda.write(
+          x,
+          5,
+          workspace,
+          host -> MemorySegment.copy(new float[] {1, 2, 3, 4, 5}, 0, host, JAVA_FLOAT, 0, 5));
+      cuda.clear(x, 1, 2);
+      assertArrayEquals(new float[] {1, 0, 0, 4, 5}, read(cuda, x, 5));
+      assertThrows(IndexOutOfBoundsException.class, () -> cuda.clear(x, 4, 2));
     }
   }
 

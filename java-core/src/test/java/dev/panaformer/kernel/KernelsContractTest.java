@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -393,6 +394,101 @@ class KernelsContractTest {
   }
 
   @ParameterizedTest
+  @CsvSource({
+    // heads, kvHeads, headDim, one list for all heads
+    "1, 1, 1, true",
+    "2, 2, 7, false",
+    "4, 2, 32, true",
+    "3, 1, 64, false",
+    "1, 1, 300, true"
+  })
+  void sparseAttention(int heads, int kvHeads, int headDim, boolean shared) {
+    int tokens = 197;
+    int[] blocks = {1, 7, 0, 63, 65, 61};
+    float[] q = random(tokens * heads * headDim);
+    float[] k = random(tokens * kvHeads * headDim);
+    float[] v = random(tokens * kvHeads * headDim);
+    MemorySegment y = output(tokens * heads * headDim);
+    Attention call =
+        new Attention()
+            .of(heads, kvHeads, headDim, 0.2f)
+            .query(segment(q), 0, (long) heads * headDim, headDim, MemorySegment.NULL, tokens)
+            .keys(
+                segment(k),
+                0,
+                segment(v),
+                0,
+                (long) kvHeads * headDim,
+                headDim,
+                MemorySegment.NULL,
+                tokens)
+            .output(y, (long) heads * headDim, headDim);
+    double[] expected = new double[tokens * heads * headDim];
+    try (KeyLists lists = new KeyLists()) {
+      int[][] bands = new int[tokens][];
+      for (int i = 0; i < tokens; i++) {
+        bands[i] = new int[] {Math.max(0, i - 20), i % 9 == 0 ? i : Math.min(tokens, i + 31)};
+        bands[i][0] = Math.min(bands[i][0], bands[i][1]);
+        lists.band(bands[i][0], bands[i][1]);
+      }
+      int first = 0;
+      for (int block = 0; block < blocks.length; block++) {
+        for (int list = 0; list < (shared ? 1 : heads); list++) {
+          int begin = Math.max(0, first - 30 - list);
+          int end = Math.min(tokens, first + blocks[block] + 40);
+          lists.addBanded(begin, end);
+          lists.add(block + list, block + list + 3);
+          lists.add(block + list, block + list + 1);
+          lists.endList();
+          for (int h = shared ? 0 : list; h < (shared ? heads : list + 1); h++) {
+            for (int i = first; i < first + blocks[block]; i++) {
+              List<Integer> seen = new ArrayList<>();
+              for (int j = Math.max(begin, bands[i][0]); j < Math.min(end, bands[i][1]); j++) {
+                seen.add(j);
+              }
+              for (int j : new int[] {0, 1, 2, 0}) {
+                seen.add(block + list + j);
+              }
+              attend(q, k, v, i, h, seen, heads, kvHeads, headDim, expected);
+            }
+          }
+        }
+        lists.endBlock(blocks[block]);
+        first += blocks[block];
+      }
+      kernels.sparseAttention(call, lists, workspace);
+    }
+    assertClose(expected, y, (4 * headDim + 4 * tokens + 64) * FLOAT_ULP);
+  }
+
+  /** One query of one head over some keys. */
+  private static void attend(
+      float[] q,
+      float[] k,
+      float[] v,
+      int query,
+      int head,
+      List<Integer> keys,
+      int heads,
+      int kvHeads,
+      int headDim,
+      double[] expected) {
+    int kvHead = head / (heads / kvHeads);
+    float[][] seenKeys = new float[keys.size()][];
+    float[][] seenValues = new float[keys.size()][];
+    for (int j = 0; j < keys.size(); j++) {
+      int at = (keys.get(j) * kvHeads + kvHead) * headDim;
+      seenKeys[j] = Arrays.copyOfRange(k, at, at + headDim);
+      seenValues[j] = Arrays.copyOfRange(v, at, at + headDim);
+    }
+    int at = (query * heads + head) * headDim;
+    float[][] one = {Arrays.copyOfRange(q, at, at + headDim)};
+    float[][] none = new float[1][keys.size()];
+    double[][] y = Reference.attention(one, seenKeys, seenValues, none, 0.2f, false);
+    System.arraycopy(y[0], 0, expected, at, headDim);
+  }
+
+  @ParameterizedTest
   @EnumSource
   void pool(Pooling pooling) {
     int[] lengths = {1, 7, 65};
@@ -627,6 +723,60 @@ class KernelsContractTest {
                         .sequences(2),
                     workspace));
     assertEquals("attention: cuSeqlensQ does not ascend from 0 to 3", e.getMessage());
+  }
+
+  @Test
+  void sparseAttentionNamesWhatDoesNotFit() {
+    batch(new int[] {2, 1}, 10);
+    TokenBatch batch = workspace.batch();
+    MemorySegment qkv = segment(random(3 * 24));
+    MemorySegment y = output(3 * 8);
+    Attention call = new Attention().of(4, 4, 2, 1).packed(qkv, y, batch);
+    try (KeyLists lists = new KeyLists()) {
+      refused(
+          "sparseAttention: lists for 0 queries, but there are 3",
+          () -> kernels.sparseAttention(call, lists, workspace));
+      lists.addBanded(0, 3);
+      lists.endList();
+      lists.add(0, 3);
+      lists.endList();
+      lists.endBlock(3);
+      refused(
+          "sparseAttention: blocks of 2 lists, neither 1 nor 4",
+          () -> kernels.sparseAttention(call, lists, workspace));
+      assertThrows(IllegalStateException.class, () -> lists.endBlock(1));
+      assertThrows(IllegalArgumentException.class, () -> lists.add(2, 1));
+      assertThrows(IllegalArgumentException.class, () -> lists.band(-1, 1));
+      lists.clear();
+      lists.addBanded(0, 3);
+      lists.endList();
+      lists.endBlock(3);
+      refused(
+          "sparseAttention: 0 bands for 3 queries with banded spans",
+          () -> kernels.sparseAttention(call, lists, workspace));
+      lists.clear();
+      lists.add(0, 4);
+      lists.endList();
+      lists.endBlock(3);
+      IndexOutOfBoundsException e =
+          assertThrows(
+              IndexOutOfBoundsException.class,
+              () -> kernels.sparseAttention(call, lists, workspace));
+      assertEquals("sparseAttention: lists of keys up to 4, but there are 3", e.getMessage());
+      refused(
+          "sparseAttention: has neither causal mask nor bias",
+          () -> kernels.sparseAttention(call.causal(), lists, workspace));
+      refused(
+          "sparseAttention: headDim is 8193, not in 1 to 8192",
+          () ->
+              kernels.sparseAttention(
+                  new Attention().of(1, 1, 8193, 1).packed(qkv, y, batch), lists, workspace));
+      refused(
+          "sparseAttention: y overlaps q",
+          () ->
+              kernels.sparseAttention(
+                  new Attention().of(4, 4, 2, 1).packed(qkv, qkv, batch), lists, workspace));
+    }
   }
 
   @Test

@@ -85,6 +85,42 @@ class BertConfigTest {
 
   @ParameterizedTest
   @CsvSource({
+    "'\"longformer\", \"attention_window\": 7', attention_window",
+    "'\"longformer\", \"attention_window\": 0', attention_window",
+    "'\"longformer\", \"attention_window\": [8]', attention_window",
+    "'\"longformer\", \"attention_window\": [8, 8, 8]', attention_window",
+    "'\"longformer\", \"attention_window\": [8, 9]', attention_window",
+    "'\"longformer\", \"attention_window\": \"wide\"', attention_window",
+    "'\"big_bird\", \"attention_type\": \"full\"', attention_type",
+    "'\"big_bird\", \"block_size\": 0', block_size",
+    "'\"big_bird\", \"num_random_blocks\": -1', num_random_blocks",
+    "'\"big_bird\", \"num_random_blocks\": 100000', num_random_blocks",
+    "'\"big_bird\", \"rescale_embeddings\": true', rescale_embeddings"
+  })
+  void whatIsWrongWithWhoSeesWhomIsNamed(String type, String field) {
+    String json =
+        bert("")
+            .replace("\"bert\"", type)
+            .replace("\"num_hidden_layers\": 1", "\"num_hidden_layers\": 2");
+    CheckpointException e = assertThrows(CheckpointException.class, () -> read(json));
+    assertEquals("config.json: " + field + " is", e.getMessage().split(" is")[0] + " is");
+  }
+
+  @Test
+  void windowsAreOneForAllLayersOrOneForEach() {
+    String json = bert("").replace("\"bert\"", "\"longformer\", \"attention_window\": %s");
+    assertEquals(List.of(6, 6), windows(json, "6"));
+    assertEquals(List.of(4, 8), windows(json, "[4, 8]"));
+    assertEquals(List.of(512, 512), windows(json, "null"));
+  }
+
+  private static List<Integer> windows(String json, String window) {
+    BertConfig config = read(String.format(json, window));
+    return ((Longformer) config.sparsity().orElseThrow()).windows();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
     "'\"hidden_size\": 32', '\"hidden_size\": 0', hidden_size",
     "'\"hidden_size\": 32', '\"hidden_size\": 3200', num_attention_heads",
     "'\"vocab_size\": 100', '\"vocab_size\": \"many\"', vocab_size",

@@ -19,6 +19,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -43,7 +44,13 @@ class GoldenModelTest {
           "distilbert-model",
           "albert-model",
           "albert-masked-lm",
+          "albert-small",
           "bigbird-full",
+          "bigbird-block-sparse",
+          "bigbird-block-sparse-random",
+          "bigbird-small",
+          "longformer-model",
+          "longformer-small",
           "linformer-shared-projection",
           "linformer-separate-projections",
           "performer-softmax",
@@ -56,14 +63,14 @@ class GoldenModelTest {
 
   static Stream<Arguments> casesAndKernels() {
     return CASES.stream()
-        .filter(name -> Files.isDirectory(GoldenCases.FOLDER.resolve(name)))
+        .filter(name -> Files.isDirectory(GoldenCases.folder(name)))
         .flatMap(name -> TestKernels.all().stream().map(kernels -> Arguments.of(name, kernels)));
   }
 
   @ParameterizedTest
   @MethodSource("casesAndKernels")
   void everyNamedResultIsTheReferences(String name, Supplier<Kernels> backend) {
-    Path folder = GoldenCases.FOLDER.resolve(name);
+    Path folder = GoldenCases.folder(name);
     Map<String, float[]> results = new HashMap<>();
     try (Arena arena = Arena.ofConfined();
         Checkpoint inputs = SafetensorsCheckpoint.open(folder.resolve("inputs.safetensors"));
@@ -102,8 +109,18 @@ class GoldenModelTest {
         Workspace workspace = new Workspace()) {
       TextEncoder model = config.task(weights);
       TokenBatch batch = workspace.batch();
+      int[][] globals = rows(inputs, "global_attention_mask", arena);
+      int[][][][] blocks = randomBlocks(inputs, arena);
       for (int s = 0; s < ids.length; s++) {
-        model.append(batch, ids[s], types == null ? null : types[s], mask[s]);
+        model.append(
+            batch,
+            new Sequence(
+                ids[s],
+                types == null ? null : types[s],
+                mask[s],
+                null,
+                globals == null ? null : globals[s],
+                blocks));
       }
       model.forward(
           batch,
@@ -116,8 +133,25 @@ class GoldenModelTest {
     }
   }
 
+  /** Those of each layer, or null if there are none. */
+  static int[][][][] randomBlocks(Checkpoint inputs, Arena arena) {
+    List<int[][][]> layers = new ArrayList<>();
+    for (int i = 0; inputs.names().contains("random_blocks." + i); i++) {
+      Tensor tensor = inputs.tensor("random_blocks." + i, arena);
+      int rows = (int) tensor.shape()[1];
+      int count = (int) tensor.shape()[2];
+      long[] values = tensor.toLongs();
+      int[][][] heads = new int[(int) tensor.shape()[0]][rows][count];
+      for (int at = 0; at < values.length; at++) {
+        heads[at / count / rows][at / count % rows][at % count] = (int) values[at];
+      }
+      layers.add(heads);
+    }
+    return layers.isEmpty() ? null : layers.toArray(int[][][][]::new);
+  }
+
   /** The rows of an integer matrix, or null if there is none. */
-  private static int[][] rows(Checkpoint inputs, String name, Arena arena) {
+  static int[][] rows(Checkpoint inputs, String name, Arena arena) {
     if (!inputs.names().contains(name)) {
       return null;
     }

@@ -63,14 +63,16 @@ record ModelCase(String name, Path folder) implements GoldenCase {
     if (!config.runsOnDevices() && !backends.options().backend().onHost()) {
       throw new UnsupportedCaseException("this model on a GPU");
     }
-    ModelInputs inputs = ModelInputs.read(folder.resolve("inputs.safetensors"));
+    EncoderInputs inputs = EncoderInputs.read(folder.resolve("inputs.safetensors"));
     try (SafetensorsCheckpoint reference =
             SafetensorsCheckpoint.open(folder.resolve("outputs.safetensors"));
         Arena arena = Arena.ofConfined()) {
       Map<String, Output> outputs = compute(backends, model, config, inputs);
       for (String output : reference.names()) {
         Tensor expected = reference.tensor(output, arena);
-        report.add(compare(output, expected, outputs.get(output), inputs, tolerance(meta, output)));
+        report.add(
+            compare(
+                output, expected, outputs.get(output), inputs.padded(), tolerance(meta, output)));
       }
     }
   }
@@ -111,7 +113,7 @@ record ModelCase(String name, Path folder) implements GoldenCase {
   }
 
   private static Map<String, Output> compute(
-      Backends backends, ModelFolder folder, EncoderConfig config, ModelInputs inputs) {
+      Backends backends, ModelFolder folder, EncoderConfig config, EncoderInputs inputs) {
     Map<String, Output> outputs = new HashMap<>();
     try (NativeMemory memory = backends.kernels().memory(new NativeMemory());
         Checkpoint checkpoint = folder.openWeights();

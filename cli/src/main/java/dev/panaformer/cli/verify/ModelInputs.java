@@ -2,14 +2,13 @@ package dev.panaformer.cli.verify;
 
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.model.TextEncoder;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /**
  * What the forward pass of an encoder takes, padded as the reference takes it.
@@ -30,7 +29,7 @@ record ModelInputs(int[][] ids, int[][] mask, int[][] types, int[][] positions) 
    * @throws UnsupportedCaseException if there is an input that we do not take
    */
   static ModelInputs read(Path file) {
-    return read(file, "", "no prefix that an input would have ");
+    return read(file, "", name -> false);
   }
 
   /**
@@ -40,12 +39,21 @@ record ModelInputs(int[][] ids, int[][] mask, int[][] types, int[][] positions) 
    * @param other of those of the other part
    */
   static ModelInputs read(Path file, String prefix, String other) {
+    return read(
+        file,
+        prefix,
+        name -> name.startsWith(other) && KNOWN.contains(name.substring(other.length())));
+  }
+
+  /**
+   * @param others names of inputs that somebody else reads
+   */
+  static ModelInputs read(Path file, String prefix, Predicate<String> others) {
     try (SafetensorsCheckpoint inputs = SafetensorsCheckpoint.open(file);
         Arena arena = Arena.ofConfined()) {
       for (String name : inputs.names()) {
         boolean ours = name.startsWith(prefix) && KNOWN.contains(name.substring(prefix.length()));
-        boolean others = name.startsWith(other) && KNOWN.contains(name.substring(other.length()));
-        if (!ours && !others) {
+        if (!ours && !others.test(name)) {
           throw new UnsupportedCaseException("input " + name);
         }
       }
@@ -71,8 +79,7 @@ record ModelInputs(int[][] ids, int[][] mask, int[][] types, int[][] positions) 
   }
 
   /** A matrix of the shape of the ids, or of one row for all of them. */
-  private static int[][] matching(
-      SafetensorsCheckpoint inputs, String name, Arena arena, int[][] ids) {
+  static int[][] matching(SafetensorsCheckpoint inputs, String name, Arena arena, int[][] ids) {
     int[][] matrix = matrix(inputs, name, arena);
     if (matrix == null) {
       return null;
@@ -135,27 +142,5 @@ record ModelInputs(int[][] ids, int[][] mask, int[][] types, int[][] positions) 
   /** Whether there is anything but padding. */
   boolean hasTokens(int sequence) {
     return Arrays.stream(mask[sequence]).anyMatch(m -> m != 0);
-  }
-
-  /** Adds all sequences but those of padding alone. */
-  void appendTo(TokenBatch batch, TextEncoder model) {
-    if (types != null && model.config().typeVocabSize() == 0) {
-      throw new UnsupportedCaseException(TYPES + " for a model without token types");
-    }
-    for (int s = 0; s < ids.length; s++) {
-      if (!hasTokens(s)) {
-        continue;
-      }
-      if (positions == null) {
-        model.append(batch, ids[s], types == null ? null : types[s], mask[s]);
-      } else {
-        for (int t = 0; t < length(); t++) {
-          if (isToken(s, t)) {
-            batch.add(ids[s][t], positions[s][t], types == null ? 0 : types[s][t]);
-          }
-        }
-        batch.endSequence();
-      }
-    }
   }
 }

@@ -1,0 +1,27 @@
+package dev.panaformer.model;
+
+import dev.panaformer.kernel.TokenBatch;
+import dev.panaformer.nn.EncoderAttention;
+import dev.panaformer.nn.Weights;
+
+/** Which tokens of a sequence see which, in encoders whose layers do not let all see all. */
+public sealed interface Sparsity permits Longformer, BigBird {
+
+  /**
+   * The attention of a layer.
+   *
+   * @param weights of the layer's attention
+   */
+  EncoderAttention attention(Weights weights, BertConfig config, int layer);
+
+  /** Whether all kernels that it takes are there on a GPU. */
+  boolean runsOnDevices();
+
+  /**
+   * Tells the batch who sees whom in the sequence that was added last.
+   *
+   * @param globals which tokens see all, where the sequence does not say
+   * @throws IllegalArgumentException if the sequence does not fit, naming what does not
+   */
+  void append(TokenBatch batch, Sequence sequence, GlobalTokens globals);
+}
