@@ -30,7 +30,7 @@ public sealed interface EncoderAttention
    *
    * @throws UnsupportedOperationException if there are none
    */
-  default void redrawFeatures(long seed) {
+  default void redrawFeatures(Kernels kernels, long seed) {
     throw new UnsupportedOperationException("this attention has no random features");
   }
 }

@@ -7,6 +7,7 @@ import dev.panaformer.kernel.RandomFeatures;
 import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -33,9 +34,12 @@ public record PerformerAttention(
   }
 
   @Override
-  public void redrawFeatures(long seed) {
+  public void redrawFeatures(Kernels kernels, long seed) {
     int count = Math.toIntExact(features.count());
     float[] drawn = OrthogonalFeatures.draw(seed, count, Math.toIntExact(features.headDim()));
-    MemorySegment.copy(drawn, 0, features.weight(), JAVA_FLOAT, 0, drawn.length);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment placed = arena.allocateFrom(JAVA_FLOAT, drawn);
+      kernels.copy(placed, 0, features.weight(), 0, drawn.length);
+    }
   }
 }
