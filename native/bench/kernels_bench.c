@@ -3,7 +3,7 @@
  * packed linears, attention and an encoder, of the shapes of MiniLM and BERT or of ViT-B/16. Every figure is the median of interleaved rounds, each
  * measured between two runs of the FMA probe, so that a machine whose clock drifts does not tilt the ratio.
  *
- *   kernels_bench [threads [fp32|bf16|int8|int4|int4-128 [text|vision]]]
+ *   kernels_bench [threads [fp32|bf16|int8|int4|int4-128 [text|base|vision]]]
  */
 #define _GNU_SOURCE
 #include <immintrin.h>
@@ -280,7 +280,7 @@ static void bench_linear_time(const bench *b, int32_t tokens, int64_t heads, int
   const double flops = 8.0 * tokens * (double)(width * rows);
   double gflops;
   double share = share_of_peak(b, flops, run_linformer, &l, &gflops);
-  printf("linformer  tokens %4d  projected %3ld             %6.1f GFLOP/s  %5.1f %% of peak\n", tokens, (long)rows,
+  printf("linformer  tokens %5d  projected %3ld             %6.1f GFLOP/s  %5.1f %% of peak\n", tokens, (long)rows,
          gflops, share * 100);
   for (int form = 0; form < 4; form++) {
     l.performer.map = form % 2 ? PF_FEATURE_MAP_RELU : PF_FEATURE_MAP_SOFTMAX;
@@ -289,7 +289,7 @@ static void bench_linear_time(const bench *b, int32_t tokens, int64_t heads, int
                                           &l.performer.workspace_bytes);
     l.performer.workspace = tensor(l.performer.workspace_bytes / 4);
     share = share_of_peak(b, flops, run_performer, &l, &gflops);
-    printf("performer  tokens %4d  features %3ld %s %s  %6.1f GFLOP/s  %5.1f %% of peak\n", tokens, (long)rows,
+    printf("performer  tokens %5d  features %3ld %s %s  %6.1f GFLOP/s  %5.1f %% of peak\n", tokens, (long)rows,
            form % 2 ? "relu   " : "softmax", form / 2 ? "causal" : "      ", gflops, share * 100);
     free(l.performer.workspace);
   }
@@ -427,8 +427,17 @@ static void bench_text(const bench *b) {
   for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) bench_attention(b, lengths[i], 12, 32);
   bench_attention(b, 128, 12, 64);
   bench_linear_time(b, 1024, 12, 64, 256);
+  bench_linear_time(b, 16384, 12, 64, 256);
   encoder_bench e = encoder_of(b, (encoder_shape){"MiniLM", 6, 384, 1536, 12});
   for (size_t i = 0; i < 6; i++) bench_encoder_of(&e, b, lengths[i], 1);
+  free_encoder(&e);
+}
+
+/* BERT-base. */
+static void bench_base(const bench *b) {
+  const int32_t lengths[] = {8, 16, 32, 64, 128, 256};
+  encoder_bench e = encoder_of(b, (encoder_shape){"BERT-base", 12, 768, 3072, 12});
+  for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) bench_encoder_of(&e, b, lengths[i], 1);
   free_encoder(&e);
 }
 
@@ -461,8 +470,11 @@ int main(int argc, char **argv) {
   double peaks[ROUNDS];
   for (int r = 0; r < ROUNDS; r++) peaks[r] = fma_peak(threads);
   printf("%d threads, ISA %d: peak %.1f GFLOP/s\n", threads, pf_engine_isa(engine), median(peaks, ROUNDS) * 1e-9);
-  if (argc > 3 && strcmp(argv[3], "vision") == 0)
+  const char *shapes = argc > 3 ? argv[3] : "text";
+  if (strcmp(shapes, "vision") == 0)
     bench_vision(&b);
+  else if (strcmp(shapes, "base") == 0)
+    bench_base(&b);
   else
     bench_text(&b);
   pf_engine_destroy(engine);

@@ -17,8 +17,8 @@
 
 /* Queries that a task computes while the projected keys and values are in cache. */
 #define TASK_QUERIES 64
-/* Projected rows of a task, and tokens that are gathered for them: both in the first-level cache. */
-#define TASK_ROWS 128
+/* Projected rows of a task, whose sums fill half of a first-level cache, and tokens that are gathered for them. */
+#define TASK_ROWS 256
 #define TILE_TOKENS 128
 
 typedef struct {

@@ -22,6 +22,8 @@
 
 /* Queries that a task computes while S and the random features are in cache. */
 #define TASK_QUERIES 64
+/* Blocks of features that a task sums the keys for, one after the other while a tile of them is in cache. */
+#define TASK_BLOCKS 4
 /* How far a maximum may lie above those of the keys that a query sees: weights are lost from e^(REACH - 87) of its
  * largest on, which is still far below a rounding. */
 #define REACH 40.0f
@@ -44,7 +46,7 @@ static int64_t sums_floats(int64_t head_dim) { return (head_dim + 2) * BLOCK; }
 static int64_t thread_floats(int64_t head_dim, int64_t features, int32_t causal) {
   const int64_t blocks = feature_blocks_of(features), panel = padded(head_dim) * BLOCK;
   const int64_t answer = panel + blocks * BLOCK * BLOCK + padded(head_dim + 1) * BLOCK;
-  if (!causal) return max64(answer, panel + TILE_KEYS * BLOCK);
+  if (!causal) return max64(answer, TASK_BLOCKS * panel + TILE_KEYS * BLOCK);
   return answer + blocks * (panel + sums_floats(head_dim) + BLOCK * BLOCK) + BLOCK * BLOCK;
 }
 
@@ -92,17 +94,24 @@ static vf relu_feature(const pf_performer_attention_params *a, vf x) {
   return vf_add(vf_max(vf_zero(), x), vf_set1(a->offset));
 }
 
+/* |scale k|^2 / 2 of adjacent keys, if the map asks for it. */
+static void square_keys(const pf_performer_attention_params *a, const float *k, int64_t keys, float *squares) {
+  for (int64_t key = 0; key < keys && a->map == PF_FEATURE_MAP_SOFTMAX; key++)
+    squares[key] = half_square(a, k + key * a->kv_token_stride);
+}
+
 /* kt [keys, BLOCK] = a block's features of adjacent keys; of the softmax map their exponents. */
 static void score_keys(const pf_performer_attention_params *a, const float *wt, const float *k, int64_t keys,
-                       float *kt) {
+                       const float *squares, float *kt) {
   const strip features = {k, a->head_dim};
   multiply(&features, 1, a->kv_token_stride, 1, wt, kt, NULL, keys, 2);
   for (int64_t key = 0; key < keys; key++) {
-    const int is_softmax = a->map == PF_FEATURE_MAP_SOFTMAX;
-    const vf square = is_softmax ? vf_set1(half_square(a, k + key * a->kv_token_stride)) : vf_zero();
     for (int64_t i = 0; i < BLOCK; i += VF_WIDTH) {
       float *at = kt + key * BLOCK + i;
-      vf_store(at, is_softmax ? vf_sub(vf_load(at), square) : relu_feature(a, vf_load(at)));
+      if (a->map == PF_FEATURE_MAP_SOFTMAX)
+        vf_store(at, vf_sub(vf_load(at), vf_set1(squares[key])));
+      else
+        vf_store(at, relu_feature(a, vf_load(at)));
     }
   }
 }
@@ -231,24 +240,34 @@ static void point_block(query_block *b, const pf_performer_attention_params *a, 
 
 /* ---- All keys ---- */
 
-/* The sums of a block of features over all keys of one head of one sequence. */
+/* The sums of up to TASK_BLOCKS blocks of features over all keys of one head of one sequence. */
 static void sum_keys(const void *context, int64_t task, int32_t thread) {
   const performer_call *c = context;
   const pf_performer_attention_params *a = c->params;
-  const int64_t block = task % c->feature_blocks, part = task / c->feature_blocks; /* [sequences at once, heads] */
+  const int64_t groups = (c->feature_blocks + TASK_BLOCKS - 1) / TASK_BLOCKS;
+  const int64_t first = task % groups * TASK_BLOCKS, part = task / groups; /* [sequences at once, heads] */
+  const int64_t blocks = min64(c->feature_blocks - first, TASK_BLOCKS);
   const int64_t head = part % a->heads, s = c->first + part / a->heads;
   const int64_t begin = a->cu_seqlens[s], length = a->cu_seqlens[s + 1] - begin;
   const int64_t at = begin * a->kv_token_stride + head * a->kv_head_stride;
-  float *wt = thread_memory(c, thread), *kt = wt + padded(a->head_dim) * BLOCK;
-  float *sums = c->sums + task * sums_floats(a->head_dim);
-  load_features(wt, a, block);
-  clear(sums, a->head_dim);
+  const int64_t panel = padded(a->head_dim) * BLOCK, floats = sums_floats(a->head_dim);
+  float *wt = thread_memory(c, thread), *kt = wt + TASK_BLOCKS * panel;
+  float *sums = c->sums + (part * c->feature_blocks + first) * floats;
+  for (int64_t block = 0; block < blocks; block++) {
+    load_features(wt + block * panel, a, first + block);
+    clear(sums + block * floats, a->head_dim);
+  }
   for (int64_t t = 0; t < length; t += TILE_KEYS) {
+    const float *k = a->k + at + t * a->kv_token_stride, *v = a->v + at + t * a->kv_token_stride;
     const int64_t keys = min64(length - t, TILE_KEYS);
-    vf decay[2];
-    score_keys(a, wt, a->k + at + t * a->kv_token_stride, keys, kt);
-    weigh_keys(a, kt, keys, sums, decay);
-    add_keys(a, kt, a->v + at + t * a->kv_token_stride, keys, sums, decay);
+    float squares[TILE_KEYS];
+    square_keys(a, k, keys, squares);
+    for (int64_t block = 0; block < blocks; block++) {
+      vf decay[2];
+      score_keys(a, wt + block * panel, k, keys, squares, kt);
+      weigh_keys(a, kt, keys, sums + block * floats, decay);
+      add_keys(a, kt, v, keys, sums + block * floats, decay);
+    }
   }
 }
 
@@ -348,8 +367,10 @@ static void run_causal(const void *context, int64_t task, int32_t thread) {
   for (int64_t t = 0; t < length; t += tokens) {
     const int64_t at = (begin + t) * a->kv_token_stride + head * a->kv_head_stride;
     tokens = min64(length - t, BLOCK);
+    float squares[BLOCK];
+    square_keys(a, a->k + at, tokens, squares);
     for (int64_t block = 0; block < c->feature_blocks; block++)
-      score_keys(a, p.wt + block * panel, a->k + at, tokens, p.kt + block * BLOCK * BLOCK);
+      score_keys(a, p.wt + block * panel, a->k + at, tokens, squares, p.kt + block * BLOCK * BLOCK);
     while (a->map == PF_FEATURE_MAP_SOFTMAX && tokens > 1 && rise(c, &p, tokens) > REACH) tokens = (tokens + 1) / 2;
     for (int64_t block = 0; block < c->feature_blocks; block++) {
       float *sums = p.sums + block * floats;
@@ -412,7 +433,8 @@ pf_status PF_KERNEL(performer_attention)(pf_engine *engine, const pf_performer_a
   for (; call.first < a->sequences; call.first += most) {
     const int64_t sequences = min64(a->sequences - call.first, most);
     call.query_blocks = (longest_of(a->cu_seqlens + call.first, sequences) + TASK_QUERIES - 1) / TASK_QUERIES;
-    pf_parallel_for(engine, sequences * a->heads * call.feature_blocks, sum_keys, &call);
+    const int64_t groups = (call.feature_blocks + TASK_BLOCKS - 1) / TASK_BLOCKS;
+    pf_parallel_for(engine, sequences * a->heads * groups, sum_keys, &call);
     pf_parallel_for(engine, sequences * a->heads * call.query_blocks, answer, &call);
   }
   return PF_OK;

@@ -88,7 +88,7 @@ final class LoadedModel<M extends TextEncoder> implements AutoCloseable {
                 folder,
                 options,
                 resources,
-                resources.weights(folder, config.weightNames(), loader)));
+                resources.weights(folder, config.weightNames(), options.precision(), loader)));
   }
 
   /** The folder, for messages. */

@@ -1,7 +1,9 @@
 package dev.panaformer.bench;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import dev.panaformer.kernel.Attention;
 import dev.panaformer.kernel.FeatureMap;
 import dev.panaformer.kernel.Isa;
 import dev.panaformer.kernel.Kernels;
@@ -11,6 +13,11 @@ import dev.panaformer.kernel.RandomFeatures;
 import dev.panaformer.kernel.SequenceProjections;
 import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
+import dev.panaformer.model.BigBird;
+import dev.panaformer.model.GlobalTokens;
+import dev.panaformer.model.Longformer;
+import dev.panaformer.model.RandomBlocks;
+import dev.panaformer.model.Sequence;
 import dev.panaformer.nn.OrthogonalFeatures;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -37,6 +44,15 @@ public final class AttentionScaling {
   private static final int HEADS = 12;
   private static final int HEAD_DIM = 64;
   private static final int HIDDEN = HEADS * HEAD_DIM;
+  private static final float SCALE = (float) (1 / Math.sqrt(HEAD_DIM));
+
+  /** Longformer's, as in its base model; one token is global. */
+  private static final int WINDOW = 512;
+
+  /** BigBird's, as in its base model. */
+  private static final int BLOCK = 64;
+
+  private static final int RANDOM_BLOCKS = 3;
 
   /** Linformer's projected keys, and Performer's features. */
   private static final int PROJECTED = 256;
@@ -57,24 +73,38 @@ public final class AttentionScaling {
       """;
 
   /** One kind of attention over one sequence of packed queries, keys and values. */
-  interface Attend {
+  private interface Attend {
     void run(MemorySegment qkv, TokenBatch batch, MemorySegment y, Workspace workspace);
   }
 
+  /** Says in the batch who sees whom. */
+  private interface Lists {
+    void fill(TokenBatch batch, Sequence sequence);
+  }
+
   /**
-   * @param linear whether its time should grow like the length
+   * @param linear from which length on its time should grow like the length; 0 for never
+   * @param lists null where no token sees others than all do; a model fills them once a pass, for
+   *     all layers
    */
-  private record Kind(String name, boolean linear, Attend attend) {}
+  private record Kind(String name, int linear, Lists lists, Attend attend) {}
 
   /**
    * What was measured of one kind, for each length.
    *
+   * @param linear as in {@link Kind}
    * @param seconds medians
    * @param bytes beyond inputs and outputs
    */
-  record Growth(String name, boolean linear, double[] lengths, double[] seconds, double[] bytes) {
+  record Growth(String name, int linear, double[] lengths, double[] seconds, double[] bytes) {
     double timeSlope() {
-      return slope(lengths, seconds);
+      int first = 0;
+      while (lengths[first] < linear) {
+        first++;
+      }
+      return slope(
+          Arrays.copyOfRange(lengths, first, lengths.length),
+          Arrays.copyOfRange(seconds, first, seconds.length));
     }
 
     double memorySlope() {
@@ -84,6 +114,9 @@ public final class AttentionScaling {
 
   private final Kernels kernels;
   private final NativeMemory memory = new NativeMemory();
+
+  /** The lengths of a batch whose one sequence has one query. */
+  private final MemorySegment oneQuery = memory.allocateFrom(JAVA_INT, 0, 1);
 
   private AttentionScaling(Kernels kernels) {
     this.kernels = kernels;
@@ -117,10 +150,14 @@ public final class AttentionScaling {
       scaling.memory.close();
       print(growths, out);
       if (output != null) {
-        ScalingChart.write(growths, kernels.description(), output);
+        ScalingChart.write(growths, inputsAndOutputs(), kernels.description(), output);
         out.println("drawn to " + output);
       }
     }
+  }
+
+  private static double[] inputsAndOutputs() {
+    return Arrays.stream(LENGTHS).mapToDouble(n -> 4.0 * n * HIDDEN * Float.BYTES).toArray();
   }
 
   private List<Kind> kinds() {
@@ -138,26 +175,52 @@ public final class AttentionScaling {
             memory.allocateFrom(JAVA_FLOAT, OrthogonalFeatures.draw(1, PROJECTED, HEAD_DIM)),
             PROJECTED,
             HEAD_DIM);
-    float scale = (float) (1 / Math.sqrt(HEAD_DIM));
+    Longformer longformer = new Longformer(List.of(WINDOW), 2, HEADS, HEAD_DIM);
+    BigBird bigBird =
+        new BigBird(false, BLOCK, RANDOM_BLOCKS, 1, HEADS, positions, true, new RandomBlocks(0));
     return List.of(
         new Kind(
             "full",
-            false,
+            0,
+            null,
             (qkv, batch, y, workspace) ->
-                kernels.attention(
-                    workspace.attention().of(HEADS, HEADS, HEAD_DIM, scale).packed(qkv, y, batch),
-                    workspace)),
+                kernels.attention(all(qkv, batch, y, workspace), workspace)),
+        new Kind(
+            "Longformer",
+            1,
+            (batch, sequence) -> longformer.append(batch, sequence, GlobalTokens.FIRST),
+            (qkv, batch, y, workspace) -> {
+              kernels.sparseAttention(all(qkv, batch, y, workspace), batch.keyLists(0), workspace);
+              // What the global token sees.
+              Attention first = all(qkv, batch, y, workspace);
+              first.query(qkv, 0, 3L * HIDDEN, HEAD_DIM, oneQuery, 1);
+              kernels.attention(first, workspace);
+            }),
+        new Kind(
+            "BigBird",
+            Arrays.stream(LENGTHS).filter(bigBird::isSparse).min().orElseThrow(),
+            (batch, sequence) -> bigBird.append(batch, sequence, GlobalTokens.NONE),
+            (qkv, batch, y, workspace) ->
+                kernels.sparseAttention(
+                    all(qkv, batch, y, workspace), batch.keyLists(0), workspace)),
         new Kind(
             "Linformer",
-            true,
+            1,
+            null,
             (qkv, batch, y, workspace) ->
                 kernels.linformerAttention(
-                    qkv, projections, batch, y, HEADS, HEAD_DIM, scale, workspace)),
+                    qkv, projections, batch, y, HEADS, HEAD_DIM, SCALE, workspace)),
         new Kind(
             "Performer",
-            true,
+            1,
+            null,
             (qkv, batch, y, workspace) ->
                 kernels.performerAttention(qkv, features, batch, y, HEADS, false, workspace)));
+  }
+
+  private static Attention all(
+      MemorySegment qkv, TokenBatch batch, MemorySegment y, Workspace workspace) {
+    return workspace.attention().of(HEADS, HEADS, HEAD_DIM, SCALE).packed(qkv, y, batch);
   }
 
   private MemorySegment noise(Random random, long count, double deviation) {
@@ -203,7 +266,7 @@ public final class AttentionScaling {
       for (int k = 0; k < workspaces.length; k++) {
         if (round < 0) {
           workspaces[k] = new Workspace();
-          fill(workspaces[k].batch(), LENGTHS[length]);
+          fill(workspaces[k].batch(), LENGTHS[length], kinds.get(k).lists);
         }
         long start = System.nanoTime();
         kinds.get(k).attend.run(qkv, workspaces[k].batch(), y, workspaces[k]);
@@ -215,15 +278,21 @@ public final class AttentionScaling {
     for (int k = 0; k < workspaces.length; k++) {
       seconds[k][length] = Compare.median(rounds[k]);
       bytes[k][length] = workspaces[k].scratchBytes();
+      if (kinds.get(k).lists != null) {
+        bytes[k][length] += workspaces[k].batch().keyLists(0).bytes();
+      }
       workspaces[k].close();
     }
   }
 
-  private static void fill(TokenBatch batch, int tokens) {
+  private static void fill(TokenBatch batch, int tokens, Lists lists) {
     for (int t = 0; t < tokens; t++) {
       batch.add(0, t, 0);
     }
     batch.endSequence();
+    if (lists != null) {
+      lists.fill(batch, new Sequence(new int[tokens], null, null));
+    }
   }
 
   /** Of the straight line through the points that has the least squares, both axes logarithmic. */
@@ -237,7 +306,8 @@ public final class AttentionScaling {
       products += distance * (Math.log(y[i]) - meanY);
       squares += distance * distance;
     }
-    return products / squares;
+    double slope = products / squares;
+    return Math.abs(slope) < 0.005 ? 0 : slope; // no -0.00
   }
 
   /**
@@ -274,7 +344,13 @@ public final class AttentionScaling {
         out,
         "linear, to " + LINEAR_SLOPE,
         growths,
-        g -> !g.linear ? "-" : g.timeSlope() <= LINEAR_SLOPE ? "yes" : "NO");
+        g -> g.linear == 0 ? "-" : g.timeSlope() <= LINEAR_SLOPE ? "yes" : "NO");
+    growths.stream()
+        .filter(g -> g.linear > 1)
+        .forEach(
+            g ->
+                out.printf(
+                    "(%s: slope from %d tokens on, where not all see all)%n", g.name, g.linear));
     row(
         out,
         "faster from",

@@ -83,6 +83,16 @@ public class KernelBenchmark {
   }
 
   @Benchmark
+  public void linformerAttention() {
+    kernels.linformerAttention();
+  }
+
+  @Benchmark
+  public void performerAttention() {
+    kernels.performerAttention();
+  }
+
+  @Benchmark
   public void layerNorm() {
     kernels.layerNorm();
   }

@@ -1,5 +1,6 @@
 package dev.panaformer.bench;
 
+import dev.panaformer.nn.OrthogonalFeatures;
 import java.util.Arrays;
 import java.util.Random;
 
@@ -7,6 +8,9 @@ import java.util.Random;
 final class KernelInputs {
   static final float EPS = 1e-12f;
   static final int POSITIONS = 512;
+
+  /** Keys that Linformer projects to, and features of Performer. */
+  static final int PROJECTED = 48;
 
   final int hidden;
   final int heads;
@@ -33,6 +37,9 @@ final class KernelInputs {
   final float[] positions; // [POSITIONS, hidden]
   final float[] types; // [2, hidden]
   final int[] ids; // [tokens]
+  final float[] keyProjection; // [POSITIONS, PROJECTED]
+  final float[] valueProjection; // [POSITIONS, PROJECTED]
+  final float[] randomFeatures; // [PROJECTED, headDim]
 
   KernelInputs(int hidden, int heads, int intermediate, int vocab, int... lengths) {
     this.hidden = hidden;
@@ -57,6 +64,9 @@ final class KernelInputs {
     positions = noise(random, POSITIONS * hidden, 1);
     types = noise(random, 2 * hidden, 1);
     ids = random.ints(tokens, 0, vocab).toArray();
+    keyProjection = noise(random, POSITIONS * PROJECTED, 0.1);
+    valueProjection = noise(random, POSITIONS * PROJECTED, 0.1);
+    randomFeatures = OrthogonalFeatures.draw(1, PROJECTED, hidden / heads);
   }
 
   /** One sequence in the shapes of all-MiniLM-L6-v2. */
@@ -75,6 +85,11 @@ final class KernelInputs {
 
   float attentionScale() {
     return (float) (1 / Math.sqrt(headDim()));
+  }
+
+  /** Of queries and keys before they meet random features. */
+  float featureScale() {
+    return (float) Math.pow(headDim(), -0.25);
   }
 
   /** Floats of the largest output. */

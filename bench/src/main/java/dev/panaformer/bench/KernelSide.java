@@ -14,6 +14,12 @@ interface KernelSide extends AutoCloseable {
   /** Self-attention over qkv, {@code [tokens, hidden]}. */
   void attention();
 
+  /** Self-attention over projected keys and values of qkv, {@code [tokens, hidden]}. */
+  void linformerAttention();
+
+  /** Self-attention over qkv by softmax features, {@code [tokens, hidden]}. */
+  void performerAttention();
+
   /** {@code LayerNorm(x + residual)}, {@code [tokens, hidden]}. */
   void layerNorm();
 

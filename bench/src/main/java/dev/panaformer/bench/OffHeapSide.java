@@ -4,10 +4,13 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.kernel.Activation;
 import dev.panaformer.kernel.EmbeddingTables;
+import dev.panaformer.kernel.FeatureMap;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.PackedWeight;
 import dev.panaformer.kernel.Pooling;
+import dev.panaformer.kernel.RandomFeatures;
+import dev.panaformer.kernel.SequenceProjections;
 import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import java.lang.foreign.MemorySegment;
@@ -36,6 +39,8 @@ final class OffHeapSide implements KernelSide {
   private final PackedWeight up;
   private final PackedWeight down;
   private final EmbeddingTables tables;
+  private final SequenceProjections projections;
+  private final RandomFeatures features;
 
   /**
    * @param kernels closed with this side
@@ -71,6 +76,15 @@ final class OffHeapSide implements KernelSide {
             2,
             hidden,
             KernelInputs.EPS);
+    projections =
+        new SequenceProjections(
+            copy(in.keyProjection),
+            copy(in.valueProjection),
+            KernelInputs.POSITIONS,
+            KernelInputs.PROJECTED);
+    features =
+        RandomFeatures.of(
+            FeatureMap.SOFTMAX, copy(in.randomFeatures), KernelInputs.PROJECTED, in.headDim());
     int token = 0;
     for (int length : in.lengths) {
       for (int position = 0; position < length; position++) {
@@ -100,6 +114,16 @@ final class OffHeapSide implements KernelSide {
     kernels.attention(
         workspace.attention().of(heads, heads, hidden / heads, scale).packed(qkv, y, batch),
         workspace);
+  }
+
+  @Override
+  public void linformerAttention() {
+    kernels.linformerAttention(qkv, projections, batch, y, heads, hidden / heads, scale, workspace);
+  }
+
+  @Override
+  public void performerAttention() {
+    kernels.performerAttention(qkv, features, batch, y, heads, false, workspace);
   }
 
   @Override

@@ -19,11 +19,16 @@ final class PlainJavaSide implements KernelSide {
   private final float[] y;
   private final float[] intermediate;
   private final float[][] sums; // [TOKEN_BLOCK, largest out]
-  private final float[][] queries; // [headDim, tokens], of one head
+  private final float[][] queries; // [headDim, rows], of one head; rows are tokens, or features
   private final float[][] scores; // [keys, queries], of one head
-  private final float[][] context; // [headDim, tokens], of one head
-  private final float[] max; // [tokens]
-  private final float[] total; // [tokens]
+  private final float[][] context; // [headDim, rows], of one head
+  private final float[] max; // [rows]
+  private final float[] total; // [rows]
+  private final float[] bias; // [rows]
+  private final float[][] keyProjection; // [POSITIONS, PROJECTED]
+  private final float[][] valueProjection; // [POSITIONS, PROJECTED]
+  private final float[] projectedKeys; // [PROJECTED, headDim]
+  private final float[] projectedValues; // [PROJECTED, headDim]
 
   PlainJavaSide(KernelInputs in) {
     this.in = in;
@@ -33,11 +38,26 @@ final class PlainJavaSide implements KernelSide {
     y = new float[in.largestOutput()];
     intermediate = new float[in.tokens * in.intermediate];
     sums = new float[TOKEN_BLOCK][Math.max(in.hidden, in.intermediate)];
-    queries = new float[in.headDim()][in.tokens];
-    scores = new float[in.tokens][in.tokens];
-    context = new float[in.headDim()][in.tokens];
-    max = new float[in.tokens];
-    total = new float[in.tokens];
+    int rows = Math.max(in.tokens, KernelInputs.PROJECTED);
+    queries = new float[in.headDim()][rows];
+    scores = new float[rows][rows];
+    context = new float[in.headDim()][rows];
+    max = new float[rows];
+    total = new float[rows];
+    bias = new float[rows];
+    keyProjection = rows(in.keyProjection);
+    valueProjection = rows(in.valueProjection);
+    projectedKeys = new float[KernelInputs.PROJECTED * in.headDim()];
+    projectedValues = new float[KernelInputs.PROJECTED * in.headDim()];
+  }
+
+  private static float[][] rows(float[] projection) {
+    float[][] rows = new float[KernelInputs.POSITIONS][];
+    for (int i = 0; i < rows.length; i++) {
+      int start = i * KernelInputs.PROJECTED;
+      rows[i] = Arrays.copyOfRange(projection, start, start + KernelInputs.PROJECTED);
+    }
+    return rows;
   }
 
   private static float[][] transposed(float[] weight, int rows, int columns) {
@@ -134,57 +154,147 @@ final class PlainJavaSide implements KernelSide {
     }
   }
 
+  /** Rows of an array, from {@code start} on, {@code row} floats apart. */
+  private record Rows(float[] values, int start, int row) {}
+
+  private Rows queries(int start, int head) {
+    return new Rows(in.qkv, start * 3 * in.hidden + head * in.headDim(), 3 * in.hidden);
+  }
+
+  private Rows keys(int start, int head) {
+    return new Rows(in.qkv, queries(start, head).start + in.hidden, 3 * in.hidden);
+  }
+
+  private Rows values(int start, int head) {
+    return new Rows(in.qkv, queries(start, head).start + 2 * in.hidden, 3 * in.hidden);
+  }
+
   @Override
   public void attention() {
     int start = 0;
     for (int length : in.lengths) {
       for (int head = 0; head < in.heads; head++) {
-        attend(start * 3 * in.hidden + head * in.headDim(), length);
-        for (int d = 0; d < in.headDim(); d++) {
-          for (int i = 0; i < length; i++) {
-            y[(start + i) * in.hidden + head * in.headDim() + d] = context[d][i] / total[i];
-          }
-        }
+        Rows q = queries(start, head);
+        attend(
+            q, length, in.attentionScale(), keys(start, head), values(start, head), length, null);
+        mixed(y, start * in.hidden + head * in.headDim(), in.hidden, length);
       }
       start += length;
     }
   }
 
-  /** One head of one sequence whose first query is at {@code q}: loops run over the queries. */
-  private void attend(int q, int length) {
-    int row = 3 * in.hidden;
-    int k = q + in.hidden;
-    int v = k + in.hidden;
-    for (int d = 0; d < in.headDim(); d++) {
-      for (int i = 0; i < length; i++) {
-        queries[d][i] = in.qkv[q + i * row + d] * in.attentionScale();
+  @Override
+  public void linformerAttention() {
+    int start = 0;
+    for (int length : in.lengths) {
+      for (int head = 0; head < in.heads; head++) {
+        project(keys(start, head), length, keyProjection, projectedKeys);
+        project(values(start, head), length, valueProjection, projectedValues);
+        Rows k = new Rows(projectedKeys, 0, in.headDim());
+        Rows v = new Rows(projectedValues, 0, in.headDim());
+        Rows q = queries(start, head);
+        attend(q, length, in.attentionScale(), k, v, KernelInputs.PROJECTED, null);
+        mixed(y, start * in.hidden + head * in.headDim(), in.hidden, length);
       }
+      start += length;
     }
-    Arrays.fill(max, 0, length, Float.NEGATIVE_INFINITY);
-    for (int j = 0; j < length; j++) {
-      Arrays.fill(scores[j], 0, length, 0);
-      for (int d = 0; d < in.headDim(); d += 4) {
-        addFour(in.qkv, k + j * row + d, 1, queries, d, scores[j], length);
-      }
-      raise(max, scores[j], length);
-    }
-    Arrays.fill(total, 0, length, 0);
-    for (int j = 0; j < length; j++) {
-      exponentials(scores[j], max, total, length);
-    }
+  }
+
+  /** {@code [PROJECTED, headDim]}: loops run over the projected rows. */
+  private void project(Rows x, int length, float[][] projection, float[] y) {
     for (int d = 0; d < in.headDim(); d++) {
-      Arrays.fill(context[d], 0, length, 0);
+      Arrays.fill(context[d], 0, KernelInputs.PROJECTED, 0);
     }
-    for (int j = 0; j < length; j += 4) {
-      int keys = Math.min(4, length - j);
+    for (int t = 0; t < length; t += 4) {
       for (int d = 0; d < in.headDim(); d++) {
-        if (keys == 4) {
-          addFour(in.qkv, v + j * row + d, row, scores, j, context[d], length);
-        } else {
-          for (int i = j; i < length; i++) {
-            add(in.qkv[v + i * row + d], scores[i], context[d], length);
-          }
+        int at = x.start + t * x.row + d;
+        addUpToFour(x.values, at, x.row, projection, t, length, context[d], KernelInputs.PROJECTED);
+      }
+    }
+    for (int d = 0; d < in.headDim(); d++) {
+      for (int i = 0; i < KernelInputs.PROJECTED; i++) {
+        y[i * in.headDim() + d] = context[d][i];
+      }
+    }
+  }
+
+  /**
+   * Features attend to the keys, queries to the features: with what a feature's weights add up to,
+   * as a logarithm, for a bias.
+   */
+  @Override
+  public void performerAttention() {
+    float scale = in.featureScale();
+    Rows features = new Rows(in.randomFeatures, 0, in.headDim());
+    Rows seen = new Rows(projectedValues, 0, in.headDim());
+    int start = 0;
+    for (int length : in.lengths) {
+      for (int head = 0; head < in.heads; head++) {
+        Rows k = keys(start, head);
+        for (int j = 0; j < length; j++) {
+          bias[j] =
+              -0.5f * scale * scale * sumOfSquares(k.values, k.start + j * k.row, in.headDim());
         }
+        int count = KernelInputs.PROJECTED;
+        attend(features, count, scale, k, values(start, head), length, bias);
+        mixed(projectedValues, 0, in.headDim(), count);
+        for (int r = 0; r < count; r++) {
+          bias[r] = max[r] + (float) Math.log(total[r]);
+        }
+        attend(queries(start, head), length, scale, features, seen, count, bias);
+        mixed(y, start * in.hidden + head * in.headDim(), in.hidden, length);
+      }
+      start += length;
+    }
+  }
+
+  /** One head: loops run over the queries, and leave sums that {@link #mixed} divides. */
+  private void attend(Rows q, int count, float scale, Rows k, Rows v, int keyCount, float[] bias) {
+    for (int d = 0; d < in.headDim(); d++) {
+      for (int i = 0; i < count; i++) {
+        queries[d][i] = q.values[q.start + i * q.row + d] * scale;
+      }
+    }
+    Arrays.fill(max, 0, count, Float.NEGATIVE_INFINITY);
+    for (int j = 0; j < keyCount; j++) {
+      Arrays.fill(scores[j], 0, count, bias == null ? 0 : bias[j]);
+      for (int d = 0; d < in.headDim(); d += 4) {
+        addFour(k.values, k.start + j * k.row + d, 1, queries, d, scores[j], count);
+      }
+      raise(max, scores[j], count);
+    }
+    Arrays.fill(total, 0, count, 0);
+    for (int j = 0; j < keyCount; j++) {
+      exponentials(scores[j], max, total, count);
+    }
+    for (int d = 0; d < in.headDim(); d++) {
+      Arrays.fill(context[d], 0, count, 0);
+    }
+    for (int j = 0; j < keyCount; j += 4) {
+      for (int d = 0; d < in.headDim(); d++) {
+        int at = v.start + j * v.row + d;
+        addUpToFour(v.values, at, v.row, scores, j, keyCount, context[d], count);
+      }
+    }
+  }
+
+  /** {@link #addFour} of the rows below {@code end}. */
+  private static void addUpToFour(
+      float[] x, int start, int stride, float[][] w, int row, int end, float[] y, int count) {
+    if (row + 4 <= end) {
+      addFour(x, start, stride, w, row, y, count);
+      return;
+    }
+    for (int i = row; i < end; i++) {
+      add(x[start + (i - row) * stride], w[i], y, count);
+    }
+  }
+
+  /** What {@link #attend} has left, query by query. */
+  private void mixed(float[] y, int start, int row, int count) {
+    for (int d = 0; d < in.headDim(); d++) {
+      for (int i = 0; i < count; i++) {
+        y[start + i * row + d] = context[d][i] / total[i];
       }
     }
   }

@@ -38,6 +38,10 @@ final class VectorSide implements KernelSide {
   private final float[] keys; // [headDim, keyStride], of one head
   private final float[] scores = new float[QUERIES * KEY_TILE];
   private final float[] mixed; // [QUERIES, headDim]
+  private final float[] projectedKeys; // [PROJECTED, headDim]
+  private final float[] projectedValues; // [PROJECTED, headDim]
+  private final float[] bias; // [keyStride]
+  private final float[] logSums; // [PROJECTED]
   private final float[] max = new float[QUERIES];
   private final float[] sum = new float[QUERIES];
   private final float[] correction = new float[QUERIES];
@@ -53,9 +57,14 @@ final class VectorSide implements KernelSide {
     down = pack(in.down, in.hidden, in.intermediate);
     y = new float[in.largestOutput()];
     intermediate = new float[FEED_FORWARD_BLOCK * in.intermediate];
-    keyStride = (in.tokens + KEY_TILE - 1) / KEY_TILE * KEY_TILE;
+    int rows = Math.max(in.tokens, KernelInputs.PROJECTED);
+    keyStride = (rows + KEY_TILE - 1) / KEY_TILE * KEY_TILE;
     keys = new float[in.headDim() * keyStride];
     mixed = new float[QUERIES * in.headDim()];
+    projectedKeys = new float[KernelInputs.PROJECTED * in.headDim()];
+    projectedValues = new float[KernelInputs.PROJECTED * in.headDim()];
+    bias = new float[keyStride];
+    logSums = new float[KernelInputs.PROJECTED];
   }
 
   /** {@code [ceil(out / PANEL)][in][PANEL]}, the last panel filled up with zeros. */
@@ -222,63 +231,184 @@ final class VectorSide implements KernelSide {
     }
   }
 
+  /** Rows of an array, from {@code start} on, {@code row} floats apart. */
+  private record Rows(float[] values, int start, int row) {}
+
+  private Rows queries(int start, int head) {
+    return new Rows(in.qkv, start * 3 * in.hidden + head * in.headDim(), 3 * in.hidden);
+  }
+
+  private Rows keys(int start, int head) {
+    return new Rows(in.qkv, queries(start, head).start + in.hidden, 3 * in.hidden);
+  }
+
+  private Rows values(int start, int head) {
+    return new Rows(in.qkv, queries(start, head).start + 2 * in.hidden, 3 * in.hidden);
+  }
+
+  private Rows outputs(int start, int head) {
+    return new Rows(y, start * in.hidden + head * in.headDim(), in.hidden);
+  }
+
   @Override
   public void attention() {
-    int headDim = in.headDim();
-    int row = 3 * in.hidden;
     int start = 0;
     for (int length : in.lengths) {
       for (int head = 0; head < in.heads; head++) {
-        int q = start * row + head * headDim;
-        int k = q + in.hidden;
-        for (int j = 0; j < length; j++) {
-          for (int d = 0; d < headDim; d++) {
-            keys[d * keyStride + j] = in.qkv[k + j * row + d];
-          }
-        }
-        int out = start * in.hidden + head * headDim;
-        for (int i = 0; i < length; i += QUERIES) {
-          attend(q, k + in.hidden, i, length, out);
-        }
+        transpose(keys(start, head), length);
+        Rows q = queries(start, head);
+        Rows v = values(start, head);
+        attend(q, length, in.attentionScale(), v, length, null, outputs(start, head), null);
       }
       start += length;
     }
   }
 
-  /** Up to four queries from query i on. Those past the end repeat the last. */
-  private void attend(int q, int v, int i, int length, int out) {
-    int headDim = in.headDim();
-    int row = 3 * in.hidden;
-    int last = q + (length - 1) * row;
-    Arrays.fill(max, Float.NEGATIVE_INFINITY);
-    Arrays.fill(sum, 0);
-    Arrays.fill(mixed, 0);
-    for (int j = 0; j < length; j += KEY_TILE) {
-      int count = Math.min(KEY_TILE, length - j);
-      int q0 = q + i * row;
-      score(
-          q0,
-          Math.min(q0 + row, last),
-          Math.min(q0 + 2 * row, last),
-          Math.min(q0 + 3 * row, last),
-          j,
-          count);
-      for (int r = 0; r < QUERIES; r++) {
-        soften(r, count);
+  @Override
+  public void linformerAttention() {
+    int count = KernelInputs.PROJECTED;
+    Rows k = new Rows(projectedKeys, 0, in.headDim());
+    Rows v = new Rows(projectedValues, 0, in.headDim());
+    int start = 0;
+    for (int length : in.lengths) {
+      for (int head = 0; head < in.heads; head++) {
+        project(keys(start, head), length, in.keyProjection, projectedKeys);
+        project(values(start, head), length, in.valueProjection, projectedValues);
+        transpose(k, count);
+        Rows q = queries(start, head);
+        attend(q, length, in.attentionScale(), v, count, null, outputs(start, head), null);
       }
-      mix(v + j * row, row, count);
+      start += length;
     }
-    for (int r = 0; r < QUERIES && i + r < length; r++) {
+  }
+
+  /** {@code [PROJECTED, headDim]}, four rows at a time. */
+  private void project(Rows x, int length, float[] projection, float[] y) {
+    int headDim = in.headDim();
+    for (int i = 0; i < KernelInputs.PROJECTED; i += 4) {
       for (int d = 0; d < headDim; d += LANES) {
-        FloatVector.fromArray(SPECIES, mixed, r * headDim + d)
-            .mul(1 / sum[r])
-            .intoArray(y, out + (i + r) * in.hidden + d);
+        FloatVector s0 = FloatVector.zero(SPECIES);
+        FloatVector s1 = s0;
+        FloatVector s2 = s0;
+        FloatVector s3 = s0;
+        for (int t = 0; t < length; t++) {
+          FloatVector v = FloatVector.fromArray(SPECIES, x.values, x.start + t * x.row + d);
+          int weight = t * KernelInputs.PROJECTED + i;
+          s0 = v.fma(FloatVector.broadcast(SPECIES, projection[weight]), s0);
+          s1 = v.fma(FloatVector.broadcast(SPECIES, projection[weight + 1]), s1);
+          s2 = v.fma(FloatVector.broadcast(SPECIES, projection[weight + 2]), s2);
+          s3 = v.fma(FloatVector.broadcast(SPECIES, projection[weight + 3]), s3);
+        }
+        s0.intoArray(y, i * headDim + d);
+        s1.intoArray(y, (i + 1) * headDim + d);
+        s2.intoArray(y, (i + 2) * headDim + d);
+        s3.intoArray(y, (i + 3) * headDim + d);
       }
     }
   }
 
-  private void score(int q0, int q1, int q2, int q3, int firstKey, int count) {
-    float scale = in.attentionScale();
+  /** As {@link PlainJavaSide#performerAttention}. */
+  @Override
+  public void performerAttention() {
+    float scale = in.featureScale();
+    int count = KernelInputs.PROJECTED;
+    Rows features = new Rows(in.randomFeatures, 0, in.headDim());
+    Rows seen = new Rows(projectedValues, 0, in.headDim());
+    int start = 0;
+    for (int length : in.lengths) {
+      for (int head = 0; head < in.heads; head++) {
+        Rows k = keys(start, head);
+        for (int j = 0; j < length; j++) {
+          bias[j] = -0.5f * scale * scale * squares(k.values, k.start + j * k.row);
+        }
+        transpose(k, length);
+        attend(features, count, scale, values(start, head), length, bias, seen, logSums);
+        transpose(features, count);
+        Rows q = queries(start, head);
+        attend(q, length, scale, seen, count, logSums, outputs(start, head), null);
+      }
+      start += length;
+    }
+  }
+
+  private float squares(float[] x, int start) {
+    FloatVector sum = FloatVector.zero(SPECIES);
+    for (int d = 0; d < in.headDim(); d += LANES) {
+      FloatVector v = FloatVector.fromArray(SPECIES, x, start + d);
+      sum = v.fma(v, sum);
+    }
+    return sum.reduceLanes(VectorOperators.ADD);
+  }
+
+  private void transpose(Rows k, int count) {
+    for (int j = 0; j < count; j++) {
+      for (int d = 0; d < in.headDim(); d++) {
+        keys[d * keyStride + j] = k.values[k.start + j * k.row + d];
+      }
+    }
+  }
+
+  /**
+   * Over the keys that were transposed.
+   *
+   * @param bias of each key, or null
+   * @param logSums gets the logarithm of the sum of each query's weights; or null
+   */
+  private void attend(
+      Rows q,
+      int queries,
+      float scale,
+      Rows v,
+      int keyCount,
+      float[] bias,
+      Rows out,
+      float[] logSums) {
+    for (int i = 0; i < queries; i += QUERIES) {
+      attendFour(q, i, queries, scale, v, keyCount, bias);
+      for (int r = 0; r < QUERIES && i + r < queries; r++) {
+        for (int d = 0; d < in.headDim(); d += LANES) {
+          FloatVector.fromArray(SPECIES, mixed, r * in.headDim() + d)
+              .mul(1 / sum[r])
+              .intoArray(out.values, out.start + (i + r) * out.row + d);
+        }
+        if (logSums != null) {
+          logSums[i + r] = max[r] + (float) Math.log(sum[r]);
+        }
+      }
+    }
+  }
+
+  /** Up to four queries from query i on. Those past the end repeat the last. */
+  private void attendFour(
+      Rows q, int i, int queries, float scale, Rows v, int keyCount, float[] bias) {
+    int last = q.start + (queries - 1) * q.row;
+    Arrays.fill(max, Float.NEGATIVE_INFINITY);
+    Arrays.fill(sum, 0);
+    Arrays.fill(mixed, 0);
+    for (int j = 0; j < keyCount; j += KEY_TILE) {
+      int count = Math.min(KEY_TILE, keyCount - j);
+      int q0 = q.start + i * q.row;
+      score(
+          q.values,
+          q0,
+          Math.min(q0 + q.row, last),
+          Math.min(q0 + 2 * q.row, last),
+          Math.min(q0 + 3 * q.row, last),
+          scale,
+          j,
+          count);
+      for (int r = 0; r < QUERIES; r++) {
+        if (bias != null) {
+          addRows(scores, r * KEY_TILE, bias, j, scores, r * KEY_TILE, count);
+        }
+        soften(r, count);
+      }
+      mix(v.values, v.start + j * v.row, v.row, count);
+    }
+  }
+
+  private void score(
+      float[] q, int q0, int q1, int q2, int q3, float scale, int firstKey, int count) {
     for (int j = 0; j < count; j += LANES) {
       FloatVector s0 = FloatVector.zero(SPECIES);
       FloatVector s1 = s0;
@@ -286,10 +416,10 @@ final class VectorSide implements KernelSide {
       FloatVector s3 = s0;
       for (int d = 0; d < in.headDim(); d++) {
         FloatVector k = FloatVector.fromArray(SPECIES, keys, d * keyStride + firstKey + j);
-        s0 = k.fma(FloatVector.broadcast(SPECIES, in.qkv[q0 + d]), s0);
-        s1 = k.fma(FloatVector.broadcast(SPECIES, in.qkv[q1 + d]), s1);
-        s2 = k.fma(FloatVector.broadcast(SPECIES, in.qkv[q2 + d]), s2);
-        s3 = k.fma(FloatVector.broadcast(SPECIES, in.qkv[q3 + d]), s3);
+        s0 = k.fma(FloatVector.broadcast(SPECIES, q[q0 + d]), s0);
+        s1 = k.fma(FloatVector.broadcast(SPECIES, q[q1 + d]), s1);
+        s2 = k.fma(FloatVector.broadcast(SPECIES, q[q2 + d]), s2);
+        s3 = k.fma(FloatVector.broadcast(SPECIES, q[q3 + d]), s3);
       }
       s0.mul(scale).intoArray(scores, j);
       s1.mul(scale).intoArray(scores, KEY_TILE + j);
@@ -310,7 +440,7 @@ final class VectorSide implements KernelSide {
     sum[r] = sum[r] * correction[r] + exponentials(scores, start, newMax, scores, count);
   }
 
-  private void mix(int v, int row, int count) {
+  private void mix(float[] values, int v, int row, int count) {
     int headDim = in.headDim();
     for (int d = 0; d < headDim; d += LANES) {
       FloatVector m0 = FloatVector.fromArray(SPECIES, mixed, d).mul(correction[0]);
@@ -318,7 +448,7 @@ final class VectorSide implements KernelSide {
       FloatVector m2 = FloatVector.fromArray(SPECIES, mixed, 2 * headDim + d).mul(correction[2]);
       FloatVector m3 = FloatVector.fromArray(SPECIES, mixed, 3 * headDim + d).mul(correction[3]);
       for (int j = 0; j < count; j++) {
-        FloatVector value = FloatVector.fromArray(SPECIES, in.qkv, v + j * row + d);
+        FloatVector value = FloatVector.fromArray(SPECIES, values, v + j * row + d);
         m0 = value.fma(FloatVector.broadcast(SPECIES, scores[j]), m0);
         m1 = value.fma(FloatVector.broadcast(SPECIES, scores[KEY_TILE + j]), m1);
         m2 = value.fma(FloatVector.broadcast(SPECIES, scores[2 * KEY_TILE + j]), m2);

@@ -26,6 +26,8 @@ class KernelSideTest {
         call("linear", KernelSide::linear, rows),
         call("feedForward", KernelSide::feedForward, rows),
         call("attention", KernelSide::attention, rows),
+        call("linformerAttention", KernelSide::linformerAttention, rows),
+        call("performerAttention", KernelSide::performerAttention, rows),
         call("layerNorm", KernelSide::layerNorm, rows),
         call("rmsNorm", KernelSide::rmsNorm, rows),
         call("softmax", KernelSide::softmax, INPUTS.heads * INPUTS.tokens * INPUTS.tokens),

@@ -180,6 +180,15 @@ public final class KeyLists implements AutoCloseable {
     return banded ? bands.segment() : MemorySegment.NULL;
   }
 
+  /** The bytes that the lists take. */
+  public long bytes() {
+    return blockStarts.segment().byteSize()
+        + listStarts.segment().byteSize()
+        + spans.segment().byteSize()
+        + bands.segment().byteSize()
+        + rows.segment().byteSize();
+  }
+
   private static void append(GrowableBuffer buffer, long index, int value) {
     long offset = index * Integer.BYTES;
     buffer.ensure(offset + Integer.BYTES, offset).set(JAVA_INT, offset, value);

@@ -120,7 +120,8 @@ public record PreNormEncoder(
   @Override
   public void redrawFeatures(long seed) {
     for (int i = 0; i < layers.size(); i++) {
-      layers.get(i).attention().redrawFeatures(kernels, OrthogonalFeatures.layerSeed(seed, i));
+      long layerSeed = OrthogonalFeatures.layerSeed(seed, i);
+      layers.get(i).attention().redrawFeatures(kernels, layerSeed);
     }
   }
 

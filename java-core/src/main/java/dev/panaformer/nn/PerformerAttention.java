@@ -37,8 +37,8 @@ public record PerformerAttention(
   public void redrawFeatures(Kernels kernels, long seed) {
     int count = Math.toIntExact(features.count());
     float[] drawn = OrthogonalFeatures.draw(seed, count, Math.toIntExact(features.headDim()));
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment placed = arena.allocateFrom(JAVA_FLOAT, drawn);
+    try (Arena host = Arena.ofConfined()) {
+      MemorySegment placed = host.allocateFrom(JAVA_FLOAT, drawn);
       kernels.copy(placed, 0, features.weight(), 0, drawn.length);
     }
   }

@@ -115,7 +115,12 @@ record ModelCase(String name, Path folder) implements GoldenCase {
     try (NativeMemory memory = backends.kernels().memory(new NativeMemory());
         Checkpoint checkpoint = folder.openWeights();
         Weights weights =
-            new Weights(checkpoint, backends.kernels(), memory, config.weightNames());
+            new Weights(
+                checkpoint,
+                backends.kernels(),
+                memory,
+                config.weightNames(),
+                backends.options().precision());
         Workspace workspace = new Workspace(backends.kernels())) {
       TextEncoder task = config.task(weights);
       inputs.appendTo(workspace.batch(), task);
