@@ -347,10 +347,8 @@ public final class AttentionScaling {
         g -> g.linear == 0 ? "-" : g.timeSlope() <= LINEAR_SLOPE ? "yes" : "NO");
     growths.stream()
         .filter(g -> g.linear > 1)
-        .forEach(
-            g ->
-                out.printf(
-                    "(%s: slope from %d tokens on, where not all see all)%n", g.name, g.linear));
+        .forEach(g ->
+            out.printf("(%s: slope from %d tokens on, where not all see all)%n", g.name, g.linear));
     row(
         out,
         "faster from",
