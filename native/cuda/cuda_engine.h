@@ -119,6 +119,10 @@ public:
   /* `count` ids of the host, on the device; NULL if there is no room. Up to UPLOADS arrays stay while the call lasts. */
   const int32_t *upload(const int32_t *ids, int64_t count);
   const float *upload(const float *values, int64_t count);
+  template <class T> const T *upload_all(const T *values, int64_t count) {
+    static_assert(std::is_trivially_copyable_v<T>, "its bytes are all of it");
+    return static_cast<const T *>(upload_bytes(values, static_cast<size_t>(count) * sizeof *values));
+  }
   static constexpr size_t UPLOADS = 16;
 
   void remember(const void *packed, packed_weight weight) { engine->packed[packed] = weight; }
@@ -240,6 +244,8 @@ PF_DECLARE_KERNEL(paged_attention);
 PF_DECLARE_KERNEL(linear_top_k_workspace_size);
 PF_DECLARE_KERNEL(linear_top_k);
 PF_DECLARE_KERNEL(top_k);
+PF_DECLARE_KERNEL(sparse_attention_workspace_size);
+PF_DECLARE_KERNEL(sparse_attention);
 PF_DECLARE_KERNEL(linformer_attention_workspace_size);
 PF_DECLARE_KERNEL(linformer_attention);
 PF_DECLARE_KERNEL(performer_attention_workspace_size);

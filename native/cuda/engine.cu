@@ -114,6 +114,8 @@ pf_kernels make_table() {
   table.linear_top_k_workspace_size = cuda::linear_top_k_workspace_size;
   table.linear_top_k = cuda::linear_top_k;
   table.top_k = cuda::top_k;
+  table.sparse_attention_workspace_size = cuda::sparse_attention_workspace_size;
+  table.sparse_attention = cuda::sparse_attention;
   table.linformer_attention_workspace_size = cuda::linformer_attention_workspace_size;
   table.linformer_attention = cuda::linformer_attention;
   table.performer_attention_workspace_size = cuda::performer_attention_workspace_size;

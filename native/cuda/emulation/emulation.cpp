@@ -19,6 +19,7 @@
 #endif
 #endif
 #if defined(PF_ASAN)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -39,6 +40,7 @@ void fault(const char *format, ...) {
 namespace {
 
 constexpr size_t STACK_BYTES = 128 * 1024;
+constexpr size_t THREAD_MAIN_BYTES = 1024; /* more than its frame */
 
 /* A place to continue at: the registers that a call keeps lie on the stack that `stack` points into. */
 struct continuation {
@@ -196,6 +198,10 @@ void prepare(fiber &f) {
   f.done = false;
   f.waits_for = nullptr;
   f.copies.clear();
+#if defined(PF_ASAN)
+  /* thread_main never returns: what surrounds its variables is still marked from the last time. */
+  ASAN_UNPOISON_MEMORY_REGION(f.stack + STACK_BYTES - THREAD_MAIN_BYTES, THREAD_MAIN_BYTES);
+#endif
 #if defined(__x86_64__)
   /* Six registers, the address to return to, and a word that keeps the stack aligned as after a call. */
   void **top = reinterpret_cast<void **>(f.stack + STACK_BYTES) - 8;

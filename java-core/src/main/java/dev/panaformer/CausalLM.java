@@ -95,7 +95,10 @@ public final class CausalLM implements AutoCloseable {
             new CausalLM(
                 path.toString(),
                 resources.weights(
-                    folder, config.weightNames(), weights -> CausalModel.load(weights, config)),
+                    folder,
+                    config.weightNames(),
+                    options.precision(),
+                    weights -> CausalModel.load(weights, config)),
                 endTokens(folder.transformer(), config),
                 resources,
                 options));

@@ -2,6 +2,7 @@ package dev.panaformer;
 
 import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.Device;
+import dev.panaformer.kernel.Precision;
 import java.util.Objects;
 
 /**
@@ -16,6 +17,8 @@ import java.util.Objects;
  * @param stepTokens how many tokens a step computes at most, which is how long a prompt that is
  *     being read delays the other texts; at least half as many are kept for prompts
  * @param device which GPU, where the backend is one for GPUs
+ * @param precision what the weights of linear layers and of words are kept in and computed with; of
+ *     a folder that {@code quantize} wrote {@link Precision#FP32} means its own
  */
 public record CausalLMOptions(
     Backend backend,
@@ -24,9 +27,10 @@ public record CausalLMOptions(
     int blockTokens,
     int maxSequences,
     int stepTokens,
-    int device) {
+    int device,
+    Precision precision) {
 
-  /** On the first device, should there be a choice. */
+  /** On the first device, should there be a choice, in float32. */
   public CausalLMOptions(
       Backend backend,
       int threads,
@@ -35,6 +39,26 @@ public record CausalLMOptions(
       int maxSequences,
       int stepTokens) {
     this(backend, threads, cacheTokens, blockTokens, maxSequences, stepTokens, 0);
+  }
+
+  /** In float32. */
+  public CausalLMOptions(
+      Backend backend,
+      int threads,
+      int cacheTokens,
+      int blockTokens,
+      int maxSequences,
+      int stepTokens,
+      int device) {
+    this(
+        backend,
+        threads,
+        cacheTokens,
+        blockTokens,
+        maxSequences,
+        stepTokens,
+        device,
+        Precision.FP32);
   }
 
   /** Native code where there is some, on all processors; up to 64 sequences. */
@@ -49,6 +73,7 @@ public record CausalLMOptions(
    */
   public CausalLMOptions {
     Objects.requireNonNull(backend, "backend");
+    Objects.requireNonNull(precision, "precision");
     require("device", device, 0, Integer.MAX_VALUE);
     require("threads", threads, 1, MAX_THREADS);
     require("cacheTokens", cacheTokens, 0, Integer.MAX_VALUE);
@@ -57,11 +82,12 @@ public record CausalLMOptions(
     require("stepTokens", stepTokens, 1, 1 << 20);
   }
 
-  /** The defaults, with the backend and the threads of these. */
+  /** The defaults, with the backend, the threads and the precision of these. */
   public static CausalLMOptions of(ModelOptions options) {
     return DEFAULT
         .withDevice(new Device(options.backend(), options.device()))
-        .withThreads(options.threads());
+        .withThreads(options.threads())
+        .withPrecision(options.precision());
   }
 
   private static void require(String name, int value, int min, int max) {
@@ -73,32 +99,32 @@ public record CausalLMOptions(
 
   public CausalLMOptions withBackend(Backend value) {
     return new CausalLMOptions(
-        value, threads, cacheTokens, blockTokens, maxSequences, stepTokens, device);
+        value, threads, cacheTokens, blockTokens, maxSequences, stepTokens, device, precision);
   }
 
   public CausalLMOptions withThreads(int value) {
     return new CausalLMOptions(
-        backend, value, cacheTokens, blockTokens, maxSequences, stepTokens, device);
+        backend, value, cacheTokens, blockTokens, maxSequences, stepTokens, device, precision);
   }
 
   public CausalLMOptions withCacheTokens(int value) {
     return new CausalLMOptions(
-        backend, threads, value, blockTokens, maxSequences, stepTokens, device);
+        backend, threads, value, blockTokens, maxSequences, stepTokens, device, precision);
   }
 
   public CausalLMOptions withBlockTokens(int value) {
     return new CausalLMOptions(
-        backend, threads, cacheTokens, value, maxSequences, stepTokens, device);
+        backend, threads, cacheTokens, value, maxSequences, stepTokens, device, precision);
   }
 
   public CausalLMOptions withMaxSequences(int value) {
     return new CausalLMOptions(
-        backend, threads, cacheTokens, blockTokens, value, stepTokens, device);
+        backend, threads, cacheTokens, blockTokens, value, stepTokens, device, precision);
   }
 
   public CausalLMOptions withStepTokens(int value) {
     return new CausalLMOptions(
-        backend, threads, cacheTokens, blockTokens, maxSequences, value, device);
+        backend, threads, cacheTokens, blockTokens, maxSequences, value, device, precision);
   }
 
   /** The device's backend, and the device: {@code withDevice(Device.cuda(0))}. */
@@ -110,6 +136,12 @@ public record CausalLMOptions(
         blockTokens,
         maxSequences,
         stepTokens,
-        value.index());
+        value.index(),
+        precision);
+  }
+
+  public CausalLMOptions withPrecision(Precision value) {
+    return new CausalLMOptions(
+        backend, threads, cacheTokens, blockTokens, maxSequences, stepTokens, device, value);
   }
 }

@@ -1,12 +1,14 @@
 package dev.panaformer;
 
 import dev.panaformer.kernel.Backend;
+import dev.panaformer.kernel.Precision;
 import java.util.Objects;
 
 /**
  * How a model that reads images runs. Immutable: {@code ImageOptions.DEFAULT.withMaxPixels(n)}.
  *
- * @param compute what computes, on how many threads, and for how many calls at once
+ * @param compute what computes, in what precision, on how many threads, and for how many calls at
+ *     once
  * @param maxPixels the largest image that is decoded: what bounds the memory that a file can ask
  *     for
  * @param interpolatePositions whether images may have another size than that for which the model
@@ -37,6 +39,10 @@ public record ImageOptions(ModelOptions compute, long maxPixels, boolean interpo
 
   public ImageOptions withThreads(int value) {
     return withCompute(compute.withThreads(value));
+  }
+
+  public ImageOptions withPrecision(Precision value) {
+    return withCompute(compute.withPrecision(value));
   }
 
   public ImageOptions withMaxPixels(long value) {

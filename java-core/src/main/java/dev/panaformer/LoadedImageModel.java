@@ -89,7 +89,10 @@ final class LoadedImageModel<M extends VisionTask> implements AutoCloseable {
                 preprocessor,
                 resources,
                 resources.weights(
-                    folder, config.weightNames(), weights -> loader.apply(weights, config))));
+                    folder,
+                    config.weightNames(),
+                    options.compute().precision(),
+                    weights -> loader.apply(weights, config))));
   }
 
   M task() {

@@ -77,26 +77,18 @@ final class LoadedModel<M extends TextEncoder> implements AutoCloseable {
 
   private static <M extends TextEncoder> LoadedModel<M> load(
       ModelFolder folder, EncoderConfig config, ModelOptions options, Function<Weights, M> loader) {
-    ModelResources.Loader<LoadedModel<M>> model =
-        resources ->
-            new LoadedModel<>(
-                folder,
-                options,
-                resources,
-                resources.weights(folder, config.weightNames(), loader));
-    if (!config.runsOnDevices() && !options.backend().onHost()) {
-      throw new UnsupportedOperationException(
-          folder.path()
-              + ": models of this kind run on the backends NATIVE and JAVA only, not on "
-              + options.backend());
-    }
     return ModelResources.load(
         options.backend(),
         options.threads(),
         options.device(),
         new NativeMemory(),
         Optional.of(folder.transformer()),
-        model);
+        resources ->
+            new LoadedModel<>(
+                folder,
+                options,
+                resources,
+                resources.weights(folder, config.weightNames(), options.precision(), loader)));
   }
 
   /** The folder, for messages. */

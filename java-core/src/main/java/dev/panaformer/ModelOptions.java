@@ -2,6 +2,7 @@ package dev.panaformer;
 
 import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.Device;
+import dev.panaformer.kernel.Precision;
 import java.util.Objects;
 
 /**
@@ -16,6 +17,8 @@ import java.util.Objects;
  *     more: what bounds that memory
  * @param truncation what becomes of texts that are too long
  * @param device which GPU, where the backend is one for GPUs
+ * @param precision what the weights of linear layers and of words are kept in and computed with; of
+ *     a folder that {@code quantize} wrote {@link Precision#FP32} means its own
  */
 public record ModelOptions(
     Backend backend,
@@ -23,12 +26,24 @@ public record ModelOptions(
     int maxConcurrency,
     int maxBatchTokens,
     Truncation truncation,
-    int device) {
+    int device,
+    Precision precision) {
 
-  /** On the first device, should there be a choice. */
+  /** On the first device, should there be a choice, in float32. */
   public ModelOptions(
       Backend backend, int threads, int maxConcurrency, int maxBatchTokens, Truncation truncation) {
     this(backend, threads, maxConcurrency, maxBatchTokens, truncation, 0);
+  }
+
+  /** In float32. */
+  public ModelOptions(
+      Backend backend,
+      int threads,
+      int maxConcurrency,
+      int maxBatchTokens,
+      Truncation truncation,
+      int device) {
+    this(backend, threads, maxConcurrency, maxBatchTokens, truncation, device, Precision.FP32);
   }
 
   /** What becomes of a text that has more tokens than the model has positions. */
@@ -51,6 +66,7 @@ public record ModelOptions(
   public ModelOptions {
     Objects.requireNonNull(backend, "backend");
     Objects.requireNonNull(truncation, "truncation");
+    Objects.requireNonNull(precision, "precision");
     if (device < 0) {
       throw new IllegalArgumentException("device is " + device + ", at least 0");
     }
@@ -73,28 +89,42 @@ public record ModelOptions(
   }
 
   public ModelOptions withBackend(Backend value) {
-    return new ModelOptions(value, threads, maxConcurrency, maxBatchTokens, truncation, device);
+    return new ModelOptions(
+        value, threads, maxConcurrency, maxBatchTokens, truncation, device, precision);
   }
 
   public ModelOptions withThreads(int value) {
-    return new ModelOptions(backend, value, maxConcurrency, maxBatchTokens, truncation, device);
+    return new ModelOptions(
+        backend, value, maxConcurrency, maxBatchTokens, truncation, device, precision);
   }
 
   public ModelOptions withMaxConcurrency(int value) {
-    return new ModelOptions(backend, threads, value, maxBatchTokens, truncation, device);
+    return new ModelOptions(backend, threads, value, maxBatchTokens, truncation, device, precision);
   }
 
   public ModelOptions withMaxBatchTokens(int value) {
-    return new ModelOptions(backend, threads, maxConcurrency, value, truncation, device);
+    return new ModelOptions(backend, threads, maxConcurrency, value, truncation, device, precision);
   }
 
   public ModelOptions withTruncation(Truncation value) {
-    return new ModelOptions(backend, threads, maxConcurrency, maxBatchTokens, value, device);
+    return new ModelOptions(
+        backend, threads, maxConcurrency, maxBatchTokens, value, device, precision);
   }
 
   /** The device's backend, and the device: {@code withDevice(Device.cuda(0))}. */
   public ModelOptions withDevice(Device value) {
     return new ModelOptions(
-        value.backend(), threads, maxConcurrency, maxBatchTokens, truncation, value.index());
+        value.backend(),
+        threads,
+        maxConcurrency,
+        maxBatchTokens,
+        truncation,
+        value.index(),
+        precision);
+  }
+
+  public ModelOptions withPrecision(Precision value) {
+    return new ModelOptions(
+        backend, threads, maxConcurrency, maxBatchTokens, truncation, device, value);
   }
 }

@@ -5,6 +5,7 @@ import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.kernel.Precision;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.tokenizer.Tokenizer;
@@ -83,11 +84,13 @@ final class ModelResources implements AutoCloseable {
   /**
    * Reads the weights of a folder into this memory.
    *
+   * @param precision what they are packed in
    * @param model makes the model of its weights
    */
-  <M> M weights(ModelFolder folder, WeightNames names, Function<Weights, M> model) {
+  <M> M weights(
+      ModelFolder folder, WeightNames names, Precision precision, Function<Weights, M> model) {
     try (Checkpoint checkpoint = folder.openWeights();
-        Weights weights = new Weights(checkpoint, kernels, memory, names)) {
+        Weights weights = new Weights(checkpoint, kernels, memory, names, precision)) {
       return model.apply(weights);
     }
   }

@@ -110,7 +110,10 @@ public final class Seq2Seq implements AutoCloseable {
             new Seq2Seq(
                 path.toString(),
                 resources.weights(
-                    folder, config.weightNames(), weights -> Seq2SeqModel.load(weights, config)),
+                    folder,
+                    config.weightNames(),
+                    options.precision(),
+                    weights -> Seq2SeqModel.load(weights, config)),
                 defaults,
                 resources,
                 options));

@@ -18,7 +18,7 @@ import java.util.Locale;
  * and with a pass that is not timed, which wakes the side's own: the same for every side.
  */
 public final class Compare {
-  private static final int ROUNDS = 11;
+  static final int ROUNDS = 11;
   private static final double TURN_SECONDS = 0.04;
   private static final double WARM_UP_SECONDS = 0.3;
   private static final int PAUSE_MILLISECONDS = 20;
@@ -26,7 +26,7 @@ public final class Compare {
   private static final List<String> LENGTHS = List.of("8", "16", "32", "64", "128", "256");
   private static final List<String> MIXED = List.of("mixed-8", "mixed-32");
 
-  private interface Pass {
+  interface Pass {
     void run(int[][] batch) throws OrtException;
   }
 
@@ -49,15 +49,8 @@ public final class Compare {
     List<Tuning> tunings = Tuning.of(threads);
     List<OnnxRuntimeMiniLm> peers = new ArrayList<>();
     try (TextEmbedder ours = TextEmbedder.load(folder, ModelOptions.DEFAULT.withThreads(threads))) {
-      float[] vector = new float[ours.dimension()];
       List<Pass> sides = new ArrayList<>();
-      sides.add(batch -> {
-        if (batch.length == 1) {
-          ours.embed(batch[0], vector);
-        } else {
-          ours.embedAll(batch);
-        }
-      });
+      sides.add(pass(ours));
       for (Tuning tuning : tunings) {
         OnnxRuntimeMiniLm peer = new OnnxRuntimeMiniLm(folder, threads, tuning);
         peers.add(peer);
@@ -87,6 +80,18 @@ public final class Compare {
     }
   }
 
+  /** Ours, for one sequence writing where it is told, as a service would. */
+  static Pass pass(TextEmbedder embedder) {
+    float[] vector = new float[embedder.dimension()];
+    return batch -> {
+      if (batch.length == 1) {
+        embedder.embed(batch[0], vector);
+      } else {
+        embedder.embedAll(batch);
+      }
+    };
+  }
+
   private static void header(List<Tuning> tunings) {
     System.out.printf("%-18s %10s", "input", "Panaformer");
     for (Tuning tuning : tunings) {
@@ -114,7 +119,7 @@ public final class Compare {
   }
 
   /** Milliseconds of a pass, by side and round. */
-  private static double[][] rounds(List<Pass> sides, int[][] batch)
+  static double[][] rounds(List<Pass> sides, int[][] batch)
       throws OrtException, InterruptedException {
     int[] repeats = new int[sides.size()];
     for (int side = 0; side < repeats.length; side++) {

@@ -2,7 +2,6 @@ package dev.panaformer.bench;
 
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
@@ -15,8 +14,9 @@ import java.util.Map;
 import java.util.function.IntConsumer;
 
 /**
- * Writes a {@link Llama} as a GGUF file, version 3, in float32, with a vocabulary of bytes and
- * fillers: what llama.cpp wants to see before it reads a model.
+ * Writes a {@link Llama} as a GGUF file, version 3, with a vocabulary of bytes and fillers: what
+ * llama.cpp wants to see before it reads a model. Matrices have a type of llama.cpp's, vectors are
+ * float32.
  */
 final class GgufWriter {
   private static final int UINT32 = 4;
@@ -33,11 +33,17 @@ final class GgufWriter {
   private static final int BYTE = 6;
 
   private final ByteBuffer header = ByteBuffer.allocate(4 << 20).order(ByteOrder.LITTLE_ENDIAN);
+  private final GgufType matrices;
   private int fields;
 
-  private GgufWriter() {}
+  private GgufWriter(GgufType matrices) {
+    this.matrices = matrices;
+  }
 
-  static void write(Path file, Map<String, Tensor> tensors) throws IOException {
+  /**
+   * @param matrices what matrices are written in, that of the embeddings among them
+   */
+  static void write(Path file, Map<String, Tensor> tensors, GgufType matrices) throws IOException {
     Path partial = file.resolveSibling(file.getFileName() + ".part");
     try (FileChannel channel =
         FileChannel.open(
@@ -45,14 +51,10 @@ final class GgufWriter {
             StandardOpenOption.CREATE,
             StandardOpenOption.TRUNCATE_EXISTING,
             StandardOpenOption.WRITE)) {
-      ByteBuffer header = new GgufWriter().header(tensors);
-      write(channel, header);
+      GgufWriter writer = new GgufWriter(matrices);
+      write(channel, writer.header(tensors));
       for (Tensor tensor : tensors.values()) {
-        MemorySegment data = tensor.data();
-        for (long at = 0; at < data.byteSize(); at += 1 << 30) {
-          long count = Math.min(1 << 30, data.byteSize() - at);
-          write(channel, data.asSlice(at, count).asByteBuffer());
-        }
+        write(channel, writer.type(tensor).encode(tensor.toFloats()));
       }
     }
     Files.move(partial, file, StandardCopyOption.REPLACE_EXISTING);
@@ -90,8 +92,9 @@ final class GgufWriter {
       for (int i = shape.length - 1; i >= 0; i--) {
         header.putLong(shape[i]);
       }
-      header.putInt(0).putLong(offset); // float32
-      offset += tensor.getValue().elements() * Float.BYTES;
+      GgufType type = type(tensor.getValue());
+      header.putInt(type.id()).putLong(offset);
+      offset += type.bytes(tensor.getValue().elements());
       if (offset % ALIGNMENT != 0) {
         throw new IllegalArgumentException(tensor.getKey() + " would leave a gap");
       }
@@ -100,6 +103,10 @@ final class GgufWriter {
       header.put((byte) 0);
     }
     return header.flip();
+  }
+
+  private GgufType type(Tensor tensor) {
+    return tensor.rank() == 2 ? matrices : GgufType.F32;
   }
 
   private void vocabulary() {

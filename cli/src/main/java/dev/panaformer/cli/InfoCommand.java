@@ -1,5 +1,6 @@
 package dev.panaformer.cli;
 
+import dev.panaformer.ModelOptions;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
@@ -8,6 +9,7 @@ import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.kernel.Device;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.model.Architecture;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertFamily;
 import dev.panaformer.model.CausalConfig;
@@ -15,8 +17,8 @@ import dev.panaformer.model.EncoderConfig;
 import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.VisionConfig;
 import dev.panaformer.nn.NonFiniteWeights;
+import dev.panaformer.nn.QuantizedWeights;
 import dev.panaformer.nn.Weights;
-import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import dev.panaformer.tokenizer.Tokenizer;
 import java.io.IOException;
@@ -59,6 +61,15 @@ final class InfoCommand implements Callable<Integer> {
   @Option(names = "--check", description = "Read all weights and name those that are not finite.")
   private boolean check;
 
+  /**
+   * What the weights of a loaded model take.
+   *
+   * @param precision what they are packed in
+   * @param bytes of all that the model reads when it runs
+   * @param ofFp32 their share of what all parameters take in float32
+   */
+  private record Resident(String precision, long bytes, double ofFp32) {}
+
   @Option(names = "--json", description = "Print one JSON line.")
   private boolean json;
 
@@ -66,6 +77,7 @@ final class InfoCommand implements Callable<Integer> {
    * @param parameters elements of all floating-point tensors
    * @param bytes of all tensors, as the checkpoint stores them
    * @param maxTokens the longest text that is read
+   * @param resident null unless a precision was asked for
    * @param tokenizer null for models of images
    * @param pooling null where the folder says nothing of it
    * @param sharing null unless layers share weights
@@ -85,6 +97,7 @@ final class InfoCommand implements Callable<Integer> {
       long parameters,
       long bytes,
       List<String> dtypes,
+      Resident resident,
       String tokenizer,
       String pooling,
       Sharing sharing,
@@ -121,18 +134,22 @@ final class InfoCommand implements Callable<Integer> {
     long bytes = 0;
     TreeSet<String> dtypes = new TreeSet<>();
     List<NonFiniteWeights> nonFinite;
+    Resident resident = null;
     try (Checkpoint weights = folder.openWeights()) {
       for (String name : weights.names()) {
         try (Arena arena = Arena.ofConfined()) {
           Tensor tensor = weights.tensor(name, arena);
-          boolean integers = tensor.dtype() == DType.I64 || tensor.dtype() == DType.I32;
           tensors++;
-          parameters += integers ? 0 : tensor.elements();
+          parameters += tensor.dtype().isFloat() ? tensor.elements() : 0;
           bytes += tensor.elements() * tensor.dtype().bytes();
           dtypes.add(tensor.dtype().toString());
         }
       }
+      parameters += QuantizedWeights.of(weights).map(QuantizedWeights::parameters).orElse(0L);
       nonFinite = check ? check(weights) : null;
+      if (compute.precision().isPresent() && problem == null) {
+        resident = resident(folder, weights, parameters);
+      }
     }
     return new Info(
         folder.path().toString(),
@@ -147,6 +164,7 @@ final class InfoCommand implements Callable<Integer> {
         parameters,
         bytes,
         List.copyOf(dtypes),
+        resident,
         VisionConfig.describes(folder.config()) ? null : tokenizer(folder),
         folder.sentenceModules().map(InfoCommand::pooling).orElse(null),
         problem == null ? sharing(folder) : null,
@@ -188,6 +206,23 @@ final class InfoCommand implements Callable<Integer> {
           groups,
           memory.bytes(),
           memory.bytes() + own / groups * (config.numHiddenLayers() - groups));
+    }
+  }
+
+  /** Loads the model, which is what shows it. */
+  private Resident resident(ModelFolder folder, Checkpoint checkpoint, long parameters) {
+    Architecture architecture = Architecture.of(folder.config());
+    ModelOptions options = compute.options();
+    try (Kernels kernels = options.backend().open(options.threads(), options.device());
+        NativeMemory memory = kernels.memory(new NativeMemory());
+        Weights weights =
+            new Weights(
+                checkpoint, kernels, memory, architecture.weightNames(), options.precision())) {
+      architecture.loader().apply(weights);
+      return new Resident(
+          weights.precision().toString(),
+          memory.bytes(),
+          (double) memory.bytes() / (Float.BYTES * parameters));
     }
   }
 
@@ -313,6 +348,17 @@ final class InfoCommand implements Callable<Integer> {
               info.sharing.layers,
               info.sharing.own,
               info.sharing.apart));
+    }
+    if (info.resident != null) {
+      row(
+          out,
+          "resident",
+          String.format(
+              Locale.ROOT,
+              "%,d bytes in %s, %.3f of all parameters in fp32",
+              info.resident.bytes,
+              info.resident.precision,
+              info.resident.ofFp32));
     }
     if (info.tokenizer != null) {
       row(out, "tokenizer", info.tokenizer);

@@ -37,7 +37,8 @@ import picocli.CommandLine.Spec;
       PerplexityCommand.class,
       AttentionCommand.class,
       VerifyCommand.class,
-      ConvertCommand.class
+      ConvertCommand.class,
+      QuantizeCommand.class
     })
 public final class Main implements Runnable {
   private static final String LOG_FORMAT = "java.util.logging.SimpleFormatter.format";

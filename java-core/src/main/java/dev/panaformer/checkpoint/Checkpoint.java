@@ -3,6 +3,7 @@ package dev.panaformer.checkpoint;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -15,6 +16,11 @@ public interface Checkpoint extends AutoCloseable {
 
   /** The file, for messages. */
   Path source();
+
+  /** What the writer left beside the tensors; empty where the format has no place for it. */
+  default Map<String, String> metadata() {
+    return Map.of();
+  }
 
   /** All tensor names, in the order of the file. */
   Set<String> names();

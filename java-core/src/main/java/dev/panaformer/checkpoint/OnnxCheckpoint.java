@@ -112,7 +112,7 @@ public final class OnnxCheckpoint implements Checkpoint {
         switch (dtype) {
           case F32 -> proto.getFloatDataCount();
           case I64 -> proto.getInt64DataCount();
-          case I32, F16, BF16 -> proto.getInt32DataCount();
+          case I32, F16, BF16, U8 -> proto.getInt32DataCount();
         };
     ByteBuffer bytes =
         ByteBuffer.allocate(Math.multiplyExact(count, dtype.bytes()))
@@ -122,6 +122,7 @@ public final class OnnxCheckpoint implements Checkpoint {
         case F32 -> bytes.putFloat(proto.getFloatData(i));
         case I64 -> bytes.putLong(proto.getInt64Data(i));
         case I32 -> bytes.putInt(proto.getInt32Data(i));
+        case U8 -> bytes.put((byte) proto.getInt32Data(i));
         case F16, BF16 -> bytes.putShort((short) proto.getInt32Data(i));
       }
     }

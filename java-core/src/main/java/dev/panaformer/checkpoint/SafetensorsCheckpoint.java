@@ -218,7 +218,7 @@ public final class SafetensorsCheckpoint implements Checkpoint {
     return entries.keySet();
   }
 
-  /** The strings that the writer left beside the tensors. */
+  @Override
   public Map<String, String> metadata() {
     return metadata;
   }

@@ -4,6 +4,7 @@ import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -27,6 +28,9 @@ public final class SafetensorsWriter {
   /** A ByteBuffer cannot span more than 2 GiB. */
   private static final long CHUNK_BYTES = 1 << 26;
 
+  /** Where the first tensor begins is a multiple of this. */
+  private static final int HEADER_ALIGNMENT = 64;
+
   private SafetensorsWriter() {}
 
   /**
@@ -38,10 +42,10 @@ public final class SafetensorsWriter {
    */
   public static void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata)
       throws IOException {
-    // The widest types first, so that every tensor is aligned.
+    // What wants most comes first, so that every tensor is aligned.
     List<Map.Entry<String, Tensor>> order =
         tensors.entrySet().stream()
-            .sorted(Comparator.comparing(entry -> -entry.getValue().dtype().bytes()))
+            .sorted(Comparator.comparing(entry -> -alignment(entry.getValue())))
             .toList();
     Path target = file.toAbsolutePath();
     Path partial = Files.createTempFile(target.getParent(), target.getFileName() + ".", ".part");
@@ -57,6 +61,13 @@ public final class SafetensorsWriter {
     } finally {
       Files.deleteIfExists(partial);
     }
+  }
+
+  /** That of an element; packed weights are bytes of cache lines, of which they are whole ones. */
+  private static long alignment(Tensor tensor) {
+    return tensor.dtype() == DType.U8
+        ? Long.lowestOneBit(tensor.byteSize() | HEADER_ALIGNMENT)
+        : tensor.dtype().bytes();
   }
 
   private static ByteBuffer header(
@@ -76,7 +87,7 @@ public final class SafetensorsWriter {
       offset += tensor.byteSize();
     }
     byte[] text = GSON.toJson(json).getBytes(StandardCharsets.UTF_8);
-    int length = (text.length + 7) / 8 * 8;
+    int length = Math.ceilDiv(8 + text.length, HEADER_ALIGNMENT) * HEADER_ALIGNMENT - 8;
     ByteBuffer header = ByteBuffer.allocate(8 + length).order(ByteOrder.LITTLE_ENDIAN);
     header.putLong(length).put(text);
     while (header.hasRemaining()) {

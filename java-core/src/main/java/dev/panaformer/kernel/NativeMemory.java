@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 
 /**
  * Memory outside the heap that is freed as one: a model's weights, a workspace's buffers.
@@ -76,6 +77,18 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
     }
     MemorySegment segment = arena.allocate(byteSize, alignment);
     return MemorySegment.ofAddress(segment.address()).reinterpret(byteSize);
+  }
+
+  /**
+   * A mapping of a file that lives as long as this memory.
+   *
+   * @param map maps into the arena that it is given
+   */
+  @SuppressWarnings("restricted")
+  public MemorySegment adopt(Function<Arena, MemorySegment> map) {
+    MemorySegment segment = map.apply(arena);
+    bytes.addAndGet(segment.byteSize());
+    return MemorySegment.ofAddress(segment.address()).reinterpret(segment.byteSize());
   }
 
   /** Bytes that have been asked for, without what lies between segments. */

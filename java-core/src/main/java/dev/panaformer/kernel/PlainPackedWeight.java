@@ -313,7 +313,7 @@ final class PlainPackedWeight {
       case F32 -> weight.get(FLOAT, at * 4);
       case F16 -> Float.float16ToFloat(weight.get(SHORT, at * 2));
       case BF16 -> widen(weight.get(SHORT, at * 2));
-      case I64, I32 -> throw new IllegalArgumentException(dtype + " where floats are expected");
+      case I64, I32, U8 -> throw new IllegalArgumentException(dtype + " where floats are expected");
     };
   }
 

@@ -195,11 +195,6 @@ public record BertConfig(
   }
 
   @Override
-  public boolean runsOnDevices() {
-    return sparsity.map(Sparsity::runsOnDevices).orElse(true);
-  }
-
-  @Override
   public WeightNames weightNames() {
     return family.weightNames();
   }

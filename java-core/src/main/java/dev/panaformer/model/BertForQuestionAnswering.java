@@ -23,7 +23,7 @@ public record BertForQuestionAnswering(BertModel bert, Linear outputs) implement
   public static BertForQuestionAnswering load(Weights weights, BertConfig config) {
     BertModel bert = BertModel.load(weights, config);
     return new BertForQuestionAnswering(
-        bert, weights.linear("qa_outputs", START_AND_END, config.hiddenSize()));
+        bert, weights.inFp32().linear("qa_outputs", START_AND_END, config.hiddenSize()));
   }
 
   @Override

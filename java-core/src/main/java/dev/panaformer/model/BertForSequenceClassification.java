@@ -26,8 +26,8 @@ public record BertForSequenceClassification(BertModel bert, Linear dense, Linear
     int hidden = config.hiddenSize();
     return new BertForSequenceClassification(
         BertModel.load(weights, config),
-        weights.linear("classifier.dense", hidden, hidden),
-        weights.linear("classifier.out_proj", config.labels().size(), hidden));
+        weights.inFp32().linear("classifier.dense", hidden, hidden),
+        weights.inFp32().linear("classifier.out_proj", config.labels().size(), hidden));
   }
 
   @Override

@@ -21,7 +21,7 @@ public record BertForTokenClassification(BertModel bert, Linear classifier) impl
   public static BertForTokenClassification load(Weights weights, BertConfig config) {
     BertModel bert = BertModel.load(weights, config);
     return new BertForTokenClassification(
-        bert, weights.linear("classifier", config.labels().size(), config.hiddenSize()));
+        bert, weights.inFp32().linear("classifier", config.labels().size(), config.hiddenSize()));
   }
 
   /**

@@ -5,6 +5,7 @@ import dev.panaformer.kernel.EmbeddingTables;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.PackedWeight;
 import dev.panaformer.kernel.Pooling;
+import dev.panaformer.kernel.Precision;
 import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
@@ -63,7 +64,7 @@ public record BertModel(
             : Optional.empty();
     Optional<Linear> pooler =
         weights.has("pooler.dense.weight")
-            ? Optional.of(weights.linear("pooler.dense", hidden, hidden))
+            ? Optional.of(weights.inFp32().linear("pooler.dense", hidden, hidden))
             : Optional.empty();
     return new BertModel(
         config, weights.kernels(), embeddings, projection, layers(weights, config), pooler);
@@ -89,13 +90,20 @@ public record BertModel(
     return List.copyOf(layers);
   }
 
-  private static EmbeddingTables embeddings(Weights w, BertConfig c, Optional<PackedWeight> words) {
+  private static EmbeddingTables embeddings(
+      Weights w, BertConfig c, Optional<PackedWeight> ofHead) {
     int width = c.embeddingSize();
     int types = c.typeVocabSize();
     LayerNorm norm = w.layerNorm("LayerNorm", width, c.layerNormEps());
+    boolean packs = w.precision() != Precision.FP32;
+    Optional<PackedWeight> packed =
+        ofHead.or(() ->
+            packs
+                ? Optional.of(w.packed("word_embeddings.weight", c.vocabSize(), width))
+                : Optional.empty());
     EmbeddingTables tables =
         new EmbeddingTables(
-            words.isPresent()
+            packed.isPresent()
                 ? MemorySegment.NULL
                 : w.tensor("word_embeddings.weight", c.vocabSize(), width),
             w.tensor("position_embeddings.weight", c.maxPositionEmbeddings(), width),
@@ -107,7 +115,7 @@ public record BertModel(
             types,
             width,
             norm.eps());
-    return words.map(packed -> tables.withWords(packed, 1)).orElse(tables);
+    return packed.map(words -> tables.withWords(words, 1)).orElse(tables);
   }
 
   private static EncoderLayer layer(Weights w, BertConfig c, int index) {

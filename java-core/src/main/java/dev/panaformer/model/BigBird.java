@@ -77,11 +77,6 @@ public record BigBird(
   }
 
   @Override
-  public boolean runsOnDevices() {
-    return full;
-  }
-
-  @Override
   public void append(TokenBatch batch, Sequence sequence, GlobalTokens globals) {
     if (sequence.globalMask() != null) {
       throw new IllegalArgumentException(

@@ -23,9 +23,6 @@ public sealed interface EncoderConfig permits BertConfig, PreNormConfig {
   /** The longest sequence that has positions. */
   int maxTokens();
 
-  /** Whether all of its kernels are there on a GPU. */
-  boolean runsOnDevices();
-
   /** How the checkpoint spells the names that the model asks for. */
   WeightNames weightNames();
 

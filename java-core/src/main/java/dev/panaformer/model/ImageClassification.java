@@ -39,7 +39,8 @@ public record ImageClassification(VisionEncoder encoder, List<Linear> classifier
         };
     int labels = config.labels().size();
     return new ImageClassification(
-        encoder, names.stream().map(name -> weights.linear(name, labels, hidden)).toList());
+        encoder,
+        names.stream().map(name -> weights.inFp32().linear(name, labels, hidden)).toList());
   }
 
   @Override

@@ -76,11 +76,6 @@ public record Longformer(List<Integer> windows, int separator, int numHeads, int
   }
 
   @Override
-  public boolean runsOnDevices() {
-    return false;
-  }
-
-  @Override
   public void append(TokenBatch batch, Sequence sequence, GlobalTokens globals) {
     if (sequence.randomBlocks() != null) {
       throw new IllegalArgumentException("randomBlocks for a Longformer, which has windows");

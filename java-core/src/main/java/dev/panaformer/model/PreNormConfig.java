@@ -117,11 +117,6 @@ public sealed interface PreNormConfig extends EncoderConfig
   }
 
   @Override
-  default boolean runsOnDevices() {
-    return true;
-  }
-
-  @Override
   default WeightNames weightNames() {
     return WeightNames.SAME;
   }

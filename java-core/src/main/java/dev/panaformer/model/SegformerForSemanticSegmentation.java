@@ -14,7 +14,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Consumer;
 
 /**
  * SegFormer with its all-MLP head (Xie et al. 2021): every stage's map, projected, brought to the
@@ -49,30 +48,32 @@ public record SegformerForSemanticSegmentation(
         SegformerModel.load(weights, c),
         List.copyOf(projections),
         fuse(head, hidden, c.stages() * hidden),
-        head.convolution("classifier", c.labels().size(), hidden, 1, 1, false));
+        head.inFp32().convolution("classifier", c.labels().size(), hidden, 1, 1, false));
   }
 
   /** Batch normalisation by stored statistics is a scale and a shift of each output feature. */
   private static Linear fuse(Weights head, int out, int in) {
-    float[] weight = head.values("linear_fuse.weight", out, in, 1, 1);
     Weights norm = head.at("batch_norm");
     float[] gamma = norm.values("weight", out);
     float[] bias = norm.values("bias", out);
     float[] mean = norm.values("running_mean", out);
     float[] variance = norm.values("running_var", out);
+    double[] scales = new double[out];
     for (int j = 0; j < out; j++) {
-      double scale = gamma[j] / Math.sqrt(variance[j] + (double) BATCH_NORM_EPS);
-      for (int i = j * in; i < (j + 1) * in; i++) {
-        weight[i] = (float) (scale * weight[i]);
-      }
-      bias[j] = (float) (bias[j] - scale * mean[j]);
+      scales[j] = gamma[j] / Math.sqrt(variance[j] + (double) BATCH_NORM_EPS);
+      bias[j] = (float) (bias[j] - scales[j] * mean[j]);
     }
     return new Linear(
-        head.pack("linear_fuse.weight", out, in, fill(weight)), head.floats(out, fill(bias)));
+        head.adjusted("linear_fuse.weight", rows -> scale(rows, scales, in), out, in, 1, 1),
+        head.floats(out, y -> MemorySegment.copy(bias, 0, y, JAVA_FLOAT, 0, out)));
   }
 
-  private static Consumer<MemorySegment> fill(float[] values) {
-    return y -> MemorySegment.copy(values, 0, y, JAVA_FLOAT, 0, values.length);
+  private static void scale(MemorySegment rows, double[] scales, int in) {
+    for (int j = 0; j < scales.length; j++) {
+      for (long i = (long) j * in; i < (j + 1L) * in; i++) {
+        rows.setAtIndex(JAVA_FLOAT, i, (float) (scales[j] * rows.getAtIndex(JAVA_FLOAT, i)));
+      }
+    }
   }
 
   @Override

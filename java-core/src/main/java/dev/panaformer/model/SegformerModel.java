@@ -102,7 +102,8 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
       layers.add(layer(encoder.at("block." + i + "." + j), c, i));
     }
     return new Stage(
-        embeddings.convolution("proj", hidden, in, patch, patch, i > 0),
+        (i == 0 ? embeddings.inFp32() : embeddings)
+            .convolution("proj", hidden, in, patch, patch, i > 0),
         embeddings.layerNorm("layer_norm", hidden, EPS),
         patch,
         c.strides().get(i),

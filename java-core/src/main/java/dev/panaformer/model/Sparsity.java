@@ -14,9 +14,6 @@ public sealed interface Sparsity permits Longformer, BigBird {
    */
   EncoderAttention attention(Weights weights, BertConfig config, int layer);
 
-  /** Whether all kernels that it takes are there on a GPU. */
-  boolean runsOnDevices();
-
   /**
    * Tells the batch who sees whom in the sequence that was added last.
    *

@@ -74,13 +74,15 @@ public record SwinModel(
     return new SwinModel(
         c,
         weights.kernels(),
-        embeddings.convolution(
-            "patch_embeddings.projection",
-            dim,
-            c.numChannels(),
-            c.patchHeight(),
-            c.patchWidth(),
-            false),
+        embeddings
+            .inFp32()
+            .convolution(
+                "patch_embeddings.projection",
+                dim,
+                c.numChannels(),
+                c.patchHeight(),
+                c.patchWidth(),
+                false),
         embeddings.layerNorm("norm", dim, DEFAULT_EPS),
         c.useAbsoluteEmbeddings()
             ? Optional.of(embeddings.tensor("position_embeddings", 1, grid, dim))

@@ -3,6 +3,7 @@ package dev.panaformer.model;
 import dev.panaformer.kernel.DistanceBias;
 import dev.panaformer.kernel.EmbeddingTables;
 import dev.panaformer.kernel.PackedWeight;
+import dev.panaformer.kernel.Precision;
 import dev.panaformer.kernel.RotaryTables;
 import dev.panaformer.model.Transformer.Normalization;
 import dev.panaformer.model.Transformer.Positions;
@@ -35,6 +36,7 @@ final class TransformerAssembly {
   private Optional<PackedWeight> head = Optional.empty();
   private boolean headHasWords;
   private MemorySegment sharedWords;
+  private PackedWeight sharedPackedWords;
   private MemorySegment sinusoids;
 
   TransformerAssembly(Transformer.Builder builder, Weights weights) {
@@ -107,7 +109,6 @@ final class TransformerAssembly {
         "headScale",
         b.headScale,
         "1 without lastNorm, which takes it");
-    require(!b.gated || !b.biases, "gated", true, "false for linear layers with biases");
     require(
         !b.transposedWeights
             || b.biases
@@ -162,7 +163,7 @@ final class TransformerAssembly {
             : Optional.empty();
     Optional<RotaryTables> rotary = rotary(b.encoderHeads);
     EmbeddingTables embeddings =
-        embeddings(w, b.encoderVocabulary, headHasWords && b.sharedEmbeddings);
+        embeddings("encoder", b.encoderVocabulary, headHasWords && b.sharedEmbeddings);
     List<EncoderLayer> layers = new ArrayList<>();
     for (int i = 0; i < b.encoderLayers; i++) {
       Weights layer = w.at("layers." + i);
@@ -194,7 +195,7 @@ final class TransformerAssembly {
             : DistanceBias.NONE;
     Optional<RotaryTables> rotary = rotary(b.decoderHeads);
     int kvHeads = b.kvHeads > 0 ? b.kvHeads : b.decoderHeads;
-    EmbeddingTables embeddings = embeddings(w, b.decoderVocabulary, headHasWords);
+    EmbeddingTables embeddings = embeddings("decoder", b.decoderVocabulary, headHasWords);
     List<DecoderLayer> layers = new ArrayList<>();
     for (int i = 0; i < b.decoderLayers; i++) {
       Weights layer = w.at("layers." + i);
@@ -249,7 +250,7 @@ final class TransformerAssembly {
   }
 
   private Linear output(Weights w, int heads) {
-    return linear(w, "out_proj", b.width, (long) heads * headDim(heads), b.biases);
+    return linear(w, "out_proj", b.width, (long) heads * headDim(heads), b.outputBiases);
   }
 
   private Linear linear(Weights w, String name, long out, long in, boolean biased) {
@@ -262,9 +263,9 @@ final class TransformerAssembly {
   private FeedForward feedForward(Weights w, int intermediate) {
     if (b.gated) {
       return new GatedFeedForward(
-          w.packed("gate.weight", intermediate, b.width),
-          w.packed("fc1.weight", intermediate, b.width),
-          w.packed("fc2.weight", b.width, intermediate),
+          linear(w, "gate", intermediate, b.width, b.biases),
+          linear(w, "fc1", intermediate, b.width, b.biases),
+          linear(w, "fc2", b.width, intermediate, b.biases),
           b.activation);
     }
     return new PlainFeedForward(
@@ -302,12 +303,15 @@ final class TransformerAssembly {
   /**
    * @param ofHead whether the words are the head's, which then has the only copy of them
    */
-  private EmbeddingTables embeddings(Weights w, int vocabulary, boolean ofHead) {
+  private EmbeddingTables embeddings(String stack, int vocabulary, boolean ofHead) {
+    Weights w = weights.at(stack);
     boolean normed = b.embeddingNorm;
+    Optional<PackedWeight> words =
+        ofHead ? head : lowPrecision() ? Optional.of(packedWords(w, vocabulary)) : Optional.empty();
     MemorySegment positionTable = positionTable(w);
     EmbeddingTables tables =
         new EmbeddingTables(
-            ofHead ? MemorySegment.NULL : words(w, vocabulary),
+            words.isPresent() ? MemorySegment.NULL : words(w, vocabulary),
             positionTable,
             MemorySegment.NULL,
             normed ? w.tensor("layernorm_embedding.weight", b.width) : MemorySegment.NULL,
@@ -317,7 +321,22 @@ final class TransformerAssembly {
             0,
             b.width,
             b.normEps);
-    return ofHead ? tables.withWords(head.orElseThrow(), b.embeddingScale) : tables;
+    return words.map(packed -> tables.withWords(packed, b.embeddingScale)).orElse(tables);
+  }
+
+  private boolean lowPrecision() {
+    return weights.precision() != Precision.FP32;
+  }
+
+  /** Words that are not the head's, in low precision; those that two stacks share are kept once. */
+  private PackedWeight packedWords(Weights w, int vocabulary) {
+    if (!b.sharedEmbeddings) {
+      return w.packed("embed_tokens.weight", vocabulary, b.width);
+    }
+    if (sharedPackedWords == null) {
+      sharedPackedWords = weights.packed("shared.weight", vocabulary, b.width);
+    }
+    return sharedPackedWords;
   }
 
   private MemorySegment words(Weights w, int vocabulary) {

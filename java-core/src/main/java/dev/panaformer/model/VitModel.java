@@ -79,13 +79,15 @@ public record VitModel(
         c,
         weights.kernels(),
         place(weights, before),
-        embeddings.convolution(
-            "patch_embeddings.projection",
-            hidden,
-            c.numChannels(),
-            c.patchHeight(),
-            c.patchWidth(),
-            false),
+        embeddings
+            .inFp32()
+            .convolution(
+                "patch_embeddings.projection",
+                hidden,
+                c.numChannels(),
+                c.patchHeight(),
+                c.patchWidth(),
+                false),
         place(weights, between),
         after.length > 0 ? place(weights, after) : MemorySegment.NULL,
         c.useMidPositionEmbeddings() && c.numHiddenLayers() > 1
@@ -95,7 +97,7 @@ public record VitModel(
         List.copyOf(layers),
         weights.layerNorm("layernorm", hidden, c.layerNormEps()),
         weights.has("pooler.dense.weight")
-            ? Optional.of(weights.linear("pooler.dense", c.poolerOutputSize(), hidden))
+            ? Optional.of(weights.inFp32().linear("pooler.dense", c.poolerOutputSize(), hidden))
             : Optional.empty());
   }
 

@@ -32,8 +32,11 @@ public record YolosForObjectDetection(VitModel vit, List<Linear> labels, List<Li
     int hidden = config.hiddenSize();
     return new YolosForObjectDetection(
         VitModel.load(weights, config),
-        head(weights.at("class_labels_classifier.layers"), hidden, config.labels().size() + 1),
-        head(weights.at("bbox_predictor.layers"), hidden, BOX));
+        head(
+            weights.inFp32().at("class_labels_classifier.layers"),
+            hidden,
+            config.labels().size() + 1),
+        head(weights.inFp32().at("bbox_predictor.layers"), hidden, BOX));
   }
 
   private static List<Linear> head(Weights layers, int hidden, int out) {

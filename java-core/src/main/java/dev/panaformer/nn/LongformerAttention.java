@@ -1,7 +1,5 @@
 package dev.panaformer.nn;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import dev.panaformer.kernel.Attention;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.KeyLists;
@@ -79,9 +77,7 @@ public record LongformerAttention(
     MemorySegment q = globalQueries(kernels, in, lists, workspace);
     // A row a head, with zeros for the others. The local projections are not needed any more.
     MemorySegment apart = workspace.floats(Buffer.QKV, rows * Math.max(width, hidden));
-    for (long i = 0; i < rows * width; i++) {
-      apart.setAtIndex(JAVA_FLOAT, i, 0);
-    }
+    kernels.clear(apart, 0, rows * width);
     for (int row = 0; row < rows; row++) {
       long head = row % local.heads() * headDim;
       kernels.copy(q, row / local.heads() * width + head, apart, row * width + head, headDim);

@@ -1,7 +1,6 @@
 package dev.panaformer.nn;
 
 import dev.panaformer.checkpoint.Checkpoint;
-import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -22,7 +21,7 @@ public record NonFiniteWeights(String tensor, long count, long elements) {
   public static Optional<NonFiniteWeights> in(Checkpoint checkpoint, String name) {
     try (Arena arena = Arena.ofConfined()) {
       Tensor tensor = checkpoint.tensor(name, arena);
-      if (tensor.dtype() == DType.I64 || tensor.dtype() == DType.I32) {
+      if (!tensor.dtype().isFloat()) {
         return Optional.empty();
       }
       long count = countNonFinite(tensor.toFloat32(arena), tensor.elements());

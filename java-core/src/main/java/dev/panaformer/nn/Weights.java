@@ -8,14 +8,22 @@ import dev.panaformer.kernel.GrowableBuffer;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.PackedWeight;
+import dev.panaformer.kernel.Precision;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 
 /**
  * Turns the tensors of a checkpoint into layers. Loading is validation: a name and the shape that
@@ -23,24 +31,44 @@ import java.util.function.Consumer;
  * both shapes where they do not agree.
  *
  * <p>The layers lie in the memory given here and run on the kernels given here. Tensors are mapped
- * while they are read and become float32; matrices pass through a staging buffer that {@link
- * #close} frees. Not thread-safe.
+ * while they are read. Matrices are packed in the precision given here, out of the type that the
+ * file has them in: one at a time passes through a staging buffer that {@link #close} frees. All
+ * else becomes float32, and so do the matrices of {@link #inFp32}. Not thread-safe.
  */
 public final class Weights implements AutoCloseable {
   private final Checkpoint checkpoint;
   private final Kernels kernels;
   private final NativeMemory memory;
   private final WeightNames names;
+  private final Precision precision;
+  private final Optional<QuantizedWeights> quantized;
+  private final Read read;
   private final GrowableBuffer staging;
   private final String prefix;
+
+  /** What was read up to now, under the checkpoint's names. */
+  private record Read(Set<String> tensors, Map<String, PackedWeight> packed) {}
+
+  /** In {@link Precision#FP32}. */
+  public Weights(Checkpoint checkpoint, Kernels kernels, NativeMemory memory, WeightNames names) {
+    this(checkpoint, kernels, memory, names, Precision.FP32);
+  }
 
   /**
    * @param kernels for which matrices are packed
    * @param memory where layers live; it outlives this instance
    * @param names how the checkpoint spells names
+   * @param precision what matrices are packed in; of a checkpoint whose weights are packed already
+   *     {@link Precision#FP32} stands for theirs
+   * @throws CheckpointException if they are packed in another precision
    */
-  public Weights(Checkpoint checkpoint, Kernels kernels, NativeMemory memory, WeightNames names) {
-    this(checkpoint, kernels, memory, names, new GrowableBuffer(), "");
+  public Weights(
+      Checkpoint checkpoint,
+      Kernels kernels,
+      NativeMemory memory,
+      WeightNames names,
+      Precision precision) {
+    this(checkpoint, kernels, memory, names, precision, QuantizedWeights.of(checkpoint));
   }
 
   private Weights(
@@ -48,19 +76,74 @@ public final class Weights implements AutoCloseable {
       Kernels kernels,
       NativeMemory memory,
       WeightNames names,
+      Precision precision,
+      Optional<QuantizedWeights> quantized) {
+    this(
+        checkpoint,
+        kernels,
+        memory,
+        names,
+        agreed(checkpoint, quantized, precision),
+        quantized,
+        new Read(new LinkedHashSet<>(), new LinkedHashMap<>()),
+        new GrowableBuffer(),
+        "");
+  }
+
+  private Weights(
+      Checkpoint checkpoint,
+      Kernels kernels,
+      NativeMemory memory,
+      WeightNames names,
+      Precision precision,
+      Optional<QuantizedWeights> quantized,
+      Read read,
       GrowableBuffer staging,
       String prefix) {
     this.checkpoint = checkpoint;
     this.kernels = kernels;
     this.memory = memory;
     this.names = names;
+    this.precision = precision;
+    this.quantized = quantized;
+    this.read = read;
     this.staging = staging;
     this.prefix = prefix;
   }
 
+  private static Precision agreed(
+      Checkpoint checkpoint, Optional<QuantizedWeights> quantized, Precision asked) {
+    Precision own = quantized.map(QuantizedWeights::precision).orElse(asked);
+    if (asked != Precision.FP32 && asked != own) {
+      throw new CheckpointException(
+          String.format(
+              "%s: was quantized to %s, and cannot be loaded in %s",
+              checkpoint.source(), own, asked));
+    }
+    return own;
+  }
+
   /** The same checkpoint, all names below {@code child}. */
   public Weights at(String child) {
-    return new Weights(checkpoint, kernels, memory, names, staging, prefix + child + ".");
+    return new Weights(
+        checkpoint,
+        kernels,
+        memory,
+        names,
+        precision,
+        quantized,
+        read,
+        staging,
+        prefix + child + ".");
+  }
+
+  /**
+   * The same names with all matrices in float32: for layers that are small, and whose results are
+   * the answer. Labels, boxes and spans come out of them.
+   */
+  public Weights inFp32() {
+    return new Weights(
+        checkpoint, kernels, memory, names, Precision.FP32, quantized, read, staging, prefix);
   }
 
   /** The kernels for which matrices are packed. */
@@ -68,15 +151,39 @@ public final class Weights implements AutoCloseable {
     return kernels;
   }
 
+  /** What matrices are packed in. */
+  public Precision precision() {
+    return precision;
+  }
+
   public boolean has(String name) {
-    return names.of(prefix + name).stream().anyMatch(checkpoint.names()::contains);
+    return names.of(prefix + name).stream()
+        .anyMatch(spelled ->
+            checkpoint.names().contains(spelled)
+                || quantized.isPresent() && quantized.get().has(spelled));
+  }
+
+  /** The tensors that were read and are not packed, by their names in the checkpoint. */
+  public Set<String> tensorsRead() {
+    return Collections.unmodifiableSet(read.tensors);
+  }
+
+  /**
+   * The weights that were packed in low precision, by the checkpoint's names of the tensors that
+   * they are made of, with a {@code +} between them.
+   */
+  public Map<String, PackedWeight> packedRead() {
+    return Collections.unmodifiableMap(read.packed);
   }
 
   /** Whether two tensors of the same shape hold the same numbers in the same type. */
   public boolean same(String name, String other, long... shape) {
+    if (quantized.isPresent()) {
+      return false; // what was the same is stored once
+    }
     try (Arena mapped = Arena.ofConfined()) {
-      Tensor a = require(name, mapped, shape);
-      Tensor b = require(other, mapped, shape);
+      Tensor a = require(find(name, shape), mapped, shape);
+      Tensor b = require(find(other, shape), mapped, shape);
       long bytes = a.elements() * a.dtype().bytes();
       return a.dtype() == b.dtype()
           && MemorySegment.mismatch(a.data(), 0, bytes, b.data(), 0, bytes) < 0;
@@ -86,7 +193,7 @@ public final class Weights implements AutoCloseable {
   /** A tensor as float32, row by row. */
   public MemorySegment tensor(String name, long... shape) {
     try (Arena mapped = Arena.ofConfined()) {
-      Tensor tensor = require(name, mapped, shape);
+      Tensor tensor = read(name, mapped, shape);
       return kernels.place(memory, tensor::toFloat32);
     }
   }
@@ -94,7 +201,7 @@ public final class Weights implements AutoCloseable {
   /** The elements of a tensor for the loader itself to read, row by row. */
   public float[] values(String name, long... shape) {
     try (Arena mapped = Arena.ofConfined()) {
-      return require(name, mapped, shape).toFloats();
+      return read(name, mapped, shape).toFloats();
     }
   }
 
@@ -105,59 +212,32 @@ public final class Weights implements AutoCloseable {
 
   /** Layers of the same shape and the same input as one: {@code [names * out, in]}. */
   public Linear concatenated(long out, long in, String... layers) {
-    try (Arena mapped = Arena.ofConfined()) {
-      // All shapes are checked before memory is asked for: a lying config.json must not exhaust it.
-      List<Tensor> weights = new ArrayList<>();
-      List<Tensor> biases = new ArrayList<>();
-      for (String layer : layers) {
-        weights.add(require(layer + ".weight", mapped, out, in));
-        biases.add(require(layer + ".bias", mapped, out));
-      }
-      MemorySegment weight = staging.ensure(layers.length * out * in * Float.BYTES);
-      copyInOrder(weights, weight);
-      MemorySegment bias = placeInOrder(biases, layers.length * out);
-      return new Linear(pack(layers[0], weight, layers.length * out, in), bias);
-    }
+    return stacked(in, true, List.of(layers), Arrays.stream(layers).map(layer -> out).toList());
   }
 
   /** {@code name.weight} {@code [in, out]}, transposed, and {@code name.bias} {@code [out]}. */
   public Linear transposed(String name, long out, long in) {
-    try (Arena mapped = Arena.ofConfined()) {
-      Tensor weight = require(name + ".weight", mapped, in, out);
-      MemorySegment bias = tensor(name + ".bias", out);
-      long bytes = out * in * Float.BYTES;
-      MemorySegment both = staging.ensure(2 * bytes);
-      weight.copyFloat32To(both);
-      MemorySegment turned = both.asSlice(bytes);
-      for (long i = 0; i < in; i++) {
-        for (long o = 0; o < out; o++) {
-          turned.setAtIndex(JAVA_FLOAT, o * in + i, both.getAtIndex(JAVA_FLOAT, i * out + o));
-        }
-      }
-      return new Linear(pack(name, turned, out, in), bias);
-    }
+    return new Linear(packedTransposed(name + ".weight", out, in), tensor(name + ".bias", out));
   }
 
   /** Layers of different widths and the same input as one, {@code [sum of outs, in]}. */
   public Linear stacked(long in, boolean biased, List<String> layers, List<Long> outs) {
+    List<Matrix> matrices = new ArrayList<>();
+    long out = 0;
+    for (int i = 0; i < layers.size(); i++) {
+      matrices.add(new Matrix(layers.get(i) + ".weight", outs.get(i), in));
+      out += outs.get(i);
+    }
+    PackedWeight weight = pack(matrices, out, in);
+    if (!biased) {
+      return new Linear(weight, MemorySegment.NULL);
+    }
     try (Arena mapped = Arena.ofConfined()) {
-      List<Tensor> weights = new ArrayList<>();
       List<Tensor> biases = new ArrayList<>();
-      long out = 0;
       for (int i = 0; i < layers.size(); i++) {
-        weights.add(require(layers.get(i) + ".weight", mapped, outs.get(i), in));
-        if (biased) {
-          biases.add(require(layers.get(i) + ".bias", mapped, outs.get(i)));
-        }
-        out += outs.get(i);
+        biases.add(read(layers.get(i) + ".bias", mapped, outs.get(i)));
       }
-      MemorySegment weight = staging.ensure(out * in * Float.BYTES);
-      copyInOrder(weights, weight);
-      MemorySegment bias = MemorySegment.NULL;
-      if (biased) {
-        bias = placeInOrder(biases, out);
-      }
-      return new Linear(pack(layers.get(0), weight, out, in), bias);
+      return new Linear(weight, floats(out, target -> copyInOrder(biases, DType.F32, target)));
     }
   }
 
@@ -174,14 +254,13 @@ public final class Weights implements AutoCloseable {
    */
   public Linear convolution(
       String name, long out, long channels, long height, long width, boolean channelsLast) {
-    try (Arena mapped = Arena.ofConfined()) {
-      Tensor tensor = require(name + ".weight", mapped, out, channels, height, width);
-      MemorySegment bias = tensor(name + ".bias", out);
-      long in = channels * height * width;
-      MemorySegment weight = staging.ensure(out * in * Float.BYTES);
-      (channelsLast ? tensor.transpose(1, 2).transpose(2, 3) : tensor).copyFloat32To(weight);
-      return new Linear(pack(name, weight, out, in), bias);
-    }
+    Matrix matrix =
+        new Matrix(
+            name + ".weight",
+            new long[] {out, channels, height, width},
+            tensor -> channelsLast ? tensor.transpose(1, 2).transpose(2, 3) : tensor);
+    return new Linear(
+        pack(List.of(matrix), out, channels * height * width), tensor(name + ".bias", out));
   }
 
   /**
@@ -189,7 +268,7 @@ public final class Weights implements AutoCloseable {
    */
   public MemorySegment depthwise(String name, long channels, long size) {
     try (Arena mapped = Arena.ofConfined()) {
-      Tensor tensor = require(name, mapped, channels, 1, size, size);
+      Tensor tensor = read(name, mapped, channels, 1, size, size);
       return kernels.place(memory, tensor.transpose(0, 3).transpose(0, 2)::toFloat32);
     }
   }
@@ -197,7 +276,7 @@ public final class Weights implements AutoCloseable {
   /** A matrix {@code [rows, columns]} as float32, column by column. */
   public MemorySegment transposedTensor(String name, long rows, long columns) {
     try (Arena mapped = Arena.ofConfined()) {
-      Tensor tensor = require(name, mapped, rows, columns);
+      Tensor tensor = read(name, mapped, rows, columns);
       return kernels.place(memory, tensor.transpose(0, 1)::toFloat32);
     }
   }
@@ -217,14 +296,10 @@ public final class Weights implements AutoCloseable {
         });
   }
 
-  private MemorySegment placeInOrder(List<Tensor> tensors, long count) {
-    return floats(count, target -> copyInOrder(tensors, target));
-  }
-
   /** A tensor times a factor as float32, row by row. */
   public MemorySegment scaledTensor(String name, float factor, long... shape) {
     try (Arena mapped = Arena.ofConfined()) {
-      Tensor tensor = require(name, mapped, shape);
+      Tensor tensor = read(name, mapped, shape);
       return kernels.place(
           memory,
           host -> {
@@ -243,48 +318,97 @@ public final class Weights implements AutoCloseable {
     }
   }
 
-  private static void copyInOrder(List<Tensor> tensors, MemorySegment target) {
-    long offset = 0;
-    for (Tensor tensor : tensors) {
-      tensor.copyFloat32To(target.asSlice(offset));
-      offset += tensor.elements() * Float.BYTES;
-    }
-  }
-
   /** A matrix {@code [out, in]} as the kernels read it. */
   public PackedWeight packed(String name, long out, long in) {
-    try (Arena mapped = Arena.ofConfined()) {
-      Tensor tensor = require(name, mapped, out, in);
-      MemorySegment weight = staging.ensure(out * in * Float.BYTES);
-      tensor.copyFloat32To(weight);
-      return pack(name, weight, out, in);
-    }
+    return pack(List.of(new Matrix(name, out, in)), out, in);
   }
 
   /** A matrix {@code [in, out]}, transposed, as the kernels read it. */
   public PackedWeight packedTransposed(String name, long out, long in) {
-    try (Arena mapped = Arena.ofConfined()) {
-      Tensor tensor = require(name, mapped, in, out);
-      MemorySegment weight = staging.ensure(out * in * Float.BYTES);
-      tensor.transpose(0, 1).copyFloat32To(weight);
-      return pack(name, weight, out, in);
-    }
+    return pack(List.of(Matrix.transposed(name, out, in)), out, in);
   }
 
   /**
-   * A matrix {@code [out, in]} that the loader made, as the kernels read it.
+   * A matrix that is not the checkpoint's as it is.
    *
-   * @param fill writes it
+   * @param adjust changes its {@code [out, in]} floats in place before they are packed
+   * @param shape of the tensor, {@code [out, in]} and perhaps dimensions of 1
    */
-  public PackedWeight pack(String name, long out, long in, Consumer<MemorySegment> fill) {
-    MemorySegment weight = staging.ensure(out * in * Float.BYTES);
-    fill.accept(weight);
-    return pack(name, weight, out, in);
+  public PackedWeight adjusted(String name, Consumer<MemorySegment> adjust, long... shape) {
+    return pack(
+        List.of(new Matrix(name, shape, UnaryOperator.identity())), shape[0], shape[1], adjust);
   }
 
-  /** A weight that is in memory already, the host's or the layers'. */
-  public PackedWeight pack(String name, MemorySegment weight, long out, long in) {
-    return kernels.pack(prefix + name, weight, out, in, memory);
+  /**
+   * A tensor that is rows of a packed weight.
+   *
+   * @param view of the tensor, whose first dimension is output features
+   */
+  private record Matrix(String name, long[] shape, UnaryOperator<Tensor> view) {
+    Matrix(String name, long out, long in) {
+      this(name, new long[] {out, in}, UnaryOperator.identity());
+    }
+
+    static Matrix transposed(String name, long out, long in) {
+      return new Matrix(name, new long[] {in, out}, tensor -> tensor.transpose(0, 1));
+    }
+  }
+
+  private PackedWeight pack(List<Matrix> rows, long out, long in) {
+    return pack(rows, out, in, null);
+  }
+
+  /**
+   * @param adjust or null
+   */
+  private PackedWeight pack(List<Matrix> rows, long out, long in, Consumer<MemorySegment> adjust) {
+    boolean low = precision != Precision.FP32;
+    if (low && quantized.isPresent()) {
+      List<List<String>> spellings =
+          rows.stream().map(matrix -> names.of(prefix + matrix.name)).toList();
+      return quantized.get().read(spellings, out, in, kernels, memory);
+    }
+    try (Arena mapped = Arena.ofConfined()) {
+      // All shapes are checked before memory is asked for: a lying config.json must not exhaust it.
+      List<Tensor> tensors = new ArrayList<>();
+      List<String> found = new ArrayList<>();
+      for (Matrix matrix : rows) {
+        found.add(find(matrix.name, matrix.shape));
+        tensors.add(matrix.view.apply(require(found.getLast(), mapped, matrix.shape)));
+      }
+      DType dtype = adjust == null ? commonType(tensors) : DType.F32;
+      MemorySegment weight = staging.ensure(out * in * dtype.bytes());
+      copyInOrder(tensors, dtype, weight);
+      if (adjust != null) {
+        adjust.accept(weight);
+      }
+      String name = prefix + rows.getFirst().name;
+      PackedWeight packed = kernels.pack(name, weight, dtype, out, in, precision, memory);
+      if (low) {
+        read.packed.put(String.join(QuantizedWeights.SEPARATOR, found), packed);
+      } else {
+        read.tensors.addAll(found);
+      }
+      return packed;
+    }
+  }
+
+  /** What all tensors are, or float32, which every one can become. */
+  private static DType commonType(List<Tensor> tensors) {
+    DType first = tensors.getFirst().dtype();
+    return tensors.stream().allMatch(tensor -> tensor.dtype() == first) ? first : DType.F32;
+  }
+
+  private static void copyInOrder(List<Tensor> tensors, DType dtype, MemorySegment target) {
+    long offset = 0;
+    for (Tensor tensor : tensors) {
+      if (tensor.dtype() == dtype) {
+        tensor.copyTo(target.asSlice(offset));
+      } else {
+        tensor.copyFloat32To(target.asSlice(offset));
+      }
+      offset += tensor.elements() * dtype.bytes();
+    }
   }
 
   /** {@code name.weight} and {@code name.bias}, both {@code [hidden]}. */
@@ -298,16 +422,25 @@ public final class Weights implements AutoCloseable {
     return new RmsNorm(tensor(name + ".weight", hidden), hidden, eps);
   }
 
-  private Tensor require(String name, Arena mapped, long... shape) {
+  /** A tensor that is not to be packed. */
+  private Tensor read(String name, Arena mapped, long... shape) {
+    String found = find(name, shape);
+    read.tensors.add(found);
+    return require(found, mapped, shape);
+  }
+
+  /** How the checkpoint spells a name. */
+  private String find(String name, long... shape) {
     List<String> spellings = names.of(prefix + name);
-    String found =
-        spellings.stream()
-            .filter(checkpoint.names()::contains)
-            .findFirst()
-            .orElseThrow(() -> missing(spellings, shape));
+    return spellings.stream()
+        .filter(checkpoint.names()::contains)
+        .findFirst()
+        .orElseThrow(() -> missing(spellings, shape));
+  }
+
+  private Tensor require(String found, Arena mapped, long... shape) {
     Tensor tensor = checkpoint.tensor(found, mapped);
-    boolean floats = tensor.dtype() != DType.I64 && tensor.dtype() != DType.I32;
-    if (!floats || !Arrays.equals(tensor.shape(), shape)) {
+    if (!tensor.dtype().isFloat() || !Arrays.equals(tensor.shape(), shape)) {
       throw new CheckpointException(
           String.format(
               "%s: tensor %s is %s, expected floats %s",

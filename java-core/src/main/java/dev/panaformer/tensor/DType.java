@@ -9,7 +9,9 @@ public enum DType {
   F16(2),
   BF16(2),
   I64(8),
-  I32(4);
+  I32(4),
+  /** Bytes: of weights that are packed, see {@code docs/precision.md}. */
+  U8(1);
 
   private final int bytes;
 
@@ -20,6 +22,11 @@ public enum DType {
   /** Bytes of one element. */
   public int bytes() {
     return bytes;
+  }
+
+  /** Whether elements are numbers with a fraction, which become float32. */
+  public boolean isFloat() {
+    return this == F32 || this == F16 || this == BF16;
   }
 
   /** The type of this name, if it is one of ours. */

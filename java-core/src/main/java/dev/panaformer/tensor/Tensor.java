@@ -1,5 +1,7 @@
 package dev.panaformer.tensor;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
@@ -207,7 +209,7 @@ public record Tensor(DType dtype, long[] shape, long[] strides, MemorySegment da
           forEach((from, to) ->
               target.setAtIndex(
                   NATIVE_FLOAT, to, Float.intBitsToFloat(data.get(SHORT, from * 2) << 16)));
-      case I64, I32 -> throw new IllegalArgumentException(dtype + " where floats are expected");
+      case I64, I32, U8 -> throw new IllegalArgumentException(dtype + " where floats are expected");
     }
   }
 
@@ -224,6 +226,7 @@ public record Tensor(DType dtype, long[] shape, long[] strides, MemorySegment da
       return;
     }
     switch (dtype.bytes()) {
+      case 1 -> forEach((from, to) -> target.set(JAVA_BYTE, to, data.get(JAVA_BYTE, from)));
       case 2 -> forEach((from, to) -> target.set(SHORT, to * 2, data.get(SHORT, from * 2)));
       case 4 -> forEach((from, to) -> target.set(INT, to * 4, data.get(INT, from * 4)));
       default -> forEach((from, to) -> target.set(LONG, to * 8, data.get(LONG, from * 8)));

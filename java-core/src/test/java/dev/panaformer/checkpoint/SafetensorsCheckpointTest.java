@@ -128,7 +128,7 @@ class SafetensorsCheckpointTest {
         Arena arena = Arena.ofConfined()) {
       Exception e = assertThrows(CheckpointException.class, () -> checkpoint.tensor("a", arena));
       assertEquals(
-          file + ": tensor a has dtype F64, expected one of [F32, F16, BF16, I64, I32]",
+          file + ": tensor a has dtype F64, expected one of [F32, F16, BF16, I64, I32, U8]",
           e.getMessage());
     }
   }

@@ -85,7 +85,12 @@ record DecoderCase(Path folder, ModelFolder model, ConfigJson meta) {
     try (NativeMemory memory = backends.kernels().memory(new NativeMemory());
         Checkpoint checkpoint = model.openWeights();
         Weights weights =
-            new Weights(checkpoint, backends.kernels(), memory, config.weightNames());
+            new Weights(
+                checkpoint,
+                backends.kernels(),
+                memory,
+                config.weightNames(),
+                backends.options().precision());
         KvCache cache =
             new KvCache(
                 config.numLayers(),

@@ -86,7 +86,12 @@ record ImageCase(Path folder, ModelFolder model, ConfigJson config, ConfigJson m
     try (NativeMemory memory = backends.kernels().memory(new NativeMemory());
         Checkpoint checkpoint = model.openWeights();
         Weights weights =
-            new Weights(checkpoint, backends.kernels(), memory, vision.weightNames());
+            new Weights(
+                checkpoint,
+                backends.kernels(),
+                memory,
+                vision.weightNames(),
+                backends.options().precision());
         Workspace workspace = new Workspace(backends.kernels())) {
       int[] shape = LongStream.of(pixels.shape()).mapToInt(Math::toIntExact).toArray();
       MemorySegment placed = backends.kernels().place(memory, pixels::toFloat32);

@@ -60,9 +60,6 @@ record ModelCase(String name, Path folder) implements GoldenCase {
     }
     EncoderConfig config = EncoderConfig.of(asReferenced(model.config(), meta));
     requireNoOptions(meta);
-    if (!config.runsOnDevices() && !backends.options().backend().onHost()) {
-      throw new UnsupportedCaseException("this model on a GPU");
-    }
     EncoderInputs inputs = EncoderInputs.read(folder.resolve("inputs.safetensors"));
     try (SafetensorsCheckpoint reference =
             SafetensorsCheckpoint.open(folder.resolve("outputs.safetensors"));
@@ -118,7 +115,12 @@ record ModelCase(String name, Path folder) implements GoldenCase {
     try (NativeMemory memory = backends.kernels().memory(new NativeMemory());
         Checkpoint checkpoint = folder.openWeights();
         Weights weights =
-            new Weights(checkpoint, backends.kernels(), memory, config.weightNames());
+            new Weights(
+                checkpoint,
+                backends.kernels(),
+                memory,
+                config.weightNames(),
+                backends.options().precision());
         Workspace workspace = new Workspace(backends.kernels())) {
       TextEncoder task = config.task(weights);
       inputs.appendTo(workspace.batch(), task);
