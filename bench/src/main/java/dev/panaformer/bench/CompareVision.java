@@ -14,6 +14,7 @@ import dev.panaformer.kernel.Isa;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeKernels;
 import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.kernel.Precision;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.VisionConfig;
@@ -33,8 +34,8 @@ import java.util.SplittableRandom;
 import javax.imageio.ImageIO;
 
 /**
- * ViT-B/16 at one and at eight images and Swin-T at one, pixels to logits, against ONNX Runtime:
- * both in one JVM, in turn, with a pause in which threads that spin after the turn before give up.
+ * ViT-B/16 at one and at eight images and Swin-T at one, pixels to logits, in float32 and with
+ * weights in bfloat16, against ONNX Runtime in float32: all in one JVM, in turn, with a pause in which threads that spin after the turn before give up.
  * Then what comes before: a JPEG of twelve megapixels to pixels.
  *
  * <p>{@code CompareVision [threads…]}; {@code -Dpanaformer.peers=} names the folder with
@@ -60,8 +61,8 @@ public final class CompareVision {
     Path topologies = Path.of(System.getProperty("panaformer.peers", "../shared/peers"));
     for (int count : threads) {
       try (NativeKernels kernels = NativeKernels.create(Isa.AUTO, count)) {
-        System.out.println("float32; " + kernels.description());
-        System.out.println("                         Panaformer   ONNX Runtime");
+        System.out.println(kernels.description() + "; milliseconds");
+        System.out.println("                           float32 bfloat16   ONNX Runtime float32");
         Path swin = VisionModels.swinTiny(cache);
         compare("Swin-T, 1 image", swin, topologies, cache, "swin-tiny", kernels, count, 1);
         Path vit = VisionModels.vitBase(cache);
@@ -87,13 +88,12 @@ public final class CompareVision {
     OrtEnvironment environment = OrtEnvironment.getEnvironment();
     String graph = Topology.onnx(topologies, cache, topology).resolve("model.onnx").toString();
     try (NativeMemory memory = NativeMemory.onHugePages();
-        Checkpoint checkpoint = model.openWeights();
-        Weights weights = new Weights(checkpoint, kernels, memory, config.weightNames());
         Workspace workspace = new Workspace();
         Arena arena = Arena.ofConfined();
         SessionOptions options = options(threads);
         OrtSession session = environment.createSession(graph, options)) {
-      VisionTask task = VisionTask.load(weights, config);
+      VisionTask exact = task(model, config, kernels, memory, Precision.FP32);
+      VisionTask rounded = task(model, config, kernels, memory, Precision.BF16);
       float[] values = noise(images * 3 * VisionModels.SIDE * VisionModels.SIDE);
       MemorySegment pixels = arena.allocate(values.length * 4L, 64);
       MemorySegment.copy(values, 0, pixels, JAVA_FLOAT, 0, values.length);
@@ -104,19 +104,41 @@ public final class CompareVision {
           OnnxTensor.createTensor(environment, FloatBuffer.wrap(values), shape)) {
         double[][] times =
             times(
-                () -> task.forward(batch, false, workspace, null),
+                () -> exact.forward(batch, false, workspace, null),
+                () -> rounded.forward(batch, false, workspace, null),
                 () -> session.run(Map.of(input, tensor)).close());
-        double[] ratios = new double[ROUNDS];
-        Arrays.setAll(ratios, i -> times[1][i] / times[0][i]);
         System.out.printf(
             Locale.ROOT,
-            "%-22s %7.2f ms %11.2f ms  %6.2fx%n",
+            "%-22s %11.2f %8.2f %14.2f, %.2f and %.2f times as long%n",
             name,
             Compare.median(times[0]),
             Compare.median(times[1]),
-            Compare.median(ratios));
+            Compare.median(times[2]),
+            ratio(times[2], times[0]),
+            ratio(times[2], times[1]));
       }
     }
+  }
+
+  private static VisionTask task(
+      ModelFolder model,
+      VisionConfig config,
+      Kernels kernels,
+      NativeMemory memory,
+      Precision precision)
+      throws IOException {
+    try (Checkpoint checkpoint = model.openWeights();
+        Weights weights =
+            new Weights(checkpoint, kernels, memory, config.weightNames(), precision)) {
+      return VisionTask.load(weights, config);
+    }
+  }
+
+  /** The median of how many times as long one side takes, round by round. */
+  private static double ratio(double[] longer, double[] shorter) {
+    double[] ratios = new double[ROUNDS];
+    Arrays.setAll(ratios, i -> longer[i] / shorter[i]);
+    return Compare.median(ratios);
   }
 
   private static SessionOptions options(int threads) throws Exception {
@@ -129,12 +151,14 @@ public final class CompareVision {
   }
 
   /** Milliseconds of each, in turn, after two rounds that are not counted. */
-  private static double[][] times(Turn ours, Turn theirs) throws Exception {
-    double[][] times = new double[2][ROUNDS];
+  private static double[][] times(Turn... turns) throws Exception {
+    double[][] times = new double[turns.length][ROUNDS];
     for (int round = -2; round < ROUNDS; round++) {
-      double[] now = {milliseconds(ours), milliseconds(theirs)};
-      for (int side = 0; side < 2 && round >= 0; side++) {
-        times[side][round] = now[side];
+      for (int side = 0; side < turns.length; side++) {
+        double now = milliseconds(turns[side]);
+        if (round >= 0) {
+          times[side][round] = now;
+        }
       }
     }
     return times;
