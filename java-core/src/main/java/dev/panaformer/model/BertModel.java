@@ -90,7 +90,8 @@ public record BertModel(
     return List.copyOf(layers);
   }
 
-  private static EmbeddingTables embeddings(Weights w, BertConfig c, Optional<PackedWeight> ofHead) {
+  private static EmbeddingTables embeddings(
+      Weights w, BertConfig c, Optional<PackedWeight> ofHead) {
     int width = c.embeddingSize();
     int types = c.typeVocabSize();
     LayerNorm norm = w.layerNorm("LayerNorm", width, c.layerNormEps());

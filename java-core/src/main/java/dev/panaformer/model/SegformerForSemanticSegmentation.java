@@ -6,7 +6,6 @@ import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.kernel.Activation;
 import dev.panaformer.kernel.Interpolation;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.PackedWeight;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
 import dev.panaformer.nn.Linear;
@@ -15,7 +14,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Consumer;
 
 /**
  * SegFormer with its all-MLP head (Xie et al. 2021): every stage's map, projected, brought to the
