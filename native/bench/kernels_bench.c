@@ -3,7 +3,7 @@
  * packed linears, attention and an encoder, of the shapes of MiniLM and BERT or of ViT-B/16. Every figure is the median of interleaved rounds, each
  * measured between two runs of the FMA probe, so that a machine whose clock drifts does not tilt the ratio.
  *
- *   kernels_bench [threads [fp32|bf16|int8|int4|int4-128 [text|vision]]]
+ *   kernels_bench [threads [fp32|bf16|int8|int4|int4-128 [text|base|vision]]]
  */
 #define _GNU_SOURCE
 #include <immintrin.h>
@@ -433,6 +433,14 @@ static void bench_text(const bench *b) {
   free_encoder(&e);
 }
 
+/* BERT-base. */
+static void bench_base(const bench *b) {
+  const int32_t lengths[] = {8, 16, 32, 64, 128, 256};
+  encoder_bench e = encoder_of(b, (encoder_shape){"BERT-base", 12, 768, 3072, 12});
+  for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) bench_encoder_of(&e, b, lengths[i], 1);
+  free_encoder(&e);
+}
+
 /* ViT-B/16 at 224 x 224 pixels, and the linears of Swin-T's stages. */
 static void bench_vision(const bench *b) {
   const int64_t linears[][3] = {{197, 2304, 768}, {197, 768, 768},   {197, 3072, 768},  {197, 768, 3072},
@@ -462,8 +470,11 @@ int main(int argc, char **argv) {
   double peaks[ROUNDS];
   for (int r = 0; r < ROUNDS; r++) peaks[r] = fma_peak(threads);
   printf("%d threads, ISA %d: peak %.1f GFLOP/s\n", threads, pf_engine_isa(engine), median(peaks, ROUNDS) * 1e-9);
-  if (argc > 3 && strcmp(argv[3], "vision") == 0)
+  const char *shapes = argc > 3 ? argv[3] : "text";
+  if (strcmp(shapes, "vision") == 0)
     bench_vision(&b);
+  else if (strcmp(shapes, "base") == 0)
+    bench_base(&b);
   else
     bench_text(&b);
   pf_engine_destroy(engine);

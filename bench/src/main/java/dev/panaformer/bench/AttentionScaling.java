@@ -23,6 +23,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -138,9 +139,15 @@ public final class AttentionScaling {
           && arguments[i + 1].matches("\\d{1,3}")) {
         threads = Integer.parseInt(arguments[++i]);
       } else {
-        System.err.print("panaformer: what is " + arguments[i] + "?\n" + USAGE);
-        System.exit(2);
+        refuse("what is " + arguments[i] + "?\n" + USAGE);
       }
+    }
+    // Before minutes of measuring, not after them.
+    if (output != null && !Files.isDirectory(output.toAbsolutePath().getParent())) {
+      refuse("--output " + output + ": there is no such folder\n");
+    }
+    if (threads < 1 || threads > 256) {
+      refuse("--threads " + threads + ": not in 1 to 256\n");
     }
     try (NativeKernels kernels = NativeKernels.create(Isa.AUTO, threads)) {
       out.printf(
@@ -154,6 +161,11 @@ public final class AttentionScaling {
         out.println("drawn to " + output);
       }
     }
+  }
+
+  private static void refuse(String why) {
+    System.err.print("panaformer: " + why);
+    System.exit(2);
   }
 
   private static double[] inputsAndOutputs() {
@@ -347,10 +359,8 @@ public final class AttentionScaling {
         g -> g.linear == 0 ? "-" : g.timeSlope() <= LINEAR_SLOPE ? "yes" : "NO");
     growths.stream()
         .filter(g -> g.linear > 1)
-        .forEach(
-            g ->
-                out.printf(
-                    "(%s: slope from %d tokens on, where not all see all)%n", g.name, g.linear));
+        .forEach(g ->
+            out.printf("(%s: slope from %d tokens on, where not all see all)%n", g.name, g.linear));
     row(
         out,
         "faster from",

@@ -73,8 +73,11 @@ final class Arguments {
   static void gatedFeedForward(
       MemorySegment x,
       PackedWeight gate,
+      MemorySegment gateBias,
       PackedWeight up,
+      MemorySegment upBias,
       PackedWeight down,
+      MemorySegment downBias,
       MemorySegment residual,
       MemorySegment y,
       long tokens) {
@@ -84,7 +87,8 @@ final class Arguments {
               "gatedFeedForward: gate is [%d, %d], but up is [%d, %d]",
               gate.out(), gate.in(), up.out(), up.in()));
     }
-    feedForward(x, up, MemorySegment.NULL, down, MemorySegment.NULL, residual, y, tokens);
+    requireFloatsOrAbsent("gatedFeedForward", "gateBias", gateBias, 1, gate.out());
+    feedForward(x, up, upBias, down, downBias, residual, y, tokens);
   }
 
   static void rope(

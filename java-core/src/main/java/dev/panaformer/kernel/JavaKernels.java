@@ -185,25 +185,28 @@ public final class JavaKernels implements Kernels {
   public void gatedFeedForward(
       MemorySegment x,
       PackedWeight gate,
+      MemorySegment gateBias,
       PackedWeight up,
+      MemorySegment upBias,
       PackedWeight down,
+      MemorySegment downBias,
       Activation activation,
       MemorySegment residual,
       MemorySegment y,
       long tokens,
       Workspace workspace) {
-    Arguments.gatedFeedForward(x, gate, up, down, residual, y, tokens);
+    Arguments.gatedFeedForward(x, gate, gateBias, up, upBias, down, downBias, residual, y, tokens);
     long inner = up.out();
     MemorySegment none = MemorySegment.NULL;
     MemorySegment product = workspace.scratch(2 * inner * Float.BYTES);
     for (long t = 0; t < tokens; t++) {
       long row = t * up.in();
-      linearRow(x, row, gate, none, none, product, inner, activation);
-      linearRow(x, row, up, none, none, product, 0, Activation.NONE);
+      linearRow(x, row, gate, gateBias, none, product, inner, activation);
+      linearRow(x, row, up, upBias, none, product, 0, Activation.NONE);
       for (long j = 0; j < inner; j++) {
         set(product, j, get(product, inner + j) * get(product, j));
       }
-      linearRow(product, 0, down, MemorySegment.NULL, residual, y, row, Activation.NONE);
+      linearRow(product, 0, down, downBias, residual, y, row, Activation.NONE);
     }
   }
 

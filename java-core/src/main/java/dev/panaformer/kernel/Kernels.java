@@ -207,15 +207,19 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
       Workspace workspace);
 
   /**
-   * {@code y = (activation(x gateᵀ) * (x upᵀ)) downᵀ + residual} (Shazeer 2020).
+   * {@code y = (activation(x gateᵀ + gateBias) * (x upᵀ + upBias)) downᵀ + downBias + residual}
+   * (Shazeer 2020).
    *
    * @param y may be {@code residual}
    */
   void gatedFeedForward(
       MemorySegment x,
       PackedWeight gate,
+      MemorySegment gateBias,
       PackedWeight up,
+      MemorySegment upBias,
       PackedWeight down,
+      MemorySegment downBias,
       Activation activation,
       MemorySegment residual,
       MemorySegment y,

@@ -375,25 +375,28 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
   public void gatedFeedForward(
       MemorySegment x,
       PackedWeight gate,
+      MemorySegment gateBias,
       PackedWeight up,
+      MemorySegment upBias,
       PackedWeight down,
+      MemorySegment downBias,
       Activation activation,
       MemorySegment residual,
       MemorySegment y,
       long tokens,
       Workspace workspace) {
-    Arguments.gatedFeedForward(x, gate, up, down, residual, y, tokens);
+    Arguments.gatedFeedForward(x, gate, gateBias, up, upBias, down, downBias, residual, y, tokens);
     requireReachable("gatedFeedForward", "y", y);
     MemorySegment params = workspace.parameters();
     check("gatedFeedForward", pf_ffn_workspace_size(engine(), tokens, up.in(), up.out(), params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
     pf_ffn_params.x(params, x);
     pf_ffn_params.up(params, up.segment());
-    pf_ffn_params.up_bias(params, MemorySegment.NULL);
+    pf_ffn_params.up_bias(params, upBias);
     pf_ffn_params.gate(params, gate.segment());
-    pf_ffn_params.gate_bias(params, MemorySegment.NULL);
+    pf_ffn_params.gate_bias(params, gateBias);
     pf_ffn_params.down(params, down.segment());
-    pf_ffn_params.down_bias(params, MemorySegment.NULL);
+    pf_ffn_params.down_bias(params, downBias);
     pf_ffn_params.residual(params, residual);
     pf_ffn_params.y(params, y);
     pf_ffn_params.tokens(params, tokens);

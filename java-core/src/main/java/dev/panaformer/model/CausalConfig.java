@@ -4,6 +4,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonPrimitive;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.UnsupportedModelException;
+import dev.panaformer.kernel.Activation;
 import java.util.LinkedHashSet;
 import java.util.Set;
 
@@ -36,6 +37,7 @@ public sealed interface CausalConfig extends DecoderConfig permits Gpt2Config, L
           "task_specific_params",
           "tie_word_embeddings",
           "torch_dtype",
+          "transformers.js_config",
           "transformers_version",
           "unk_token_id",
           "use_cache",
@@ -105,6 +107,21 @@ public sealed interface CausalConfig extends DecoderConfig permits Gpt2Config, L
               + " features a head");
     }
     return json.optionalInt("head_dim", hidden / heads, 1, MAX_HEAD_DIM);
+  }
+
+  /**
+   * What a feed-forward network applies, by its name.
+   *
+   * @param absent where the field is missing
+   */
+  static Activation activation(ConfigJson json, String field, String absent) {
+    return switch (json.optionalString(field, absent)) {
+      case "gelu_new", "gelu_pytorch_tanh" -> Activation.GELU_TANH;
+      case "gelu" -> Activation.GELU_ERF;
+      case "relu" -> Activation.RELU;
+      case "silu", "swish" -> Activation.SILU;
+      default -> throw json.unsupported(field, "gelu_new, gelu_pytorch_tanh, gelu, relu or silu");
+    };
   }
 
   /** One id, or an array of them, or none. */

@@ -78,24 +78,12 @@ public record Gpt2Config(
         json.requireInt("n_layer", 1, 1 << 16),
         heads,
         json.optionalInt("n_inner", 4 * hidden, 1, 1 << 24),
-        activation(json),
+        CausalConfig.activation(json, "activation_function", "gelu_new"),
         (float) json.optionalDouble("layer_norm_epsilon", 1e-5, 0, 1),
         scaled ? (float) (1 / Math.sqrt((double) hidden / heads)) : 1,
         json.optionalBoolean("scale_attn_by_inverse_layer_idx", false),
         json.optionalBoolean("tie_word_embeddings", true),
         CausalConfig.ids(json, "eos_token_id"));
-  }
-
-  private static Activation activation(ConfigJson json) {
-    return switch (json.optionalString("activation_function", "gelu_new")) {
-      case "gelu_new", "gelu_pytorch_tanh" -> Activation.GELU_TANH;
-      case "gelu" -> Activation.GELU_ERF;
-      case "relu" -> Activation.RELU;
-      case "silu", "swish" -> Activation.SILU;
-      default ->
-          throw json.unsupported(
-              "activation_function", "gelu_new, gelu_pytorch_tanh, gelu, relu or silu");
-    };
   }
 
   @Override

@@ -15,7 +15,10 @@ import java.util.Set;
  * query heads may share.
  *
  * @param slidingWindow tokens that a query sees from {@code firstWindowedLayer} on; 0 for all
+ * @param activation of the gates
  * @param attentionBias whether queries, keys and values have one
+ * @param outputBias whether the layer behind attention has one
+ * @param mlpBias whether the feed-forward networks have them
  */
 public record LlamaConfig(
     int vocabSize,
@@ -30,7 +33,10 @@ public record LlamaConfig(
     Rope rope,
     int slidingWindow,
     int firstWindowedLayer,
+    Activation activation,
     boolean attentionBias,
+    boolean outputBias,
+    boolean mlpBias,
     boolean tied,
     Set<Integer> eosTokenIds)
     implements CausalConfig {
@@ -80,6 +86,7 @@ public record LlamaConfig(
           "hidden_act",
           "hidden_size",
           "intermediate_size",
+          "is_llama_config",
           "layer_types",
           "max_position_embeddings",
           "max_window_layers",
@@ -89,10 +96,12 @@ public record LlamaConfig(
           "num_key_value_heads",
           "pretraining_tp",
           "rms_norm_eps",
+          "rope_interleaved",
           "rope_parameters",
           "rope_scaling",
           "rope_theta",
           "sliding_window",
+          "use_mrope",
           "use_sliding_window");
 
   private static final Set<String> ROPE_FIELDS =
@@ -120,15 +129,20 @@ public record LlamaConfig(
           json.has("head_dim") ? "head_dim" : "num_attention_heads",
           "an even number of features a head, for rotary positions, not " + headDim);
     }
-    if (json.optionalBoolean("mlp_bias", false)) {
+    boolean llama = type.equals("llama");
+    boolean mlpBias = json.optionalBoolean("mlp_bias", false);
+    if (mlpBias && !llama) {
       throw json.unsupported("mlp_bias", "false");
     }
-    if (!json.optionalString("hidden_act", "silu").equals("silu")) {
-      throw json.unsupported("hidden_act", "silu");
+    boolean attentionBias = json.optionalBoolean("attention_bias", type.equals("qwen2"));
+    if (type.equals("mistral") ? attentionBias : type.equals("qwen2") && !attentionBias) {
+      throw json.unsupported(
+          "attention_bias", "none, " + type + " says itself whether it has them");
     }
-    boolean attentionBias = json.optionalBoolean("attention_bias", false);
-    if (attentionBias && !type.equals("qwen2")) {
-      throw json.unsupported("attention_bias", "false");
+    for (String other : List.of("rope_interleaved", "use_mrope")) {
+      if (json.optionalBoolean(other, false)) {
+        throw json.unsupported(other, "false");
+      }
     }
     int layers = json.requireInt("num_hidden_layers", 1, 1 << 16);
     boolean optional = type.equals("qwen2");
@@ -150,7 +164,10 @@ public record LlamaConfig(
         rope(json),
         window,
         firstWindowed,
-        type.equals("qwen2"),
+        CausalConfig.activation(json, "hidden_act", "silu"),
+        attentionBias,
+        attentionBias && llama,
+        mlpBias,
         json.optionalBoolean("tie_word_embeddings", false),
         CausalConfig.ids(json, "eos_token_id"));
   }
@@ -257,10 +274,11 @@ public record LlamaConfig(
         .normalization(Normalization.RMS_NORM, rmsNormEps)
         .placement(NormPlacement.BEFORE)
         .lastNorm(true)
-        .activation(Activation.SILU)
+        .activation(activation)
         .gated(true)
-        .biases(false)
+        .biases(mlpBias)
         .projectionBiases(attentionBias)
+        .outputBiases(outputBias)
         .tiedHead(tied);
   }
 }

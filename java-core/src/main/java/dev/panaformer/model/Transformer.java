@@ -163,6 +163,7 @@ public record Transformer(
     boolean gated;
     boolean biases = true;
     boolean projectionBiases = true;
+    boolean outputBiases = true;
     boolean transposedWeights;
     boolean joinedProjections;
     IntToDoubleFunction attentionScale;
@@ -321,12 +322,18 @@ public record Transformer(
     /** Whether linear layers have biases. */
     public Builder biases(boolean value) {
       biases = value;
-      return projectionBiases(value);
+      return projectionBiases(value).outputBiases(value);
     }
 
-    /** Whether queries, keys and values have biases, where the other linear layers do not. */
+    /** Whether queries, keys and values have biases, if not as the other linear layers do. */
     public Builder projectionBiases(boolean value) {
       projectionBiases = value;
+      return this;
+    }
+
+    /** Whether what attention gives goes through a layer with biases, if not as the others do. */
+    public Builder outputBiases(boolean value) {
+      outputBiases = value;
       return this;
     }
 

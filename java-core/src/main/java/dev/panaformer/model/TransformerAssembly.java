@@ -109,7 +109,6 @@ final class TransformerAssembly {
         "headScale",
         b.headScale,
         "1 without lastNorm, which takes it");
-    require(!b.gated || !b.biases, "gated", true, "false for linear layers with biases");
     require(
         !b.transposedWeights
             || b.biases
@@ -251,7 +250,7 @@ final class TransformerAssembly {
   }
 
   private Linear output(Weights w, int heads) {
-    return linear(w, "out_proj", b.width, (long) heads * headDim(heads), b.biases);
+    return linear(w, "out_proj", b.width, (long) heads * headDim(heads), b.outputBiases);
   }
 
   private Linear linear(Weights w, String name, long out, long in, boolean biased) {
@@ -264,9 +263,9 @@ final class TransformerAssembly {
   private FeedForward feedForward(Weights w, int intermediate) {
     if (b.gated) {
       return new GatedFeedForward(
-          w.packed("gate.weight", intermediate, b.width),
-          w.packed("fc1.weight", intermediate, b.width),
-          w.packed("fc2.weight", b.width, intermediate),
+          linear(w, "gate", intermediate, b.width, b.biases),
+          linear(w, "fc1", intermediate, b.width, b.biases),
+          linear(w, "fc2", b.width, intermediate, b.biases),
           b.activation);
     }
     return new PlainFeedForward(

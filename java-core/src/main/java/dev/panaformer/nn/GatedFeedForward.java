@@ -2,20 +2,17 @@ package dev.panaformer.nn;
 
 import dev.panaformer.kernel.Activation;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.PackedWeight;
 import dev.panaformer.kernel.Workspace;
 import java.lang.foreign.MemorySegment;
 
 /**
- * {@code down(activation(gate(x)) * up(x))} without biases (Shazeer 2020); SwiGLU with {@link
- * Activation#SILU}.
+ * {@code down(activation(gate(x)) * up(x))} (Shazeer 2020); SwiGLU with {@link Activation#SILU}.
  *
  * @param gate {@code [intermediate, hidden]}
  * @param up {@code [intermediate, hidden]}
  * @param down {@code [hidden, intermediate]}
  */
-public record GatedFeedForward(
-    PackedWeight gate, PackedWeight up, PackedWeight down, Activation activation)
+public record GatedFeedForward(Linear gate, Linear up, Linear down, Activation activation)
     implements FeedForward {
 
   @Override
@@ -26,6 +23,18 @@ public record GatedFeedForward(
       MemorySegment y,
       long tokens,
       Workspace workspace) {
-    kernels.gatedFeedForward(x, gate, up, down, activation, residual, y, tokens, workspace);
+    kernels.gatedFeedForward(
+        x,
+        gate.weight(),
+        gate.bias(),
+        up.weight(),
+        up.bias(),
+        down.weight(),
+        down.bias(),
+        activation,
+        residual,
+        y,
+        tokens,
+        workspace);
   }
 }

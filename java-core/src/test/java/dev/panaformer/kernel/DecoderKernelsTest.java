@@ -253,13 +253,14 @@ class DecoderKernelsTest {
     MemorySegment[] w = {
       floats(inner * hidden, 0.1), floats(inner * hidden, 0.1), floats(hidden * inner, 0.1)
     };
+    MemorySegment[] biases = {floats(inner), floats(inner), floats(hidden)};
     MemorySegment y = floats(tokens * hidden);
     float[] expected = array(y, tokens * hidden);
     for (int t = 0; t < tokens; t++) {
       double[] product = new double[inner];
       for (int j = 0; j < inner; j++) {
-        double gate = 0;
-        double up = 0;
+        double gate = biases[0].getAtIndex(JAVA_FLOAT, j);
+        double up = biases[1].getAtIndex(JAVA_FLOAT, j);
         for (int i = 0; i < hidden; i++) {
           double value = x.getAtIndex(JAVA_FLOAT, t * hidden + i);
           gate += value * w[0].getAtIndex(JAVA_FLOAT, j * hidden + i);
@@ -268,7 +269,7 @@ class DecoderKernelsTest {
         product[j] = gate / (1 + Math.exp(-gate)) * up;
       }
       for (int i = 0; i < hidden; i++) {
-        double sum = expected[t * hidden + i];
+        double sum = expected[t * hidden + i] + biases[2].getAtIndex(JAVA_FLOAT, i);
         for (int j = 0; j < inner; j++) {
           sum += product[j] * w[2].getAtIndex(JAVA_FLOAT, i * inner + j);
         }
@@ -279,13 +280,44 @@ class DecoderKernelsTest {
       PackedWeight gate = kernels.pack("gate", w[0], inner, hidden, arena);
       PackedWeight up = kernels.pack("up", w[1], inner, hidden, arena);
       PackedWeight down = kernels.pack("down", w[2], hidden, inner, arena);
-      kernels.gatedFeedForward(x, gate, up, down, Activation.SILU, y, y, tokens, workspace);
+      kernels.gatedFeedForward(
+          x,
+          gate,
+          biases[0],
+          up,
+          biases[1],
+          down,
+          biases[2],
+          Activation.SILU,
+          y,
+          y,
+          tokens,
+          workspace);
       assertClose(expected, array(y, tokens * hidden), 3e-6);
+      MemorySegment none = MemorySegment.NULL;
       assertThrows(
           IllegalArgumentException.class,
           () ->
               kernels.gatedFeedForward(
-                  x, down, up, down, Activation.SILU, y, y, tokens, workspace));
+                  x, down, none, up, none, down, none, Activation.SILU, y, y, tokens, workspace));
+      IllegalArgumentException e =
+          assertThrows(
+              IllegalArgumentException.class,
+              () ->
+                  kernels.gatedFeedForward(
+                      x,
+                      gate,
+                      biases[0].asSlice(4),
+                      up,
+                      none,
+                      down,
+                      none,
+                      Activation.SILU,
+                      y,
+                      y,
+                      tokens,
+                      workspace));
+      assertTrue(e.getMessage().contains("gateBias"), e.getMessage());
     }
   }
 

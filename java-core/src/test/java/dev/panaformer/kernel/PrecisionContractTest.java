@@ -142,7 +142,8 @@ class PrecisionContractTest {
     kernels.linear(middle, down, NONE, x, expected, tokens, Activation.NONE);
     assertEquals(-1, y.mismatch(expected));
 
-    kernels.gatedFeedForward(x, gate, up, down, Activation.SILU, x, y, tokens, workspace);
+    kernels.gatedFeedForward(
+        x, gate, NONE, up, NONE, down, NONE, Activation.SILU, x, y, tokens, workspace);
     MemorySegment gates = arena.allocate(JAVA_FLOAT, (long) tokens * inner);
     kernels.linear(x, gate, NONE, NONE, gates, tokens, Activation.SILU);
     kernels.linear(x, up, NONE, NONE, middle, tokens, Activation.NONE);

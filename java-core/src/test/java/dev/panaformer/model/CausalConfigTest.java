@@ -8,6 +8,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.kernel.Activation;
 import java.nio.file.Path;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -60,6 +61,36 @@ class CausalConfigTest {
     assertEquals(0, qwen.window(0));
     assertEquals(4096, qwen.window(1));
     assertEquals(0, ((LlamaConfig) config(LLAMA, "'model_type': 'qwen2'")).window(1));
+  }
+
+  /** What SmolLM2 and Qwen2.5 are published with beside the fields of their families. */
+  @Test
+  void fieldsThatChangeNothingAreTaken() {
+    LlamaConfig smol =
+        (LlamaConfig)
+            config(
+                LLAMA,
+                "'is_llama_config': true, 'rope_interleaved': false, 'pretraining_tp': 1,"
+                    + " 'attention_bias': false, 'mlp_bias': false, 'rope_scaling': null,"
+                    + " 'transformers.js_config': {'dtype': 'q4'}");
+    assertEquals(config(LLAMA, ""), smol);
+    assertEquals(
+        config(LLAMA, "'model_type': 'qwen2'"),
+        config(
+            LLAMA,
+            "'model_type': 'qwen2', 'use_mrope': false, 'sliding_window': 4,"
+                + " 'use_sliding_window': false, 'max_window_layers': 28"));
+  }
+
+  @Test
+  void llamaMayHaveBiasesAndOtherGates() {
+    LlamaConfig llama =
+        (LlamaConfig)
+            config(LLAMA, "'attention_bias': true, 'mlp_bias': true, 'hidden_act': 'gelu_new'");
+    assertTrue(llama.attentionBias() && llama.outputBias() && llama.mlpBias());
+    assertEquals(Activation.GELU_TANH, llama.activation());
+    LlamaConfig qwen = (LlamaConfig) config(LLAMA, "'model_type': 'qwen2'");
+    assertTrue(qwen.attentionBias() && !qwen.outputBias() && !qwen.mlpBias());
   }
 
   @Test
@@ -127,9 +158,12 @@ class CausalConfigTest {
         "g | 'eos_token_id': ['a'] | eos_token_id",
         "l | 'partial_rotary_factor': 0.5 | partial_rotary_factor is 0.5",
         "l | 'num_key_value_heads': 3 | num_key_value_heads is 3",
-        "l | 'mlp_bias': true | mlp_bias is true",
-        "l | 'attention_bias': true | attention_bias is true",
-        "l | 'hidden_act': 'gelu' | hidden_act",
+        "l | 'model_type': 'mistral', 'mlp_bias': true | mlp_bias is true",
+        "l | 'model_type': 'mistral', 'attention_bias': true | attention_bias is true",
+        "l | 'model_type': 'qwen2', 'attention_bias': false | attention_bias is false",
+        "l | 'hidden_act': 'mish' | hidden_act is",
+        "l | 'rope_interleaved': true | rope_interleaved is true",
+        "l | 'model_type': 'qwen2', 'use_mrope': true | use_mrope is true",
         "l | 'layer_types': ['sliding_attention', 'full_attention'] | layer_types",
         "l | 'rope_scaling': {'type': 'yarn', 'factor': 2} | rope_scaling.rope_type",
         "l | 'rope_scaling': {'type': 'linear'} | rope_scaling.factor is missing",

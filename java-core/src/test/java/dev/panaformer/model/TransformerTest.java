@@ -142,7 +142,6 @@ class TransformerTest {
       {"maxDistance is 5", c.architecture().buckets(10, 5)},
       {"maxPositions is 0", c.architecture().positions(Positions.LEARNED)},
       {"an even number, for rotary", c.architecture().positions(Positions.ROTARY).maxPositions(9)},
-      {"gated is true", c.architecture().biases(true)},
       {"headScale is 2.0", c.architecture().lastNorm(false).headScale(2)},
       {"kvHeads is 1", c.architecture().kvHeads(1)},
       {"transposedWeights is true", c.architecture().transposedWeights(true)},

@@ -132,6 +132,9 @@ record OperatorCase(String name, Path file) implements GoldenCase {
     MemorySegment gate = operands.floats("gate", intermediate, hidden);
     MemorySegment up = operands.floats("up", intermediate, hidden);
     MemorySegment down = operands.floats("down", hidden, intermediate);
+    MemorySegment gateBias = operands.optionalFloats("gate_bias", intermediate);
+    MemorySegment upBias = operands.optionalFloats("up_bias", intermediate);
+    MemorySegment downBias = operands.optionalFloats("down_bias", hidden);
     Activation activation = operands.activation();
     operands.requireAllRead();
 
@@ -139,8 +142,11 @@ record OperatorCase(String name, Path file) implements GoldenCase {
     kernels.gatedFeedForward(
         x,
         kernels.pack("gate", gate, intermediate, hidden, operands.allocator()),
+        gateBias,
         kernels.pack("up", up, intermediate, hidden, operands.allocator()),
+        upBias,
         kernels.pack("down", down, hidden, intermediate, operands.allocator()),
+        downBias,
         activation,
         MemorySegment.NULL,
         y,
