@@ -247,7 +247,9 @@ PF_API pf_status pf_linear_packed_size(const pf_engine *engine, int64_t n, int64
  *   header  uint32 magic "PFL2", int32 isa (0 in all but float32), int32 precision, int32 0, int64 n, int64 k, zeros
  *   BF16    [n/32][k/2][32][2] bfloat16: 32 output features, of each two adjacent input features
  *   INT8    scales float32 [n], sums of the codes int32 [n], then [n/32][k/4][32][4] int8;
- *           w = scale[n] * code, |code| <= 127, scale = max|w| / 127
+ *           w' = scale[n] * code, |code| <= 127, scale = max|w'| / 127, where w' is the weight rotated: of each 128
+ * input features, or of 64 at the end, a becomes a + b and b becomes a - b for those that are 16 apart, then 32, then
+ *           64; the padding of k takes part
  *   INT4    [n/32][k/group] of: scales bfloat16 [32], then [group/8][32][4] bytes, of which byte b has input feature b
  *           of eight in its low and b + 4 in its high four bits; w = scale * (code - 8), group is 32 or 128
  *
@@ -279,10 +281,10 @@ PF_API pf_status pf_linear_workspace_size(const pf_engine *engine, int64_t token
  * are two chains of additions, whose sum is added to that of the features before, so that without an activation every
  * instruction set gives the same bits; but AMX takes subnormal numbers for 0, and where there is AVX-512 BF16 without
  * AMX its dot products round in an order of their own.
- * INT8: each row of x becomes codes in [0, 255] between its least and its greatest value and 0; sums of products are
- * exact, so that without an activation every instruction set gives the same bits.
- * INT4: each 32 values of x become codes in [-127, 127] by their largest magnitude.
- * In INT8 and INT4 a NaN or an infinity in x makes its row NaN.
+ * INT8: each row of x is divided by 8, its last 64 features perhaps by 4, and rotated as the weight is; what it is then
+ * becomes codes in [0, 255] between its least and its greatest value and 0. Sums of products are exact, so that without
+ * an activation every instruction set gives the same bits. INT4: each 32 values of x become codes in [-127, 127] by
+ * their largest magnitude. In INT8 and INT4 a NaN or an infinity in x makes its row NaN.
  */
 PF_API pf_status pf_linear(pf_engine *engine,     //
                            const float *x,        /* [tokens, k] */

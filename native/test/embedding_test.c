@@ -153,10 +153,19 @@ static float *exact_table(pf_precision precision, int64_t hidden) {
   for (int64_t i = 0; i < VOCAB * hidden; i++) {
     const int64_t j = i % hidden;
     if (precision == PF_PRECISION_BF16) table[i] = reference_bf16(table[i]);
-    if (precision == PF_PRECISION_INT8) table[i] = j == 0 ? 127 * 0x1p-7f : rintf(table[i] * 127) * 0x1p-7f;
+    if (precision == PF_PRECISION_INT8) table[i] = rintf(table[i] * 15) * 0x1p-7f;
     if (precision >= PF_PRECISION_INT4) table[i] = j % 32 == 0 ? -1 : rintf(table[i] * 7) * 0x1p-3f;
     /* No code is -0. */
     table[i] += 0.0f;
+  }
+  /* Sums of up to 8 become codes: the largest of them is the largest code. */
+  for (int64_t v = 0; v < VOCAB && precision == PF_PRECISION_INT8; v++) {
+    float *row = table + v * hidden;
+    row[0] = 127 * 0x1p-7f;
+    for (int64_t j = 16; j < hidden && j < (hidden > 64 ? 128 : 64); j += 16) {
+      row[j] = fabsf(row[j]);
+      row[0] -= row[j];
+    }
   }
   return table;
 }

@@ -280,6 +280,8 @@ static void has_the_layout_that_is_documented(void) {
   guard_begin(EXACT_END);
   pf_engine *engine = tested_engine(1);
   const float *w = random_floats(n * k, 1);
+  float *rotated = case_floats(n * 64);
+  reference_rotate(w, rotated, n, k, 0);
   const unsigned char *bf16 = packed_in(engine, PF_PRECISION_BF16, w, PF_DTYPE_FP32, n, k);
   const unsigned char *int8 = packed_in(engine, PF_PRECISION_INT8, w, PF_DTYPE_FP32, n, k);
   const unsigned char *int4 = packed_in(engine, PF_PRECISION_INT4, w, PF_DTYPE_FP32, n, k);
@@ -305,11 +307,14 @@ static void has_the_layout_that_is_documented(void) {
       memcpy(&bits, bf16 + 64 + ((j / 32 * 16 + p / 2) * 32 + j % 32) * 4 + p % 2 * 2, 2);
       const float rounded = reference_bf16(value);
       EXPECT(memcmp((const char *)&rounded + 2, &bits, 2) == 0);
+      const int byte = group[64 + (p / 8 * 32 + j % 32) * 4 + p % 4], nibble = p % 8 < 4 ? byte & 15 : byte >> 4;
+      EXPECT(fabsf(value - scale4 * (float)(nibble - 8)) <= fabsf(scale4) * 1.01f);
+    }
+    for (int64_t p = 0; p < 64; p++) {
+      const float value = j < n ? rotated[j * 64 + p] : 0;
       const int8_t code = (int8_t)int8[64 + 64 * 8 + ((j / 32 * 16 + p / 4) * 32 + j % 32) * 4 + p % 4];
       EXPECT(fabsf(value - scale8 * code) <= scale8 * 0.5001f);
       expected += code;
-      const int byte = group[64 + (p / 8 * 32 + j % 32) * 4 + p % 4], nibble = p % 8 < 4 ? byte & 15 : byte >> 4;
-      EXPECT(fabsf(value - scale4 * (float)(nibble - 8)) <= fabsf(scale4) * 1.01f);
     }
     EXPECT(sum == expected);
   }

@@ -22,6 +22,11 @@ double activation_bound(double x, double error, pf_activation activation);
 
 void reference_linear(const float *x, const float *weight, const float *bias, const float *residual, double *y,
                       double *bound, int64_t tokens, int64_t n, int64_t k, pf_activation activation);
+/*
+ * Rotates rows as PF_PRECISION_INT8 does: [rows, k] to [rows, k rounded up to 64], those of an input divided by how
+ * many features are added up.
+ */
+void reference_rotate(const float *x, float *y, int64_t rows, int64_t k, int is_input);
 /* In a low precision, weights and inputs rounded as panaformer.h says (reference_precision.c). */
 void reference_linear_in(pf_precision precision, const float *x, const float *weight, const float *bias,
                          const float *residual, double *y, double *bound, int64_t tokens, int64_t n, int64_t k,

@@ -20,6 +20,26 @@ float reference_bf16(float x) {
   return x;
 }
 
+void reference_rotate(const float *x, float *y, int64_t rows, int64_t k, int is_input) {
+  const int64_t padded = (k + 63) / 64 * 64;
+  for (int64_t i = 0; i < rows; i++) {
+    for (int64_t block = 0; block < padded; block += 128) {
+      const int64_t width = padded - block < 128 ? 64 : 128;
+      float *to = y + i * padded + block;
+      for (int64_t p = 0; p < width; p++)
+        to[p] = block + p < k ? x[i * k + block + p] * (is_input ? 16.0f / (float)width : 1.0f) : 0.0f;
+      for (int64_t apart = 16; apart < width; apart *= 2) {
+        for (int64_t p = 0; p < width; p++) {
+          if (p & apart) continue;
+          const float a = to[p], b = to[p + apart];
+          to[p] = a + b;
+          to[p + apart] = a - b;
+        }
+      }
+    }
+  }
+}
+
 static int all_finite(const float *x, int64_t count) {
   for (int64_t i = 0; i < count; i++)
     if (!isfinite(x[i])) return 0;
@@ -147,13 +167,18 @@ static void linear_int4(const float *x, const float *w, int64_t k, int64_t group
 void reference_linear_in(pf_precision precision, const float *x, const float *weight, const float *bias,
                          const float *residual, double *y, double *bound, int64_t tokens, int64_t n, int64_t k,
                          pf_activation activation) {
-  int *codes = malloc((size_t)((tokens + n) * k) * sizeof *codes + 1);
+  const int64_t padded = (k + 63) / 64 * 64;
+  int *codes = malloc((size_t)((tokens + n) * padded) * sizeof *codes + 1), *weights = codes + tokens * padded;
+  float *rotated = malloc((size_t)((tokens + n) * padded) * sizeof *rotated + 1);
   quantised *scales = malloc((size_t)(tokens + n) * sizeof *scales + 1);
-  if (!codes || !scales) abort();
-  int *weights = codes + tokens * k;
+  if (!codes || !rotated || !scales) abort();
   if (precision == PF_PRECISION_INT8) {
-    for (int64_t i = 0; i < tokens; i++) scales[i] = quantise_row(x + i * k, k, codes + i * k);
-    for (int64_t j = 0; j < n; j++) scales[tokens + j] = quantise_weight(weight + j * k, k, weights + j * k);
+    float *rotated_weight = rotated + tokens * padded;
+    reference_rotate(x, rotated, tokens, k, 1);
+    reference_rotate(weight, rotated_weight, n, k, 0);
+    for (int64_t i = 0; i < tokens; i++) scales[i] = quantise_row(rotated + i * padded, padded, codes + i * padded);
+    for (int64_t j = 0; j < n; j++)
+      scales[tokens + j] = quantise_weight(rotated_weight + j * padded, padded, weights + j * padded);
   }
   for (int64_t i = 0; i < tokens; i++) {
     for (int64_t j = 0; j < n; j++) {
@@ -161,7 +186,7 @@ void reference_linear_in(pf_precision precision, const float *x, const float *we
       if (precision == PF_PRECISION_BF16)
         linear_bf16(x + i * k, weight + j * k, k, &sum, &error);
       else if (precision == PF_PRECISION_INT8)
-        linear_int8(scales[i], codes + i * k, scales[tokens + j], weights + j * k, k, &sum, &error);
+        linear_int8(scales[i], codes + i * padded, scales[tokens + j], weights + j * padded, padded, &sum, &error);
       else
         linear_int4(x + i * k, weight + j * k, k, precision == PF_PRECISION_INT4 ? 32 : 128, &sum, &error);
       finish(sum, error, bias ? bias + j : NULL, residual ? residual + i * n + j : NULL, y + i * n + j,
@@ -169,5 +194,6 @@ void reference_linear_in(pf_precision precision, const float *x, const float *we
     }
   }
   free(codes);
+  free(rotated);
   free(scales);
 }

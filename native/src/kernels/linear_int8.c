@@ -7,6 +7,13 @@
  * are, unsigned by signed, and z times the sum of an output feature's codes is taken off afterwards. All sums are exact
  * in 32 bits, whatever the order and the instructions.
  *
+ * A few features of a transformer's hidden states are many times as large as the others, and would leave them few
+ * codes. So each 128 features are rotated before they become codes, in the input and in the weight, which leaves their
+ * product as it is and spreads what stands out (Ashkboos et al. 2024, QuaRot): by a Hadamard matrix over features 16,
+ * 32 and 64 apart, 3 additions a feature and no shuffles. Of MiniLM's vectors that halves the distance from those in
+ * float32. Tried and lost: scaling features by the norms of their columns, or by the LayerNorm before, does nothing for
+ * them.
+ *
  * The layout, [k/4][32][4], is what vpdpbusd multiplies, and 16 of its rows are a tile of AMX. With AMX two by two
  * tiles of 16 x 16 sums are computed at a time; otherwise, and for few rows, tiles of rows by one or several panels as
  * in linear_fp32.c. Without VNNI bytes are widened to 16 bits first.
@@ -33,6 +40,57 @@
 #define ROW_BYTES (WIDE_PANEL * 4)
 
 static int64_t padded_features(int64_t k) { return round_up(k, CHUNK); }
+
+/* Features that are rotated together; at the end of a row perhaps half as many. */
+#define ROTATED 128
+
+/* The distance of the nearest two that are. */
+#define APART 16
+
+/*
+ * Up to ROTATED features times a factor, rotated: those from `count` on are 0. Done twice it multiplies by how many
+ * features are added up, 8 or 4.
+ */
+static inline __attribute__((always_inline)) void rotate_vectors(const float *x, int64_t count, float factor, float *to,
+                                                                 const int vectors) {
+  vf v[ROTATED / VF_WIDTH];
+#pragma GCC unroll 32
+  for (int i = 0; i < vectors; i++) {
+    const int64_t left = count - i * VF_WIDTH;
+    v[i] = left >= VF_WIDTH ? vf_load(x + i * VF_WIDTH) : left > 0 ? vf_load_first(x + i * VF_WIDTH, left) : vf_zero();
+    v[i] = vf_mul(v[i], vf_set1(factor));
+  }
+#pragma GCC unroll 3
+  for (int apart = APART / VF_WIDTH; apart < vectors; apart *= 2) {
+#pragma GCC unroll 32
+    for (int i = 0; i < vectors; i++) {
+      if (i & apart) continue;
+      const vf a = v[i], b = v[i + apart];
+      v[i] = vf_add(a, b);
+      v[i + apart] = vf_sub(a, b);
+    }
+  }
+#pragma GCC unroll 32
+  for (int i = 0; i < vectors; i++) vf_store(to + i * VF_WIDTH, v[i]);
+}
+
+/* How many features from p on are rotated together, those behind the k-th among them. */
+static int64_t rotated_at(int64_t p, int64_t k) { return min64(ROTATED, padded_features(k) - p); }
+
+/* What takes the rotation of one side back. */
+static float unrotated(int64_t p, int64_t k) { return (float)APART / (float)rotated_at(p, k); }
+
+/* The features of a row from p on; gives how many. */
+static int64_t rotate(const float *x, int64_t p, int64_t k, float factor, float *to) {
+  const int64_t count = rotated_at(p, k);
+  if (k - p >= ROTATED)
+    rotate_vectors(x, ROTATED, factor, to, ROTATED / VF_WIDTH);
+  else if (count == ROTATED)
+    rotate_vectors(x, k - p, factor, to, ROTATED / VF_WIDTH);
+  else
+    rotate_vectors(x, k - p, factor, to, CHUNK / VF_WIDTH);
+  return count;
+}
 
 /* Behind the header: float scales [n], int32 sums [n], int8 codes. */
 static const float *scales_of(const linear_layer *layer) { return layer->panels; }
@@ -70,21 +128,18 @@ static int is_blocked(const linear_layer *layer, int64_t rows) {
 static row_scale scale_of(const float *x, int64_t k) {
   vf most[CHAINS], least[CHAINS], strange[CHAINS];
   for (int c = 0; c < CHAINS; c++) most[c] = least[c] = strange[c] = vf_zero();
-  int64_t j = 0;
-  for (; j + CHAINS * VF_WIDTH <= k; j += CHAINS * VF_WIDTH) {
+  for (int64_t p = 0; p < k; p += ROTATED) {
+    float values[ROTATED];
+    const int64_t count = rotate(x + p, p, k, unrotated(p, k), values);
+    for (int64_t j = 0; j < count; j += CHAINS * VF_WIDTH) {
 #pragma GCC unroll 4
-    for (int c = 0; c < CHAINS; c++) {
-      const vf v = vf_load(x + j + c * VF_WIDTH);
-      most[c] = vf_max(v, most[c]);
-      least[c] = vf_min(v, least[c]);
-      strange[c] = vf_fma(v, vf_zero(), strange[c]);
+      for (int c = 0; c < CHAINS; c++) {
+        const vf v = vf_load(values + j + c * VF_WIDTH);
+        most[c] = vf_max(v, most[c]);
+        least[c] = vf_min(v, least[c]);
+        strange[c] = vf_fma(v, vf_zero(), strange[c]);
+      }
     }
-  }
-  for (; j < k; j += VF_WIDTH) {
-    const vf v = k - j < VF_WIDTH ? vf_load_first(x + j, k - j) : vf_load(x + j);
-    most[0] = vf_max(v, most[0]);
-    least[0] = vf_min(v, least[0]);
-    strange[0] = vf_fma(v, vf_zero(), strange[0]);
   }
   for (int c = 1; c < CHAINS; c++) {
     most[0] = vf_max(most[0], most[c]);
@@ -113,16 +168,14 @@ void PF_KERNEL(linear_int8_prepare)(const linear_layer *layer, const float *x, i
     const row_scale s = scale_of(row, k);
     row_scales(input, rows, k)[i] = s;
     const vf inverse = vf_set1(s.scale > 0.0f ? 1.0f / s.scale : 0.0f), zero = vf_set1((float)s.zero);
-    int64_t p = 0;
-    for (; p + CHUNK <= k; p += CHUNK) {
-      char *to = input_at(input, blocked, padded, i, p);
-      for (int64_t j = 0; j < CHUNK; j += VF_WIDTH) quantise(vf_load(row + p + j), inverse, zero, to + j);
+    for (int64_t p = 0; p < k; p += ROTATED) {
+      float values[ROTATED];
+      const int64_t count = rotate(row + p, p, k, unrotated(p, k), values);
+      for (int64_t c = 0; c < count; c += CHUNK) {
+        char *to = input_at(input, blocked, padded, i, p + c);
+        for (int64_t j = 0; j < CHUNK; j += VF_WIDTH) quantise(vf_load(values + c + j), inverse, zero, to + j);
+      }
     }
-    if (p == padded) continue;
-    float rest[CHUNK] = {0};
-    memcpy(rest, row + p, (size_t)(k - p) * sizeof *rest);
-    char *to = input_at(input, blocked, padded, i, p);
-    for (int64_t j = 0; j < CHUNK; j += VF_WIDTH) quantise(vf_load(rest + j), inverse, zero, to + j);
   }
 }
 
@@ -378,13 +431,20 @@ typedef struct {
   int8_t *codes;
 } pack_call;
 
-/* max|w| / 127; 0 for what is smaller than a normal float may be, NaN for a NaN or an infinity. */
+/* Features of one output feature's weight from p on, rotated, which makes them larger; gives how many. */
+static int64_t read_rotated(const linear_source *source, int64_t feature, int64_t p, float *values) {
+  float plain[ROTATED];
+  read_source(source, feature, p, min64(source->k - p, ROTATED), plain);
+  return rotate(plain, p, source->k, 1.0f, values);
+}
+
+/* max|w| / 127 of the rotated ones; 0 for what is smaller than a normal float may be, NaN for a NaN or an infinity. */
 static float weight_scale(const linear_source *source, int64_t feature) {
   vf most = vf_zero(), strange = vf_zero();
-  for (int64_t p = 0; p < source->k; p += CHUNK) {
-    float values[CHUNK] = {0};
-    read_source(source, feature, p, min64(source->k - p, CHUNK), values);
-    for (int64_t j = 0; j < CHUNK; j += VF_WIDTH) {
+  for (int64_t p = 0; p < source->k; p += ROTATED) {
+    float values[ROTATED];
+    const int64_t count = read_rotated(source, feature, p, values);
+    for (int64_t j = 0; j < count; j += VF_WIDTH) {
       const vf v = vf_load(values + j);
       most = vf_max(vf_abs(v), most);
       strange = vf_fma(v, vf_zero(), strange);
@@ -406,17 +466,16 @@ static void pack_panel(const void *context, int64_t panel, int32_t thread) {
     const float inverse = scale > 0.0f ? 1.0f / scale : 0.0f;
     const vf limit = vf_set1(127.0f), other = vf_set1(-127.0f);
     int32_t sum = 0;
-    for (int64_t p = 0; p < padded; p += CHUNK) {
-      float values[CHUNK] = {0};
-      const int64_t count = min64(k - p, CHUNK);
-      if (inverse > 0.0f && count > 0) read_source(c->source, feature, p, count, values);
-      int8_t codes[CHUNK];
-      for (int64_t i = 0; i < CHUNK; i += VF_WIDTH) {
+    for (int64_t p = 0; p < k; p += ROTATED) {
+      float values[ROTATED] = {0};
+      const int64_t count = inverse > 0.0f ? read_rotated(c->source, feature, p, values) : rotated_at(p, k);
+      int8_t codes[ROTATED];
+      for (int64_t i = 0; i < count; i += VF_WIDTH) {
         const vf code = vf_round(vf_mul(vf_load(values + i), vf_set1(inverse)));
         vf_store_bytes(codes + i, vf_min(limit, vf_max(code, other)));
       }
-      for (int64_t i = 0; i < CHUNK; i += 4) memcpy(to + (p + i) / 4 * ROW_BYTES + 4 * j, codes + i, 4);
-      for (int64_t i = 0; i < CHUNK; i++) sum += codes[i];
+      for (int64_t i = 0; i < count; i += 4) memcpy(to + (p + i) / 4 * ROW_BYTES + 4 * j, codes + i, 4);
+      for (int64_t i = 0; i < count; i++) sum += codes[i];
     }
     c->scales[feature] = scale;
     c->sums[feature] = sum;
@@ -433,5 +492,14 @@ void PF_KERNEL(linear_int8_row)(const linear_layer *layer, int64_t feature, floa
   const int8_t *from = (const int8_t *)codes_of(layer) + feature / WIDE_PANEL * padded_features(layer->k) * WIDE_PANEL +
                        4 * (feature % WIDE_PANEL);
   const float scale = scales_of(layer)[feature];
-  for (int64_t p = 0; p < layer->k; p++) to[p] = scale * from[p / 4 * ROW_BYTES + p % 4];
+  for (int64_t p = 0; p < layer->k; p += ROTATED) {
+    float rotated[ROTATED], values[ROTATED];
+    const int64_t count = rotated_at(p, layer->k);
+    for (int64_t i = 0; i < count; i++) rotated[i] = scale * from[(p + i) / 4 * ROW_BYTES + i % 4];
+    if (count == ROTATED)
+      rotate_vectors(rotated, ROTATED, unrotated(p, layer->k), values, ROTATED / VF_WIDTH);
+    else
+      rotate_vectors(rotated, CHUNK, unrotated(p, layer->k), values, CHUNK / VF_WIDTH);
+    memcpy(to + p, values, (size_t)min64(layer->k - p, count) * sizeof *to);
+  }
 }

@@ -3,6 +3,7 @@ package dev.panaformer;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.generate.Decoder;
+import dev.panaformer.generate.Foreseen;
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.Prefix;
@@ -211,15 +212,18 @@ public final class CausalLM implements AutoCloseable {
           "stride is " + stride + ", expected 1 to " + contextLength);
     }
     float[] scores = new float[ids.length];
+    int[] best = ids.clone();
     int scored = 1;
     for (int start = 0; scored < ids.length; start += stride) {
       int end = Math.min(start + contextLength, ids.length);
-      float[] window =
-          scheduler.score(Arrays.copyOfRange(ids, start, end), Math.max(1, scored - start));
-      System.arraycopy(window, 0, scores, end - window.length, window.length);
+      Foreseen window =
+          scheduler.foresee(Arrays.copyOfRange(ids, start, end), Math.max(1, scored - start));
+      int count = window.best().length;
+      System.arraycopy(window.logProbabilities(), 0, scores, end - count, count);
+      System.arraycopy(window.best(), 0, best, end - count, count);
       scored = end;
     }
-    return new TextScore(ids.clone(), scores);
+    return new TextScore(ids.clone(), scores, best);
   }
 
   /**

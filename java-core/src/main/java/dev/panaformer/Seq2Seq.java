@@ -3,6 +3,7 @@ package dev.panaformer;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.generate.Decoder;
+import dev.panaformer.generate.Foreseen;
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationConfig;
 import dev.panaformer.generate.GenerationOptions;
@@ -287,8 +288,11 @@ public final class Seq2Seq implements AutoCloseable {
     }
     int[] ids = withStart(target);
     float[] scores = new float[ids.length];
-    System.arraycopy(scheduler.score(source, ids, 1), 0, scores, 1, target.length);
-    return new TextScore(ids, scores);
+    int[] best = ids.clone();
+    Foreseen foreseen = scheduler.foresee(source, ids, 1);
+    System.arraycopy(foreseen.logProbabilities(), 0, scores, 1, target.length);
+    System.arraycopy(foreseen.best(), 0, best, 1, target.length);
+    return new TextScore(ids, scores, best);
   }
 
   /** What each token of a target looks at in a source. */

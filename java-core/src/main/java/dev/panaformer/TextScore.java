@@ -7,8 +7,9 @@ package dev.panaformer;
  * @param ids the text's tokens
  * @param logProbabilities natural logarithms of the probability of each token after those before
  *     it; the first one, which nothing precedes, has 0 and does not count
+ * @param best the token that the model thought likeliest in the place of each; the first one itself
  */
-public record TextScore(int[] ids, float[] logProbabilities) {
+public record TextScore(int[] ids, float[] logProbabilities, int[] best) {
 
   /** The sum of the log-probabilities. */
   public double logLikelihood() {

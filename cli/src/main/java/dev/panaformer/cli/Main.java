@@ -38,7 +38,8 @@ import picocli.CommandLine.Spec;
       AttentionCommand.class,
       VerifyCommand.class,
       ConvertCommand.class,
-      QuantizeCommand.class
+      QuantizeCommand.class,
+      CompareCommand.class
     })
 public final class Main implements Runnable {
   private static final String LOG_FORMAT = "java.util.logging.SimpleFormatter.format";

@@ -211,15 +211,20 @@ public final class Scheduler implements AutoCloseable {
    * @throws CancellationException if the thread is interrupted
    */
   public float[] score(int[] ids, int first) {
+    return foresee(ids, first).logProbabilities();
+  }
+
+  /** {@link #score(int[], int)} with the tokens that were thought likeliest. */
+  public Foreseen foresee(int[] ids, int first) {
     return scoreTask(null, ids, first);
   }
 
   /** The same of a text that answers to a source. */
-  public float[] score(int[] source, int[] ids, int first) {
+  public Foreseen foresee(int[] source, int[] ids, int first) {
     return scoreTask(requireSource(source), ids, first);
   }
 
-  private float[] scoreTask(int[] source, int[] ids, int first) {
+  private Foreseen scoreTask(int[] source, int[] ids, int first) {
     if (first < 1 || first >= ids.length) {
       throw new IllegalArgumentException(
           "the first token to score is " + first + ", expected 1 to " + (ids.length - 1));

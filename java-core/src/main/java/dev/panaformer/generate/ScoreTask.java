@@ -14,7 +14,8 @@ final class ScoreTask extends Task {
   private final int vocabulary;
   private final int blockTokens;
   private final float[] scores;
-  private final CompletableFuture<float[]> end = new CompletableFuture<>();
+  private final int[] best;
+  private final CompletableFuture<Foreseen> end = new CompletableFuture<>();
 
   private Decoder decoder;
   private Decoder.Sequence sequence;
@@ -34,10 +35,11 @@ final class ScoreTask extends Task {
     this.vocabulary = shape.vocabulary();
     this.blockTokens = shape.blockTokens();
     this.scores = new float[ids.length - first];
+    this.best = new int[scores.length];
   }
 
-  /** The scores of tokens {@code first} and following. */
-  CompletableFuture<float[]> end() {
+  /** Of tokens {@code first} and following. */
+  CompletableFuture<Foreseen> end() {
     return end;
   }
 
@@ -122,10 +124,11 @@ final class ScoreTask extends Task {
     for (int i = 0; i < count; i++) {
       candidates.requireFinite(row + i, first + scored);
       long target = offset + (long) i * vocabulary + ids[first + scored];
+      best[scored] = candidates.id(row + i, 0);
       scores[scored++] = logits.getAtIndex(JAVA_FLOAT, target) - candidates.logSumExp(row + i);
     }
     if (scored == scores.length) {
-      end.complete(scores);
+      end.complete(new Foreseen(scores, best));
     }
     return true;
   }

@@ -7,6 +7,7 @@ import dev.panaformer.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 
 /**
  * Weights in low precision in plain loops: the layouts that {@code pf_linear_pack} describes, byte
@@ -32,6 +33,11 @@ final class PlainPackedWeight {
 
   /** Input features that share a scale of the input of 4-bit weights. */
   private static final int SPAN = 32;
+
+  /** Features of 8-bit weights that are rotated together, and the distance of the nearest two. */
+  private static final int ROTATED = 128;
+
+  private static final int ROTATED_APART = 16;
 
   /** The multiples that input features are padded to. */
   private static final int BF16_CHUNK = 32;
@@ -107,15 +113,15 @@ final class PlainPackedWeight {
     MemorySegment packed = weight.segment();
     float[] row = new float[(int) weight.in()];
     int group = group(weight.precision());
-    float scale =
-        weight.precision() == Precision.INT8 ? packed.get(FLOAT, HEADER + 4 * feature) : 0;
+    if (weight.precision() == Precision.INT8) {
+      return rowInt8(weight, feature);
+    }
     for (int p = 0; p < row.length; p++) {
       row[p] =
           switch (weight.precision()) {
             case FP32 -> packed.getAtIndex(JAVA_FLOAT, feature * weight.in() + p);
             case BF16 -> widen(packed.get(SHORT, bf16At(weight.in(), feature, p)));
-            case INT8 ->
-                scale * packed.get(JAVA_BYTE, int8At(weight.out(), row.length, feature, p));
+            case INT8 -> throw new IllegalStateException("its features are rotated");
             case INT4, INT4_128 ->
                 int4Scale(packed, row.length, group, feature, p)
                     * (int4Code(packed, row.length, group, feature, p) - 8);
@@ -171,7 +177,45 @@ final class PlainPackedWeight {
     return codes + ((panel + p / 4) * PANEL + feature % PANEL) * 4 + p % 4;
   }
 
-  private static void packInt8(float[] row, long feature, long out, MemorySegment to) {
+  /**
+   * Of each 128 features, or of 64 at the end, a becomes a + b and b becomes a - b for those that
+   * are 16 apart, then 32, then 64.
+   *
+   * @param divide whether by how many are added up, which takes the rotation of another side back
+   */
+  private static float[] rotate(float[] row, boolean divide) {
+    float[] rotated = Arrays.copyOf(row, (int) roundUp(row.length, INT8_CHUNK));
+    for (int block = 0; block < rotated.length; block += ROTATED) {
+      int width = Math.min(ROTATED, rotated.length - block);
+      for (int p = block; divide && p < block + width; p++) {
+        rotated[p] *= (float) ROTATED_APART / width;
+      }
+      for (int apart = ROTATED_APART; apart < width; apart *= 2) {
+        for (int p = block; p < block + width; p++) {
+          if ((p & apart) == 0) {
+            float a = rotated[p];
+            float b = rotated[p + apart];
+            rotated[p] = a + b;
+            rotated[p + apart] = a - b;
+          }
+        }
+      }
+    }
+    return rotated;
+  }
+
+  private static float[] rowInt8(PackedWeight weight, long feature) {
+    float[] rotated = new float[(int) roundUp(weight.in(), INT8_CHUNK)];
+    float scale = weight.segment().get(FLOAT, HEADER + 4 * feature);
+    for (int p = 0; p < rotated.length; p++) {
+      long at = int8At(weight.out(), rotated.length, feature, p);
+      rotated[p] = scale * weight.segment().get(JAVA_BYTE, at);
+    }
+    return Arrays.copyOf(rotate(rotated, true), (int) weight.in());
+  }
+
+  private static void packInt8(float[] plain, long feature, long out, MemorySegment to) {
+    float[] row = rotate(plain, false);
     float scale = symmetricScale(row, 0, row.length);
     int sum = 0;
     for (int p = 0; p < row.length; p++) {
@@ -183,7 +227,8 @@ final class PlainPackedWeight {
     to.set(INT, HEADER + 4 * (roundUp(out, PANEL) + feature), sum);
   }
 
-  private static double[] multiplyInt8(float[] x, PackedWeight weight) {
+  private static double[] multiplyInt8(float[] plain, PackedWeight weight) {
+    float[] x = rotate(plain, true);
     float above = 0;
     float below = 0;
     boolean finite = true;

@@ -32,8 +32,8 @@ public final class QuantizedWeights {
   static final String LAYOUT = "panaformer.layout";
   static final String SEPARATOR = "+";
 
-  /** That of {@code pf_linear_pack}: what its header's magic number ends in. */
-  private static final String LAYOUT_VERSION = "2";
+  /** Raised whenever what {@code pf_linear_pack} makes of a weight changes. */
+  private static final String LAYOUT_VERSION = "3";
 
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
