@@ -165,7 +165,7 @@ public record SwinModel(
     images.requireChannels(config.numChannels());
     int count = images.count();
     Map map = embed(images, interpolatePositions, workspace);
-    traceStage(trace, 0, map, count, config.embedDim());
+    traceStage(trace, 0, map, count, config.embedDim(), workspace);
     for (int i = 0; i < stages.size(); i++) {
       Stage stage = stages.get(i);
       for (int j = 0; j < stage.layers().size(); j++) {
@@ -175,7 +175,7 @@ public record SwinModel(
         map = merge(stage.merging().get(), stage.features(), map, count, workspace);
       }
       int features = stage.merging().isPresent() ? 2 * stage.features() : stage.features();
-      traceStage(trace, i + 1, map, count, features);
+      traceStage(trace, i + 1, map, count, features, workspace);
     }
     norm.forward(kernels, map.x(), map.x(), (long) count * map.height() * map.width());
     trace(trace, "last_hidden_state", map, count, config.hiddenSize());
@@ -359,14 +359,16 @@ public record SwinModel(
     return inside ? (image * map.height() + row) * map.width() + column : -1;
   }
 
-  private void traceStage(Trace trace, int stage, Map map, int images, int features) {
+  private void traceStage(
+      Trace trace, int stage, Map map, int images, int features, Workspace workspace) {
     trace(trace, "hidden_states." + stage, map, images, features);
     if (trace != null) {
       int places = map.height() * map.width();
+      MemorySegment x = kernels.onHost(map.x(), (long) images * places * features, workspace);
       try (Arena arena = Arena.ofConfined()) {
         trace.accept(
             "reshaped_hidden_states." + stage,
-            SegformerModel.channelsFirst(map.x(), images, places, features, arena),
+            SegformerModel.channelsFirst(x, images, places, features, arena),
             images,
             features,
             map.height(),
