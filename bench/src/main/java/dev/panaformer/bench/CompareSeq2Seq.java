@@ -4,14 +4,17 @@ import dev.panaformer.CausalLMOptions;
 import dev.panaformer.Seq2Seq;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.GenerationResult;
+import dev.panaformer.kernel.Precision;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Random;
 
 /**
- * T5-small and BART-base: 64 tokens read and 32 generated, greedily and by four beams, against the
- * same shapes in ONNX Runtime, both in one JVM, in turn.
+ * T5-small and BART-base: 64 tokens read and 32 generated, greedily and by four beams, in float32
+ * and with weights in bfloat16, against the same shapes in ONNX Runtime in float32, both in one
+ * JVM, in turn.
  *
  * <p>{@code CompareSeq2Seq [threads…]}
  */
@@ -36,11 +39,17 @@ public final class CompareSeq2Seq {
       Path encoder = shape.onnxEncoder(cache);
       Path decoder = shape.onnxDecoder(cache);
       for (int count : threads) {
-        CausalLMOptions options = CausalLMOptions.DEFAULT.withThreads(count).withCacheTokens(4096);
-        try (Seq2Seq model = Seq2Seq.load(folder, options);
-            OnnxRuntimeSeq2Seq peer = new OnnxRuntimeSeq2Seq(shape, encoder, decoder, count)) {
-          System.out.println(shape.name() + ", float32; " + model.description());
-          compare(shape, model, peer);
+        for (Precision precision : List.of(Precision.FP32, Precision.BF16)) {
+          CausalLMOptions options =
+              CausalLMOptions.DEFAULT
+                  .withThreads(count)
+                  .withCacheTokens(4096)
+                  .withPrecision(precision);
+          try (Seq2Seq model = Seq2Seq.load(folder, options);
+              OnnxRuntimeSeq2Seq peer = new OnnxRuntimeSeq2Seq(shape, encoder, decoder, count)) {
+            System.out.printf("%s, %s; %s%n", shape.name(), precision, model.description());
+            compare(shape, precision, model, peer);
+          }
         }
       }
     }
@@ -54,8 +63,10 @@ public final class CompareSeq2Seq {
         .build();
   }
 
-  private static void compare(Seq2SeqShape shape, Seq2Seq model, OnnxRuntimeSeq2Seq peer)
+  private static void compare(
+      Seq2SeqShape shape, Precision precision, Seq2Seq model, OnnxRuntimeSeq2Seq peer)
       throws Exception {
+    double stepBytes = precision == Precision.FP32 ? shape.stepBytes() : shape.stepBytes() / 2.0;
     double[][] first = new double[2][ROUNDS];
     double[][] rest = new double[2][ROUNDS];
     double[][] searched = new double[2][ROUNDS];
@@ -87,7 +98,7 @@ public final class CompareSeq2Seq {
         Locale.ROOT,
         "  encodes at %.0f GFLOP/s, reads the decoder's weights at %.1f GB/s (peer %.1f)%n",
         shape.encoderFlops(SOURCE_TOKENS) * 1e-6 / encode,
-        shape.stepBytes() * 1e-6 / Compare.median(rest[0]),
+        stepBytes * 1e-6 / Compare.median(rest[0]),
         shape.stepBytes() * 1e-6 / Compare.median(rest[1]));
     double search = (Compare.median(searched[0]) - encode) / NEW_TOKENS;
     System.out.printf(
@@ -95,7 +106,7 @@ public final class CompareSeq2Seq {
         "  a step of %d beams takes %.2f ms: weights at %.1f GB/s%n",
         BEAMS,
         search,
-        shape.stepBytes() * 1e-6 / search);
+        stepBytes * 1e-6 / search);
   }
 
   private static void row(String name, double[][] times) {

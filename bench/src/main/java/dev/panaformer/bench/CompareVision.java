@@ -35,8 +35,9 @@ import javax.imageio.ImageIO;
 
 /**
  * ViT-B/16 at one and at eight images and Swin-T at one, pixels to logits, in float32 and with
- * weights in bfloat16, against ONNX Runtime in float32: all in one JVM, in turn, with a pause in which threads that spin after the turn before give up.
- * Then what comes before: a JPEG of twelve megapixels to pixels.
+ * weights in bfloat16, against ONNX Runtime in float32: all in one JVM, in turn, with a pause in
+ * which threads that spin after the turn before give up. Then what comes before: a JPEG of twelve
+ * megapixels to pixels.
  *
  * <p>{@code CompareVision [threads…]}; {@code -Dpanaformer.peers=} names the folder with
  * vit-b16.onnx and swin-tiny.onnx.
