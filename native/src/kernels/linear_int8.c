@@ -47,6 +47,17 @@ static int64_t padded_features(int64_t k) { return round_up(k, CHUNK); }
 /* The distance of the nearest two that are. */
 #define APART 16
 
+/* The sum and the difference of each two vectors that are `apart` from each other. */
+static inline __attribute__((always_inline)) void add_and_subtract(vf *v, const int vectors, const int apart) {
+#pragma GCC unroll 32
+  for (int i = 0; i < vectors; i++) {
+    if (i & apart) continue;
+    const vf a = v[i], b = v[i + apart];
+    v[i] = vf_add(a, b);
+    v[i + apart] = vf_sub(a, b);
+  }
+}
+
 /*
  * Up to ROTATED features times a factor, rotated: those from `count` on are 0. Done twice it multiplies by how many
  * features are added up, 8 or 4.
@@ -60,16 +71,10 @@ static inline __attribute__((always_inline)) void rotate_vectors(const float *x,
     v[i] = left >= VF_WIDTH ? vf_load(x + i * VF_WIDTH) : left > 0 ? vf_load_first(x + i * VF_WIDTH, left) : vf_zero();
     v[i] = vf_mul(v[i], vf_set1(factor));
   }
-#pragma GCC unroll 3
-  for (int apart = APART / VF_WIDTH; apart < vectors; apart *= 2) {
-#pragma GCC unroll 32
-    for (int i = 0; i < vectors; i++) {
-      if (i & apart) continue;
-      const vf a = v[i], b = v[i + apart];
-      v[i] = vf_add(a, b);
-      v[i + apart] = vf_sub(a, b);
-    }
-  }
+  const int apart = APART / VF_WIDTH;
+  add_and_subtract(v, vectors, apart);
+  add_and_subtract(v, vectors, 2 * apart);
+  if (4 * apart < vectors) add_and_subtract(v, vectors, 4 * apart);
 #pragma GCC unroll 32
   for (int i = 0; i < vectors; i++) vf_store(to + i * VF_WIDTH, v[i]);
 }
