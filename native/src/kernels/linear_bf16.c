@@ -256,43 +256,27 @@ static inline __attribute__((always_inline)) void multiply_paired(const bf16_til
   finish_pairs(tile->layer, out, sum, rows);
 }
 
-/* Few rows, all of one tile, by dot_streams(rows) panels side by side. */
-static inline __attribute__((always_inline)) void multiply_few_paired(const bf16_tile *tile, tile_output out,
+/* Few rows, all of one tile. */
+static inline __attribute__((always_inline)) void multiply_few_paired(const bf16_tile *tile, const tile_output *out,
                                                                       const int rows) {
-  const int streams = dot_streams(rows);
-  vf sum[STREAMS][FEW_ROWS][2];
-#pragma GCC unroll 4
-  for (int s = 0; s < streams; s++) {
+  vf sum[FEW_ROWS][2];
 #pragma GCC unroll 8
-    for (int i = 0; i < rows; i++) sum[s][i][0] = sum[s][i][1] = vf_zero();
+  for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = vf_zero();
+  const int64_t steps = tile->chunks * CHUNK_STEPS;
+  const char *x = tile->x, *panel = tile->panel;
+  for (int64_t p = 0; p < steps; p++, x += 4, panel += ROW_BYTES) {
+    __builtin_prefetch(panel + DOT_AHEAD_BYTES);
+    __builtin_prefetch(panel + DOT_AHEAD_BYTES + LINE_BYTES);
+    multiply_step(x, tile->x_bytes, panel, sum, rows);
   }
-  const int64_t steps = tile->chunks * CHUNK_STEPS, ahead = min64(DOT_AHEAD_BYTES / ROW_BYTES / streams, steps);
-  const char *x = tile->x, *panel = tile->panel, *fetch = panel + ahead * ROW_BYTES;
-  for (int64_t p = 0, stop = steps - ahead;; stop = steps) {
-    for (; p < stop; p++, x += 4, panel += ROW_BYTES, fetch += ROW_BYTES) {
-#pragma GCC unroll 4
-      for (int s = 0; s < streams; s++) {
-        __builtin_prefetch(fetch + s * tile->panel_bytes);
-        __builtin_prefetch(fetch + s * tile->panel_bytes + LINE_BYTES);
-        multiply_step(x, tile->x_bytes, panel + s * tile->panel_bytes, sum[s], rows);
-      }
-    }
-    if (p == steps) break;
-    /* Behind the end of a panel lies the next one, which is another stream's: on to the panel that is this one's. */
-    fetch += (streams - 1) * tile->panel_bytes;
-  }
-#pragma GCC unroll 4
-  for (int s = 0; s < streams; s++) {
-    finish_pairs(tile->layer, &out, sum[s], rows);
-    next_panel(&out);
-  }
+  finish_pairs(tile->layer, out, sum, rows);
 }
 
 static void multiply_pairs(const bf16_tile *tile, const tile_output *out, int few) {
 #define ROWS(r)                                                                                                        \
   case r:                                                                                                              \
     if (few && r <= FEW_ROWS)                                                                                          \
-      multiply_few_paired(tile, *out, r);                                                                              \
+      multiply_few_paired(tile, out, r);                                                                               \
     else                                                                                                               \
       multiply_paired(tile, out, r);                                                                                   \
     break;
@@ -326,7 +310,7 @@ static void compute_rows(const linear_share *s) {
   tile.ahead_lines = (CHUNK_STEPS * ROW_BYTES / LINE_BYTES + tiles - 1) / tiles;
   for (int64_t column = s->column; column < s->end;) {
     const char *panel = (const char *)layer->panels + column / WIDE_PANEL * panel_bytes;
-    const int most = paired ? dot_streams(s->rows) : MOST_STREAMS;
+    const int most = paired ? 1 : MOST_STREAMS;
     const int few = s->rows <= FEW_ROWS && column + most * WIDE_PANEL <= s->end, streams = few ? most : 1;
     for (int64_t t = 0; t < tiles; t++) {
       const int64_t row = s->row + s->rows * t / tiles, next = s->row + s->rows * (t + 1) / tiles;

@@ -96,7 +96,6 @@ typedef struct {
   const span_scale *scales; /* [rows][padded_features / SPAN] */
   int64_t x_bytes;
   const char *panel;
-  int64_t panel_bytes;
   int64_t offset; /* of the tile's first feature in the panel */
   int64_t groups;
 } int4_tile;
@@ -156,42 +155,27 @@ static inline __attribute__((always_inline)) void multiply_group(const int4_tile
 }
 
 /*
- * A tile by several panels side by side, each of which fetches ahead of its use, where `few` rows are all of a tile,
- * and by one panel otherwise. All but `tile` and `out` are constants wherever this is inlined.
+ * A tile, whose panel is fetched ahead of its use where `few` rows are all that it is read for. All but `tile` and
+ * `out` are constants wherever this is inlined.
  */
-static inline __attribute__((always_inline)) void multiply_rows(const int4_tile *tile, tile_output out, const int rows,
-                                                                const int few, const int group, const int vnni) {
-  const int streams = few ? dot_streams(rows) : 1;
+static inline __attribute__((always_inline)) void multiply_rows(const int4_tile *tile, const tile_output *out,
+                                                                const int rows, const int few, const int group,
+                                                                const int vnni) {
   const int64_t bytes = SCALE_BYTES + group / 8 * ROW_BYTES;
-  vf sum[STREAMS][TILE_ROWS][2];
-#pragma GCC unroll 4
-  for (int s = 0; s < streams; s++) {
+  vf sum[TILE_ROWS][2];
 #pragma GCC unroll 8
-    for (int i = 0; i < rows; i++) sum[s][i][0] = sum[s][i][1] = vf_zero();
-  }
-  const int64_t ahead = min64((DOT_AHEAD_BYTES / streams + bytes - 1) / bytes, tile->groups);
-  const char *panel = tile->panel, *fetch = panel + ahead * bytes;
-  for (int64_t g = 0, stop = tile->groups - ahead;; stop = tile->groups) {
-    for (; g < stop; g++, panel += bytes, fetch += bytes) {
-#pragma GCC unroll 4
-      for (int s = 0; s < streams; s++)
-        multiply_group(tile, g, panel + s * tile->panel_bytes, fetch + s * tile->panel_bytes, sum[s], rows, group, few,
-                       vnni);
-    }
-    if (g == tile->groups) break;
-    /* Behind the end of a panel lies the next one, which is another stream's: on to the panel that is this one's. */
-    fetch += (streams - 1) * tile->panel_bytes;
-  }
-  for (int s = 0; s < streams; s++) {
-    float sums[TILE_ROWS * PANEL];
+  for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = vf_zero();
+  const int64_t ahead = (DOT_AHEAD_BYTES + bytes - 1) / bytes * bytes;
+  const char *panel = tile->panel;
+  for (int64_t g = 0; g < tile->groups; g++, panel += bytes)
+    multiply_group(tile, g, panel, panel + ahead, sum, rows, group, few, vnni);
+  float sums[TILE_ROWS * PANEL];
 #pragma GCC unroll 8
-    for (int i = 0; i < rows; i++) {
-      vf_store(sums + i * PANEL, sum[s][i][0]);
-      vf_store(sums + i * PANEL + VF_WIDTH, sum[s][i][1]);
-    }
-    PF_KERNEL(linear_finish)(tile->layer, &out, sums, PANEL);
-    next_panel(&out);
+  for (int i = 0; i < rows; i++) {
+    vf_store(sums + i * PANEL, sum[i][0]);
+    vf_store(sums + i * PANEL + VF_WIDTH, sum[i][1]);
   }
+  PF_KERNEL(linear_finish)(tile->layer, out, sums, PANEL);
 }
 
 static inline __attribute__((always_inline)) void multiply(const int4_tile *tile, const tile_output *out, int few,
@@ -199,9 +183,9 @@ static inline __attribute__((always_inline)) void multiply(const int4_tile *tile
 #define ROWS(r)                                                                                                        \
   case r:                                                                                                              \
     if (few)                                                                                                           \
-      multiply_rows(tile, *out, r, 1, group, vnni);                                                                    \
+      multiply_rows(tile, out, r, 1, group, vnni);                                                                     \
     else                                                                                                               \
-      multiply_rows(tile, *out, r, 0, group, vnni);                                                                    \
+      multiply_rows(tile, out, r, 0, group, vnni);                                                                     \
     break;
   switch (out->rows) {
     ROWS(1)
@@ -223,11 +207,11 @@ static inline __attribute__((always_inline)) void compute_tiles(const linear_sha
   const linear_layer *layer = s->layer;
   const int64_t bytes = panel_bytes(layer->k, group), padded = padded_features(layer->k);
   const int64_t tiles = (s->rows + TILE_ROWS - 1) / TILE_ROWS;
-  int4_tile tile = {.layer = layer, .x_bytes = padded, .panel_bytes = bytes};
+  int4_tile tile = {.layer = layer, .x_bytes = padded};
   tile.groups = round_up(layer->k, group) / group;
-  for (int64_t column = s->column; column < s->end;) {
+  for (int64_t column = s->column; column < s->end; column += WIDE_PANEL) {
     tile.panel = (const char *)layer->panels + column / WIDE_PANEL * bytes;
-    const int streams = dot_streams(s->rows), few = s->rows <= TILE_ROWS && column + streams * WIDE_PANEL <= s->end;
+    const int few = s->rows <= TILE_ROWS && column + WIDE_PANEL <= s->end;
     for (int64_t t = 0; t < tiles; t++) {
       const int64_t row = s->row + s->rows * t / tiles, next = s->row + s->rows * (t + 1) / tiles;
       tile.x = (const int8_t *)s->input + row * padded;
@@ -237,7 +221,6 @@ static inline __attribute__((always_inline)) void compute_tiles(const linear_sha
         multiply(&tile, &out, few, group, vnni);
       }
     }
-    column += (few ? streams : 1) * WIDE_PANEL;
   }
 }
 

@@ -19,7 +19,7 @@
  * in linear_fp32.c. Without VNNI bytes are widened to 16 bits first.
  *
  * On Zen 5, of vpdpbusd's peak, one thread: 128 x 768 x 768 reaches 87 %, with all sums in registers (67 % when the
- * input's bytes were kept there too, and sums spilled); 8 rows of it 75 instead of 38 %, see dot_streams().
+ * input's bytes were kept there too, and sums spilled); 8 rows of it 75 instead of 38 %, see DOT_AHEAD_BYTES.
  */
 #include <float.h>
 
@@ -200,7 +200,6 @@ typedef struct {
   const row_scale *scales;   /* [rows] */
   int64_t x_bytes;
   const char *panel; /* its first vector of the tile */
-  int64_t panel_bytes;
   const char *ahead; /* this tile's share of a later panel; only ever fetched, so it may lie past the end */
   int64_t ahead_lines;
 } int8_tile;
@@ -258,31 +257,19 @@ static inline __attribute__((always_inline)) void multiply_rows(const int8_tile 
 }
 
 #if VF_WIDTH == 16
-/* Few rows, all of one tile, by dot_streams(rows) panels side by side. */
+/* Few rows, all of one tile. */
 static inline __attribute__((always_inline)) void multiply_few(const int8_tile *tile, const int rows, const int vnni) {
-  const int streams = dot_streams(rows);
-  vi sum[STREAMS][FEW_ROWS][2];
-#pragma GCC unroll 4
-  for (int s = 0; s < streams; s++) {
+  vi sum[FEW_ROWS][2];
 #pragma GCC unroll 8
-    for (int i = 0; i < rows; i++) sum[s][i][0] = sum[s][i][1] = vi_set1(0);
+  for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = vi_set1(0);
+  const int64_t steps = tile->x_bytes / 4;
+  const char *x = tile->x, *panel = tile->panel;
+  for (int64_t p = 0; p < steps; p++, x += 4, panel += ROW_BYTES) {
+    __builtin_prefetch(panel + DOT_AHEAD_BYTES);
+    __builtin_prefetch(panel + DOT_AHEAD_BYTES + LINE_BYTES);
+    multiply_step(x, tile->x_bytes, panel, sum, rows, vnni);
   }
-  const int64_t steps = tile->x_bytes / 4, ahead = min64(DOT_AHEAD_BYTES / ROW_BYTES / streams, steps);
-  const char *x = tile->x, *panel = tile->panel, *fetch = panel + ahead * ROW_BYTES;
-  for (int64_t p = 0, stop = steps - ahead;; stop = steps) {
-    for (; p < stop; p++, x += 4, panel += ROW_BYTES, fetch += ROW_BYTES) {
-#pragma GCC unroll 4
-      for (int s = 0; s < streams; s++) {
-        __builtin_prefetch(fetch + s * tile->panel_bytes);
-        __builtin_prefetch(fetch + s * tile->panel_bytes + LINE_BYTES);
-        multiply_step(x, tile->x_bytes, panel + s * tile->panel_bytes, sum[s], rows, vnni);
-      }
-    }
-    if (p == steps) break;
-    /* Behind the end of a panel lies the next one, which is another stream's: on to the panel that is this one's. */
-    fetch += (streams - 1) * tile->panel_bytes;
-  }
-  for (int s = 0; s < streams; s++) finish_sums(tile, tile->column + s * WIDE_PANEL, sum[s], rows);
+  finish_sums(tile, tile->column, sum, rows);
 }
 #else
 #define multiply_few(tile, rows, vnni) multiply_rows(tile, rows, vnni)
@@ -318,11 +305,11 @@ static inline __attribute__((always_inline)) void multiply(const int8_tile *tile
 static inline __attribute__((always_inline)) void compute_tiles(const linear_share *s, const int vnni) {
   const int64_t padded = padded_features(s->layer->k), panel_bytes = padded * WIDE_PANEL;
   const int64_t tiles = (s->rows + TILE_ROWS - 1) / TILE_ROWS;
-  int8_tile tile = {.share = s, .x_bytes = padded, .panel_bytes = panel_bytes};
+  int8_tile tile = {.share = s, .x_bytes = padded};
   tile.ahead_lines = (FETCH_STEPS * ROW_BYTES / LINE_BYTES + tiles - 1) / tiles;
-  for (int64_t column = s->column; column < s->end;) {
+  for (int64_t column = s->column; column < s->end; column += WIDE_PANEL) {
     const char *panel = codes_of(s->layer) + column / WIDE_PANEL * panel_bytes;
-    const int streams = dot_streams(s->rows), few = s->rows <= FEW_ROWS && column + streams * WIDE_PANEL <= s->end;
+    const int few = s->rows <= FEW_ROWS && column + WIDE_PANEL <= s->end;
     for (int64_t t = 0; t < tiles; t++) {
       tile.row = s->row + s->rows * t / tiles;
       tile.rows = s->row + s->rows * (t + 1) / tiles - tile.row;
@@ -335,7 +322,6 @@ static inline __attribute__((always_inline)) void compute_tiles(const linear_sha
         multiply(&tile, few, vnni);
       }
     }
-    column += (few ? streams : 1) * WIDE_PANEL;
   }
 }
 
