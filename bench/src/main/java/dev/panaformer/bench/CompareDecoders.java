@@ -58,6 +58,7 @@ public final class CompareDecoders {
         compare(lm, peer);
       }
     }
+    LlamaCpp.exit();
   }
 
   private static GenerationOptions options(int newTokens) {

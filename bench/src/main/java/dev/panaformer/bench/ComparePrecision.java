@@ -67,6 +67,7 @@ public final class ComparePrecision {
         }
       }
     }
+    LlamaCpp.exit();
   }
 
   private static Map<String, Path> bert() throws Exception {

@@ -22,6 +22,11 @@ final class LlamaCpp implements AutoCloseable {
                 .disableLog());
   }
 
+  /** Ends the JVM: a closed model leaves a thread attached that would keep it alive for ever. */
+  static void exit() {
+    System.exit(0);
+  }
+
   /**
    * Reads a prompt of so many tokens and continues it.
    *
