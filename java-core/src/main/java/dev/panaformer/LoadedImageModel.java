@@ -80,7 +80,7 @@ final class LoadedImageModel<M extends VisionTask> implements AutoCloseable {
         options.compute().backend(),
         options.compute().threads(),
         options.compute().device(),
-        new NativeMemory(),
+        NativeMemory.onHugePages(),
         Optional.empty(),
         resources ->
             new LoadedImageModel<>(

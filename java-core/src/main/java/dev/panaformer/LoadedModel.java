@@ -81,7 +81,7 @@ final class LoadedModel<M extends TextEncoder> implements AutoCloseable {
         options.backend(),
         options.threads(),
         options.device(),
-        new NativeMemory(),
+        NativeMemory.onHugePages(),
         Optional.of(folder.transformer()),
         resources ->
             new LoadedModel<>(

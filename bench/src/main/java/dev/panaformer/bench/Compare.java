@@ -1,6 +1,5 @@
 package dev.panaformer.bench;
 
-import ai.onnxruntime.OrtException;
 import dev.panaformer.ModelOptions;
 import dev.panaformer.TextEmbedder;
 import dev.panaformer.bench.OnnxRuntimeMiniLm.Tuning;
@@ -20,20 +19,26 @@ import java.util.Locale;
 public final class Compare {
   static final int ROUNDS = 11;
   private static final double TURN_SECONDS = 0.04;
-  private static final double WARM_UP_SECONDS = 0.3;
+  private static final double WARM_UP_SECONDS = 1;
   private static final int PAUSE_MILLISECONDS = 20;
   private static final int OVERHEAD_TOKENS = 32;
   private static final List<String> LENGTHS = List.of("8", "16", "32", "64", "128", "256");
   private static final List<String> MIXED = List.of("mixed-8", "mixed-32");
 
+  /** A pass of one side over a batch. */
   interface Pass {
-    void run(int[][] batch) throws OrtException;
+    void run(int[][] batch) throws Exception;
+  }
+
+  /** What is timed. */
+  interface Turn {
+    void run() throws Exception;
   }
 
   private Compare() {}
 
   /** Arguments: the numbers of threads, 1 and 2 if there are none. */
-  public static void main(String[] arguments) throws OrtException, InterruptedException {
+  public static void main(String[] arguments) throws Exception {
     int[] threads =
         arguments.length == 0
             ? new int[] {1, 2}
@@ -45,7 +50,7 @@ public final class Compare {
     }
   }
 
-  private static void compare(Path folder, int threads) throws OrtException, InterruptedException {
+  private static void compare(Path folder, int threads) throws Exception {
     List<Tuning> tunings = Tuning.of(threads);
     List<OnnxRuntimeMiniLm> peers = new ArrayList<>();
     try (TextEmbedder ours = TextEmbedder.load(folder, ModelOptions.DEFAULT.withThreads(threads))) {
@@ -102,16 +107,13 @@ public final class Compare {
 
   /** Prints a row; gives how many times as long each peer takes as we do. */
   private static double[] row(String name, List<Pass> sides, int[][] batch)
-      throws OrtException, InterruptedException {
-    double[][] times = rounds(sides, batch);
+      throws Exception {
+    double[][] times =
+        rounds(sides.stream().map(side -> (Turn) () -> side.run(batch)).toList());
     double[] ratios = new double[sides.size() - 1];
     System.out.printf(Locale.ROOT, "%-18s %10.3f", name, median(times[0]));
     for (int side = 1; side < sides.size(); side++) {
-      double[] quotients = new double[ROUNDS];
-      for (int round = 0; round < ROUNDS; round++) {
-        quotients[round] = times[side][round] / times[0][round];
-      }
-      ratios[side - 1] = median(quotients);
+      ratios[side - 1] = ratio(times[side], times[0]);
       System.out.printf(Locale.ROOT, "%12.3f %5.2fx", median(times[side]), ratios[side - 1]);
     }
     System.out.println();
@@ -119,46 +121,44 @@ public final class Compare {
   }
 
   /** Milliseconds of a pass, by side and round. */
-  static double[][] rounds(List<Pass> sides, int[][] batch)
-      throws OrtException, InterruptedException {
+  static double[][] rounds(List<Turn> sides) throws Exception {
     int[] repeats = new int[sides.size()];
     for (int side = 0; side < repeats.length; side++) {
-      repeats[side] = warmUp(sides.get(side), batch);
+      repeats[side] = warmUp(sides.get(side));
     }
     double[][] times = new double[sides.size()][ROUNDS];
     for (int round = 0; round < ROUNDS; round++) {
       for (int side = 0; side < repeats.length; side++) {
-        times[side][round] = turn(sides.get(side), batch, repeats[side]);
+        times[side][round] = milliseconds(sides.get(side), repeats[side]);
       }
     }
     return times;
   }
 
   /** Says how many passes fill a turn. */
-  private static int warmUp(Pass pass, int[][] batch) throws OrtException {
+  private static int warmUp(Turn side) throws Exception {
     int count = 0;
     long end = System.nanoTime() + (long) (WARM_UP_SECONDS * 1e9);
     for (; System.nanoTime() < end; count++) {
-      pass.run(batch);
+      side.run();
     }
     return Math.max(1, (int) (count * TURN_SECONDS / WARM_UP_SECONDS));
   }
 
-  private static double turn(Pass pass, int[][] batch, int repeats)
-      throws OrtException, InterruptedException {
+  private static double milliseconds(Turn side, int repeats) throws Exception {
     Thread.sleep(PAUSE_MILLISECONDS);
-    pass.run(batch);
+    side.run();
     long begin = System.nanoTime();
     for (int i = 0; i < repeats; i++) {
-      pass.run(batch);
+      side.run();
     }
     return (System.nanoTime() - begin) * 1e-6 / repeats;
   }
 
-  private static void overhead(Path folder, int threads) throws OrtException, InterruptedException {
+  private static void overhead(Path folder, int threads) throws Exception {
     try (Bookkeeping model = new Bookkeeping(folder, threads, OVERHEAD_TOKENS)) {
       double[][] times =
-          rounds(List.of(batch -> model.forward(), batch -> model.withoutTokens()), null);
+          rounds(List.of(model::forward, model::withoutTokens));
       double whole = median(times[0]);
       double empty = median(times[1]);
       System.out.printf(
@@ -169,6 +169,13 @@ public final class Compare {
           1000 * whole,
           100 * empty / whole);
     }
+  }
+
+  /** The median of how many times as long one side takes, round by round. */
+  static double ratio(double[] longer, double[] shorter) {
+    double[] ratios = new double[longer.length];
+    Arrays.setAll(ratios, i -> longer[i] / shorter[i]);
+    return median(ratios);
   }
 
   static double median(double[] values) {

@@ -143,15 +143,13 @@ public final class CompareDecoders {
   }
 
   private static void row(String name, double[] ours, double[] theirs) {
-    double[] ratios = new double[ours.length];
-    Arrays.setAll(ratios, i -> theirs[i] / ours[i]);
     System.out.printf(
         Locale.ROOT,
         "%-22s %10.2f %14.2f  %6.2fx%n",
         name,
         Compare.median(ours),
         Compare.median(theirs),
-        Compare.median(ratios));
+        Compare.ratio(theirs, ours));
   }
 
   /** Tokens a second of so many texts at once, prompts and all, against one alone. */

@@ -116,18 +116,12 @@ public final class CompareLongformer {
         tokens,
         Compare.median(times[0]),
         Compare.median(times[1]),
-        ratio(times[0], times[1]),
+        Compare.ratio(times[0], times[1]),
         Compare.median(times[2]),
-        ratio(times[0], times[2]),
+        Compare.ratio(times[0], times[2]),
         Compare.median(times[3]),
         Compare.median(times[4]),
-        ratio(times[3], times[4]));
-  }
-
-  private static double ratio(double[] longer, double[] shorter) {
-    double[] ratios = new double[ROUNDS];
-    Arrays.setAll(ratios, i -> longer[i] / shorter[i]);
-    return Compare.median(ratios);
+        Compare.ratio(times[3], times[4]));
   }
 
   private static void fill(BertModel model, int[] ids, int[] global, Workspace workspace) {

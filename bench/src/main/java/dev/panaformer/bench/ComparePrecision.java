@@ -1,6 +1,5 @@
 package dev.panaformer.bench;
 
-import ai.onnxruntime.OrtException;
 import dev.panaformer.CausalLM;
 import dev.panaformer.CausalLMOptions;
 import dev.panaformer.ModelOptions;
@@ -120,7 +119,7 @@ public final class ComparePrecision {
 
   /** The faster of the peer's two settings, input by input, is the one that counts. */
   private static void compare(Map<String, Pass> sides, Map<String, Path> peers)
-      throws OrtException, InterruptedException {
+      throws Exception {
     List<Ratio> ratios = new ArrayList<>();
     List<String> columns = new ArrayList<>(List.of("fp32", "bf16", "int8"));
     if (peers.containsKey("fp32")) {
@@ -147,7 +146,7 @@ public final class ComparePrecision {
             .forEach(side -> System.out.printf(Locale.ROOT, "%10.3f", Compare.median(side)));
         for (int i = 0; i < ratios.size(); i++) {
           Ratio ratio = ratios.get(i);
-          double value = ratio(times.get(ratio.side), times.get(ratio.other));
+          double value = Compare.ratio(times.get(ratio.side), times.get(ratio.other));
           logarithms[i] += Math.log(value) / inputs.size();
           System.out.printf(Locale.ROOT, "%18.2f", value);
         }
@@ -165,8 +164,9 @@ public final class ComparePrecision {
   /** Milliseconds of each round; of sides whose names begin alike those of the fastest. */
   private static Map<String, double[]> times(
       Map<String, Pass> sides, List<String> columns, int[][] batch)
-      throws OrtException, InterruptedException {
-    double[][] times = Compare.rounds(List.copyOf(sides.values()), batch);
+      throws Exception {
+    double[][] times = Compare.rounds(
+            sides.values().stream().map(side -> (Compare.Turn) () -> side.run(batch)).toList());
     List<String> names = List.copyOf(sides.keySet());
     Map<String, double[]> fastest = new LinkedHashMap<>();
     for (String column : columns) {
@@ -178,13 +178,6 @@ public final class ComparePrecision {
       }
     }
     return fastest;
-  }
-
-  /** How many times as long one side takes as another, in the median round. */
-  private static double ratio(double[] side, double[] other) {
-    double[] ratios = new double[side.length];
-    Arrays.setAll(ratios, round -> side[round] / other[round]);
-    return Compare.median(ratios);
   }
 
   // ---- Decoders
@@ -272,14 +265,14 @@ public final class ComparePrecision {
           Compare.median(first[side]),
           Compare.median(token[side]),
           1e3 / Compare.median(token[side]),
-          ratio(token[names.indexOf("fp32")], token[side]));
+          Compare.ratio(token[names.indexOf("fp32")], token[side]));
       int peer = names.indexOf(peer(names.get(side)));
       if (peer >= 0) {
         System.out.printf(
             Locale.ROOT,
             "   %s takes %.2f times as long",
             names.get(peer),
-            ratio(token[peer], token[side]));
+            Compare.ratio(token[peer], token[side]));
       }
       System.out.println();
     }

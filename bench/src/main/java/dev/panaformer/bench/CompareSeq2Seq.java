@@ -20,6 +20,7 @@ import java.util.Random;
  */
 public final class CompareSeq2Seq {
   private static final int ROUNDS = 7;
+  private static final int WARM_UP_ROUNDS = 4;
   private static final int PAUSE_MILLISECONDS = 30;
   private static final int SOURCE_TOKENS = 64;
   private static final int NEW_TOKENS = 32;
@@ -55,9 +56,20 @@ public final class CompareSeq2Seq {
     }
   }
 
-  private static GenerationOptions options(int beams) {
+  /** A turn begins with a pause and with a token that is not timed, see {@link Compare}. */
+  private static void begin(Seq2Seq model, int[] source) throws Exception {
+    Thread.sleep(PAUSE_MILLISECONDS);
+    model.stream(source, options(1, 1)).result();
+  }
+
+  private static void begin(OnnxRuntimeSeq2Seq peer, int[] source) throws Exception {
+    Thread.sleep(PAUSE_MILLISECONDS);
+    peer.generate(source, 1, 1);
+  }
+
+  private static GenerationOptions options(int beams, int newTokens) {
     return GenerationOptions.builder()
-        .maxNewTokens(NEW_TOKENS)
+        .maxNewTokens(newTokens)
         .beams(beams)
         .stopAtEndToken(false)
         .build();
@@ -70,15 +82,15 @@ public final class CompareSeq2Seq {
     double[][] first = new double[2][ROUNDS];
     double[][] rest = new double[2][ROUNDS];
     double[][] searched = new double[2][ROUNDS];
-    for (int round = -1; round < ROUNDS; round++) {
+    for (int round = -WARM_UP_ROUNDS; round < ROUNDS; round++) {
       int[] source = new Random(round).ints(SOURCE_TOKENS, 0, shape.vocab()).toArray();
-      Thread.sleep(PAUSE_MILLISECONDS);
-      GenerationResult ours = model.stream(source, options(1)).result();
-      Thread.sleep(PAUSE_MILLISECONDS);
+      begin(model, source);
+      GenerationResult ours = model.stream(source, options(1, NEW_TOKENS)).result();
+      begin(peer, source);
       double[] theirs = peer.generate(source, 1, NEW_TOKENS);
-      Thread.sleep(PAUSE_MILLISECONDS);
-      GenerationResult oursByBeams = model.stream(source, options(BEAMS)).result();
-      Thread.sleep(PAUSE_MILLISECONDS);
+      begin(model, source);
+      GenerationResult oursByBeams = model.stream(source, options(BEAMS, NEW_TOKENS)).result();
+      begin(peer, source);
       double[] theirsByBeams = peer.generate(source, BEAMS, NEW_TOKENS);
       if (round >= 0) {
         first[0][round] = ours.timeToFirstToken().toNanos() * 1e-6;
@@ -110,14 +122,12 @@ public final class CompareSeq2Seq {
   }
 
   private static void row(String name, double[][] times) {
-    double[] ratios = new double[ROUNDS];
-    Arrays.setAll(ratios, i -> times[1][i] / times[0][i]);
     System.out.printf(
         Locale.ROOT,
         "%-26s %10.2f %14.2f  %6.2fx%n",
         name,
         Compare.median(times[0]),
         Compare.median(times[1]),
-        Compare.median(ratios));
+        Compare.ratio(times[1], times[0]));
   }
 }

@@ -28,6 +28,7 @@ import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -35,22 +36,16 @@ import javax.imageio.ImageIO;
 
 /**
  * ViT-B/16 at one and at eight images and Swin-T at one, pixels to logits, in float32 and with
- * weights in bfloat16, against ONNX Runtime in float32: all in one JVM, in turn, with a pause in
- * which threads that spin after the turn before give up. Then what comes before: a JPEG of twelve
- * megapixels to pixels.
+ * weights in bfloat16, against ONNX Runtime in float32: all in one JVM, in turn, as {@link
+ * Compare} does. Then what comes before: a JPEG of twelve megapixels to pixels.
  *
  * <p>{@code CompareVision [threads…]}; {@code -Dpanaformer.peers=} names the folder with
  * vit-b16.onnx and swin-tiny.onnx.
  */
 public final class CompareVision {
-  private static final int ROUNDS = 7;
-  private static final int PAUSE_MILLISECONDS = 30;
+  private static final int JPEG_ROUNDS = 7;
 
   private CompareVision() {}
-
-  private interface Turn {
-    void run() throws Exception;
-  }
 
   /** Arguments: the numbers of threads, 1 and 2 if there are none. */
   public static void main(String[] arguments) throws Exception {
@@ -104,10 +99,11 @@ public final class CompareVision {
       try (OnnxTensor tensor =
           OnnxTensor.createTensor(environment, FloatBuffer.wrap(values), shape)) {
         double[][] times =
-            times(
-                () -> exact.forward(batch, false, workspace, null),
-                () -> rounded.forward(batch, false, workspace, null),
-                () -> session.run(Map.of(input, tensor)).close());
+            Compare.rounds(
+                List.of(
+                    () -> exact.forward(batch, false, workspace, null),
+                    () -> rounded.forward(batch, false, workspace, null),
+                    () -> session.run(Map.of(input, tensor)).close()));
         System.out.printf(
             Locale.ROOT,
             "%-22s %11.2f %8.2f %14.2f, %.2f and %.2f times as long%n",
@@ -115,8 +111,8 @@ public final class CompareVision {
             Compare.median(times[0]),
             Compare.median(times[1]),
             Compare.median(times[2]),
-            ratio(times[2], times[0]),
-            ratio(times[2], times[1]));
+            Compare.ratio(times[2], times[0]),
+            Compare.ratio(times[2], times[1]));
       }
     }
   }
@@ -135,13 +131,6 @@ public final class CompareVision {
     }
   }
 
-  /** The median of how many times as long one side takes, round by round. */
-  private static double ratio(double[] longer, double[] shorter) {
-    double[] ratios = new double[ROUNDS];
-    Arrays.setAll(ratios, i -> longer[i] / shorter[i]);
-    return Compare.median(ratios);
-  }
-
   private static SessionOptions options(int threads) throws Exception {
     SessionOptions options = new SessionOptions();
     options.setIntraOpNumThreads(threads);
@@ -149,27 +138,6 @@ public final class CompareVision {
     options.setOptimizationLevel(SessionOptions.OptLevel.ALL_OPT);
     options.addConfigEntry("session.set_denormal_as_zero", "1");
     return options;
-  }
-
-  /** Milliseconds of each, in turn, after two rounds that are not counted. */
-  private static double[][] times(Turn... turns) throws Exception {
-    double[][] times = new double[turns.length][ROUNDS];
-    for (int round = -2; round < ROUNDS; round++) {
-      for (int side = 0; side < turns.length; side++) {
-        double now = milliseconds(turns[side]);
-        if (round >= 0) {
-          times[side][round] = now;
-        }
-      }
-    }
-    return times;
-  }
-
-  private static double milliseconds(Turn turn) throws Exception {
-    Thread.sleep(PAUSE_MILLISECONDS);
-    long begin = System.nanoTime();
-    turn.run();
-    return (System.nanoTime() - begin) * 1e-6;
   }
 
   private static float[] noise(int count) {
@@ -184,11 +152,11 @@ public final class CompareVision {
   private static void preprocessing(Path cache) throws Exception {
     Path file = photograph(cache);
     ImagePreprocessor preprocessor = ImagePreprocessor.read(VisionModels.swinTiny(cache), "swin");
-    double[] decoding = new double[ROUNDS];
-    double[] preparing = new double[ROUNDS];
+    double[] decoding = new double[JPEG_ROUNDS];
+    double[] preparing = new double[JPEG_ROUNDS];
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment pixels = arena.allocate(JAVA_FLOAT, 3L * VisionModels.SIDE * VisionModels.SIDE);
-      for (int round = -2; round < ROUNDS; round++) {
+      for (int round = -2; round < JPEG_ROUNDS; round++) {
         long begin = System.nanoTime();
         RgbImage image = RgbImage.read(file, Long.MAX_VALUE);
         long decoded = System.nanoTime();

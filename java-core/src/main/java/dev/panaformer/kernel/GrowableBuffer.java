@@ -49,7 +49,7 @@ public final class GrowableBuffer implements AutoCloseable {
     // By half at least: a workload of slowly growing batches reallocates a few times, not each
     // time.
     long size = Math.max(Math.max(bytes, MIN_BYTES), segment.byteSize() + segment.byteSize() / 2);
-    NativeMemory grown = place.apply(new NativeMemory());
+    NativeMemory grown = place.apply(NativeMemory.ofSegment(size));
     MemorySegment target;
     try {
       target = grown.allocate(size);

@@ -29,6 +29,7 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final Optional<HugePages> pages;
   private final Optional<DeviceMemory> device;
+  private final long mappingBytes;
 
   // Guarded by this.
   private final List<HugePages.Mapping> mappings = new ArrayList<>();
@@ -40,22 +41,31 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
 
   /** Memory as {@code malloc} gives it, for what is small or short-lived. */
   public NativeMemory() {
-    this(Optional.empty(), Optional.empty());
+    this(Optional.empty(), Optional.empty(), 0);
   }
 
   /** Memory of a device, which Java can neither read nor write. */
   NativeMemory(DeviceMemory device) {
-    this(Optional.empty(), Optional.of(device));
+    this(Optional.empty(), Optional.of(device), 0);
   }
 
-  private NativeMemory(Optional<HugePages> pages, Optional<DeviceMemory> device) {
+  private NativeMemory(
+      Optional<HugePages> pages, Optional<DeviceMemory> device, long mappingBytes) {
     this.pages = pages;
     this.device = device;
+    this.mappingBytes = mappingBytes;
   }
 
   /** Memory on huge pages where there are such, for what is large and stays: weights, caches. */
   public static NativeMemory onHugePages() {
-    return new NativeMemory(HugePages.instance(), Optional.empty());
+    return new NativeMemory(HugePages.instance(), Optional.empty(), MAPPING_BYTES);
+  }
+
+  /** Memory for one segment of so many bytes: on huge pages where it fills any, else as above. */
+  static NativeMemory ofSegment(long bytes) {
+    return bytes < HugePages.BYTES
+        ? new NativeMemory()
+        : new NativeMemory(HugePages.instance(), Optional.empty(), 0);
   }
 
   /** Memory, zeroed unless it is a device's, aligned to {@link #ALIGNMENT} or more. */
@@ -116,7 +126,7 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
     requireOpen();
     long offset = roundUp(used, alignment);
     if (mappings.isEmpty() || bytes > mapped - offset) {
-      long next = Math.max(MAPPING_BYTES, roundUp(bytes, HugePages.BYTES));
+      long next = Math.max(mappingBytes, roundUp(bytes, HugePages.BYTES));
       mappings.add(huge.map(next));
       mapped = next;
       offset = 0;
