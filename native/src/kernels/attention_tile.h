@@ -202,22 +202,22 @@ static inline void store_result(const query_block *b) {
   }
 }
 
-static inline __attribute__((always_inline)) void score_vectors(const query_block *b, const key_tile *tile,
-                                                                const int vectors) {
-  float *pt = b->pt;
-  for (int64_t r = 0; r < tile->count; r++) {
-    const strip features = {tile->runs[r].k, b->head_dim};
-    multiply(&features, 1, b->stride, 1, b->qt, pt, NULL, tile->runs[r].keys, vectors);
-    pt += tile->runs[r].keys * BLOCK;
-  }
+/* pt = scores of adjacent keys. */
+static inline void score_run(const query_block *b, const key_run *run, float *pt) {
+  const strip features = {run->k, b->head_dim};
+  if (b->queries <= VF_WIDTH)
+    multiply(&features, 1, b->stride, 1, b->qt, pt, NULL, run->keys, 1);
+  else
+    multiply(&features, 1, b->stride, 1, b->qt, pt, NULL, run->keys, 2);
 }
 
 /* pt = scores of the tile. */
 static inline void score(const query_block *b, const key_tile *tile) {
-  if (b->queries <= VF_WIDTH)
-    score_vectors(b, tile, 1);
-  else
-    score_vectors(b, tile, 2);
+  float *pt = b->pt;
+  for (int64_t r = 0; r < tile->count; r++) {
+    score_run(b, &tile->runs[r], pt);
+    pt += tile->runs[r].keys * BLOCK;
+  }
 }
 
 /* pt = -inf where a lane does not see the key. */

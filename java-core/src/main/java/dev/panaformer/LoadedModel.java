@@ -81,7 +81,7 @@ final class LoadedModel<M extends TextEncoder> implements AutoCloseable {
         options.backend(),
         options.threads(),
         options.device(),
-        NativeMemory.onHugePages(),
+        new NativeMemory(),
         Optional.of(folder.transformer()),
         resources ->
             new LoadedModel<>(

@@ -114,7 +114,7 @@ public final class AttentionScaling {
   }
 
   private final Kernels kernels;
-  private final NativeMemory memory = new NativeMemory();
+  private final NativeMemory memory = NativeMemory.onHugePages();
 
   /** The lengths of a batch whose one sequence has one query. */
   private final MemorySegment oneQuery = memory.allocateFrom(JAVA_INT, 0, 1);

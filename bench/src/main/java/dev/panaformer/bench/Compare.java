@@ -106,10 +106,8 @@ public final class Compare {
   }
 
   /** Prints a row; gives how many times as long each peer takes as we do. */
-  private static double[] row(String name, List<Pass> sides, int[][] batch)
-      throws Exception {
-    double[][] times =
-        rounds(sides.stream().map(side -> (Turn) () -> side.run(batch)).toList());
+  private static double[] row(String name, List<Pass> sides, int[][] batch) throws Exception {
+    double[][] times = rounds(sides.stream().map(side -> (Turn) () -> side.run(batch)).toList());
     double[] ratios = new double[sides.size() - 1];
     System.out.printf(Locale.ROOT, "%-18s %10.3f", name, median(times[0]));
     for (int side = 1; side < sides.size(); side++) {
@@ -157,8 +155,7 @@ public final class Compare {
 
   private static void overhead(Path folder, int threads) throws Exception {
     try (Bookkeeping model = new Bookkeeping(folder, threads, OVERHEAD_TOKENS)) {
-      double[][] times =
-          rounds(List.of(model::forward, model::withoutTokens));
+      double[][] times = rounds(List.of(model::forward, model::withoutTokens));
       double whole = median(times[0]);
       double empty = median(times[1]);
       System.out.printf(

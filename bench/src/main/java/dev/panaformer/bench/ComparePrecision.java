@@ -118,8 +118,7 @@ public final class ComparePrecision {
   }
 
   /** The faster of the peer's two settings, input by input, is the one that counts. */
-  private static void compare(Map<String, Pass> sides, Map<String, Path> peers)
-      throws Exception {
+  private static void compare(Map<String, Pass> sides, Map<String, Path> peers) throws Exception {
     List<Ratio> ratios = new ArrayList<>();
     List<String> columns = new ArrayList<>(List.of("fp32", "bf16", "int8"));
     if (peers.containsKey("fp32")) {
@@ -163,9 +162,9 @@ public final class ComparePrecision {
 
   /** Milliseconds of each round; of sides whose names begin alike those of the fastest. */
   private static Map<String, double[]> times(
-      Map<String, Pass> sides, List<String> columns, int[][] batch)
-      throws Exception {
-    double[][] times = Compare.rounds(
+      Map<String, Pass> sides, List<String> columns, int[][] batch) throws Exception {
+    double[][] times =
+        Compare.rounds(
             sides.values().stream().map(side -> (Compare.Turn) () -> side.run(batch)).toList());
     List<String> names = List.copyOf(sides.keySet());
     Map<String, double[]> fastest = new LinkedHashMap<>();

@@ -36,8 +36,8 @@ import javax.imageio.ImageIO;
 
 /**
  * ViT-B/16 at one and at eight images and Swin-T at one, pixels to logits, in float32 and with
- * weights in bfloat16, against ONNX Runtime in float32: all in one JVM, in turn, as {@link
- * Compare} does. Then what comes before: a JPEG of twelve megapixels to pixels.
+ * weights in bfloat16, against ONNX Runtime in float32: all in one JVM, in turn, as {@link Compare}
+ * does. Then what comes before: a JPEG of twelve megapixels to pixels.
  *
  * <p>{@code CompareVision [threads…]}; {@code -Dpanaformer.peers=} names the folder with
  * vit-b16.onnx and swin-tiny.onnx.

@@ -18,7 +18,8 @@ class NativeMemoryTest {
   private static final long MIB = 1 << 20;
 
   static Stream<Supplier<NativeMemory>> kinds() {
-    return Stream.of(NativeMemory::new, NativeMemory::onHugePages);
+    return Stream.of(
+        NativeMemory::new, NativeMemory::onHugePages, () -> NativeMemory.ofSegment(3 * MIB));
   }
 
   @ParameterizedTest
