@@ -20,6 +20,8 @@
 
 /* Queries of a block: two vectors, one if that is enough. */
 #define BLOCK (2 * VF_WIDTH)
+/* Floats of a cache line. */
+#define LINE 16
 /* Keys of a tile: their scores for a block fill a third of the first-level cache. */
 #define TILE_KEYS 128
 

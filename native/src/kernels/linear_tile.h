@@ -31,15 +31,15 @@ static inline int linear_streams(int64_t rows) {
 }
 
 /*
- * What few rows that are multiplied by dot products fetch ahead of its use. Measured on Zen 5 with weights beyond the
- * second-level cache, 8 rows of 768 x 768 in int8: 4 KiB ahead 24 us, 8 KiB 15 us, 16 KiB 13 us; 32 KiB, most of the
- * first-level cache, is worse for fewer rows. Panels side by side lose: a step of GPT-2 of one row read at 78 % of the
- * probe in bf16, 77 % in int8 and 70 % in int4 with four of them, at 89, 74 and 68 % with two, at 93, 85 and 81 % with
- * one.
+ * How far ahead of its use few rows that are multiplied by dot products fetch their panel. Measured on Zen 5 with
+ * weights beyond the second-level cache, 8 rows of 768 x 768 in int8: 4 KiB ahead 24 us, 8 KiB 15 us, 16 KiB 13 us; 32
+ * KiB, most of the first-level cache, is worse for fewer rows. Panels side by side lose: a step of GPT-2 of one row
+ * read at 78 % of the probe in bf16, 77 % in int8 and 70 % in int4 with four of them, at 89, 74 and 68 % with two, at
+ * 93, 85 and 81 % with one.
  */
 #define DOT_AHEAD_BYTES 16384
 
-/* The same of float32, whose panels are then read side by side; 1: one after another. */
+/* Panels of float32 that are read side by side; 1: one after another. */
 static inline __attribute__((always_inline)) int linear_fp32_streams(int64_t rows) {
 #if VF_REGISTERS == 32
   return rows <= FEW_ROWS ? 2 : 1;

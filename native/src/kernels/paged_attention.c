@@ -29,9 +29,6 @@
 /* Queries up to which keys in the lanes are faster; a group of query heads for one token is fewer in most models. */
 #define ROW_LANES (VF_WIDTH / 2)
 
-/* Floats of a cache line. */
-#define LINE 16
-
 /* Spans of a wave and thread; more of them wait less for the slowest, and take more workspace. */
 #define WAVE_SPANS 8
 /* Blocks of queries that a thread needs for itself, lest spans be computed in parallel. */

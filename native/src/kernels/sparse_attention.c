@@ -12,8 +12,6 @@
  */
 #include "attention_tile.h"
 
-/* Floats of a cache line. */
-#define LINE 16
 /* Of longer rows two tiles would not leave the second-level cache to anything else; they are streams of their own. */
 #define MOST_FETCHED_FEATURES 256
 

@@ -139,15 +139,15 @@ public final class AttentionScaling {
           && arguments[i + 1].matches("\\d{1,3}")) {
         threads = Integer.parseInt(arguments[++i]);
       } else {
-        refuse("what is " + arguments[i] + "?\n" + USAGE);
+        Compare.refuse("what is " + arguments[i] + "?\n" + USAGE);
       }
     }
     // Before minutes of measuring, not after them.
     if (output != null && !Files.isDirectory(output.toAbsolutePath().getParent())) {
-      refuse("--output " + output + ": there is no such folder\n");
+      Compare.refuse("--output " + output + ": there is no such folder\n");
     }
     if (threads < 1 || threads > 256) {
-      refuse("--threads " + threads + ": not in 1 to 256\n");
+      Compare.refuse("--threads " + threads + ": not in 1 to 256\n");
     }
     try (NativeKernels kernels = NativeKernels.create(Isa.AUTO, threads)) {
       out.printf(
@@ -161,11 +161,6 @@ public final class AttentionScaling {
         out.println("drawn to " + output);
       }
     }
-  }
-
-  private static void refuse(String why) {
-    System.err.print("panaformer: " + why);
-    System.exit(2);
   }
 
   private static double[] inputsAndOutputs() {

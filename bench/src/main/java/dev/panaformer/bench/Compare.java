@@ -39,10 +39,7 @@ public final class Compare {
 
   /** Arguments: the numbers of threads, 1 and 2 if there are none. */
   public static void main(String[] arguments) throws Exception {
-    int[] threads =
-        arguments.length == 0
-            ? new int[] {1, 2}
-            : Arrays.stream(arguments).mapToInt(Integer::parseInt).toArray();
+    int[] threads = threads(arguments);
     Path folder = MiniLmFolder.extract();
     for (int count : threads) {
       compare(folder, count);
@@ -166,6 +163,24 @@ public final class Compare {
           1000 * whole,
           100 * empty / whole);
     }
+  }
+
+  /** Numbers of threads: 1 and 2 if there are no arguments; what is no such number ends the JVM. */
+  static int[] threads(String... arguments) {
+    for (String argument : arguments) {
+      if (!argument.matches("[1-9]\\d?|1\\d\\d|2[0-4]\\d|25[0-6]")) {
+        refuse("what is " + argument + "? Numbers of threads are 1 to 256\n");
+      }
+    }
+    return arguments.length == 0
+        ? new int[] {1, 2}
+        : Arrays.stream(arguments).mapToInt(Integer::parseInt).toArray();
+  }
+
+  /** Ends the JVM with a sentence, as the command line does. */
+  static void refuse(String why) {
+    System.err.print("panaformer: " + why);
+    System.exit(2);
   }
 
   /** The median of how many times as long one side takes, round by round. */

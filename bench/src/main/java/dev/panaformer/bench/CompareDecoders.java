@@ -8,7 +8,6 @@ import dev.panaformer.generate.GenerationResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
@@ -32,10 +31,7 @@ public final class CompareDecoders {
 
   /** Arguments: the numbers of threads, 1 and 2 if there are none. */
   public static void main(String[] arguments) throws Exception {
-    int[] threads =
-        arguments.length == 0
-            ? new int[] {1, 2}
-            : Arrays.stream(arguments).mapToInt(Integer::parseInt).toArray();
+    int[] threads = Compare.threads(arguments);
     Path cache = Path.of(System.getProperty("java.io.tmpdir"), "panaformer-bench");
     Path folder = Gpt2.panaformer(cache);
     Path topologies = Path.of(System.getProperty("panaformer.peers", "../shared/peers"));

@@ -17,7 +17,6 @@ import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -44,10 +43,7 @@ public final class CompareLongformer {
 
   /** Arguments: the numbers of threads, 1 and 2 if there are none. */
   public static void main(String[] arguments) throws Exception {
-    int[] threads =
-        arguments.length == 0
-            ? new int[] {1, 2}
-            : Arrays.stream(arguments).mapToInt(Integer::parseInt).toArray();
+    int[] threads = Compare.threads(arguments);
     for (int count : threads) {
       try (Kernels kernels = NativeKernels.create(Isa.AUTO, count);
           NativeMemory memory = new NativeMemory();

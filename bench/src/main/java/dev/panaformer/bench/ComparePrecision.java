@@ -49,9 +49,10 @@ public final class ComparePrecision {
   /** Arguments: models, all if there are none, and numbers of threads, 1 and 2 if none. */
   public static void main(String[] arguments) throws Exception {
     List<String> models = Arrays.stream(arguments).filter(ALL::contains).toList();
-    List<Integer> threads =
-        Arrays.stream(arguments).filter(a -> !ALL.contains(a)).map(Integer::valueOf).toList();
-    for (int count : threads.isEmpty() ? List.of(1, 2) : threads) {
+    int[] threads =
+        Compare.threads(
+            Arrays.stream(arguments).filter(a -> !ALL.contains(a)).toArray(String[]::new));
+    for (int count : threads) {
       for (String model : models.isEmpty() ? ALL : models) {
         switch (model) {
           case "minilm" ->

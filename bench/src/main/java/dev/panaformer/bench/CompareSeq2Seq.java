@@ -6,7 +6,6 @@ import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.GenerationResult;
 import dev.panaformer.kernel.Precision;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
@@ -30,10 +29,7 @@ public final class CompareSeq2Seq {
 
   /** Arguments: the numbers of threads, 1 and 2 if there are none. */
   public static void main(String[] arguments) throws Exception {
-    int[] threads =
-        arguments.length == 0
-            ? new int[] {1, 2}
-            : Arrays.stream(arguments).mapToInt(Integer::parseInt).toArray();
+    int[] threads = Compare.threads(arguments);
     Path cache = Path.of(System.getProperty("java.io.tmpdir"), "panaformer-bench");
     for (Seq2SeqShape shape : new Seq2SeqShape[] {Seq2SeqShape.T5_SMALL, Seq2SeqShape.BART_BASE}) {
       Path folder = shape.panaformer(cache);

@@ -27,7 +27,6 @@ import java.lang.foreign.MemorySegment;
 import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -49,10 +48,7 @@ public final class CompareVision {
 
   /** Arguments: the numbers of threads, 1 and 2 if there are none. */
   public static void main(String[] arguments) throws Exception {
-    int[] threads =
-        arguments.length == 0
-            ? new int[] {1, 2}
-            : Arrays.stream(arguments).mapToInt(Integer::parseInt).toArray();
+    int[] threads = Compare.threads(arguments);
     Path cache = Path.of(System.getProperty("java.io.tmpdir"), "panaformer-bench");
     Path topologies = Path.of(System.getProperty("panaformer.peers", "../shared/peers"));
     for (int count : threads) {
