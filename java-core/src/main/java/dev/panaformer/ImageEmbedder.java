@@ -64,23 +64,27 @@ public final class ImageEmbedder implements AutoCloseable {
     try (Workspace workspace = model.lease()) {
       Images images = model.pixels(List.of(image), workspace);
       VisionEncoder.Layout layout = model.task().layout(images.height(), images.width());
-      MemorySegment x =
-          model
-              .kernels()
-              .onHost(
-                  model.forward(images, workspace, null),
-                  (long) layout.tokens() * layout.hidden(),
-                  workspace);
       int before = layout.before();
-      int places = layout.rows() * layout.columns();
       if (pooling == ImagePooling.MEAN || before == 0) {
-        return mean(x, before, places, layout.hidden());
+        MemorySegment x = model.forward(images, workspace, null);
+        int places = layout.rows() * layout.columns();
+        return mean(onHost(x, layout.tokens(), layout, workspace), before, places, layout);
       }
-      return mean(x, pooling == ImagePooling.CLS ? 0 : 1, 1, layout.hidden());
+      int token = pooling == ImagePooling.CLS ? 0 : 1;
+      MemorySegment x =
+          model.forward((encoder, interpolate) ->
+              encoder.firstTokens(images, interpolate, token + 1, workspace, null));
+      return mean(onHost(x, token + 1, layout, workspace), token, 1, layout);
     }
   }
 
-  private static float[] mean(MemorySegment x, int first, int count, int hidden) {
+  private MemorySegment onHost(
+      MemorySegment x, long tokens, VisionEncoder.Layout layout, Workspace workspace) {
+    return model.kernels().onHost(x, tokens * layout.hidden(), workspace);
+  }
+
+  private static float[] mean(MemorySegment x, int first, int count, VisionEncoder.Layout layout) {
+    int hidden = layout.hidden();
     float[] mean = new float[hidden];
     for (int i = 0; i < hidden; i++) {
       double sum = 0;

@@ -156,10 +156,20 @@ final class LoadedImageModel<M extends VisionTask> implements AutoCloseable {
     return count;
   }
 
-  /** Runs images, naming the model in what it refuses. */
+  /** What a model computes of images. */
+  interface Pass<M> {
+    MemorySegment run(M task, boolean interpolatePositions);
+  }
+
+  /** Runs images. */
   MemorySegment forward(Images images, Workspace workspace, Trace trace) {
+    return forward((task, interpolate) -> task.forward(images, interpolate, workspace, trace));
+  }
+
+  /** Runs a pass, naming the model in what it refuses. */
+  MemorySegment forward(Pass<M> pass) {
     try {
-      return task.forward(images, options.interpolatePositions(), workspace, trace);
+      return pass.run(task, options.interpolatePositions());
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(name + ": " + e.getMessage(), e);
     }

@@ -176,6 +176,20 @@ public final class CudaKernels extends NativeKernels implements DeviceMemory {
     library.copy(engine, target.address(), source.address(), bytes);
   }
 
+  /** As one launch: rows are words of a table. */
+  @Override
+  public void gather(
+      MemorySegment x,
+      long rows,
+      long width,
+      TokenBatch picked,
+      MemorySegment y,
+      Workspace workspace) {
+    MemorySegment none = MemorySegment.NULL;
+    embedding(
+        new EmbeddingTables(x, none, none, none, none, rows, 0, 0, width, 0), picked, y, workspace);
+  }
+
   @Override
   public MemorySegment allocate(long bytes) {
     long address = library.allocate(engine, bytes);

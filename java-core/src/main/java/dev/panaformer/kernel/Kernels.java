@@ -1,8 +1,10 @@
 package dev.panaformer.kernel;
 
+import dev.panaformer.kernel.Workspace.Buffer;
 import dev.panaformer.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
+import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
@@ -75,6 +77,34 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
       MemorySegment from, long fromFloat, MemorySegment to, long toFloat, long floats) {
     MemorySegment.copy(
         from, fromFloat * Float.BYTES, to, toFloat * Float.BYTES, floats * Float.BYTES);
+  }
+
+  /**
+   * Picks rows of a tensor: {@code y[i] = x[ids[i]]}.
+   *
+   * @param x {@code [rows, width]}
+   * @param picked the ids are rows of x
+   * @param y {@code [tokens, width]} of the batch; does not overlap x
+   */
+  default void gather(
+      MemorySegment x,
+      long rows,
+      long width,
+      TokenBatch picked,
+      MemorySegment y,
+      Workspace workspace) {
+    for (int i = 0; i < picked.tokens(); i++) {
+      copy(x, Objects.checkIndex(picked.id(i), rows) * width, y, i * width, width);
+    }
+  }
+
+  /** {@link #gather Picks} rows of a tensor into its first rows, by way of the pooled ones. */
+  default void keep(
+      MemorySegment x, long rows, long width, TokenBatch picked, Workspace workspace) {
+    long floats = picked.tokens() * width;
+    MemorySegment y = workspace.floats(Buffer.POOLED, floats);
+    gather(x, rows, width, picked, y, workspace);
+    copy(y, 0, x, 0, floats);
   }
 
   /**

@@ -51,6 +51,24 @@ public final class TokenBatch implements AutoCloseable {
     append(cuSeqlens, sequences, tokens);
   }
 
+  /**
+   * Replaces the contents by the first tokens of each sequence of another batch, with their rows
+   * there for ids.
+   *
+   * @param count of each sequence, or as many as it has
+   * @return this
+   */
+  public TokenBatch firstOf(TokenBatch batch, int count) {
+    clear();
+    for (int s = 0; s < batch.sequences(); s++) {
+      for (int t = 0; t < Math.min(count, batch.length(s)); t++) {
+        add(batch.start(s) + t, t, 0);
+      }
+      endSequence();
+    }
+    return this;
+  }
+
   /** Tokens of all sequences together. */
   public int tokens() {
     return tokens;
@@ -66,6 +84,11 @@ public final class TokenBatch implements AutoCloseable {
    */
   public int start(int s) {
     return cuSeqlens.segment().getAtIndex(JAVA_INT, s);
+  }
+
+  /** The id of a token, counted from the first of the batch. */
+  int id(int token) {
+    return ids.segment().getAtIndex(JAVA_INT, token);
   }
 
   /** Tokens of sequence {@code s}. */

@@ -32,7 +32,7 @@ public final class Workspace implements AutoCloseable {
     FEATURES,
     /** What is added to attention scores by distance, for all distances of a batch. */
     POSITION_BIAS,
-    /** Rows picked out of the hidden states: one a sequence, or one a mask. */
+    /** Rows picked out of the hidden states, such as one a sequence or a mask, or out of QKV. */
     POOLED,
     /** The hidden layer of a head. */
     HEAD,
@@ -49,6 +49,7 @@ public final class Workspace implements AutoCloseable {
   private final GrowableBuffer scratch;
   private final GrowableBuffer onHost = new GrowableBuffer();
   private final TokenBatch batch = new TokenBatch();
+  private final TokenBatch queries = new TokenBatch();
   private final TokenBatch keys = new TokenBatch();
   private final Attention attention = new Attention();
   private final WorkspacePool pool;
@@ -77,6 +78,11 @@ public final class Workspace implements AutoCloseable {
   /** The batch of this pass. */
   public TokenBatch batch() {
     return batch;
+  }
+
+  /** The batch of the tokens that the last layer is computed for, where that is not all. */
+  public TokenBatch queries() {
+    return queries;
   }
 
   /** The batch of what the tokens of this pass attend to, where that is not themselves. */
@@ -139,6 +145,7 @@ public final class Workspace implements AutoCloseable {
     scratch.close();
     onHost.close();
     batch.close();
+    queries.close();
     keys.close();
     memory.close();
   }

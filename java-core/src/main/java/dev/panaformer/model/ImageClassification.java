@@ -55,15 +55,19 @@ public record ImageClassification(VisionEncoder encoder, List<Linear> classifier
   public MemorySegment forward(
       Images images, boolean interpolatePositions, Workspace workspace, Trace trace) {
     Kernels kernels = encoder.kernels();
-    MemorySegment x = encoder.forward(images, interpolatePositions, workspace, trace);
     VisionEncoder.Layout layout = encoder.layout(images.height(), images.width());
+    int tokens = classifiers.size();
+    MemorySegment x =
+        encoder instanceof VitModel vit
+            ? vit.firstTokens(images, interpolatePositions, tokens, workspace, trace)
+            : encoder.forward(images, interpolatePositions, workspace, trace);
     int labels = config().labels().size();
     long count = (long) images.count() * labels;
     MemorySegment logits = workspace.floats(Buffer.LOGITS, count * classifiers.size());
     for (int i = 0; i < classifiers.size(); i++) {
       MemorySegment features =
           encoder instanceof VitModel vit
-              ? vit.tokenRows(x, images, layout.tokens(), i, workspace)
+              ? vit.tokenRows(x, images, tokens, i, workspace)
               : mean(x, images, layout, workspace);
       MemorySegment y = logits.asSlice(i * count * Float.BYTES);
       classifiers.get(i).forward(kernels, features, y, images.count());

@@ -2,7 +2,9 @@ package dev.panaformer.model;
 
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.Workspace;
 import dev.panaformer.nn.Weights;
+import java.lang.foreign.MemorySegment;
 
 /** A model without a head: hidden states of the places of an image. */
 public sealed interface VisionEncoder extends VisionTask
@@ -27,6 +29,19 @@ public sealed interface VisionEncoder extends VisionTask
 
   /** What {@link #forward} returns for images of this size, {@code [count, tokens, hidden]}. */
   Layout layout(int height, int width);
+
+  /**
+   * {@link #forward} for what a head reads that reads the tokens before the patches. A trace is
+   * still told everything; without one the last layer is computed for these tokens alone.
+   *
+   * @param first so many tokens of each image, at most those before its patches
+   * @return their last hidden states {@code [count, first, hidden]}
+   * @throws UnsupportedOperationException if images have no tokens before their patches
+   */
+  default MemorySegment firstTokens(
+      Images images, boolean interpolatePositions, int first, Workspace workspace, Trace trace) {
+    throw new UnsupportedOperationException("this model has no tokens before the patches");
+  }
 
   /**
    * Loads a checkpoint's encoder, with or without a head in the same checkpoint.

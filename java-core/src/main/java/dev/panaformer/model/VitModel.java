@@ -167,26 +167,38 @@ public record VitModel(
   @Override
   public MemorySegment forward(
       Images images, boolean interpolatePositions, Workspace workspace, Trace trace) {
+    int tokens = layout(images.height(), images.width()).tokens();
+    return firstTokens(images, interpolatePositions, tokens, workspace, trace);
+  }
+
+  @Override
+  public MemorySegment firstTokens(
+      Images images, boolean interpolatePositions, int first, Workspace workspace, Trace trace) {
     requireSize(images, interpolatePositions);
     Layout layout = layout(images.height(), images.width());
     int tokens = layout.tokens();
-    int rows = images.count() * tokens;
     TokenBatch batch = batch(images.count(), tokens, workspace);
+    TokenBatch read = first < tokens ? workspace.queries().firstOf(batch, first) : batch;
+    TokenBatch queries = trace == null ? read : batch;
     MemorySegment x = embed(images, interpolatePositions, layout, workspace);
     trace(trace, "hidden_states.0", x, images, tokens);
     for (int i = 0; i < layers.size(); i++) {
-      layers.get(i).forward(kernels, x, batch, workspace);
+      boolean last = i + 1 == layers.size();
+      layers.get(i).forward(kernels, x, batch, last ? queries : batch, workspace);
       traceAttention(trace, i, images, tokens, workspace);
       trace(trace, "hidden_states." + (i + 1), x, images, tokens);
-      if (midPositions.byteSize() > 0 && i + 1 < layers.size()) {
+      if (midPositions.byteSize() > 0 && !last) {
         x = addMidPositions(x, i, images, layout, workspace);
       }
     }
-    norm.forward(kernels, x, x, rows);
+    norm.forward(kernels, x, x, queries.tokens());
     trace(trace, "last_hidden_state", x, images, tokens);
     if (trace != null && pooler.isPresent()) {
       MemorySegment pooled = pooled(tokenRows(x, images, tokens, 0, workspace), images, workspace);
       trace.accept("pooler_output", pooled, images.count(), pooler.get().out());
+    }
+    if (read != queries) {
+      kernels.keep(x, batch.tokens(), config.hiddenSize(), read, workspace);
     }
     return x;
   }

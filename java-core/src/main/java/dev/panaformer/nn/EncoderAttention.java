@@ -26,6 +26,27 @@ public sealed interface EncoderAttention
       Kernels kernels, MemorySegment in, MemorySegment x, TokenBatch batch, Workspace workspace);
 
   /**
+   * {@code x += attention(in)} for some tokens, whose keys are those of all.
+   *
+   * @param in {@code [tokens, hidden]}; may be x
+   * @param x {@code [tokens, hidden]}; its first rows are those of the queries afterwards
+   * @param queries the {@linkplain TokenBatch#firstOf first} tokens of each sequence; or the batch,
+   *     for all
+   */
+  default void add(
+      Kernels kernels,
+      MemorySegment in,
+      MemorySegment x,
+      TokenBatch batch,
+      TokenBatch queries,
+      Workspace workspace) {
+    add(kernels, in, x, batch, workspace);
+    if (queries != batch) {
+      kernels.keep(x, batch.tokens(), output().out(), queries, workspace);
+    }
+  }
+
+  /**
    * Replaces random features by those of a seed. No pass may run meanwhile.
    *
    * @throws UnsupportedOperationException if there are none

@@ -45,9 +45,20 @@ public record SelfAttention(
   @Override
   public void add(
       Kernels kernels, MemorySegment in, MemorySegment x, TokenBatch batch, Workspace workspace) {
+    add(kernels, in, x, batch, batch, workspace);
+  }
+
+  @Override
+  public void add(
+      Kernels kernels,
+      MemorySegment in,
+      MemorySegment x,
+      TokenBatch batch,
+      TokenBatch queries,
+      Workspace workspace) {
     int tokens = batch.tokens();
     MemorySegment projected = workspace.floats(Buffer.QKV, tokens * qkv.out());
-    MemorySegment context = workspace.floats(Buffer.CONTEXT, tokens * output.in());
+    MemorySegment context = workspace.floats(Buffer.CONTEXT, queries.tokens() * output.in());
     qkv.forward(kernels, in, projected, tokens);
     if (rotary.isPresent()) {
       // Queries and keys lie side by side, head by head.
@@ -55,10 +66,17 @@ public record SelfAttention(
     }
     Attention attention =
         workspace.attention().of(heads, kvHeads, headDim, scale).packed(projected, context, batch);
+    if (queries != batch) {
+      // What the layer reads of x is in the projection by now. Rows move whole, being few.
+      kernels.keep(x, tokens, output.out(), queries, workspace);
+      MemorySegment rows = workspace.floats(Buffer.POOLED, queries.tokens() * qkv.out());
+      kernels.gather(projected, tokens, qkv.out(), queries, rows, workspace);
+      attention.query(rows, 0, qkv.out(), headDim, queries.cuSeqlens(), queries.tokens());
+    }
     if (relative.isPresent()) {
       relative.get().addTo(kernels, attention, batch, workspace);
     }
     kernels.attention(attention, workspace);
-    output.add(kernels, context, x, tokens);
+    output.add(kernels, context, x, queries.tokens());
   }
 }
