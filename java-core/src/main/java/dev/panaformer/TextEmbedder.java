@@ -155,9 +155,11 @@ public final class TextEmbedder implements AutoCloseable {
 
   private MemorySegment pooled(TokenBatch batch, Workspace workspace) {
     Kernels kernels = model.kernels();
-    MemorySegment x = model.task().forward(batch, workspace, null);
+    TokenBatch queries =
+        modules.pooling() == Pooling.CLS ? workspace.queries().firstOf(batch, 1) : batch;
+    MemorySegment x = model.task().hiddenStates(batch, queries, workspace, null);
     MemorySegment y = workspace.floats(Buffer.POOLED, (long) batch.sequences() * dimension);
-    kernels.pool(x, batch, y, dimension, modules.pooling(), modules.normalize());
+    kernels.pool(x, queries, y, dimension, modules.pooling(), modules.normalize());
     return kernels.onHost(y, (long) batch.sequences() * dimension, workspace);
   }
 

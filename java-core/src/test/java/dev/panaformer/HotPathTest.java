@@ -10,6 +10,7 @@ import dev.panaformer.kernel.Isa;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeKernels;
 import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertModel;
@@ -43,6 +44,8 @@ class HotPathTest {
         bert.append(workspace.batch(), IDS);
         bert.append(workspace.batch(), IDS);
         bert.forward(workspace.batch(), workspace);
+        TokenBatch queries = workspace.queries().firstOf(workspace.batch(), 1);
+        bert.hiddenStates(workspace.batch(), queries, workspace, null);
       });
     }
   }

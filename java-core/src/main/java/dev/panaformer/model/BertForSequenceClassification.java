@@ -42,7 +42,8 @@ public record BertForSequenceClassification(BertModel bert, Linear dense, Linear
   public MemorySegment forward(TokenBatch batch, Workspace workspace, Trace trace) {
     Kernels kernels = bert.kernels();
     int sequences = batch.sequences();
-    MemorySegment first = bert.firstTokens(bert.forward(batch, workspace, trace), batch, workspace);
+    TokenBatch queries = workspace.queries().firstOf(batch, 1);
+    MemorySegment first = bert.hiddenStates(batch, queries, workspace, trace);
     MemorySegment y = workspace.floats(Buffer.HEAD, sequences * dense.out());
     MemorySegment logits = workspace.floats(Buffer.LOGITS, sequences * classifier.out());
     dense.forward(kernels, first, y, sequences, bert.config().classifierActivation());

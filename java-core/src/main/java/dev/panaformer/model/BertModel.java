@@ -204,18 +204,28 @@ public record BertModel(
    */
   @Override
   public MemorySegment forward(TokenBatch batch, Workspace workspace, Trace trace) {
+    return hiddenStates(batch, batch, workspace, trace);
+  }
+
+  @Override
+  public MemorySegment hiddenStates(
+      TokenBatch batch, TokenBatch queries, Workspace workspace, Trace trace) {
     int tokens = batch.tokens();
     int hidden = config.hiddenSize();
     MemorySegment x = workspace.floats(Buffer.HIDDEN, (long) tokens * hidden);
     embed(x, batch, workspace);
     trace(trace, 0, x, tokens);
+    TokenBatch last = trace == null ? queries : batch;
     for (int i = 0; i < layers.size(); i++) {
-      layers.get(i).forward(kernels, x, batch, workspace);
+      layers.get(i).forward(kernels, x, batch, i + 1 < layers.size() ? batch : last, workspace);
       trace(trace, i + 1, x, tokens);
     }
     if (trace != null) {
       trace.accept("last_hidden_state", x, tokens, hidden);
       tracePooler(trace, x, batch, workspace);
+    }
+    if (queries != last) {
+      kernels.keep(x, tokens, hidden, queries, workspace);
     }
     return x;
   }

@@ -3,7 +3,9 @@ package dev.panaformer.model;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.kernel.TokenBatch;
+import dev.panaformer.kernel.Workspace;
 import dev.panaformer.nn.Weights;
+import java.lang.foreign.MemorySegment;
 
 /** The encoder alone or under a head: what {@code architectures} of config.json names. */
 public sealed interface BertTask extends TextEncoder
@@ -29,6 +31,12 @@ public sealed interface BertTask extends TextEncoder
   @Override
   default void append(TokenBatch batch, Sequence sequence) {
     bert().append(batch, sequence, globalTokens());
+  }
+
+  @Override
+  default MemorySegment hiddenStates(
+      TokenBatch batch, TokenBatch queries, Workspace workspace, Trace trace) {
+    return bert().hiddenStates(batch, queries, workspace, trace);
   }
 
   /** The tokens that see all in models where not all do, unless a sequence says. */

@@ -103,17 +103,27 @@ public record PreNormEncoder(
    */
   @Override
   public MemorySegment forward(TokenBatch batch, Workspace workspace, Trace trace) {
+    return hiddenStates(batch, batch, workspace, trace);
+  }
+
+  @Override
+  public MemorySegment hiddenStates(
+      TokenBatch batch, TokenBatch queries, Workspace workspace, Trace trace) {
     int tokens = batch.tokens();
     int hidden = config.hiddenSize();
     MemorySegment x = workspace.floats(Buffer.HIDDEN, (long) tokens * hidden);
     kernels.embedding(embeddings, batch, x, workspace);
     trace(trace, "hidden_states.0", x, tokens);
+    TokenBatch last = trace == null ? queries : batch;
     for (int i = 0; i < layers.size(); i++) {
-      layers.get(i).forward(kernels, x, batch, workspace);
+      layers.get(i).forward(kernels, x, batch, i + 1 < layers.size() ? batch : last, workspace);
       trace(trace, "hidden_states." + (i + 1), x, tokens);
     }
-    norm.forward(kernels, x, x, tokens);
+    norm.forward(kernels, x, x, last.tokens());
     trace(trace, "last_hidden_state", x, tokens);
+    if (queries != last) {
+      kernels.keep(x, tokens, hidden, queries, workspace);
+    }
     return x;
   }
 

@@ -43,6 +43,18 @@ public sealed interface TextEncoder permits BertTask, PreNormEncoder {
   MemorySegment forward(TokenBatch batch, Workspace workspace, Trace trace);
 
   /**
+   * Runs the encoder, without whatever head it has, for the hidden states of some tokens. A trace
+   * is still told everything; without one the last layer is computed for these tokens alone.
+   *
+   * @param queries the {@linkplain TokenBatch#firstOf first} tokens of each sequence; or the batch,
+   *     for all
+   * @return the last hidden states {@code [tokens of queries, hidden]}, in the workspace until its
+   *     next pass
+   */
+  MemorySegment hiddenStates(
+      TokenBatch batch, TokenBatch queries, Workspace workspace, Trace trace);
+
+  /**
    * Replaces random features by others. No pass may run meanwhile.
    *
    * @throws UnsupportedOperationException if the model has none

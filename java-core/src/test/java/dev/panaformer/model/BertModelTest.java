@@ -8,10 +8,13 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.panaformer.ModelOptions;
+import dev.panaformer.TextEmbedder;
 import dev.panaformer.TinyModel;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ModelFolder;
+import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.JavaKernels;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
@@ -20,7 +23,9 @@ import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.tensor.Tensor;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -122,6 +127,25 @@ class BertModelTest {
     bert.append(batch, new int[] {5, 1, 6, 7}, null, new int[] {1, 1, 0, 1});
     assertArrayEquals(new int[] {2, 1, 4}, ints(batch.positionIds(), 3));
     assertEquals(TinyModel.POSITIONS - 2, bert.config().maxTokens());
+  }
+
+  @Test
+  void anEmbedderOfFirstTokensGivesTheirHiddenStates() throws IOException {
+    float[] expected = Arrays.copyOf(hidden(bert()), TinyModel.HIDDEN);
+    Files.createDirectory(folder.resolve("1_Pooling"));
+    Files.writeString(
+        folder.resolve("modules.json"),
+        """
+        [{"path": "", "type": "sentence_transformers.models.Transformer"},
+         {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]
+        """);
+    Files.writeString(
+        folder.resolve("1_Pooling/config.json"), "{\"pooling_mode_cls_token\": true}");
+    ModelOptions options = ModelOptions.DEFAULT.withBackend(Backend.JAVA);
+    try (TextEmbedder embedder = TextEmbedder.load(folder, options)) {
+      int[][] texts = {{2, 3}, IDS, {5}};
+      assertArrayEquals(expected, embedder.embedAll(texts)[1]);
+    }
   }
 
   private static int[] ints(MemorySegment segment, int count) {
