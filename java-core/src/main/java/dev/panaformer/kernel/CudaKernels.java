@@ -9,6 +9,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
@@ -174,6 +175,12 @@ public final class CudaKernels extends NativeKernels implements DeviceMemory {
     MemorySegment source = from.asSlice(fromFloat * Float.BYTES, bytes);
     MemorySegment target = to.asSlice(toFloat * Float.BYTES, bytes);
     library.copy(engine, target.address(), source.address(), bytes);
+  }
+
+  /** A device reads a head so fast that there is none. */
+  @Override
+  public Optional<Screen> screen(PackedWeight weight, SegmentAllocator memory) {
+    return Optional.empty();
   }
 
   @Override

@@ -23,6 +23,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.util.Locale;
+import java.util.Optional;
 
 /**
  * The kernels in C, on an engine of their own: a thread pool and the code for one instruction set.
@@ -585,6 +586,33 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     Arguments.linearTopK(
         x, weight, bias, inverseTemperatures, values, ids, logSumExp, tokens, count);
     MemorySegment params = workspace.parameters();
+    linearTopKParameters(
+        params,
+        x,
+        weight,
+        bias,
+        inverseTemperatures,
+        values,
+        ids,
+        logSumExp,
+        tokens,
+        count,
+        workspace);
+    check("linearTopK", pf_linear_top_k(engine(), params), weight);
+  }
+
+  private void linearTopKParameters(
+      MemorySegment params,
+      MemorySegment x,
+      PackedWeight weight,
+      MemorySegment bias,
+      MemorySegment inverseTemperatures,
+      MemorySegment values,
+      MemorySegment ids,
+      MemorySegment logSumExp,
+      long tokens,
+      long count,
+      Workspace workspace) {
     check(
         "linearTopK",
         pf_linear_top_k_workspace_size(engine(), tokens, weight.out(), weight.in(), count, params));
@@ -596,13 +624,52 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     pf_linear_top_k_params.values(params, values);
     pf_linear_top_k_params.ids(params, ids);
     pf_linear_top_k_params.log_sum_exp(params, logSumExp);
+    pf_linear_top_k_params.screen(params, MemorySegment.NULL);
+    pf_linear_top_k_params.computed(params, MemorySegment.NULL);
     pf_linear_top_k_params.tokens(params, tokens);
     pf_linear_top_k_params.vocab(params, weight.out());
     pf_linear_top_k_params.hidden(params, weight.in());
     pf_linear_top_k_params.count(params, count);
     pf_linear_top_k_params.workspace(params, scratch);
     pf_linear_top_k_params.workspace_bytes(params, scratch.byteSize());
-    check("linearTopK", pf_linear_top_k(engine(), params), weight);
+  }
+
+  @Override
+  public Optional<Screen> screen(PackedWeight weight, SegmentAllocator memory) {
+    if (weight.precision() != Precision.FP32 || weight.in() > PF_MAX_INT8_FEATURES()) {
+      return Optional.empty();
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment bytes = arena.allocate(JAVA_LONG);
+      check("screen", pf_screen_size(engine(), weight.out(), weight.in(), bytes));
+      MemorySegment screen = memory.allocate(bytes.get(JAVA_LONG, 0), PF_ALIGNMENT());
+      int status = pf_screen_pack(engine(), weight.segment(), screen, weight.out(), weight.in());
+      check("screen", status, weight);
+      return Optional.of(new Screen(screen, weight.out(), weight.in()));
+    }
+  }
+
+  @Override
+  public long linearBest(
+      MemorySegment x,
+      PackedWeight weight,
+      MemorySegment bias,
+      Optional<Screen> screen,
+      MemorySegment values,
+      MemorySegment ids,
+      long tokens,
+      long count,
+      Workspace workspace) {
+    Arguments.linearBest(x, weight, bias, screen, values, ids, tokens, count);
+    MemorySegment none = MemorySegment.NULL;
+    MemorySegment params = workspace.parameters();
+    MemorySegment computed = params.asSlice(pf_linear_top_k_params.sizeof(), Long.BYTES);
+    linearTopKParameters(
+        params, x, weight, bias, none, values, ids, none, tokens, count, workspace);
+    pf_linear_top_k_params.screen(params, screen.map(Screen::segment).orElse(none));
+    pf_linear_top_k_params.computed(params, computed);
+    check("linearBest", pf_linear_top_k(engine(), params), weight);
+    return computed.get(JAVA_LONG, 0);
   }
 
   @Override
