@@ -2,7 +2,7 @@
  * What a step of decoding is made of, and the share of the read bandwidth that it reaches: packed linears of one to
  * eight rows in the shapes of GPT-2 small, the head with its choice of tokens, attention over a paged cache, and the
  * whole of it. Every figure is the median of rounds, each in turns with the probe on the same memory, of which no call
- * finds anything in a cache: copies add up to half a gigabyte.
+ * finds anything in a cache: copies add up to more than half a gigabyte.
  *
  *   decode_bench [threads [linear|head|attention|step [fp32|bf16|int8|int4|int4-128]]]
  */
@@ -14,7 +14,7 @@
 #include "bench.h"
 
 #define ROUNDS 41
-#define ARENA_BYTES (INT64_C(512) << 20)
+#define ARENA_BYTES (INT64_C(640) << 20)
 /* What the calls read before the probe has its turn: twice a last-level cache. */
 #define TURN_BYTES (INT64_C(64) << 20)
 /* What the probe's reads are a multiple of. */
@@ -235,7 +235,7 @@ enum { LAYERS = 12, HIDDEN = 768, INTERMEDIATE = 4 * HIDDEN, HEADS = 12, VOCAB =
 typedef struct {
   pf_engine *engine;
   int64_t rows;
-  int64_t qkv[LAYERS], output[LAYERS], up[LAYERS], down[LAYERS], head, bytes;
+  int64_t qkv[LAYERS], output[LAYERS], up[LAYERS], down[LAYERS], head, screen, bytes;
   float *norm, *x, *normed, *qkv_rows, *context;
   void *workspace;
   int64_t workspace_bytes;
@@ -272,11 +272,15 @@ static void run_step(void *context, const void *arena) {
   }
   pf_layer_norm(s->engine, s->x, NULL, s->norm, s->norm, s->normed, s->rows, HIDDEN, 1e-5f);
   s->best.packed = weights + s->head;
+  if (!s->best.log_sum_exp) s->best.screen = weights + s->screen;
   pf_linear_top_k(s->engine, &s->best);
 }
 
-/* One token of each of `rows` texts of STEP_KEYS tokens: all that a step computes but its embeddings. */
-static void bench_step(const bench *b, int64_t rows) {
+/*
+ * One token of each of `rows` texts of STEP_KEYS tokens: all that a step computes but its embeddings. Greedy, it reads of
+ * the head little more than its screen.
+ */
+static void bench_step(const bench *b, int64_t rows, int is_greedy) {
   const int64_t block_tokens = 32, sequence_blocks = STEP_KEYS / block_tokens, blocks = rows * sequence_blocks;
   const int64_t head_dim = HIDDEN / HEADS;
   step_bench s = {.engine = b->engine, .rows = rows};
@@ -288,6 +292,13 @@ static void bench_step(const bench *b, int64_t rows) {
     s.down[i] = pack_next(b, &s, weight, HIDDEN, INTERMEDIATE);
   }
   s.head = pack_next(b, &s, weight, VOCAB, HIDDEN);
+  int64_t read = s.bytes;
+  if (is_greedy) {
+    s.screen = s.bytes;
+    s.bytes += screened_bytes(b, VOCAB, HIDDEN);
+    read = s.head + screened_bytes(b, VOCAB, HIDDEN);
+    pf_screen_pack(b->engine, b->arena + s.head, b->arena + s.screen, VOCAB, HIDDEN);
+  }
   for (int64_t i = 1; i < ARENA_BYTES / s.bytes; i++) memcpy(b->arena + i * s.bytes, b->arena, (size_t)s.bytes);
   free(weight);
   int32_t *lengths = (int32_t *)tensor(rows + 1), *keys = (int32_t *)tensor(rows), *slots = (int32_t *)tensor(rows);
@@ -349,7 +360,7 @@ static void bench_step(const bench *b, int64_t rows) {
   s.best = (pf_linear_top_k_params){.x = s.normed,
                                     .values = tensor(rows),
                                     .ids = (int32_t *)tensor(rows),
-                                    .log_sum_exp = tensor(rows),
+                                    .log_sum_exp = is_greedy ? NULL : tensor(rows),
                                     .tokens = rows,
                                     .vocab = VOCAB,
                                     .hidden = HIDDEN,
@@ -357,8 +368,8 @@ static void bench_step(const bench *b, int64_t rows) {
   pf_linear_top_k_workspace_size(b->engine, rows, VOCAB, HIDDEN, 1, &s.best.workspace_bytes);
   s.best.workspace = tensor(s.best.workspace_bytes / 4 + 1);
   char name[64];
-  snprintf(name, sizeof name, "step       rows %ld  GPT-2 small", (long)rows);
-  measure(b, name, s.bytes, s.bytes, run_step, &s);
+  snprintf(name, sizeof name, "step       rows %ld  GPT-2 small%s", (long)rows, is_greedy ? ", greedy" : "");
+  measure(b, name, s.bytes, read, run_step, &s);
   void *owned[] = {cache,     lengths,   keys,       slots,           tables,
                    s.norm,    s.x,       s.normed,   s.qkv_rows,      s.context,
                    s.attention.workspace, s.ffn.workspace, s.best.values, s.best.ids, s.best.log_sum_exp,
@@ -401,7 +412,8 @@ int main(int argc, char **argv) {
     }
   }
   if (!*only || strcmp(only, "step") == 0) {
-    for (int64_t rows = 1; rows <= 8; rows *= 2) bench_step(&b, rows);
+    for (int64_t rows = 1; rows <= 8; rows *= 2) bench_step(&b, rows, 0);
+    for (int64_t rows = 1; rows <= 8 && b.precision == PF_PRECISION_FP32; rows *= 2) bench_step(&b, rows, 1);
   }
   free(b.arena);
   pf_engine_destroy(engine);
