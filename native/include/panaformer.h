@@ -576,8 +576,8 @@ PF_API pf_status pf_paged_attention_workspace_size(const pf_engine *engine, int6
 PF_API pf_status pf_paged_attention(pf_engine *engine, const pf_paged_attention_params *params);
 
 /*
- * A screen of a float32 weight [n, k] is that weight once more in 8 bits, a quarter of its bytes, with a bound on how
- * far each output may be off for it. What cannot be among the largest is then known without reading the weight itself,
+ * A screen of a weight [n, k] in float32 or bfloat16 is that weight once more in 8 bits, with a bound on how far each
+ * output may be off for it. What cannot be among the largest is then known without reading the weight itself,
  * of which only the few other rows are needed. The columns are centred and brought to one size first: what all outputs
  * have in common does not decide between them.
  */
@@ -585,9 +585,8 @@ PF_API pf_status pf_paged_attention(pf_engine *engine, const pf_paged_attention_
 PF_API pf_status pf_screen_size(const pf_engine *engine, int64_t n, int64_t k, int64_t *bytes);
 
 /*
- * Makes the screen of a packed weight; both are borrowed by no one afterwards, and the screen is aligned like packed
- * weights. PF_ERROR_PACKED_WEIGHTS if the weight is not float32, or not packed for this engine. A weight with a NaN or
- * an infinity gets a screen that is never used.
+ * Makes the screen of a packed weight, aligned like packed weights. PF_ERROR_PACKED_WEIGHTS if the weight is in 8 or 4
+ * bits, or not packed for this engine. A weight with a NaN or an infinity gets a screen that is never used.
  */
 PF_API pf_status pf_screen_pack(pf_engine *engine, const void *packed, void *screen, int64_t n, int64_t k);
 

@@ -152,6 +152,15 @@ LINEAR_PRECISION(bf16);
 LINEAR_PRECISION(int8);
 #undef LINEAR_PRECISION
 
+/* Input features first .. first + count - 1 of one output feature, as floats. */
+void PF_KERNEL(linear_fp32_features)(const linear_layer *layer, int64_t feature, int64_t first, int64_t count,
+                                     float *to);
+void PF_KERNEL(linear_bf16_features)(const linear_layer *layer, int64_t feature, int64_t first, int64_t count,
+                                     float *to);
+
+/* An input as bfloat16 has it. */
+void PF_KERNEL(linear_bf16_round)(const float *x, int64_t count, float *to);
+
 /*
  * What the codes of int8 stand for: INT8_PIECE input features or, at the end, half as many, from a multiple of it on,
  * of an output feature's weight and of a row of a prepared input. Gives how many. Those behind the k-th, which are 0

@@ -1,5 +1,5 @@
 /*
- * A screen: bounds on the outputs of a float32 linear layer from a quarter of its bytes.
+ * A screen: bounds on the outputs of a linear layer in float32 or bfloat16 from a quarter or half of its bytes.
  *
  * With a centre c_j and a stretch t_j for each column of W, of which the codes of PF_PRECISION_INT8 stand for rows v_i,
  *
@@ -40,7 +40,9 @@
 
 typedef struct {
   uint32_t magic;
-  int32_t usable; /* 0: a weight is not finite */
+  int32_t precision; /* of the weight */
+  int32_t usable;    /* 0: a weight is not finite */
+  int32_t reserved;
   int64_t n, k;
   float longest, heaviest;
 } header;
@@ -61,14 +63,17 @@ pf_status PF_KERNEL(screen_size)(int64_t n, int64_t k, int64_t *bytes) {
 /* ---- Packing ---------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-  const linear_layer *layer; /* the weight, in float32 */
+  const linear_layer *layer; /* the weight */
   linear_layer codes;
   float *stretch, *centre, *errors;
   float longest[PF_MAX_THREADS], heaviest[PF_MAX_THREADS]; /* of what a thread has seen */
 } pack_call;
 
-static const float *weights_of(const linear_layer *layer, int64_t row, int64_t column) {
-  return (const float *)layer->panels + (row / PANEL * layer->k + column) * PANEL + row % PANEL;
+static void read_weights(const linear_layer *layer, int64_t row, int64_t first, int64_t count, float *to) {
+  if (layer->precision == PF_PRECISION_FP32)
+    PF_KERNEL(linear_fp32_features)(layer, row, first, count, to);
+  else
+    PF_KERNEL(linear_bf16_features)(layer, row, first, count, to);
 }
 
 /* Mean and standard deviation of columns. */
@@ -78,29 +83,28 @@ static void measure_columns(const void *context, int64_t task, int32_t thread) {
   const int64_t n = c->layer->n, k = c->layer->k, first = task * TASK_FEATURES;
   const int64_t columns = min64(k - first, TASK_FEATURES);
   double sum[TASK_FEATURES] = {0}, square[TASK_FEATURES] = {0};
-  for (int64_t row = 0; row < n; row += PANEL) {
-    const float *w = weights_of(c->layer, row, first);
-    for (int64_t i = 0; i < min64(n - row, PANEL); i++) {
-      for (int64_t j = 0; j < columns; j++) {
-        const double value = w[j * PANEL + i];
-        sum[j] += value;
-        square[j] += value * value;
-      }
+  for (int64_t row = 0; row < n; row++) {
+    float w[TASK_FEATURES];
+    read_weights(c->layer, row, first, columns, w);
+    for (int64_t j = 0; j < columns; j++) {
+      sum[j] += (double)w[j];
+      square[j] += (double)w[j] * (double)w[j];
     }
   }
   for (int64_t j = 0; j < columns; j++) {
     const double mean = sum[j] / (double)n, variance = square[j] / (double)n - mean * mean;
-    /* Rounding can leave less than nothing of a column that is constant; a NaN stays. */
+    const double deviation = variance < (double)FLT_MIN * (double)FLT_MIN ? (double)FLT_MIN : sqrt(variance);
+    /* Of a column that is constant, inputs then count for nothing; a NaN stays. */
     c->centre[first + j] = (float)mean;
-    c->stretch[first + j] = variance < (double)FLT_MIN ? 1.0f : (float)sqrt(variance);
+    c->stretch[first + j] = (float)deviation;
   }
 }
 
 /* linear_source.read of a weight that is centred and stretched. */
 static void read_centred(const linear_source *source, int64_t row, int64_t first, int64_t count, float *to) {
   const pack_call *c = source->weight;
-  const float *w = weights_of(c->layer, row, first);
-  for (int64_t j = 0; j < count; j++) to[j] = (w[j * PANEL] - c->centre[first + j]) / c->stretch[first + j];
+  read_weights(c->layer, row, first, count, to);
+  for (int64_t j = 0; j < count; j++) to[j] = (to[j] - c->centre[first + j]) / c->stretch[first + j];
 }
 
 static void measure_errors(const void *context, int64_t panel, int32_t thread) {
@@ -109,14 +113,14 @@ static void measure_errors(const void *context, int64_t panel, int32_t thread) {
   for (int64_t row = panel * WIDE_PANEL; row < (panel + 1) * WIDE_PANEL; row++) {
     double error = 0, length = 0, weight = 0;
     for (int64_t p = 0; p < k && row < n; p += INT8_PIECE) {
-      float values[INT8_PIECE];
+      float values[INT8_PIECE], w[INT8_PIECE];
       const int64_t count = PF_KERNEL(linear_int8_piece)(&c->codes, row, p, values);
-      const float *w = weights_of(c->layer, row, p);
+      read_weights(c->layer, row, p, min64(k - p, count), w);
       for (int64_t j = 0; j < count; j++) {
         const double value = values[j];
         double exact = 0;
         if (p + j < k) {
-          const double own = w[j * PANEL];
+          const double own = w[j];
           exact = (own - (double)c->centre[p + j]) / (double)c->stretch[p + j];
           weight += own * own;
         }
@@ -138,7 +142,7 @@ pf_status PF_KERNEL(screen_pack)(pf_engine *engine, const void *packed, void *to
   pf_status status = PF_KERNEL(screen_size)(n, k, &bytes);
   if (status == PF_OK) status = PF_KERNEL(linear_open)(engine, packed, NULL, n, k, PF_ACTIVATION_NONE, &layer);
   if (status != PF_OK) return status;
-  if (layer.precision != PF_PRECISION_FP32) return PF_ERROR_PACKED_WEIGHTS;
+  if (layer.precision > PF_PRECISION_BF16) return PF_ERROR_PACKED_WEIGHTS;
   if (!to || (uintptr_t)to % PF_ALIGNMENT) return PF_ERROR_ARGUMENT;
 
   memset(to, 0, (size_t)codes_at(n, k));
@@ -154,7 +158,7 @@ pf_status PF_KERNEL(screen_pack)(pf_engine *engine, const void *packed, void *to
   if (status != PF_OK) return status;
   pf_parallel_for(engine, (n + WIDE_PANEL - 1) / WIDE_PANEL, measure_errors, &c);
 
-  header h = {.magic = MAGIC, .usable = 1, .n = n, .k = k};
+  header h = {.magic = MAGIC, .precision = (int32_t)layer.precision, .usable = 1, .n = n, .k = k};
   for (int32_t t = 0; t < pf_engine_threads(engine); t++) {
     h.longest = h.longest > c.longest[t] ? h.longest : c.longest[t];
     h.heaviest = h.heaviest > c.heaviest[t] ? h.heaviest : c.heaviest[t];
@@ -171,6 +175,7 @@ pf_status PF_KERNEL(screen_open)(const pf_engine *engine, const void *packed, in
   if (h.magic != MAGIC || h.n != n || h.k != k) return PF_ERROR_PACKED_WEIGHTS;
   const pf_status status =
       PF_KERNEL(linear_open)(engine, (const char *)packed + codes_at(n, k), NULL, n, k, PF_ACTIVATION_NONE, &s->codes);
+  s->precision = (pf_precision)h.precision;
   s->stretch = (const float *)((const char *)packed + PF_ALIGNMENT);
   s->errors = s->stretch + 2 * floats_of(k);
   s->longest = h.longest;
@@ -213,8 +218,16 @@ int PF_KERNEL(screen_prepare)(const screen *s, const float *x, int64_t rows, voi
   const int64_t k = s->codes.k;
   float *stretched = workspace, *rest = stretched + rows * k;
   void *codes = (char *)workspace + floats_bytes(rows, k);
-  for (int64_t i = 0; i < rows; i++)
-    for (int64_t j = 0; j < k; j++) stretched[i * k + j] = x[i * k + j] * s->stretch[j];
+  double inputs[SCREENED_ROWS];
+  for (int64_t i = 0; i < rows; i++) {
+    const float *row = x + i * k;
+    if (s->precision == PF_PRECISION_BF16) {
+      PF_KERNEL(linear_bf16_round)(row, k, rest + i * k);
+      row = rest + i * k;
+    }
+    inputs[i] = length_of(row, k);
+    for (int64_t j = 0; j < k; j++) stretched[i * k + j] = row[j] * s->stretch[j];
+  }
   PF_KERNEL(linear_int8_prepare)(&s->codes, stretched, 2 * rows, codes, 0, rows);
   for (int64_t i = 0; i < rows; i++) {
     for (int64_t p = 0; p < k; p += INT8_PIECE) {
@@ -227,11 +240,11 @@ int PF_KERNEL(screen_prepare)(const screen *s, const float *x, int64_t rows, voi
 
   for (int64_t i = 0; i < rows; i++) {
     const double length = length_of(stretched + i * k, k);
-    const double outputs = (double)s->heaviest * length_of(x + i * k, k), products = (double)s->longest * length;
-    /* Below the smallest normal float rounding is no longer relative. */
+    const double outputs = (double)s->heaviest * inputs[i], products = (double)s->longest * length;
     const double left = left_of(s, codes, rows, i, stretched + i * k) + (double)k * (double)FLT_TRUE_MIN;
-    const double smallest = 4 * (double)(k + 8) * (double)FLT_TRUE_MIN;
-    /* The layer rounds k products and as many sums, one after another. */
+    /* Below the smallest normal float rounding is no longer relative, and bfloat16 takes what lies there for 0. */
+    const double smallest = (double)(k + 8) * (double)FLT_MIN * (4 + inputs[i] + (double)s->heaviest);
+    /* The layer rounds k products and as many sums at most one after another. */
     prepared[i].slack =
         (double)s->longest * left + products * VECTOR_ROUNDING + 2 * (double)(k + 2) * 0x1p-24 * outputs + smallest;
     prepared[i].length = (float)(length * (1 + (double)ROUNDING));

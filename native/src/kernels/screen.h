@@ -12,10 +12,11 @@
 
 typedef struct {
   linear_layer codes;
-  const float *stretch; /* [k], what a column was divided by */
-  const float *errors;  /* [n], how far a row of codes is from what it stands for */
-  float longest;        /* of the rows that codes stand for */
-  float heaviest;       /* of the weight's own rows */
+  pf_precision precision; /* of the weight */
+  const float *stretch;   /* [k], what a column was divided by */
+  const float *errors;    /* [n], how far a row of codes is from what it stands for */
+  float longest;          /* of the rows that codes stand for */
+  float heaviest;         /* of the weight's own rows */
 } screen;
 
 /* What a row of an input, [k], is to the screen. */

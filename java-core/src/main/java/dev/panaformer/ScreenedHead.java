@@ -9,8 +9,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
 /**
- * A model's head with its screen, which finds the best tokens in a quarter of the head's bytes or
- * finds that it cannot tell: where it could not, it is left alone for a while, longer each time.
+ * A model's head with its screen, which finds the best tokens in few of the head's bytes or finds
+ * that it cannot tell: where it could not, it is left alone for a while, longer each time.
  *
  * <p>Not thread-safe.
  */

@@ -636,7 +636,8 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
 
   @Override
   public Optional<Screen> screen(PackedWeight weight, SegmentAllocator memory) {
-    if (weight.precision() != Precision.FP32 || weight.in() > PF_MAX_INT8_FEATURES()) {
+    boolean large = weight.precision() == Precision.FP32 || weight.precision() == Precision.BF16;
+    if (!large || weight.in() > PF_MAX_INT8_FEATURES()) {
       return Optional.empty();
     }
     try (Arena arena = Arena.ofConfined()) {

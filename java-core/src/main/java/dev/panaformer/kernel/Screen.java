@@ -3,9 +3,8 @@ package dev.panaformer.kernel;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The weight of a head once more, in a quarter of its bytes and with bounds on the error of that:
- * {@link Kernels#linearBest} learns from it which logits need not be computed. It changes no
- * result.
+ * The weight of a head once more, in 8 bits and with bounds on the error of that: {@link
+ * Kernels#linearBest} learns from it which logits need not be computed. It changes no result.
  *
  * @param segment as {@code pf_screen_pack} wrote it
  * @param out output features of the weight
