@@ -478,6 +478,8 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     MemorySegment params = workspace.parameters();
     check("pagedAttention", pf_paged_attention_workspace_size(engine(), cache.headDim(), params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
+    pf_paged_attention_params.cu_seqlens_q(params, batch.tokens().cuSeqlens());
+    pf_paged_attention_params.sequences(params, batch.sequences());
     pf_paged_attention_params.kv_lengths(params, batch.kvLengths());
     pf_paged_attention_params.block_tables(params, batch.blockTables());
     pf_paged_attention_params.block_table_stride(params, batch.blockTableStride());
@@ -503,6 +505,8 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     MemorySegment params = workspace.parameters();
     check("crossAttention", pf_paged_attention_workspace_size(engine(), cache.headDim(), params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
+    pf_paged_attention_params.cu_seqlens_q(params, batch.sourceStarts());
+    pf_paged_attention_params.sequences(params, batch.sources());
     pf_paged_attention_params.kv_lengths(params, batch.sourceLengths());
     pf_paged_attention_params.block_tables(params, batch.sourceBlockTables());
     pf_paged_attention_params.block_table_stride(params, batch.sourceBlockTableStride());
@@ -529,12 +533,10 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     pf_paged_attention_params.q(params, q);
     pf_paged_attention_params.cache(params, cache.layer(layer));
     pf_paged_attention_params.y(params, y);
-    pf_paged_attention_params.cu_seqlens_q(params, batch.tokens().cuSeqlens());
     pf_paged_attention_params.q_head_stride(params, cache.headDim());
     pf_paged_attention_params.y_token_stride(params, heads * cache.headDim());
     pf_paged_attention_params.y_head_stride(params, cache.headDim());
     pf_paged_attention_params.q_tokens(params, batch.tokens().tokens());
-    pf_paged_attention_params.sequences(params, batch.sequences());
     pf_paged_attention_params.heads(params, heads);
     pf_paged_attention_params.kv_heads(params, cache.kvHeads());
     pf_paged_attention_params.head_dim(params, cache.headDim());
