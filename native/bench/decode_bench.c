@@ -2,7 +2,7 @@
  * What a step of decoding is made of, and the share of the read bandwidth that it reaches: packed linears of one to
  * eight rows in the shapes of GPT-2 small, the head with its choice of tokens, attention over a paged cache, and the
  * whole of it. Every figure is the median of rounds, each in turns with the probe on the same memory, of which no call
- * finds anything in a cache: copies add up to half a gigabyte.
+ * finds anything in a cache: copies add up to more than half a gigabyte.
  *
  *   decode_bench [threads [linear|head|attention|step [fp32|bf16|int8|int4|int4-128]]]
  */
@@ -14,7 +14,7 @@
 #include "bench.h"
 
 #define ROUNDS 41
-#define ARENA_BYTES (INT64_C(512) << 20)
+#define ARENA_BYTES (INT64_C(640) << 20)
 /* What the calls read before the probe has its turn: twice a last-level cache. */
 #define TURN_BYTES (INT64_C(64) << 20)
 /* What the probe's reads are a multiple of. */
@@ -34,13 +34,16 @@ static double probe(const bench *b, int64_t at, int64_t bytes) {
   return time;
 }
 
+static int64_t aligned(int64_t bytes) { return (bytes + PF_ALIGNMENT - 1) / PF_ALIGNMENT * PF_ALIGNMENT; }
+
 /*
- * Calls `call` for every copy in the arena, each of `bytes`, and prints what the calls read of it. Memory that is shared
- * with others changes its speed from one moment to the next: after every few copies the probe reads as much, half an
- * arena further on.
+ * Calls `call` for every copy in the arena, each `stride` bytes behind the one before, of which it reads `bytes`, and
+ * prints at which rate. Memory that is shared with others changes its speed from one moment to the next: after every few
+ * copies the probe reads as much, half an arena further on.
  */
-static void measure(const bench *b, const char *name, int64_t bytes, void (*call)(void *, const void *), void *context) {
-  const int64_t stride = (bytes + PF_ALIGNMENT - 1) / PF_ALIGNMENT * PF_ALIGNMENT, copies = ARENA_BYTES / stride;
+static void measure(const bench *b, const char *name, int64_t stride, int64_t bytes,
+                    void (*call)(void *, const void *), void *context) {
+  const int64_t copies = ARENA_BYTES / stride;
   const int64_t group = stride < TURN_BYTES ? TURN_BYTES / stride : 1;
   double rates[ROUNDS], shares[ROUNDS];
   for (int r = 0; r < ROUNDS; r++) {
@@ -71,6 +74,8 @@ typedef struct {
   void *workspace;
   int64_t workspace_bytes;
   pf_linear_top_k_params head;
+  int64_t screen_at; /* behind the packed weight */
+  int64_t computed, calls;
 } linear_bench;
 
 static void run_linear(void *context, const void *packed) {
@@ -89,7 +94,7 @@ static void run_head(void *context, const void *packed) {
 static int64_t pack_copies(const bench *b, int64_t n, int64_t k) {
   int64_t bytes;
   pf_linear_packed_size(b->engine, n, k, b->precision, &bytes);
-  const int64_t stride = (bytes + PF_ALIGNMENT - 1) / PF_ALIGNMENT * PF_ALIGNMENT;
+  const int64_t stride = aligned(bytes);
   float *weight = tensor(n * k);
   pf_linear_pack(b->engine, weight, PF_DTYPE_FP32, b->arena, n, k, b->precision);
   for (int64_t i = 1; i < ARENA_BYTES / stride; i++) memcpy(b->arena + i * stride, b->arena, (size_t)bytes);
@@ -107,30 +112,59 @@ static void bench_linear(const bench *b, int64_t n, int64_t k, const int64_t *ro
     l.workspace = tensor(l.workspace_bytes / 4 + 1);
     char name[64];
     snprintf(name, sizeof name, "linear     rows %ld  %ld x %ld", (long)l.rows, (long)k, (long)n);
-    measure(b, name, bytes, run_linear, &l);
+    measure(b, name, aligned(bytes), bytes, run_linear, &l);
     free(l.x);
     free(l.y);
     free(l.workspace);
   }
 }
 
-static void bench_head(const bench *b, int64_t vocab, int64_t hidden, int64_t rows, int64_t count) {
+/* The same behind its screen, which it is to be made of. */
+static void run_screened_head(void *context, const void *packed) {
+  linear_bench *l = context;
+  l->head.packed = packed;
+  l->head.screen = (const char *)packed + l->screen_at;
+  pf_linear_top_k(l->engine, &l->head);
+  l->computed += *l->head.computed;
+  l->calls++;
+}
+
+/* The bytes of a screen that a call reads. */
+static int64_t screened_bytes(const bench *b, int64_t vocab, int64_t hidden) {
+  int64_t bytes;
+  pf_screen_size(b->engine, vocab, hidden, &bytes);
+  return bytes;
+}
+
+static void bench_head(const bench *b, int64_t vocab, int64_t hidden, int64_t rows, int64_t count, int is_screened) {
   const int64_t bytes = pack_copies(b, vocab, hidden);
-  linear_bench l = {.engine = b->engine};
+  int64_t computed, stride = aligned(bytes);
+  linear_bench l = {.engine = b->engine, .screen_at = stride};
   l.head = (pf_linear_top_k_params){.x = tensor(rows * hidden),
                                     .values = tensor(rows * count),
                                     .ids = (int32_t *)tensor(rows * count),
-                                    .log_sum_exp = tensor(rows),
+                                    .log_sum_exp = is_screened ? NULL : tensor(rows),
                                     .tokens = rows,
                                     .vocab = vocab,
                                     .hidden = hidden,
                                     .count = count};
   pf_linear_top_k_workspace_size(b->engine, rows, vocab, hidden, count, &l.head.workspace_bytes);
   l.head.workspace = tensor(l.head.workspace_bytes / 4 + 1);
-  char name[64];
-  snprintf(name, sizeof name, "head       rows %ld  %ld x %ld, best %ld", (long)rows, (long)hidden, (long)vocab,
-           (long)count);
-  measure(b, name, bytes, run_head, &l);
+  char name[80];
+  snprintf(name, sizeof name, "head       rows %ld  %ld x %ld, best %ld%s", (long)rows, (long)hidden, (long)vocab,
+           (long)count, is_screened ? ", screened" : "");
+  if (is_screened) {
+    const int64_t screen_bytes = screened_bytes(b, vocab, hidden);
+    stride += screen_bytes;
+    for (int64_t i = 1; i < ARENA_BYTES / stride; i++) memcpy(b->arena + i * stride, b->arena, (size_t)bytes);
+    for (int64_t i = 0; i < ARENA_BYTES / stride; i++)
+      pf_screen_pack(b->engine, b->arena + i * stride, b->arena + i * stride + l.screen_at, vocab, hidden);
+    l.head.computed = &computed;
+    measure(b, name, stride, screen_bytes, run_screened_head, &l);
+    printf("  of %ld columns it computed %.0f\n", (long)vocab, (double)l.computed / (double)l.calls);
+  } else {
+    measure(b, name, stride, bytes, run_head, &l);
+  }
   free((float *)l.head.x);
   free(l.head.values);
   free(l.head.ids);
@@ -184,7 +218,8 @@ static void bench_attention(const bench *b, int64_t sequences, int32_t keys, int
   char name[64];
   snprintf(name, sizeof name, "attention  %ld x 1 query, %d keys, %ld/%ld heads", (long)sequences, (int)keys,
            (long)heads, (long)kv_heads);
-  measure(b, name, blocks * 2 * kv_heads * block_tokens * head_dim * 4, run_attention, &a);
+  const int64_t bytes = blocks * 2 * kv_heads * block_tokens * head_dim * 4;
+  measure(b, name, aligned(bytes), bytes, run_attention, &a);
   free((float *)a.params.q);
   free(a.params.y);
   free(a.params.workspace);
@@ -200,7 +235,7 @@ enum { LAYERS = 12, HIDDEN = 768, INTERMEDIATE = 4 * HIDDEN, HEADS = 12, VOCAB =
 typedef struct {
   pf_engine *engine;
   int64_t rows;
-  int64_t qkv[LAYERS], output[LAYERS], up[LAYERS], down[LAYERS], head, bytes;
+  int64_t qkv[LAYERS], output[LAYERS], up[LAYERS], down[LAYERS], head, screen, bytes;
   float *norm, *x, *normed, *qkv_rows, *context;
   void *workspace;
   int64_t workspace_bytes;
@@ -215,7 +250,7 @@ static int64_t pack_next(const bench *b, step_bench *s, const float *weight, int
   const int64_t at = s->bytes;
   pf_linear_packed_size(b->engine, n, k, b->precision, &bytes);
   pf_linear_pack(b->engine, weight, PF_DTYPE_FP32, b->arena + at, n, k, b->precision);
-  s->bytes += (bytes + PF_ALIGNMENT - 1) / PF_ALIGNMENT * PF_ALIGNMENT;
+  s->bytes += aligned(bytes);
   return at;
 }
 
@@ -237,11 +272,15 @@ static void run_step(void *context, const void *arena) {
   }
   pf_layer_norm(s->engine, s->x, NULL, s->norm, s->norm, s->normed, s->rows, HIDDEN, 1e-5f);
   s->best.packed = weights + s->head;
+  if (!s->best.log_sum_exp) s->best.screen = weights + s->screen;
   pf_linear_top_k(s->engine, &s->best);
 }
 
-/* One token of each of `rows` texts of STEP_KEYS tokens: all that a step computes but its embeddings. */
-static void bench_step(const bench *b, int64_t rows) {
+/*
+ * One token of each of `rows` texts of STEP_KEYS tokens: all that a step computes but its embeddings. Greedy, it reads of
+ * the head little more than its screen.
+ */
+static void bench_step(const bench *b, int64_t rows, int is_greedy) {
   const int64_t block_tokens = 32, sequence_blocks = STEP_KEYS / block_tokens, blocks = rows * sequence_blocks;
   const int64_t head_dim = HIDDEN / HEADS;
   step_bench s = {.engine = b->engine, .rows = rows};
@@ -253,6 +292,13 @@ static void bench_step(const bench *b, int64_t rows) {
     s.down[i] = pack_next(b, &s, weight, HIDDEN, INTERMEDIATE);
   }
   s.head = pack_next(b, &s, weight, VOCAB, HIDDEN);
+  int64_t read = s.bytes;
+  if (is_greedy) {
+    s.screen = s.bytes;
+    s.bytes += screened_bytes(b, VOCAB, HIDDEN);
+    read = s.head + screened_bytes(b, VOCAB, HIDDEN);
+    pf_screen_pack(b->engine, b->arena + s.head, b->arena + s.screen, VOCAB, HIDDEN);
+  }
   for (int64_t i = 1; i < ARENA_BYTES / s.bytes; i++) memcpy(b->arena + i * s.bytes, b->arena, (size_t)s.bytes);
   free(weight);
   int32_t *lengths = (int32_t *)tensor(rows + 1), *keys = (int32_t *)tensor(rows), *slots = (int32_t *)tensor(rows);
@@ -314,7 +360,7 @@ static void bench_step(const bench *b, int64_t rows) {
   s.best = (pf_linear_top_k_params){.x = s.normed,
                                     .values = tensor(rows),
                                     .ids = (int32_t *)tensor(rows),
-                                    .log_sum_exp = tensor(rows),
+                                    .log_sum_exp = is_greedy ? NULL : tensor(rows),
                                     .tokens = rows,
                                     .vocab = VOCAB,
                                     .hidden = HIDDEN,
@@ -322,8 +368,8 @@ static void bench_step(const bench *b, int64_t rows) {
   pf_linear_top_k_workspace_size(b->engine, rows, VOCAB, HIDDEN, 1, &s.best.workspace_bytes);
   s.best.workspace = tensor(s.best.workspace_bytes / 4 + 1);
   char name[64];
-  snprintf(name, sizeof name, "step       rows %ld  GPT-2 small", (long)rows);
-  measure(b, name, s.bytes, run_step, &s);
+  snprintf(name, sizeof name, "step       rows %ld  GPT-2 small%s", (long)rows, is_greedy ? ", greedy" : "");
+  measure(b, name, s.bytes, read, run_step, &s);
   void *owned[] = {cache,     lengths,   keys,       slots,           tables,
                    s.norm,    s.x,       s.normed,   s.qkv_rows,      s.context,
                    s.attention.workspace, s.ffn.workspace, s.best.values, s.best.ids, s.best.log_sum_exp,
@@ -350,9 +396,13 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) bench_linear(&b, shapes[i][0], shapes[i][1], rows, 4);
   }
   if (!*only || strcmp(only, "head") == 0) {
-    bench_head(&b, 50257, 768, 1, 1);
-    bench_head(&b, 50257, 768, 1, 64);
-    bench_head(&b, 50257, 768, 8, 64);
+    bench_head(&b, 50257, 768, 1, 1, 0);
+    bench_head(&b, 50257, 768, 1, 64, 0);
+    bench_head(&b, 50257, 768, 8, 64, 0);
+    for (int64_t rows = 1; rows <= 8 && b.precision == PF_PRECISION_FP32; rows *= 2) {
+      bench_head(&b, 50257, 768, rows, 1, 1);
+      bench_head(&b, 50257, 768, rows, 50, 1);
+    }
   }
   if (!*only || strcmp(only, "attention") == 0) {
     /* GPT-2 small's heads, and SmolLM2's groups. */
@@ -362,7 +412,8 @@ int main(int argc, char **argv) {
     }
   }
   if (!*only || strcmp(only, "step") == 0) {
-    for (int64_t rows = 1; rows <= 8; rows *= 2) bench_step(&b, rows);
+    for (int64_t rows = 1; rows <= 8; rows *= 2) bench_step(&b, rows, 0);
+    for (int64_t rows = 1; rows <= 8 && b.precision == PF_PRECISION_FP32; rows *= 2) bench_step(&b, rows, 1);
   }
   free(b.arena);
   pf_engine_destroy(engine);

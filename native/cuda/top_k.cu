@@ -137,7 +137,7 @@ pf_status cuda::top_k_run(cuda_call &call, const float *logits, const float *inv
   if (!results) return call.status();
   memcpy(values, results, cells);
   memcpy(ids, results + cells, cells);
-  memcpy(log_sum_exp, results + 2 * cells, static_cast<size_t>(rows) * sizeof *log_sum_exp);
+  if (log_sum_exp) memcpy(log_sum_exp, results + 2 * cells, static_cast<size_t>(rows) * sizeof *log_sum_exp);
   return PF_OK;
 }
 
@@ -178,7 +178,8 @@ pf_status cuda::linear_top_k(pf_engine *engine, const pf_linear_top_k_params *a)
   status = linear_open(call, a->packed, a->vocab, a->hidden, PF_ACTIVATION_NONE, &head);
   if (status != PF_OK) return status;
   if (a->tokens == 0) return PF_OK;
-  if (!a->x || !a->values || !a->ids || !a->log_sum_exp) return PF_ERROR_ARGUMENT;
+  if (a->screen) return PF_ERROR_UNSUPPORTED;
+  if (!a->x || !a->values || !a->ids) return PF_ERROR_ARGUMENT;
   if (!are_inverse_temperatures(a->inverse_temperature, a->tokens)) return PF_ERROR_ARGUMENT;
   if (!is_workspace(a->workspace, a->workspace_bytes, bytes)) return PF_ERROR_WORKSPACE;
 
@@ -193,8 +194,9 @@ pf_status cuda::linear_top_k(pf_engine *engine, const pf_linear_top_k_params *a)
     head.tokens = min_of(most, a->tokens - first);
     linear_run(call, head);
     status = top_k_run(call, head.y, a->inverse_temperature ? a->inverse_temperature + first : nullptr,
-                       a->values + first * a->count, a->ids + first * a->count, a->log_sum_exp + first, head.tokens,
-                       a->vocab, a->count, scratch);
+                       a->values + first * a->count, a->ids + first * a->count,
+                       a->log_sum_exp ? a->log_sum_exp + first : nullptr, head.tokens, a->vocab, a->count, scratch);
   }
+  if (a->computed && status == PF_OK) *a->computed = a->vocab;
   return status;
 }

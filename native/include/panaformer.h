@@ -39,7 +39,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a signature, a struct or the meaning of an argument changes. */
-#define PF_ABI_VERSION 3
+#define PF_ABI_VERSION 4
 /* Bytes to which packed weights and workspaces are aligned. */
 #define PF_ALIGNMENT 64
 /* Upper bounds, so that products of sizes stay far from overflow. */
@@ -575,6 +575,21 @@ PF_API pf_status pf_paged_attention_workspace_size(const pf_engine *engine, int6
  */
 PF_API pf_status pf_paged_attention(pf_engine *engine, const pf_paged_attention_params *params);
 
+/*
+ * A screen of a weight [n, k] in float32 or bfloat16 is that weight once more in 8 bits, with a bound on how far each
+ * output may be off for it. What cannot be among the largest is then known without reading the weight itself,
+ * of which only the few other rows are needed. The columns are centred and brought to one size first: what all outputs
+ * have in common does not decide between them.
+ */
+/* Bytes of a screen, a multiple of PF_ALIGNMENT. k is at most PF_MAX_INT8_FEATURES. */
+PF_API pf_status pf_screen_size(const pf_engine *engine, int64_t n, int64_t k, int64_t *bytes);
+
+/*
+ * Makes the screen of a packed weight, aligned like packed weights. PF_ERROR_PACKED_WEIGHTS if the weight is in 8 or 4
+ * bits, or not packed for this engine. A weight with a NaN or an infinity gets a screen that is never used.
+ */
+PF_API pf_status pf_screen_pack(pf_engine *engine, const void *packed, void *screen, int64_t n, int64_t k);
+
 typedef struct pf_linear_top_k_params {
   const float *x;                   /* [tokens, hidden] */
   const void *packed;               /* pf_linear_pack of [vocab, hidden] */
@@ -582,7 +597,9 @@ typedef struct pf_linear_top_k_params {
   const float *inverse_temperature; /* [tokens], finite and above 0, or NULL for all 1 */
   float *values;                    /* [tokens, count], logits in descending order */
   int32_t *ids;                     /* [tokens, count], their columns; of equal logits the smaller id comes first */
-  float *log_sum_exp;               /* [tokens], log of the sum over all of vocab of exp(logit * inverse_temperature) */
+  float *log_sum_exp; /* [tokens], log of the sum over all of vocab of exp(logit * inverse_temperature); or NULL */
+  const void *screen; /* pf_screen_pack of packed, or NULL: used where log_sum_exp is NULL and tokens are few */
+  int64_t *computed;  /* how many columns' logits were computed as pf_linear does: vocab but for a screen; or NULL */
   int64_t tokens;
   int64_t vocab;
   int64_t hidden;
@@ -598,7 +615,7 @@ PF_API pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t
 /*
  * The `count` largest logits of x W^T + bias and what it takes to make probabilities of them, exp(value *
  * inverse_temperature - log_sum_exp), without the logits ever leaving the cache. The bits are those of pf_top_k after
- * pf_linear. A row with a NaN among its logits gets ids of -1 and NaN for the rest.
+ * pf_linear, with a screen and without. A row with a NaN among its logits gets ids of -1 and NaN for the rest.
  */
 PF_API pf_status pf_linear_top_k(pf_engine *engine, const pf_linear_top_k_params *params);
 

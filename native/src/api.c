@@ -147,6 +147,16 @@ pf_status pf_paged_attention(pf_engine *engine, const pf_paged_attention_params 
   return pf_engine_kernels(engine)->paged_attention(engine, params);
 }
 
+pf_status pf_screen_size(const pf_engine *engine, int64_t n, int64_t k, int64_t *bytes) {
+  CHECK(engine && bytes);
+  return pf_engine_kernels(engine)->screen_size(n, k, bytes);
+}
+
+pf_status pf_screen_pack(pf_engine *engine, const void *packed, void *screen, int64_t n, int64_t k) {
+  CHECK(engine);
+  return pf_engine_kernels(engine)->screen_pack(engine, packed, screen, n, k);
+}
+
 pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t tokens, int64_t vocab, int64_t hidden,
                                          int64_t count, int64_t *bytes) {
   CHECK(engine && bytes);

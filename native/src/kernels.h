@@ -43,6 +43,8 @@ typedef struct pf_kernels {
   pf_status (*kv_store)(pf_engine *, const pf_kv_store_params *);
   pf_status (*paged_attention_workspace_size)(int32_t threads, int64_t head_dim, int64_t *bytes);
   pf_status (*paged_attention)(pf_engine *, const pf_paged_attention_params *);
+  pf_status (*screen_size)(int64_t n, int64_t k, int64_t *bytes);
+  pf_status (*screen_pack)(pf_engine *, const void *packed, void *screen, int64_t n, int64_t k);
   pf_status (*linear_top_k_workspace_size)(int32_t threads, int64_t tokens, int64_t vocab, int64_t hidden,
                                            int64_t count, int64_t *bytes);
   pf_status (*linear_top_k)(pf_engine *, const pf_linear_top_k_params *);

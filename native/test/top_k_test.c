@@ -297,6 +297,31 @@ static void says_where_a_hidden_state_is_nan(void) {
   EXPECT(isnan(p.log_sum_exp[2]) && p.log_sum_exp[3] == expected.log_sum_exp[3]);
 }
 
+/* The same best, and how many columns that took: all. */
+static void leaves_out_sums(void) {
+  begin_case("-");
+  const head_case c = {.x = random_floats(9 * 33, 1),
+                       .weight = random_floats(300 * 33, 1),
+                       .inverse_temperature = random_temperatures(9),
+                       .tokens = 9,
+                       .vocab = 300,
+                       .hidden = 33,
+                       .count = 5};
+  guard_begin(EXACT_END);
+  pf_linear_top_k_params p = guarded_params(tested_engine(2), &c);
+  EXPECT_STATUS(PF_OK, pf_linear_top_k(tested_engine(2), &p));
+  const result kept = {p.values, p.ids, p.log_sum_exp}, expected = keep(&kept, 9, 5);
+  int64_t computed = -1;
+  p.values = guarded_output(9 * 5);
+  p.ids = guarded_id_output(9 * 5);
+  p.log_sum_exp = NULL;
+  p.computed = &computed;
+  EXPECT_STATUS(PF_OK, pf_linear_top_k(tested_engine(2), &p));
+  expect_same_bits(p.values, expected.values, 9 * 5);
+  expect_same_bits((float *)p.ids, (float *)expected.ids, 9 * 5);
+  EXPECT(computed == 300);
+}
+
 #define REJECT(status, change)                                                                                         \
   do {                                                                                                                 \
     pf_linear_top_k_params p = valid;                                                                                  \
@@ -326,7 +351,6 @@ static void refuses_a_bad_head(void) {
   REJECT(PF_ERROR_ARGUMENT, p.packed = (const char *)valid.packed + 4);
   REJECT(PF_ERROR_ARGUMENT, p.values = NULL);
   REJECT(PF_ERROR_ARGUMENT, p.ids = NULL);
-  REJECT(PF_ERROR_ARGUMENT, p.log_sum_exp = NULL);
   REJECT(PF_ERROR_ARGUMENT, p.tokens = -1);
   REJECT(PF_ERROR_ARGUMENT, p.tokens = INT64_MAX);
   REJECT(PF_ERROR_ARGUMENT, p.vocab = 0);
@@ -379,6 +403,7 @@ int main(void) {
       TEST(refuses_bad_arguments),
       TEST(chooses_from_the_logits_of_a_linear),
       TEST(says_where_a_hidden_state_is_nan),
+      TEST(leaves_out_sums),
       TEST(refuses_a_bad_head),
       TEST(bounds_its_workspace),
   };

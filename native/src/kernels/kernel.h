@@ -33,6 +33,8 @@ PF_DECLARE_KERNEL(rope);
 PF_DECLARE_KERNEL(kv_store);
 PF_DECLARE_KERNEL(paged_attention_workspace_size);
 PF_DECLARE_KERNEL(paged_attention);
+PF_DECLARE_KERNEL(screen_size);
+PF_DECLARE_KERNEL(screen_pack);
 PF_DECLARE_KERNEL(linear_top_k_workspace_size);
 PF_DECLARE_KERNEL(linear_top_k);
 PF_DECLARE_KERNEL(top_k);

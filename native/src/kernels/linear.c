@@ -334,32 +334,37 @@ pf_status PF_KERNEL(linear_packed_size)(int64_t n, int64_t k, pf_precision preci
   return PF_OK;
 }
 
+void PF_KERNEL(linear_pack_source)(pf_engine *engine, const linear_source *source, void *packed,
+                                   pf_precision precision) {
+  const header h = header_of(source->n, source->k, precision);
+  memset(packed, 0, HEADER_BYTES);
+  memcpy(packed, &h, sizeof h);
+  void *panels = (char *)packed + HEADER_BYTES;
+  switch (precision) {
+  case PF_PRECISION_FP32:
+    PF_KERNEL(linear_fp32_pack)(engine, source, panels);
+    break;
+  case PF_PRECISION_BF16:
+    PF_KERNEL(linear_bf16_pack)(engine, source, panels);
+    break;
+  case PF_PRECISION_INT8:
+    PF_KERNEL(linear_int8_pack)(engine, source, panels);
+    break;
+  case PF_PRECISION_INT4:
+    PF_KERNEL(linear_int4_pack)(engine, source, panels, 32);
+    break;
+  case PF_PRECISION_INT4_128:
+    PF_KERNEL(linear_int4_pack)(engine, source, panels, 128);
+    break;
+  }
+}
+
 pf_status PF_KERNEL(linear_pack)(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n,
                                  int64_t k, pf_precision precision) {
   if (!is_weight(n, k, precision) || dtype < PF_DTYPE_FP32 || dtype > PF_DTYPE_BF16) return PF_ERROR_ARGUMENT;
   if (!weight || !packed || (uintptr_t)packed % PF_ALIGNMENT) return PF_ERROR_ARGUMENT;
-  const header h = header_of(n, k, precision);
-  memset(packed, 0, HEADER_BYTES);
-  memcpy(packed, &h, sizeof h);
-  const linear_source source = {weight, dtype, n, k};
-  void *panels = (char *)packed + HEADER_BYTES;
-  switch (precision) {
-  case PF_PRECISION_FP32:
-    PF_KERNEL(linear_fp32_pack)(engine, &source, panels);
-    break;
-  case PF_PRECISION_BF16:
-    PF_KERNEL(linear_bf16_pack)(engine, &source, panels);
-    break;
-  case PF_PRECISION_INT8:
-    PF_KERNEL(linear_int8_pack)(engine, &source, panels);
-    break;
-  case PF_PRECISION_INT4:
-    PF_KERNEL(linear_int4_pack)(engine, &source, panels, 32);
-    break;
-  case PF_PRECISION_INT4_128:
-    PF_KERNEL(linear_int4_pack)(engine, &source, panels, 128);
-    break;
-  }
+  const linear_source source = {.weight = weight, .dtype = dtype, .n = n, .k = k};
+  PF_KERNEL(linear_pack_source)(engine, &source, packed, precision);
   return PF_OK;
 }
 

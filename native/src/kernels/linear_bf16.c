@@ -435,8 +435,22 @@ void PF_KERNEL(linear_bf16_pack)(pf_engine *engine, const linear_source *source,
   pf_parallel_for(engine, (source->n + WIDE_PANEL - 1) / WIDE_PANEL, pack_panel, &call);
 }
 
-void PF_KERNEL(linear_bf16_row)(const linear_layer *layer, int64_t feature, float *to) {
+void PF_KERNEL(linear_bf16_features)(const linear_layer *layer, int64_t feature, int64_t first, int64_t count,
+                                     float *to) {
   const uint16_t *from = (const uint16_t *)layer->panels +
                          feature / WIDE_PANEL * round_up(layer->k, CHUNK) * WIDE_PANEL + 2 * (feature % WIDE_PANEL);
-  for (int64_t p = 0; p < layer->k; p++) to[p] = bits_to_float((uint32_t)from[p / 2 * 2 * WIDE_PANEL + p % 2] << 16);
+  for (int64_t p = first; p < first + count; p++)
+    to[p - first] = bits_to_float((uint32_t)from[p / 2 * 2 * WIDE_PANEL + p % 2] << 16);
+}
+
+void PF_KERNEL(linear_bf16_row)(const linear_layer *layer, int64_t feature, float *to) {
+  PF_KERNEL(linear_bf16_features)(layer, feature, 0, layer->k, to);
+}
+
+void PF_KERNEL(linear_bf16_round)(const float *x, int64_t count, float *to) {
+  for (int64_t p = 0; p < count; p += CHUNK) {
+    uint16_t rounded[CHUNK];
+    round_chunk(x + p, count - p, rounded);
+    for (int64_t j = 0; j < min64(count - p, CHUNK); j++) to[p + j] = bits_to_float((uint32_t)rounded[j] << 16);
+  }
 }

@@ -285,7 +285,12 @@ void PF_KERNEL(linear_fp32_pack)(pf_engine *engine, const linear_source *source,
   pf_parallel_for(engine, (source->n + PANEL - 1) / PANEL, pack_panel, &call);
 }
 
-void PF_KERNEL(linear_fp32_row)(const linear_layer *layer, int64_t feature, float *to) {
+void PF_KERNEL(linear_fp32_features)(const linear_layer *layer, int64_t feature, int64_t first, int64_t count,
+                                     float *to) {
   const float *from = (const float *)layer->panels + feature / PANEL * layer->k * PANEL + feature % PANEL;
-  for (int64_t p = 0; p < layer->k; p++) to[p] = from[p * PANEL];
+  for (int64_t p = 0; p < count; p++) to[p] = from[(first + p) * PANEL];
+}
+
+void PF_KERNEL(linear_fp32_row)(const linear_layer *layer, int64_t feature, float *to) {
+  PF_KERNEL(linear_fp32_features)(layer, feature, 0, layer->k, to);
 }

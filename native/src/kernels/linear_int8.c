@@ -42,7 +42,7 @@
 static int64_t padded_features(int64_t k) { return round_up(k, CHUNK); }
 
 /* Features that are rotated together; at the end of a row perhaps half as many. */
-#define ROTATED 128
+#define ROTATED INT8_PIECE
 
 /* The distance of the nearest two that are. */
 #define APART 16
@@ -95,6 +95,14 @@ static int64_t rotate(const float *x, int64_t p, int64_t k, float factor, float 
   else
     rotate_vectors(x, k - p, factor, to, CHUNK / VF_WIDTH);
   return count;
+}
+
+/* Features that are all there, `count` as rotated_at gives it. */
+static void rotate_whole(const float *x, int64_t count, float factor, float *to) {
+  if (count == ROTATED)
+    rotate_vectors(x, ROTATED, factor, to, ROTATED / VF_WIDTH);
+  else
+    rotate_vectors(x, CHUNK, factor, to, CHUNK / VF_WIDTH);
 }
 
 /* Behind the header: float scales [n], int32 sums [n], int8 codes. */
@@ -182,6 +190,19 @@ void PF_KERNEL(linear_int8_prepare)(const linear_layer *layer, const float *x, i
       }
     }
   }
+}
+
+int64_t PF_KERNEL(linear_int8_input_piece)(const linear_layer *layer, const void *input, int64_t rows, int64_t row,
+                                           int64_t p, float *values) {
+  const int64_t k = layer->k, count = rotated_at(p, k);
+  const row_scale s = row_scales(input, rows, k)[row];
+  float rotated[ROTATED];
+  for (int64_t i = 0; i < count; i += CHUNK) {
+    const char *from = input_at((void *)input, is_blocked(layer, rows), padded_features(k), row, p + i);
+    for (int64_t j = 0; j < CHUNK; j++) rotated[i + j] = s.scale * (float)((uint8_t)from[j] - s.zero);
+  }
+  rotate_whole(rotated, count, 1.0f, values);
+  return count;
 }
 
 /* ---- Sums to floats --------------------------------------------------------------------------------------------- */
@@ -479,18 +500,21 @@ void PF_KERNEL(linear_int8_pack)(pf_engine *engine, const linear_source *source,
   pf_parallel_for(engine, padded / WIDE_PANEL, pack_panel, &call);
 }
 
-void PF_KERNEL(linear_int8_row)(const linear_layer *layer, int64_t feature, float *to) {
+int64_t PF_KERNEL(linear_int8_piece)(const linear_layer *layer, int64_t feature, int64_t p, float *values) {
   const int8_t *from = (const int8_t *)codes_of(layer) + feature / WIDE_PANEL * padded_features(layer->k) * WIDE_PANEL +
                        4 * (feature % WIDE_PANEL);
   const float scale = scales_of(layer)[feature];
+  const int64_t count = rotated_at(p, layer->k);
+  float rotated[ROTATED];
+  for (int64_t i = 0; i < count; i++) rotated[i] = scale * from[(p + i) / 4 * ROW_BYTES + i % 4];
+  rotate_whole(rotated, count, unrotated(p, layer->k), values);
+  return count;
+}
+
+void PF_KERNEL(linear_int8_row)(const linear_layer *layer, int64_t feature, float *to) {
   for (int64_t p = 0; p < layer->k; p += ROTATED) {
-    float rotated[ROTATED], values[ROTATED];
-    const int64_t count = rotated_at(p, layer->k);
-    for (int64_t i = 0; i < count; i++) rotated[i] = scale * from[(p + i) / 4 * ROW_BYTES + i % 4];
-    if (count == ROTATED)
-      rotate_vectors(rotated, ROTATED, unrotated(p, layer->k), values, ROTATED / VF_WIDTH);
-    else
-      rotate_vectors(rotated, CHUNK, unrotated(p, layer->k), values, CHUNK / VF_WIDTH);
+    float values[ROTATED];
+    const int64_t count = PF_KERNEL(linear_int8_piece)(layer, feature, p, values);
     memcpy(to + p, values, (size_t)min64(layer->k - p, count) * sizeof *to);
   }
 }

@@ -83,11 +83,17 @@ static inline void next_panel(tile_output *out) {
 void PF_KERNEL(linear_finish)(const linear_layer *layer, const tile_output *out, const float *sums, int64_t width);
 
 /* A weight that is to be packed. */
-typedef struct {
-  const void *weight; /* [n, k] */
+typedef struct linear_source {
+  const void *weight; /* [n, k], or what `read` takes */
   pf_dtype dtype;
   int64_t n, k;
+  /* What reads input features of an output feature that lie in no such array; else NULL. */
+  void (*read)(const struct linear_source *, int64_t feature, int64_t first, int64_t count, float *to);
 } linear_source;
+
+/* Writes a header and what follows it, in a precision that takes a weight of this size. */
+void PF_KERNEL(linear_pack_source)(pf_engine *engine, const linear_source *source, void *packed,
+                                   pf_precision precision);
 
 static inline float bits_to_float(uint32_t bits) {
   float x;
@@ -104,6 +110,10 @@ static inline float half_to_float(uint16_t half) {
 
 /* Input features first .. first + count - 1 of one output feature. */
 static inline void read_source(const linear_source *source, int64_t feature, int64_t first, int64_t count, float *to) {
+  if (source->read) {
+    source->read(source, feature, first, count, to);
+    return;
+  }
   const int64_t at = feature * source->k + first;
   switch (source->dtype) {
   case PF_DTYPE_FP32:
@@ -141,6 +151,25 @@ LINEAR_PRECISION(fp32);
 LINEAR_PRECISION(bf16);
 LINEAR_PRECISION(int8);
 #undef LINEAR_PRECISION
+
+/* Input features first .. first + count - 1 of one output feature, as floats. */
+void PF_KERNEL(linear_fp32_features)(const linear_layer *layer, int64_t feature, int64_t first, int64_t count,
+                                     float *to);
+void PF_KERNEL(linear_bf16_features)(const linear_layer *layer, int64_t feature, int64_t first, int64_t count,
+                                     float *to);
+
+/* An input as bfloat16 has it. */
+void PF_KERNEL(linear_bf16_round)(const float *x, int64_t count, float *to);
+
+/*
+ * What the codes of int8 stand for: INT8_PIECE input features or, at the end, half as many, from a multiple of it on,
+ * of an output feature's weight and of a row of a prepared input. Gives how many. Those behind the k-th, which are 0
+ * before they become codes, are multiplied like all others.
+ */
+#define INT8_PIECE 128
+int64_t PF_KERNEL(linear_int8_piece)(const linear_layer *layer, int64_t feature, int64_t p, float *values);
+int64_t PF_KERNEL(linear_int8_input_piece)(const linear_layer *layer, const void *input, int64_t rows, int64_t row,
+                                           int64_t p, float *values);
 
 int64_t PF_KERNEL(linear_int4_bytes)(int64_t n, int64_t k, int64_t group);
 void PF_KERNEL(linear_int4_pack)(pf_engine *engine, const linear_source *source, void *panels, int64_t group);

@@ -67,6 +67,17 @@ static inline vf load_logits(const float *logits, int64_t columns) {
   return vf_load(lanes);
 }
 
+void PF_KERNEL(top_k_offer_all)(top_k_heap *h, const float *logits, int64_t columns, int64_t first_id) {
+  for (int64_t j = 0; j < columns; j += LOOK * VF_WIDTH) {
+    vf max = vf_set1(-INFINITY);
+    const int64_t end = columns - j < LOOK * VF_WIDTH ? columns : j + LOOK * VF_WIDTH;
+    for (int64_t i = j; i < end; i += VF_WIDTH) max = vf_max(load_logits(logits + i, columns - i), max);
+    if (!is_candidate(h, vf_reduce_max(max))) continue;
+    for (int64_t i = j; i < end; i++)
+      if (is_candidate(h, logits[i])) PF_KERNEL(top_k_offer)(h, logits[i], (int32_t)(first_id + i));
+  }
+}
+
 /* NaN is skipped here and comes back in the exponentials. */
 static float chunk_max(const float *logits, int64_t columns) {
   vf m0 = vf_set1(-INFINITY), m1 = m0;
@@ -107,15 +118,7 @@ exponential_sum PF_KERNEL(top_k_chunk)(const float *logits, int64_t columns, int
   else
     chunk.sum = sum_exponentials(logits, columns, chunk.max, inverse_temperature);
 
-  if (!is_candidate(h, chunk.max)) return chunk;
-  for (int64_t j = 0; j < columns; j += LOOK * VF_WIDTH) {
-    vf max = vf_set1(-INFINITY);
-    const int64_t end = columns - j < LOOK * VF_WIDTH ? columns : j + LOOK * VF_WIDTH;
-    for (int64_t i = j; i < end; i += VF_WIDTH) max = vf_max(load_logits(logits + i, columns - i), max);
-    if (!is_candidate(h, vf_reduce_max(max))) continue;
-    for (int64_t i = j; i < end; i++)
-      if (is_candidate(h, logits[i])) PF_KERNEL(top_k_offer)(h, logits[i], (int32_t)(first_id + i));
-  }
+  if (is_candidate(h, chunk.max)) PF_KERNEL(top_k_offer_all)(h, logits, columns, first_id);
   return chunk;
 }
 

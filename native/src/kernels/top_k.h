@@ -35,6 +35,9 @@ void PF_KERNEL(top_k_merge)(exponential_sum *sum, exponential_sum chunk, float i
 /* Offers one candidate; of equal values that with the smaller id is better. */
 void PF_KERNEL(top_k_offer)(top_k_heap *heap, float value, int32_t id);
 
+/* Offers columns of a row, which are first_id and so on in it; NaN is skipped. */
+void PF_KERNEL(top_k_offer_all)(top_k_heap *heap, const float *logits, int64_t columns, int64_t first_id);
+
 /* Sorts the heap, best first, and returns log_sum_exp; or fills both with what a row with a NaN gets. */
 float PF_KERNEL(top_k_finish)(top_k_heap *heap, exponential_sum sum, float inverse_temperature);
 

@@ -29,6 +29,7 @@ final class PagedDecoder implements Decoder {
   private final KvCache cache;
   private final int contextLength;
   private final Workspace workspace;
+  private final ScreenedHead head;
   private final DecoderBatch batch = new DecoderBatch();
   private final int stepTokens;
   private final List<DecoderBatch> sources = new ArrayList<>();
@@ -55,6 +56,7 @@ final class PagedDecoder implements Decoder {
             options.blockTokens(),
             model.kernels());
     this.workspace = new Workspace(model.kernels());
+    this.head = new ScreenedHead(model);
     this.contextLength = (int) Math.min(c.contextLength(), (long) blocks * options.blockTokens());
   }
 
@@ -250,7 +252,7 @@ final class PagedDecoder implements Decoder {
 
   @Override
   public Candidates best(int[] rows, int count, int k, float[] inverseTemperatures) {
-    Candidates best = room(count, k);
+    Candidates best = room(count, k, logSumExp.ensure((long) count * Float.BYTES));
     model
         .kernels()
         .linearTopK(
@@ -268,8 +270,15 @@ final class PagedDecoder implements Decoder {
   }
 
   @Override
+  public Candidates best(int[] rows, int count, int k) {
+    Candidates best = room(count, k, MemorySegment.NULL);
+    head.best(gather(rows, count), best.values(), best.ids(), count, k, workspace);
+    return best;
+  }
+
+  @Override
   public Candidates best(MemorySegment logits, int count, int k, float[] inverseTemperatures) {
-    Candidates best = room(count, k);
+    Candidates best = room(count, k, logSumExp.ensure((long) count * Float.BYTES));
     model
         .kernels()
         .topK(
@@ -290,15 +299,15 @@ final class PagedDecoder implements Decoder {
     return segment;
   }
 
-  private Candidates room(int count, int k) {
+  private Candidates room(int count, int k, MemorySegment logSumExp) {
     long bytes = (long) count * k * Float.BYTES;
-    return new Candidates(
-        values.ensure(bytes), ids.ensure(bytes), logSumExp.ensure((long) count * Float.BYTES), k);
+    return new Candidates(values.ensure(bytes), ids.ensure(bytes), logSumExp, k);
   }
 
   @Override
   public void close() {
     cache.close();
+    head.close();
     workspace.close();
     batch.close();
     sources.forEach(DecoderBatch::close);

@@ -14,14 +14,15 @@ import java.util.Random;
 
 /**
  * GPT-2 small, greedy, against ONNX Runtime with its cache passed from run to run: both in one JVM,
- * in turn, with a pause in which threads that spin after the turn before give up. Then eight texts
- * at once against one, and a small Llama against llama.cpp in the same way.
+ * in turn. Then eight texts at once against one, and a small Llama against llama.cpp in the same
+ * way.
  *
  * <p>{@code CompareDecoders [threads…]}; {@code -Dpanaformer.peers=} names the folder with
  * gpt2-small.onnx, without which there is no peer to compare with.
  */
 public final class CompareDecoders {
   private static final int ROUNDS = 7;
+  private static final int WARM_UP_ROUNDS = 4;
   private static final int PAUSE_MILLISECONDS = 30;
   private static final int NEW_TOKENS = 64;
   private static final int PROMPT_TOKENS = 64;
@@ -65,6 +66,17 @@ public final class CompareDecoders {
         .build();
   }
 
+  /** A turn begins with a pause and with a token that is not timed, see {@link Compare}. */
+  private static void begin(CausalLM lm) throws Exception {
+    Thread.sleep(PAUSE_MILLISECONDS);
+    lm.generate(prompt(1, 0), options(1)).result();
+  }
+
+  private static void begin(OnnxRuntimeGpt2 peer) throws Exception {
+    Thread.sleep(PAUSE_MILLISECONDS);
+    peer.generate(prompt(1, 0), 1);
+  }
+
   private static int[] prompt(int length, int seed) {
     return new Random(seed).ints(length, 0, Gpt2.VOCAB).toArray();
   }
@@ -73,10 +85,10 @@ public final class CompareDecoders {
     System.out.println("                         Panaformer   ONNX Runtime");
     for (int length : new int[] {64, 256}) {
       double[][] times = new double[2][ROUNDS];
-      for (int round = -1; round < ROUNDS; round++) {
-        Thread.sleep(PAUSE_MILLISECONDS);
+      for (int round = -WARM_UP_ROUNDS; round < ROUNDS; round++) {
+        begin(lm);
         double ours = firstToken(lm.generate(prompt(length, round), options(1)).result());
-        Thread.sleep(PAUSE_MILLISECONDS);
+        begin(peer);
         double theirs = peer.generate(prompt(length, round), 1)[0];
         if (round >= 0) {
           times[0][round] = ours * 1e3;
@@ -86,14 +98,14 @@ public final class CompareDecoders {
       row("prefill of " + length + ", ms", times[0], times[1]);
     }
     double[][] times = new double[2][ROUNDS];
-    for (int round = -1; round < ROUNDS; round++) {
-      Thread.sleep(PAUSE_MILLISECONDS);
+    for (int round = -WARM_UP_ROUNDS; round < ROUNDS; round++) {
+      begin(lm);
       double ours =
           1
               / lm.generate(prompt(PROMPT_TOKENS, round), options(NEW_TOKENS))
                   .result()
                   .tokensPerSecond();
-      Thread.sleep(PAUSE_MILLISECONDS);
+      begin(peer);
       double theirs = peer.generate(prompt(PROMPT_TOKENS, round), NEW_TOKENS)[1] / (NEW_TOKENS - 1);
       if (round >= 0) {
         times[0][round] = ours * 1e3;
@@ -105,7 +117,7 @@ public final class CompareDecoders {
         Locale.ROOT,
         "%-22s %8.2f GB/s %8.2f GB/s%n",
         "  reads weights at",
-        Gpt2.STEP_BYTES * 1e-6 / Compare.median(times[0]),
+        Gpt2.SCREENED_STEP_BYTES * 1e-6 / Compare.median(times[0]),
         Gpt2.STEP_BYTES * 1e-6 / Compare.median(times[1]));
   }
 
@@ -113,10 +125,11 @@ public final class CompareDecoders {
     System.out.println("                         Panaformer      llama.cpp");
     double[][] prefill = new double[2][ROUNDS];
     double[][] decoding = new double[2][ROUNDS];
-    for (int round = -1; round < ROUNDS; round++) {
-      Thread.sleep(PAUSE_MILLISECONDS);
+    for (int round = -WARM_UP_ROUNDS; round < ROUNDS; round++) {
+      begin(lm);
       GenerationResult ours = lm.generate(llamaPrompt(round), options(NEW_TOKENS)).result();
       Thread.sleep(PAUSE_MILLISECONDS);
+      peer.generate(PROMPT_TOKENS, 1);
       double[] theirs = peer.generate(PROMPT_TOKENS, NEW_TOKENS);
       if (round >= 0) {
         prefill[0][round] = firstToken(ours) * 1e3;

@@ -35,6 +35,7 @@ public final class ComparePrecision {
   private static final List<String> ALL = List.of("minilm", "bert", "gpt2", "llama");
 
   private static final int DECODER_ROUNDS = 5;
+  private static final int WARM_UP_ROUNDS = 3;
   private static final int PAUSE_MILLISECONDS = 30;
   private static final int NEW_TOKENS = 48;
   private static final int PROMPT_TOKENS = 64;
@@ -207,7 +208,10 @@ public final class ComparePrecision {
                 .withPrecision(precision);
         CausalLM lm = CausalLM.load(folder, options);
         open.add(lm);
-        sides.put(precision.toString(), () -> turn(lm));
+        sides.put(precision.toString(), () -> turn(lm, true));
+        if (precision == Precision.FP32 || precision == Precision.BF16) {
+          sides.put(precision + ", greedy", () -> turn(lm, false));
+        }
       }
       for (Map.Entry<String, Path> file : peers.entrySet()) {
         LlamaCpp peer = new LlamaCpp(file.getValue(), threads);
@@ -223,13 +227,18 @@ public final class ComparePrecision {
     }
   }
 
-  private static Turn turn(CausalLM lm) {
+  /**
+   * @param allLogits by asking for log-probabilities: all precisions compute as much, as the peer
+   *     does, while greedily the larger ones look at a screen of the head
+   */
+  private static Turn turn(CausalLM lm, boolean allLogits) {
     int[] prompt = new Random(1).ints(PROMPT_TOKENS, 0, Llama.VOCAB).toArray();
     GenerationOptions options =
         GenerationOptions.builder()
             .temperature(0)
             .maxNewTokens(NEW_TOKENS)
             .stopAtEndToken(false)
+            .logProbabilities(allLogits)
             .build();
     GenerationResult result = lm.generate(prompt, options).result();
     return new Turn(result.timeToFirstToken().toNanos() * 1e-9, 1 / result.tokensPerSecond());
@@ -244,7 +253,7 @@ public final class ComparePrecision {
     List<String> names = List.copyOf(sides.keySet());
     double[][] first = new double[names.size()][DECODER_ROUNDS];
     double[][] token = new double[names.size()][DECODER_ROUNDS];
-    for (int round = -1; round < DECODER_ROUNDS; round++) {
+    for (int round = -WARM_UP_ROUNDS; round < DECODER_ROUNDS; round++) {
       int side = 0;
       for (Callable<Turn> run : sides.values()) {
         Thread.sleep(PAUSE_MILLISECONDS);

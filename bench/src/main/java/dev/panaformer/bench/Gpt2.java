@@ -25,6 +25,9 @@ final class Gpt2 {
   static final long STEP_BYTES =
       Float.BYTES * ((long) VOCAB * HIDDEN + LAYERS * 12L * HIDDEN * HIDDEN);
 
+  /** The same of ours where it chooses greedily: of the head its screen alone. */
+  static final long SCREENED_STEP_BYTES = STEP_BYTES - 3L * VOCAB * HIDDEN;
+
   private Gpt2() {}
 
   /** Our folder, written if it is not there. */

@@ -41,6 +41,11 @@ record Seq2SeqShape(
     return Float.BYTES * (layers * layer + (double) vocab * width);
   }
 
+  /** The same of ours in float32 where it chooses greedily: of the head its screen alone. */
+  double screenedStepBytes() {
+    return stepBytes() - 3.0 * vocab * width;
+  }
+
   /** Our folder, written if it is not there. */
   Path panaformer(Path parent) throws IOException {
     Path folder = Files.createDirectories(parent.resolve(name));

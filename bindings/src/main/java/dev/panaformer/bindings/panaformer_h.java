@@ -68,10 +68,10 @@ public class panaformer_h {
     public static final AddressLayout C_POINTER = ValueLayout.ADDRESS
             .withTargetLayout(MemoryLayout.sequenceLayout(java.lang.Long.MAX_VALUE, JAVA_BYTE));
     public static final ValueLayout.OfLong C_LONG = ValueLayout.JAVA_LONG;
-    private static final int PF_ABI_VERSION = (int)3L;
+    private static final int PF_ABI_VERSION = (int)4L;
     /**
      * {@snippet lang=c :
-     * #define PF_ABI_VERSION 3
+     * #define PF_ABI_VERSION 4
      * }
      */
     public static int PF_ABI_VERSION() {
@@ -2240,6 +2240,129 @@ public class panaformer_h {
                 traceDowncall("pf_paged_attention", engine, params);
             }
             return (int)mh$.invokeExact(engine, params);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_screen_size {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_LONG,
+            panaformer_h.C_LONG,
+            panaformer_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_screen_size");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_screen_size(const pf_engine *engine, int64_t n, int64_t k, int64_t *bytes)
+     * }
+     */
+    public static FunctionDescriptor pf_screen_size$descriptor() {
+        return pf_screen_size.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_screen_size(const pf_engine *engine, int64_t n, int64_t k, int64_t *bytes)
+     * }
+     */
+    public static MethodHandle pf_screen_size$handle() {
+        return pf_screen_size.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_screen_size(const pf_engine *engine, int64_t n, int64_t k, int64_t *bytes)
+     * }
+     */
+    public static MemorySegment pf_screen_size$address() {
+        return pf_screen_size.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_screen_size(const pf_engine *engine, int64_t n, int64_t k, int64_t *bytes)
+     * }
+     */
+    public static int pf_screen_size(MemorySegment engine, long n, long k, MemorySegment bytes) {
+        var mh$ = pf_screen_size.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_screen_size", engine, n, k, bytes);
+            }
+            return (int)mh$.invokeExact(engine, n, k, bytes);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_screen_pack {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_LONG,
+            panaformer_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_screen_pack");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_screen_pack(pf_engine *engine, const void *packed, void *screen, int64_t n, int64_t k)
+     * }
+     */
+    public static FunctionDescriptor pf_screen_pack$descriptor() {
+        return pf_screen_pack.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_screen_pack(pf_engine *engine, const void *packed, void *screen, int64_t n, int64_t k)
+     * }
+     */
+    public static MethodHandle pf_screen_pack$handle() {
+        return pf_screen_pack.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_screen_pack(pf_engine *engine, const void *packed, void *screen, int64_t n, int64_t k)
+     * }
+     */
+    public static MemorySegment pf_screen_pack$address() {
+        return pf_screen_pack.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_screen_pack(pf_engine *engine, const void *packed, void *screen, int64_t n, int64_t k)
+     * }
+     */
+    public static int pf_screen_pack(MemorySegment engine, MemorySegment packed, MemorySegment screen, long n, long k) {
+        var mh$ = pf_screen_pack.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_screen_pack", engine, packed, screen, n, k);
+            }
+            return (int)mh$.invokeExact(engine, packed, screen, n, k);
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }

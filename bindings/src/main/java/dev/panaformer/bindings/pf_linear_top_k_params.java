@@ -22,6 +22,8 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     float *values;
  *     int32_t *ids;
  *     float *log_sum_exp;
+ *     const void *screen;
+ *     int64_t *computed;
  *     int64_t tokens;
  *     int64_t vocab;
  *     int64_t hidden;
@@ -45,6 +47,8 @@ public class pf_linear_top_k_params {
         panaformer_h.C_POINTER.withName("values"),
         panaformer_h.C_POINTER.withName("ids"),
         panaformer_h.C_POINTER.withName("log_sum_exp"),
+        panaformer_h.C_POINTER.withName("screen"),
+        panaformer_h.C_POINTER.withName("computed"),
         panaformer_h.C_LONG.withName("tokens"),
         panaformer_h.C_LONG.withName("vocab"),
         panaformer_h.C_LONG.withName("hidden"),
@@ -368,6 +372,94 @@ public class pf_linear_top_k_params {
         struct.set(log_sum_exp$LAYOUT, log_sum_exp$OFFSET, fieldValue);
     }
 
+    private static final AddressLayout screen$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("screen"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * const void *screen
+     * }
+     */
+    public static final AddressLayout screen$layout() {
+        return screen$LAYOUT;
+    }
+
+    private static final long screen$OFFSET = 56;
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * const void *screen
+     * }
+     */
+    public static final long screen$offset() {
+        return screen$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * const void *screen
+     * }
+     */
+    public static MemorySegment screen(MemorySegment struct) {
+        return struct.get(screen$LAYOUT, screen$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * const void *screen
+     * }
+     */
+    public static void screen(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(screen$LAYOUT, screen$OFFSET, fieldValue);
+    }
+
+    private static final AddressLayout computed$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("computed"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int64_t *computed
+     * }
+     */
+    public static final AddressLayout computed$layout() {
+        return computed$LAYOUT;
+    }
+
+    private static final long computed$OFFSET = 64;
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int64_t *computed
+     * }
+     */
+    public static final long computed$offset() {
+        return computed$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int64_t *computed
+     * }
+     */
+    public static MemorySegment computed(MemorySegment struct) {
+        return struct.get(computed$LAYOUT, computed$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int64_t *computed
+     * }
+     */
+    public static void computed(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(computed$LAYOUT, computed$OFFSET, fieldValue);
+    }
+
     private static final OfLong tokens$LAYOUT = (OfLong)$LAYOUT.select(groupElement("tokens"));
 
     /**
@@ -380,7 +472,7 @@ public class pf_linear_top_k_params {
         return tokens$LAYOUT;
     }
 
-    private static final long tokens$OFFSET = 56;
+    private static final long tokens$OFFSET = 72;
 
     /**
      * Offset for field:
@@ -424,7 +516,7 @@ public class pf_linear_top_k_params {
         return vocab$LAYOUT;
     }
 
-    private static final long vocab$OFFSET = 64;
+    private static final long vocab$OFFSET = 80;
 
     /**
      * Offset for field:
@@ -468,7 +560,7 @@ public class pf_linear_top_k_params {
         return hidden$LAYOUT;
     }
 
-    private static final long hidden$OFFSET = 72;
+    private static final long hidden$OFFSET = 88;
 
     /**
      * Offset for field:
@@ -512,7 +604,7 @@ public class pf_linear_top_k_params {
         return count$LAYOUT;
     }
 
-    private static final long count$OFFSET = 80;
+    private static final long count$OFFSET = 96;
 
     /**
      * Offset for field:
@@ -556,7 +648,7 @@ public class pf_linear_top_k_params {
         return workspace$LAYOUT;
     }
 
-    private static final long workspace$OFFSET = 88;
+    private static final long workspace$OFFSET = 104;
 
     /**
      * Offset for field:
@@ -600,7 +692,7 @@ public class pf_linear_top_k_params {
         return workspace_bytes$LAYOUT;
     }
 
-    private static final long workspace_bytes$OFFSET = 96;
+    private static final long workspace_bytes$OFFSET = 112;
 
     /**
      * Offset for field:

@@ -127,6 +127,11 @@ final class BeamTask extends GenerationTask {
   }
 
   @Override
+  boolean needsSums() {
+    return true;
+  }
+
+  @Override
   boolean needsLogits() {
     return adjusts();
   }

@@ -11,7 +11,7 @@ import java.lang.foreign.MemorySegment;
  * @param values float32 {@code [rows, count]}, logits in descending order
  * @param ids int32 {@code [rows, count]}; -1 throughout a row that has a NaN
  * @param logSumExp float32 {@code [rows]}, over the whole vocabulary, of logits times the row's
- *     inverse temperature
+ *     inverse temperature; absent where no task needs it
  * @param count tokens of each row
  */
 public record Candidates(

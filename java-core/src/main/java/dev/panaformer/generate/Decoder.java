@@ -91,7 +91,13 @@ public interface Decoder extends AutoCloseable {
    */
   Candidates best(int[] rows, int count, int k, float[] inverseTemperatures);
 
-  /** The same of logits in memory, which stay valid. */
+  /**
+   * The same without the logarithms of sums, which takes less time where the best can be told
+   * without computing all logits.
+   */
+  Candidates best(int[] rows, int count, int k);
+
+  /** The best tokens of logits in memory, which stay valid. */
   Candidates best(MemorySegment logits, int count, int k, float[] inverseTemperatures);
 
   /** Frees the cache. No sequence may be in use. */

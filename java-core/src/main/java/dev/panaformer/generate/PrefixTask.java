@@ -80,6 +80,11 @@ final class PrefixTask extends Task {
   }
 
   @Override
+  boolean needsSums() {
+    return false;
+  }
+
+  @Override
   boolean needsLogits() {
     return false;
   }

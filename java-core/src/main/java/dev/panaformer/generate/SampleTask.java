@@ -114,6 +114,11 @@ final class SampleTask extends GenerationTask {
   }
 
   @Override
+  boolean needsSums() {
+    return options.logProbabilities() || sampler.needsSums();
+  }
+
+  @Override
   boolean needsLogits() {
     return adjusts() || candidates() > MAX_FUSED_CANDIDATES;
   }

@@ -36,6 +36,11 @@ final class Sampler {
     return inverseTemperature;
   }
 
+  /** Whether {@link Candidates#logSumExp} is read: what top-k leaves needs no others to add up. */
+  boolean needsSums() {
+    return options.draws() && options.topK() == 0;
+  }
+
   /** How many candidates {@link #choose} wants to see. */
   int candidates(int vocabulary) {
     if (!options.draws()) {
@@ -221,8 +226,11 @@ final class Sampler {
     return sum;
   }
 
+  /** Of top-k relative to the first one's. */
   private double probability(Candidates candidates, int row, int i) {
-    return probability(candidates.value(row, i), candidates.logSumExp(row));
+    float scale =
+        needsSums() ? candidates.logSumExp(row) : candidates.value(row, 0) * inverseTemperature;
+    return probability(candidates.value(row, i), scale);
   }
 
   private double probability(float logit, float logSumExp) {

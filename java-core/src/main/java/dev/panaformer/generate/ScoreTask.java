@@ -107,6 +107,11 @@ final class ScoreTask extends Task {
   }
 
   @Override
+  boolean needsSums() {
+    return true;
+  }
+
+  @Override
   boolean needsLogits() {
     return true;
   }

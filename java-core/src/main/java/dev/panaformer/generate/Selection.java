@@ -69,7 +69,9 @@ final class Selection {
     try {
       int[] tokens = tokens(group);
       Candidates candidates =
-          decoder.best(tokens, tokens.length, candidates(group), inverseTemperatures(group));
+          group.stream().anyMatch(wanted -> wanted.task.needsSums())
+              ? decoder.best(tokens, tokens.length, candidates(group), inverseTemperatures(group))
+              : decoder.best(tokens, tokens.length, candidates(group));
       int row = 0;
       for (Wanted wanted : group) {
         int first = row;

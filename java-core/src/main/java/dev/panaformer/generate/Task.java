@@ -40,6 +40,9 @@ abstract class Task {
   /** By which its logits are multiplied before they are probabilities. */
   abstract float inverseTemperature();
 
+  /** Whether it reads {@link Candidates#logSumExp}. */
+  abstract boolean needsSums();
+
   /** Whether candidates alone cannot do. */
   abstract boolean needsLogits();
 

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import dev.panaformer.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Optional;
 
 /**
  * What every implementation of {@link Kernels} asks of its arguments, so that none computes outside
@@ -222,6 +223,29 @@ final class Arguments {
         "linearTopK", inverseTemperatures, values, ids, logSumExp, tokens, weight.out(), count);
   }
 
+  static void linearBest(
+      MemorySegment x,
+      PackedWeight weight,
+      MemorySegment bias,
+      Optional<Screen> screen,
+      MemorySegment values,
+      MemorySegment ids,
+      long tokens,
+      long count) {
+    requireFloats("linearBest", "x", x, tokens, weight.in());
+    requireFloatsOrAbsent("linearBest", "bias", bias, 1, weight.out());
+    if (screen.isPresent()) {
+      Screen s = screen.get();
+      if (s.out() != weight.out() || s.in() != weight.in()) {
+        throw new IllegalArgumentException(
+            String.format(
+                "linearBest: a screen of a weight [%d, %d], expected one of %s [%d, %d]",
+                s.out(), s.in(), weight.name(), weight.out(), weight.in()));
+      }
+    }
+    requireBest("linearBest", values, ids, tokens, weight.out(), count);
+  }
+
   private static void requireTopK(
       String kernel,
       MemorySegment inverseTemperatures,
@@ -231,15 +255,8 @@ final class Arguments {
       long rows,
       long columns,
       long count) {
-    requireSize(kernel, "rows", rows, 0);
-    requireSize(kernel, "columns", columns, 1);
-    if (count < 1 || count > columns) {
-      throw new IllegalArgumentException(
-          kernel + ": count is " + count + ", not in 1 to " + columns);
-    }
+    requireBest(kernel, values, ids, rows, columns, count);
     requireFloats(kernel, "inverseTemperatures", inverseTemperatures, 1, rows);
-    requireFloats(kernel, "values", values, rows, count);
-    requireFloats(kernel, "ids", ids, rows, count);
     requireFloats(kernel, "logSumExp", logSumExp, 1, rows);
     for (long row = 0; row < rows; row++) {
       float value = inverseTemperatures.getAtIndex(ValueLayout.JAVA_FLOAT, row);
@@ -248,6 +265,18 @@ final class Arguments {
             kernel + ": inverse temperature " + row + " is " + value + ", not above 0");
       }
     }
+  }
+
+  private static void requireBest(
+      String kernel, MemorySegment values, MemorySegment ids, long rows, long columns, long count) {
+    requireSize(kernel, "rows", rows, 0);
+    requireSize(kernel, "columns", columns, 1);
+    if (count < 1 || count > columns) {
+      throw new IllegalArgumentException(
+          kernel + ": count is " + count + ", not in 1 to " + columns);
+    }
+    requireFloats(kernel, "values", values, rows, count);
+    requireFloats(kernel, "ids", ids, rows, count);
   }
 
   static void embedding(EmbeddingTables tables, TokenBatch batch, MemorySegment y) {

@@ -9,6 +9,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
@@ -188,6 +189,12 @@ public final class CudaKernels extends NativeKernels implements DeviceMemory {
     MemorySegment none = MemorySegment.NULL;
     embedding(
         new EmbeddingTables(x, none, none, none, none, rows, 0, 0, width, 0), picked, y, workspace);
+  }
+
+  /** A device reads a head so fast that there is none. */
+  @Override
+  public Optional<Screen> screen(PackedWeight weight, SegmentAllocator memory) {
+    return Optional.empty();
   }
 
   @Override

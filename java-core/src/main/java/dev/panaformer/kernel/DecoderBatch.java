@@ -18,10 +18,12 @@ public final class DecoderBatch implements AutoCloseable {
   private final GrowableBuffer slots = new GrowableBuffer();
   private final GrowableBuffer kvLengths = new GrowableBuffer();
   private final GrowableBuffer blockTables = new GrowableBuffer();
+  private final GrowableBuffer sourceStarts = new GrowableBuffer();
   private final GrowableBuffer sourceLengths = new GrowableBuffer();
   private final GrowableBuffer sourceBlockTables = new GrowableBuffer();
   private final List<KvCache.Sequence> sequences = new ArrayList<>();
   private final List<KvCache.Sequence> sources = new ArrayList<>();
+  private int withSource;
   private int blockTableStride;
   private int sourceBlockTableStride;
 
@@ -30,6 +32,7 @@ public final class DecoderBatch implements AutoCloseable {
     tokens.clear();
     sequences.clear();
     sources.clear();
+    withSource = 0;
     blockTableStride = 0;
     sourceBlockTableStride = 0;
   }
@@ -71,8 +74,14 @@ public final class DecoderBatch implements AutoCloseable {
       throw new IllegalArgumentException("a source without tokens");
     }
     add(sequence, ids, from, to);
-    put(sourceLengths, sources.size(), source.length());
-    sources.add(source);
+    withSource++;
+    // Those that follow one another with one source, as beams do, attend to it together.
+    if (sources.isEmpty() || sources.getLast() != source) {
+      put(sourceStarts, sources.size(), tokens.start(tokens.sequences() - 1));
+      put(sourceLengths, sources.size(), source.length());
+      sources.add(source);
+    }
+    put(sourceStarts, sources.size(), tokens.tokens());
     sourceBlockTableStride = Math.max(sourceBlockTableStride, source.blocks());
   }
 
@@ -112,10 +121,20 @@ public final class DecoderBatch implements AutoCloseable {
 
   /** Whether every sequence has a source. */
   boolean hasSources() {
-    return sources.size() == sequences.size();
+    return withSource == sequences.size();
   }
 
-  /** int32 {@code [sequences]}: tokens of each one's source. */
+  /** How many sources there are, those of neighbours counted once. */
+  int sources() {
+    return sources.size();
+  }
+
+  /** int32 {@code [sources + 1]}: where the tokens begin that attend to each, up to the end. */
+  MemorySegment sourceStarts() {
+    return sourceStarts.segment();
+  }
+
+  /** int32 {@code [sources]}: tokens of each. */
   MemorySegment sourceLengths() {
     return sourceLengths.segment();
   }
@@ -125,7 +144,7 @@ public final class DecoderBatch implements AutoCloseable {
     return sourceBlockTableStride;
   }
 
-  /** int32 {@code [sequences, sourceBlockTableStride]}: the blocks of each one's source. */
+  /** int32 {@code [sources, sourceBlockTableStride]}: the blocks of each. */
   MemorySegment sourceBlockTables() {
     return fill(sourceBlockTables, sources, sourceBlockTableStride);
   }
@@ -149,6 +168,7 @@ public final class DecoderBatch implements AutoCloseable {
     slots.close();
     kvLengths.close();
     blockTables.close();
+    sourceStarts.close();
     sourceLengths.close();
     sourceBlockTables.close();
   }

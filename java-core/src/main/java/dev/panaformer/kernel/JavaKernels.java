@@ -9,6 +9,7 @@ import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.util.Arrays;
+import java.util.Optional;
 
 /**
  * The kernels as plain loops on the caller's thread: what the native ones are tested and measured
@@ -337,6 +338,28 @@ public final class JavaKernels implements Kernels {
     }
   }
 
+  @Override
+  public long linearBest(
+      MemorySegment x,
+      PackedWeight weight,
+      MemorySegment bias,
+      Optional<Screen> screen,
+      MemorySegment values,
+      MemorySegment ids,
+      long tokens,
+      long count,
+      Workspace workspace) {
+    Arguments.linearBest(x, weight, bias, screen, values, ids, tokens, count);
+    MemorySegment none = MemorySegment.NULL;
+    MemorySegment logits = workspace.scratch(weight.out() * Float.BYTES);
+    for (long t = 0; t < tokens; t++) {
+      linearRow(x, t * weight.in(), weight, bias, none, logits, 0, Activation.NONE);
+      topKRow(logits, 0, 1, values, ids, none, t, weight.out(), count);
+    }
+    return weight.out();
+  }
+
+  /** logSumExp may be absent. */
   private static void topKRow(
       MemorySegment logits,
       long start,
@@ -357,11 +380,13 @@ public final class JavaKernels implements Kernels {
       max = Math.max(max, logit);
       insert(best, key(logit, id));
     }
-    double sum = 0;
-    for (long id = 0; id < columns; id++) {
-      sum += Math.exp((get(logits, start + id) - max) * inverseTemperature);
+    if (!logSumExp.equals(MemorySegment.NULL)) {
+      double sum = 0;
+      for (long id = 0; id < columns; id++) {
+        sum += Math.exp((get(logits, start + id) - max) * inverseTemperature);
+      }
+      set(logSumExp, row, nan ? Double.NaN : max * inverseTemperature + Math.log(sum));
     }
-    set(logSumExp, row, nan ? Double.NaN : max * inverseTemperature + Math.log(sum));
     for (int i = 0; i < count; i++) {
       int id = nan ? -1 : (int) best[i];
       ids.setAtIndex(JAVA_INT, row * count + i, id);

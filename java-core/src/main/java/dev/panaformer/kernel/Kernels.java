@@ -5,6 +5,7 @@ import dev.panaformer.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
@@ -394,6 +395,33 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
       MemorySegment values,
       MemorySegment ids,
       MemorySegment logSumExp,
+      long tokens,
+      long count,
+      Workspace workspace);
+
+  /**
+   * A screen of a head, if these kernels have any for a weight like it.
+   *
+   * @param memory where it goes
+   */
+  default Optional<Screen> screen(PackedWeight weight, SegmentAllocator memory) {
+    return Optional.empty();
+  }
+
+  /**
+   * The best of {@link #linearTopK}, without the logarithms of sums: what a screen makes faster.
+   *
+   * @param screen of the weight, made by these kernels; or absent, where there is none
+   * @return how many of the {@code out} columns were computed: fewer than all if the screen left
+   *     the others out
+   */
+  long linearBest(
+      MemorySegment x,
+      PackedWeight weight,
+      MemorySegment bias,
+      Optional<Screen> screen,
+      MemorySegment values,
+      MemorySegment ids,
       long tokens,
       long count,
       Workspace workspace);

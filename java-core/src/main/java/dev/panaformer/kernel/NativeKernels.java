@@ -23,6 +23,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.util.Locale;
+import java.util.Optional;
 
 /**
  * The kernels in C, on an engine of their own: a thread pool and the code for one instruction set.
@@ -477,6 +478,8 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     MemorySegment params = workspace.parameters();
     check("pagedAttention", pf_paged_attention_workspace_size(engine(), cache.headDim(), params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
+    pf_paged_attention_params.cu_seqlens_q(params, batch.tokens().cuSeqlens());
+    pf_paged_attention_params.sequences(params, batch.sequences());
     pf_paged_attention_params.kv_lengths(params, batch.kvLengths());
     pf_paged_attention_params.block_tables(params, batch.blockTables());
     pf_paged_attention_params.block_table_stride(params, batch.blockTableStride());
@@ -502,6 +505,8 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     MemorySegment params = workspace.parameters();
     check("crossAttention", pf_paged_attention_workspace_size(engine(), cache.headDim(), params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
+    pf_paged_attention_params.cu_seqlens_q(params, batch.sourceStarts());
+    pf_paged_attention_params.sequences(params, batch.sources());
     pf_paged_attention_params.kv_lengths(params, batch.sourceLengths());
     pf_paged_attention_params.block_tables(params, batch.sourceBlockTables());
     pf_paged_attention_params.block_table_stride(params, batch.sourceBlockTableStride());
@@ -528,12 +533,10 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     pf_paged_attention_params.q(params, q);
     pf_paged_attention_params.cache(params, cache.layer(layer));
     pf_paged_attention_params.y(params, y);
-    pf_paged_attention_params.cu_seqlens_q(params, batch.tokens().cuSeqlens());
     pf_paged_attention_params.q_head_stride(params, cache.headDim());
     pf_paged_attention_params.y_token_stride(params, heads * cache.headDim());
     pf_paged_attention_params.y_head_stride(params, cache.headDim());
     pf_paged_attention_params.q_tokens(params, batch.tokens().tokens());
-    pf_paged_attention_params.sequences(params, batch.sequences());
     pf_paged_attention_params.heads(params, heads);
     pf_paged_attention_params.kv_heads(params, cache.kvHeads());
     pf_paged_attention_params.head_dim(params, cache.headDim());
@@ -585,6 +588,33 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     Arguments.linearTopK(
         x, weight, bias, inverseTemperatures, values, ids, logSumExp, tokens, count);
     MemorySegment params = workspace.parameters();
+    linearTopKParameters(
+        params,
+        x,
+        weight,
+        bias,
+        inverseTemperatures,
+        values,
+        ids,
+        logSumExp,
+        tokens,
+        count,
+        workspace);
+    check("linearTopK", pf_linear_top_k(engine(), params), weight);
+  }
+
+  private void linearTopKParameters(
+      MemorySegment params,
+      MemorySegment x,
+      PackedWeight weight,
+      MemorySegment bias,
+      MemorySegment inverseTemperatures,
+      MemorySegment values,
+      MemorySegment ids,
+      MemorySegment logSumExp,
+      long tokens,
+      long count,
+      Workspace workspace) {
     check(
         "linearTopK",
         pf_linear_top_k_workspace_size(engine(), tokens, weight.out(), weight.in(), count, params));
@@ -596,13 +626,53 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     pf_linear_top_k_params.values(params, values);
     pf_linear_top_k_params.ids(params, ids);
     pf_linear_top_k_params.log_sum_exp(params, logSumExp);
+    pf_linear_top_k_params.screen(params, MemorySegment.NULL);
+    pf_linear_top_k_params.computed(params, MemorySegment.NULL);
     pf_linear_top_k_params.tokens(params, tokens);
     pf_linear_top_k_params.vocab(params, weight.out());
     pf_linear_top_k_params.hidden(params, weight.in());
     pf_linear_top_k_params.count(params, count);
     pf_linear_top_k_params.workspace(params, scratch);
     pf_linear_top_k_params.workspace_bytes(params, scratch.byteSize());
-    check("linearTopK", pf_linear_top_k(engine(), params), weight);
+  }
+
+  @Override
+  public Optional<Screen> screen(PackedWeight weight, SegmentAllocator memory) {
+    boolean large = weight.precision() == Precision.FP32 || weight.precision() == Precision.BF16;
+    if (!large || weight.in() > PF_MAX_INT8_FEATURES()) {
+      return Optional.empty();
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment bytes = arena.allocate(JAVA_LONG);
+      check("screen", pf_screen_size(engine(), weight.out(), weight.in(), bytes));
+      MemorySegment screen = memory.allocate(bytes.get(JAVA_LONG, 0), PF_ALIGNMENT());
+      int status = pf_screen_pack(engine(), weight.segment(), screen, weight.out(), weight.in());
+      check("screen", status, weight);
+      return Optional.of(new Screen(screen, weight.out(), weight.in()));
+    }
+  }
+
+  @Override
+  public long linearBest(
+      MemorySegment x,
+      PackedWeight weight,
+      MemorySegment bias,
+      Optional<Screen> screen,
+      MemorySegment values,
+      MemorySegment ids,
+      long tokens,
+      long count,
+      Workspace workspace) {
+    Arguments.linearBest(x, weight, bias, screen, values, ids, tokens, count);
+    MemorySegment none = MemorySegment.NULL;
+    MemorySegment params = workspace.parameters();
+    MemorySegment computed = params.asSlice(pf_linear_top_k_params.sizeof(), Long.BYTES);
+    linearTopKParameters(
+        params, x, weight, bias, none, values, ids, none, tokens, count, workspace);
+    pf_linear_top_k_params.screen(params, screen.map(Screen::segment).orElse(none));
+    pf_linear_top_k_params.computed(params, computed);
+    check("linearBest", pf_linear_top_k(engine(), params), weight);
+    return computed.get(JAVA_LONG, 0);
   }
 
   @Override

@@ -56,10 +56,12 @@ final class PlainPagedAttention {
   /** Each query over all keys of its sequence's source. */
   void cross() {
     MemorySegment tables = batch.sourceBlockTables();
-    for (int s = 0; s < batch.sequences(); s++) {
+    MemorySegment starts = batch.sourceStarts();
+    for (int s = 0; s < batch.sources(); s++) {
       MemorySegment table = tables.asSlice(4L * s * batch.sourceBlockTableStride());
       int length = batch.sourceLengths().getAtIndex(JAVA_INT, s);
-      for (int t = batch.tokens().start(s); t < batch.tokens().start(s + 1); t++) {
+      int end = starts.getAtIndex(JAVA_INT, s + 1);
+      for (int t = starts.getAtIndex(JAVA_INT, s); t < end; t++) {
         attend(t, table, 0, length, DistanceBias.NONE);
       }
     }

@@ -41,7 +41,10 @@ public record BertForMaskedLM(BertModel bert, Linear transform, LayerNorm norm, 
         bert,
         head.at("transform").linear("dense", embedding, hidden),
         head.at("transform").layerNorm("LayerNorm", embedding, config.layerNormEps()),
-        new Linear(words, head.tensor("bias", vocab)));
+        // Untied, a head has a bias of its own beside the one that it would share.
+        new Linear(
+            words,
+            head.tensor(!tied && head.has("decoder.bias") ? "decoder.bias" : "bias", vocab)));
   }
 
   /**

@@ -103,6 +103,42 @@ class CrossAttentionTest {
     }
   }
 
+  /** Beams are neighbours with one source: together they get what each of them gets alone. */
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void neighboursWithOneSourceGetWhatEachGetsAlone(Supplier<Kernels> supplier) {
+    int[] of = {0, 0, 0, 0, 1, 1, 0};
+    int[] tokens = {1, 1, 1, 1, 2, 1, 3};
+    int all = 10;
+    MemorySegment keysValues = floats(80L * 2 * ROW);
+    MemorySegment q = floats((long) all * ROW);
+    MemorySegment y = floats((long) all * ROW);
+    try (Kernels kernels = supplier.get();
+        KvCache cache = new KvCache(1, HEADS, HEAD_DIM, 40, 4);
+        DecoderBatch sources = new DecoderBatch();
+        DecoderBatch batch = new DecoderBatch()) {
+      KvCache.Sequence[] read = {cache.open(), cache.open()};
+      sources.add(read[0], new int[67], 0, 67);
+      sources.add(read[1], new int[13], 0, 13);
+      kernels.kvStore(keysValues, 0, 2 * ROW, sources, cache, 0, workspace);
+      for (int s = 0; s < of.length; s++) {
+        batch.add(cache.open(), read[of[s]], new int[tokens[s]], 0, tokens[s]);
+      }
+      assertEquals(3, batch.sources());
+      kernels.crossAttention(q, y, batch, cache, 0, HEADS, 0.3f, workspace);
+      int first = 0;
+      for (int s = 0; s < of.length; s++) {
+        MemorySegment alone = floats((long) tokens[s] * ROW);
+        long offset = 4L * first * ROW;
+        batch.clear();
+        batch.add(cache.open(), read[of[s]], new int[tokens[s]], 0, tokens[s]);
+        kernels.crossAttention(q.asSlice(offset), alone, batch, cache, 0, HEADS, 0.3f, workspace);
+        assertEquals(-1, alone.mismatch(y.asSlice(offset, alone.byteSize())), "sequence " + s);
+        first += tokens[s];
+      }
+    }
+  }
+
   @ParameterizedTest
   @MethodSource("kernels")
   void aBiasByDistanceIsThatOfATableReadBackwards(Supplier<Kernels> supplier) {

@@ -10,6 +10,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
@@ -347,6 +349,18 @@ class DecoderKernelsTest {
         for (int i = 0; i < 3; i++) {
           assertEquals(-1, a[i].mismatch(b[i]), "result " + i + " of " + count);
         }
+        Optional<Screen> screen = kernels.screen(head, arena);
+        assertEquals(kernels instanceof NativeKernels, screen.isPresent());
+        for (Optional<Screen> by : List.of(screen, Optional.<Screen>empty())) {
+          MemorySegment[] c = results(rows, count);
+          long computed =
+              kernels.linearBest(
+                  x, head, MemorySegment.NULL, by, c[0], c[1], rows, count, workspace);
+          assertTrue(
+              count == 1 && by.isPresent() ? computed < vocabulary / 4 : computed <= vocabulary);
+          assertEquals(-1, a[0].mismatch(c[0]), "values, by " + by);
+          assertEquals(-1, a[1].mismatch(c[1]), "ids, by " + by);
+        }
         for (int row = 0; row < rows; row++) {
           assertBest(array(logits, rows * vocabulary), row, vocabulary, count, inverse, a);
         }
@@ -369,6 +383,22 @@ class DecoderKernelsTest {
       assertThrows(
           IllegalArgumentException.class,
           () -> kernels.topK(logits, inverse, r[0], r[1], r[2], rows, vocabulary, 3));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void theScreenOfAnotherWeightIsRefused(Supplier<Kernels> supplier) {
+    try (Kernels kernels = supplier.get()) {
+      PackedWeight head = kernels.pack("head", floats(30 * 24), 30, 24, arena);
+      Optional<Screen> other = Optional.of(new Screen(arena.allocate(64), 30, 23));
+      MemorySegment[] r = results(1, 3);
+      MemorySegment none = MemorySegment.NULL;
+      Exception e =
+          assertThrows(
+              IllegalArgumentException.class,
+              () -> kernels.linearBest(floats(24), head, none, other, r[0], r[1], 1, 3, workspace));
+      assertTrue(e.getMessage().contains("[30, 23], expected one of head [30, 24]"));
     }
   }
 

@@ -222,7 +222,23 @@ class BertModelTest {
     untied.config.addProperty("tie_word_embeddings", false);
     assertThrows(CheckpointException.class, () -> load(untied));
     untied.tensor("cls.predictions.decoder.weight", TinyModel.VOCAB, TinyModel.HIDDEN);
-    assertInstanceOf(BertForMaskedLM.class, load(untied));
+    assertArrayEquals(
+        untied.weights.get("cls.predictions.bias").toFloats(),
+        bias(load(untied)),
+        "the shared one");
+    untied.tensor("cls.predictions.decoder.bias", TinyModel.VOCAB);
+    assertArrayEquals(
+        untied.weights.get("cls.predictions.decoder.bias").toFloats(),
+        bias(load(untied)),
+        "its own");
+    tied.tensor("cls.predictions.decoder.bias", TinyModel.VOCAB);
+    assertArrayEquals(
+        tied.weights.get("cls.predictions.bias").toFloats(), bias(load(tied)), "tied");
+  }
+
+  private static float[] bias(BertTask model) {
+    MemorySegment bias = ((BertForMaskedLM) model).decoder().bias();
+    return bias.asSlice(0, TinyModel.VOCAB * 4L).toArray(JAVA_FLOAT);
   }
 
   @Test

@@ -118,6 +118,7 @@ record DecoderCase(Path folder, ModelFolder model, ConfigJson meta) {
                       name,
                       new Output(
                           shape, ModelCase.read(backends.kernels(), values, shape, workspace))));
+      outputs.put("last_hidden_state", outputs.get("hidden_states." + config.numLayers()));
       long[] shape = {batch.tokens().tokens(), config.vocabSize()};
       MemorySegment logits = workspace.floats(Buffer.LOGITS, Tensor.elements(shape));
       decoder
