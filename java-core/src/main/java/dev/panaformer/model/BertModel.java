@@ -258,7 +258,7 @@ public record BertModel(
   }
 
   /** The hidden states of each sequence's first token, {@code [sequences, hidden]}. */
-  MemorySegment firstTokens(MemorySegment x, TokenBatch batch, Workspace workspace) {
+  private MemorySegment firstTokens(MemorySegment x, TokenBatch batch, Workspace workspace) {
     MemorySegment y =
         workspace.floats(Buffer.POOLED, (long) batch.sequences() * config.hiddenSize());
     kernels.pool(x, batch, y, config.hiddenSize(), Pooling.CLS, false);
