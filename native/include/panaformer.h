@@ -581,6 +581,9 @@ PF_API pf_status pf_paged_attention(pf_engine *engine, const pf_paged_attention_
  * of which only the few other rows are needed. The columns are centred and brought to one size first: what all outputs
  * have in common does not decide between them.
  */
+/* Tokens of a call up to which a screen is used: beyond, computing takes longer than reading. */
+#define PF_MAX_SCREENED_TOKENS 8
+
 /* Bytes of a screen, a multiple of PF_ALIGNMENT. k is at most PF_MAX_INT8_FEATURES. */
 PF_API pf_status pf_screen_size(const pf_engine *engine, int64_t n, int64_t k, int64_t *bytes);
 
@@ -598,7 +601,7 @@ typedef struct pf_linear_top_k_params {
   float *values;                    /* [tokens, count], logits in descending order */
   int32_t *ids;                     /* [tokens, count], their columns; of equal logits the smaller id comes first */
   float *log_sum_exp; /* [tokens], log of the sum over all of vocab of exp(logit * inverse_temperature); or NULL */
-  const void *screen; /* pf_screen_pack of packed, or NULL: used where log_sum_exp is NULL and tokens are few */
+  const void *screen; /* pf_screen_pack of packed, or NULL: used where log_sum_exp is NULL */
   int64_t *computed;  /* how many columns' logits were computed as pf_linear does: vocab but for a screen; or NULL */
   int64_t tokens;
   int64_t vocab;

@@ -132,7 +132,7 @@ typedef struct {
   pass pass;
   screen screen;
   const void *input; /* prepared for the screen */
-  screened_row rows[SCREENED_ROWS];
+  screened_row rows[PF_MAX_SCREENED_TOKENS];
   float *upper;    /* [rows, vocab rounded up to WIDE_PANEL] */
   int32_t *panels; /* WIDE_PANEL columns each, to be computed */
 } screened_pass;
@@ -187,7 +187,7 @@ static float threshold_of(const screened_pass *p, int64_t row) {
 /* Lists the panels with an upper bound that reaches its row's threshold; -1 where a bound is no number. */
 static int64_t list_panels(const screened_pass *p) {
   const int64_t panels = wide_panels(p->pass.params->vocab), stride = panels * WIDE_PANEL;
-  vf thresholds[SCREENED_ROWS], strange = vf_zero();
+  vf thresholds[PF_MAX_SCREENED_TOKENS], strange = vf_zero();
   for (int64_t row = 0; row < p->pass.rows; row++) thresholds[row] = vf_set1(threshold_of(p, row));
   int64_t count = 0;
   for (int64_t panel = 0; panel < panels; panel++) {
@@ -251,7 +251,8 @@ pf_status PF_KERNEL(linear_top_k_workspace_size)(int32_t threads, int64_t tokens
     return PF_ERROR_ARGUMENT;
   const int64_t rows = pass_rows(tokens);
   int64_t input = PF_KERNEL(linear_input_bytes)(rows, hidden);
-  if (rows <= SCREENED_ROWS) input += screen_input_at(rows, vocab) + PF_KERNEL(screen_input_bytes)(rows, hidden);
+  if (rows <= PF_MAX_SCREENED_TOKENS)
+    input += screen_input_at(rows, vocab) + PF_KERNEL(screen_input_bytes)(rows, hidden);
   *bytes = prepared_at(threads, rows, vocab, count) + input;
   return PF_OK;
 }
@@ -276,7 +277,7 @@ pf_status PF_KERNEL(linear_top_k)(pf_engine *engine, const pf_linear_top_k_param
   pass p = {.params = a, .layer = &layer, .most_rows = pass_rows(a->tokens), .threads = threads};
   void *room = (char *)a->workspace + prepared_at(threads, p.most_rows, a->vocab, a->count);
   int64_t computed = a->vocab;
-  if (a->screen && !a->log_sum_exp && a->tokens <= SCREENED_ROWS) {
+  if (a->screen && !a->log_sum_exp && a->tokens <= PF_MAX_SCREENED_TOKENS) {
     screened.pass = p;
     screened.pass.rows = a->tokens;
     screened.pass.input = PF_KERNEL(linear_prepare)(engine, &layer, a->x, a->tokens, room);

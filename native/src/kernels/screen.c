@@ -27,8 +27,10 @@
 
 #define MAGIC 0x31534650u /* "PFS1" */
 
-/* Relative bounds, with room to spare, on what is rounded on the way of a vector through rotation, codes and sums, and
- * of a few operations on one number. */
+/*
+ * Relative bounds, with room to spare, on what is rounded on the way of a vector through rotation, codes and sums, and
+ * on that of a few operations on one number.
+ */
 #define VECTOR_ROUNDING 0x1p-17
 #define ROUNDING 0x1p-20f
 
@@ -129,7 +131,6 @@ static void measure_errors(const void *context, int64_t panel, int32_t thread) {
       }
     }
     c->errors[row] = (float)((sqrt(error) + sqrt(length) * VECTOR_ROUNDING) * (1 + (double)ROUNDING));
-    /* In this order a NaN stays; linear_pack has none of it where no weight has one. */
     const float l = (float)(sqrt(length) * (1 + (double)ROUNDING)), h = (float)(sqrt(weight) * (1 + (double)ROUNDING));
     c->longest[thread] = c->longest[thread] > l ? c->longest[thread] : l;
     c->heaviest[thread] = c->heaviest[thread] > h ? c->heaviest[thread] : h;
@@ -163,6 +164,7 @@ pf_status PF_KERNEL(screen_pack)(pf_engine *engine, const void *packed, void *to
     h.longest = h.longest > c.longest[t] ? h.longest : c.longest[t];
     h.heaviest = h.heaviest > c.heaviest[t] ? h.heaviest : c.heaviest[t];
   }
+  /* A NaN or an infinity is in the centre of its column, and so in all errors. */
   for (int64_t i = 0; i < n; i++) h.usable &= isfinite(c.errors[i]) != 0;
   memcpy(to, &h, sizeof h);
   return PF_OK;
@@ -218,7 +220,7 @@ int PF_KERNEL(screen_prepare)(const screen *s, const float *x, int64_t rows, voi
   const int64_t k = s->codes.k;
   float *stretched = workspace, *rest = stretched + rows * k;
   void *codes = (char *)workspace + floats_bytes(rows, k);
-  double inputs[SCREENED_ROWS];
+  double inputs[PF_MAX_SCREENED_TOKENS];
   for (int64_t i = 0; i < rows; i++) {
     const float *row = x + i * k;
     if (s->precision == PF_PRECISION_BF16) {
@@ -257,7 +259,7 @@ void PF_KERNEL(screen_bounds)(const screen *s, const void *workspace, const scre
                               int64_t column, const float *bias, float *lower, int64_t lower_stride, float *upper,
                               int64_t upper_stride) {
   const int64_t n = s->codes.n, k = s->codes.k;
-  float products[2 * SCREENED_ROWS * WIDE_PANEL];
+  float products[2 * PF_MAX_SCREENED_TOKENS * WIDE_PANEL];
   const linear_share share = {.layer = &s->codes,
                               .input = (const char *)workspace + floats_bytes(rows, k),
                               .input_rows = 2 * rows,

@@ -7,9 +7,6 @@
 
 #include "linear.h"
 
-/* Rows that are screened together at most: each takes two of those that its codes are multiplied with. */
-#define SCREENED_ROWS 8
-
 typedef struct {
   linear_layer codes;
   pf_precision precision; /* of the weight */

@@ -47,16 +47,21 @@ final class PagedDecoder implements Decoder {
     this.model = model;
     this.stepTokens = options.stepTokens();
     int blocks = Math.ceilDiv(cacheTokens(c, options), options.blockTokens());
-    this.cache =
-        new KvCache(
-            c.numLayers(),
-            c.kvHeads(),
-            c.headDim(),
-            blocks,
-            options.blockTokens(),
-            model.kernels());
-    this.workspace = new Workspace(model.kernels());
     this.head = new ScreenedHead(model);
+    try {
+      this.cache =
+          new KvCache(
+              c.numLayers(),
+              c.kvHeads(),
+              c.headDim(),
+              blocks,
+              options.blockTokens(),
+              model.kernels());
+    } catch (Throwable e) {
+      head.close();
+      throw e;
+    }
+    this.workspace = new Workspace(model.kernels());
     this.contextLength = (int) Math.min(c.contextLength(), (long) blocks * options.blockTokens());
   }
 

@@ -25,7 +25,12 @@ final class ScreenedHead implements AutoCloseable {
 
   ScreenedHead(LanguageModel model) {
     this.model = model;
-    this.screen = model.kernels().screen(model.head(), memory);
+    try {
+      this.screen = model.kernels().screen(model.head(), memory);
+    } catch (Throwable e) {
+      memory.close();
+      throw e;
+    }
   }
 
   /** {@link Kernels#linearBest} of rows of hidden states. */
@@ -52,7 +57,7 @@ final class ScreenedHead implements AutoCloseable {
                 workspace);
     if (pauses) {
       pauseLeft--;
-    } else {
+    } else if (screen.isPresent() && rows <= Screen.MAX_TOKENS) {
       pause = computed < model.head().out() ? 0 : Math.min(2 * pause + 1, LONGEST_PAUSE);
       pauseLeft = pause;
     }

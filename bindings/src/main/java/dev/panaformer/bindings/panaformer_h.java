@@ -140,6 +140,15 @@ public class panaformer_h {
     public static int PF_MAX_SPARSE_HEAD_DIM() {
         return PF_MAX_SPARSE_HEAD_DIM;
     }
+    private static final int PF_MAX_SCREENED_TOKENS = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * #define PF_MAX_SCREENED_TOKENS 8
+     * }
+     */
+    public static int PF_MAX_SCREENED_TOKENS() {
+        return PF_MAX_SCREENED_TOKENS;
+    }
     private static final int PF_OK = (int)0L;
     /**
      * {@snippet lang=c :

@@ -1,5 +1,7 @@
 package dev.panaformer.kernel;
 
+import static dev.panaformer.bindings.panaformer_h.PF_MAX_SCREENED_TOKENS;
+
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -10,4 +12,7 @@ import java.lang.foreign.MemorySegment;
  * @param out output features of the weight
  * @param in input features of the weight
  */
-public record Screen(MemorySegment segment, long out, long in) {}
+public record Screen(MemorySegment segment, long out, long in) {
+  /** Tokens of a call up to which it is used. */
+  public static final int MAX_TOKENS = PF_MAX_SCREENED_TOKENS();
+}
