@@ -16,6 +16,7 @@ import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.Seq2SeqModel;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** A model over a cache of its own. */
@@ -41,6 +42,9 @@ final class PagedDecoder implements Decoder {
   private final GrowableBuffer logSumExp = new GrowableBuffer();
   private final Runnable pass = this::pass;
   private MemorySegment hiddenStates = MemorySegment.NULL;
+
+  /** The rows of the hidden states, by their numbers in the pass. */
+  private int[] asked = {};
 
   PagedDecoder(LanguageModel model, CausalLMOptions options) {
     DecoderConfig c = model.config();
@@ -216,7 +220,9 @@ final class PagedDecoder implements Decoder {
   }
 
   @Override
-  public void forward() {
+  public void forward(int[] rows) {
+    batch.query(rows);
+    asked = rows;
     if (!unread.isEmpty()) {
       for (DecoderBatch read : sources.subList(0, sourceBatches)) {
         ((Seq2SeqModel) model).encode(read, cache, workspace, null);
@@ -234,7 +240,8 @@ final class PagedDecoder implements Decoder {
     long hidden = model.config().hiddenSize();
     MemorySegment gathered = workspace.floats(Buffer.POOLED, count * hidden);
     for (int i = 0; i < count; i++) {
-      model.kernels().copy(hiddenStates, rows[i] * hidden, gathered, i * hidden, hidden);
+      long row = Arrays.binarySearch(asked, rows[i]);
+      model.kernels().copy(hiddenStates, row * hidden, gathered, i * hidden, hidden);
     }
     return gathered;
   }

@@ -4,8 +4,9 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * A decoder, with or without an encoder, over its key-value cache, as generation sees it. A pass is
- * {@link #begin}, {@link #add} for every sequence that takes part, {@link #forward}; then rows of
- * it, numbered in the order in which tokens were added, become logits or the best of them.
+ * {@link #begin}, {@link #add} for every sequence that takes part, {@link #forward}; then those of
+ * its rows that were announced, numbered in the order in which tokens were added, become logits or
+ * the best of them.
  *
  * <p>Used by one thread at a time. What a sequence gets depends on nothing but its own tokens, to
  * the last bit: neither on its neighbours nor on how its tokens were spread over passes.
@@ -70,13 +71,18 @@ public interface Decoder extends AutoCloseable {
    */
   void add(Sequence sequence, int[] ids, int from, int to);
 
-  /** Computes the pass. */
-  void forward();
+  /**
+   * Computes the pass.
+   *
+   * @param rows numbers of the tokens whose logits will be asked for, ascending; of each sequence
+   *     its last ones, or none
+   */
+  void forward(int[] rows);
 
   /**
    * The logits of some of the pass's tokens.
    *
-   * @param rows numbers of tokens within the pass
+   * @param rows some of those that {@link #forward} was told
    * @param count how many of {@code rows} there are
    * @return float32 {@code [count, vocabulary]}, to be written to, valid until the next call
    */

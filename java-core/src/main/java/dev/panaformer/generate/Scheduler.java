@@ -465,7 +465,7 @@ public final class Scheduler implements AutoCloseable {
         planned.add(budget.task);
         budget.task.plan(budget.tokens);
       }
-      decoder.forward();
+      decoder.forward(Selection.rows(planned));
     } catch (RuntimeException e) {
       planned.forEach(Task::undo);
       if (budgets.size() == 1) {

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Turns what a pass computed into what its tasks go on by: the best few tokens, straight from the
@@ -22,6 +23,17 @@ final class Selection {
 
   /** Some rows of a task, the first of them a token of the pass. */
   private record Wanted(Task task, int token, int rows) {}
+
+  /** The rows of a pass that its tasks go on by. */
+  static int[] rows(List<Task> planned) {
+    IntStream.Builder rows = IntStream.builder();
+    int end = 0;
+    for (Task task : planned) {
+      end += task.planned();
+      IntStream.range(end - task.rows(), end).forEach(rows);
+    }
+    return rows.build().toArray();
+  }
 
   /**
    * Lets every task of a pass go on that has something to go on by.

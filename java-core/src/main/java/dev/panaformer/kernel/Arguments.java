@@ -134,16 +134,23 @@ final class Arguments {
       long tokenStride,
       MemorySegment y,
       DecoderBatch batch,
+      TokenBatch queries,
       KvCache cache,
       long heads,
       long window,
       DistanceBias bias) {
+    if (queries.sequences() != batch.sequences()) {
+      throw new IllegalArgumentException(
+          String.format(
+              "pagedAttention: queries of %d sequences, expected %d",
+              queries.sequences(), batch.sequences()));
+    }
     requireSize("pagedAttention", "window", window, 0);
     requireSize("pagedAttention", "distances", bias.distances(), 0);
     if (bias.distances() > 0) {
       requireFloats("pagedAttention", "bias", bias.table(), heads, bias.distances());
     }
-    requireCached("pagedAttention", q, tokenStride, y, batch, cache, heads);
+    requireCached("pagedAttention", q, tokenStride, y, queries, cache, heads);
   }
 
   static void crossAttention(
@@ -152,7 +159,7 @@ final class Arguments {
       throw new IllegalArgumentException(
           "crossAttention: a batch of sequences of which not all have a source");
     }
-    requireCached("crossAttention", q, heads * cache.headDim(), y, batch, cache, heads);
+    requireCached("crossAttention", q, heads * cache.headDim(), y, batch.tokens(), cache, heads);
   }
 
   private static void requireCached(
@@ -160,7 +167,7 @@ final class Arguments {
       MemorySegment q,
       long tokenStride,
       MemorySegment y,
-      DecoderBatch batch,
+      TokenBatch queries,
       KvCache cache,
       long heads) {
     requireSize(kernel, "heads", heads, 1);
@@ -168,7 +175,7 @@ final class Arguments {
       throw new IllegalArgumentException(
           kernel + ": " + cache.kvHeads() + " kvHeads do not divide " + heads + " heads");
     }
-    long tokens = batch.tokens().tokens();
+    long tokens = queries.tokens();
     long width = heads * cache.headDim();
     requireRows(kernel, q, tokens, tokenStride, width);
     requireFloats(kernel, "y", y, tokens, width);

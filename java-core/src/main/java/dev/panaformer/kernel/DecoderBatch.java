@@ -15,6 +15,7 @@ import java.util.Objects;
  */
 public final class DecoderBatch implements AutoCloseable {
   private final TokenBatch tokens = new TokenBatch();
+  private final TokenBatch queries = new TokenBatch();
   private final GrowableBuffer slots = new GrowableBuffer();
   private final GrowableBuffer kvLengths = new GrowableBuffer();
   private final GrowableBuffer blockTables = new GrowableBuffer();
@@ -23,6 +24,7 @@ public final class DecoderBatch implements AutoCloseable {
   private final GrowableBuffer sourceBlockTables = new GrowableBuffer();
   private final List<KvCache.Sequence> sequences = new ArrayList<>();
   private final List<KvCache.Sequence> sources = new ArrayList<>();
+  private boolean queried;
   private int withSource;
   private int blockTableStride;
   private int sourceBlockTableStride;
@@ -30,6 +32,7 @@ public final class DecoderBatch implements AutoCloseable {
   /** Empties the batch. */
   public void clear() {
     tokens.clear();
+    queried = false;
     sequences.clear();
     sources.clear();
     withSource = 0;
@@ -88,6 +91,41 @@ public final class DecoderBatch implements AutoCloseable {
   private static void put(GrowableBuffer buffer, int index, int value) {
     long offset = (long) index * Integer.BYTES;
     buffer.ensure(offset + Integer.BYTES, offset).set(JAVA_INT, offset, value);
+  }
+
+  /**
+   * Says whose results are wanted: all have keys and values in all layers, but the rest of the last
+   * layer is computed for these alone.
+   *
+   * @param rows numbers of tokens of the pass, ascending; of each sequence its last ones, or none
+   * @throws IllegalArgumentException if they are others
+   */
+  public void query(int[] rows) {
+    queries.clear();
+    int next = 0;
+    for (int s = 0; s < sequences.size(); s++) {
+      int count = 0;
+      for (; next < rows.length && rows[next] < tokens.start(s + 1); next++, count++) {
+        queries.add(rows[next], 0, 0);
+      }
+      for (int i = 1; i <= count; i++) {
+        if (rows[next - i] != tokens.start(s + 1) - i) {
+          throw new IllegalArgumentException(
+              "row " + rows[next - i] + " is none of the last of sequence " + s);
+        }
+      }
+      queries.endSequence();
+    }
+    if (next < rows.length) {
+      throw new IllegalArgumentException(
+          "row " + rows[next] + " of a pass of " + tokens.tokens() + " tokens");
+    }
+    queried = rows.length < tokens.tokens();
+  }
+
+  /** The tokens whose results are wanted, with their rows for ids; or {@link #tokens}, for all. */
+  public TokenBatch queries() {
+    return queried ? queries : tokens;
   }
 
   /** The tokens, end to end, at the positions that they have in their sequences. */
@@ -165,6 +203,7 @@ public final class DecoderBatch implements AutoCloseable {
   @Override
   public void close() {
     tokens.close();
+    queries.close();
     slots.close();
     kvLengths.close();
     blockTables.close();

@@ -271,6 +271,7 @@ public final class JavaKernels implements Kernels {
       long tokenStride,
       MemorySegment y,
       DecoderBatch batch,
+      TokenBatch queries,
       KvCache cache,
       int layer,
       long heads,
@@ -278,9 +279,9 @@ public final class JavaKernels implements Kernels {
       long window,
       DistanceBias bias,
       Workspace workspace) {
-    Arguments.pagedAttention(q, tokenStride, y, batch, cache, heads, window, bias);
+    Arguments.pagedAttention(q, tokenStride, y, batch, queries, cache, heads, window, bias);
     new PlainPagedAttention(q, tokenStride, y, batch, cache, layer, heads, scale, workspace)
-        .causal(window, bias);
+        .causal(queries, window, bias);
   }
 
   @Override

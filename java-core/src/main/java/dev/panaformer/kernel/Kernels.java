@@ -288,7 +288,7 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
       int layer,
       Workspace workspace);
 
-  /** {@link #pagedAttention} that adds nothing to the scores. */
+  /** {@link #pagedAttention} of all tokens of a pass that adds nothing to the scores. */
   default void pagedAttention(
       MemorySegment q,
       long tokenStride,
@@ -304,13 +304,42 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
         q, tokenStride, y, batch, cache, layer, heads, scale, window, DistanceBias.NONE, workspace);
   }
 
+  /** {@link #pagedAttention} of all tokens of a pass. */
+  default void pagedAttention(
+      MemorySegment q,
+      long tokenStride,
+      MemorySegment y,
+      DecoderBatch batch,
+      KvCache cache,
+      int layer,
+      long heads,
+      float scale,
+      long window,
+      DistanceBias bias,
+      Workspace workspace) {
+    pagedAttention(
+        q,
+        tokenStride,
+        y,
+        batch,
+        batch.tokens(),
+        cache,
+        layer,
+        heads,
+        scale,
+        window,
+        bias,
+        workspace);
+  }
+
   /**
-   * Causal attention of a pass's tokens over all that the cache has of their sequences. What a
+   * Causal attention of tokens of a pass over all that the cache has of their sequences. What a
    * token gets does not depend on how its sequence was spread over passes.
    *
    * @param q rows of {@code tokenStride} floats that begin with the queries, {@code heads *
    *     headDim}
-   * @param y {@code [tokens, heads * headDim]}
+   * @param y {@code [tokens of queries, heads * headDim]}
+   * @param queries the last tokens of each sequence of the batch, or none of it
    * @param window how many tokens a query sees, its own included; 0 for all
    */
   void pagedAttention(
@@ -318,6 +347,7 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
       long tokenStride,
       MemorySegment y,
       DecoderBatch batch,
+      TokenBatch queries,
       KvCache cache,
       int layer,
       long heads,

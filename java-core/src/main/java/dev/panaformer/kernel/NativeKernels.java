@@ -466,6 +466,7 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
       long tokenStride,
       MemorySegment y,
       DecoderBatch batch,
+      TokenBatch queries,
       KvCache cache,
       int layer,
       long heads,
@@ -473,12 +474,13 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
       long window,
       DistanceBias bias,
       Workspace workspace) {
-    Arguments.pagedAttention(q, tokenStride, y, batch, cache, heads, window, bias);
+    Arguments.pagedAttention(q, tokenStride, y, batch, queries, cache, heads, window, bias);
     requireReachable("pagedAttention", "y", y);
     MemorySegment params = workspace.parameters();
     check("pagedAttention", pf_paged_attention_workspace_size(engine(), cache.headDim(), params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
-    pf_paged_attention_params.cu_seqlens_q(params, batch.tokens().cuSeqlens());
+    pf_paged_attention_params.cu_seqlens_q(params, queries.cuSeqlens());
+    pf_paged_attention_params.q_tokens(params, queries.tokens());
     pf_paged_attention_params.sequences(params, batch.sequences());
     pf_paged_attention_params.kv_lengths(params, batch.kvLengths());
     pf_paged_attention_params.block_tables(params, batch.blockTables());
@@ -488,7 +490,7 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     pf_paged_attention_params.bias(params, bias.table());
     pf_paged_attention_params.bias_distances(params, bias.distances());
     pf_paged_attention_params.all_keys(params, 0);
-    pagedAttention("pagedAttention", params, scratch, q, y, batch, cache, layer, heads, scale);
+    pagedAttention("pagedAttention", params, scratch, q, y, cache, layer, heads, scale);
   }
 
   @Override
@@ -506,6 +508,7 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     check("crossAttention", pf_paged_attention_workspace_size(engine(), cache.headDim(), params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
     pf_paged_attention_params.cu_seqlens_q(params, batch.sourceStarts());
+    pf_paged_attention_params.q_tokens(params, batch.tokens().tokens());
     pf_paged_attention_params.sequences(params, batch.sources());
     pf_paged_attention_params.kv_lengths(params, batch.sourceLengths());
     pf_paged_attention_params.block_tables(params, batch.sourceBlockTables());
@@ -515,7 +518,7 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     pf_paged_attention_params.bias(params, MemorySegment.NULL);
     pf_paged_attention_params.bias_distances(params, 0);
     pf_paged_attention_params.all_keys(params, 1);
-    pagedAttention("crossAttention", params, scratch, q, y, batch, cache, layer, heads, scale);
+    pagedAttention("crossAttention", params, scratch, q, y, cache, layer, heads, scale);
   }
 
   /** What both kinds of attention over a cache set alike. */
@@ -525,7 +528,6 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
       MemorySegment scratch,
       MemorySegment q,
       MemorySegment y,
-      DecoderBatch batch,
       KvCache cache,
       int layer,
       long heads,
@@ -536,7 +538,6 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     pf_paged_attention_params.q_head_stride(params, cache.headDim());
     pf_paged_attention_params.y_token_stride(params, heads * cache.headDim());
     pf_paged_attention_params.y_head_stride(params, cache.headDim());
-    pf_paged_attention_params.q_tokens(params, batch.tokens().tokens());
     pf_paged_attention_params.heads(params, heads);
     pf_paged_attention_params.kv_heads(params, cache.kvHeads());
     pf_paged_attention_params.head_dim(params, cache.headDim());

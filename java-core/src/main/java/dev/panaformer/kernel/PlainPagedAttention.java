@@ -38,17 +38,17 @@ final class PlainPagedAttention {
     this.workspace = workspace;
   }
 
-  /** Each query over the keys up to its own. */
-  void causal(long window, DistanceBias bias) {
+  /** Each query, the last tokens of their sequences, over the keys up to its own. */
+  void causal(TokenBatch tokens, long window, DistanceBias bias) {
     MemorySegment tables = batch.blockTables();
     for (int s = 0; s < batch.sequences(); s++) {
       int length = batch.kvLengths().getAtIndex(JAVA_INT, s);
-      int queries = batch.tokens().length(s);
+      int queries = tokens.length(s);
       MemorySegment table = tables.asSlice(4L * s * batch.blockTableStride());
       for (int i = 0; i < queries; i++) {
         int position = length - queries + i;
         int first = window == 0 ? 0 : (int) Math.max(0, position - window + 1);
-        attend(batch.tokens().start(s) + i, table, first, position + 1, bias);
+        attend(tokens.start(s) + i, table, first, position + 1, bias);
       }
     }
   }

@@ -4,6 +4,7 @@ import dev.panaformer.kernel.DecoderBatch;
 import dev.panaformer.kernel.EmbeddingTables;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.KvCache;
+import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
 import dev.panaformer.nn.CrossAttention;
@@ -34,6 +35,7 @@ public record DecoderStack(
       Trace trace,
       CrossAttention.Observer observer) {
     int tokens = batch.tokens().tokens();
+    TokenBatch queries = batch.queries();
     long hidden = embeddings.hidden();
     MemorySegment x = workspace.floats(Buffer.HIDDEN, tokens * hidden);
     kernels.embedding(embeddings, batch.tokens(), x, workspace);
@@ -41,7 +43,8 @@ public record DecoderStack(
       if (trace != null) {
         trace.accept("hidden_states." + i, x, tokens, hidden);
       }
-      layers.get(i).forward(kernels, x, batch, cache, i, workspace, observer);
+      TokenBatch computed = i + 1 < layers.size() || trace != null ? batch.tokens() : queries;
+      layers.get(i).forward(kernels, x, batch, computed, cache, i, workspace, observer);
     }
     if (trace != null) {
       MemorySegment last = x;
@@ -51,8 +54,11 @@ public record DecoderStack(
       }
       trace.accept("hidden_states." + layers.size(), last, tokens, hidden);
     }
+    if (trace != null && queries != batch.tokens()) {
+      kernels.keep(x, tokens, hidden, queries, workspace);
+    }
     if (headNorm.isPresent()) {
-      headNorm.get().forward(kernels, x, x, tokens);
+      headNorm.get().forward(kernels, x, x, queries.tokens());
     }
     return x;
   }

@@ -37,8 +37,8 @@ public sealed interface LanguageModel permits CausalModel, Seq2SeqModel {
    * Runs a pass of the decoder.
    *
    * @param trace told the hidden states, the last of them after the final norm; or null
-   * @return the hidden states after the final norm {@code [tokens, hidden]}, in the workspace until
-   *     its next pass
+   * @return the hidden states of the batch's {@linkplain DecoderBatch#queries queries} after the
+   *     final norm, {@code [tokens, hidden]}, in the workspace until its next pass
    */
   MemorySegment forward(DecoderBatch batch, KvCache cache, Workspace workspace, Trace trace);
 }

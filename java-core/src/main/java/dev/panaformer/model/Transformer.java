@@ -105,8 +105,8 @@ public record Transformer(
    *
    * @param trace told {@code hidden_states.N}; or null
    * @param observer told what is asked of the sources; or null
-   * @return {@code [tokens, width]}, with the scale of the head if there is one, in the workspace
-   *     until its next pass
+   * @return of the batch's {@linkplain DecoderBatch#queries queries} {@code [tokens, width]}, with
+   *     the scale of the head if there is one, in the workspace until its next pass
    * @throws IllegalStateException if there is no decoder
    */
   public MemorySegment decode(

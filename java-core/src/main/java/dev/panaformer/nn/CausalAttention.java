@@ -5,6 +5,7 @@ import dev.panaformer.kernel.DistanceBias;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.KvCache;
 import dev.panaformer.kernel.RotaryTables;
+import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
@@ -32,10 +33,11 @@ public record CausalAttention(
     DistanceBias bias) {
 
   /**
-   * {@code x += attention(in)}.
+   * {@code x += attention(in)} for some tokens of a pass, whose keys and values are those of all.
    *
    * @param in {@code [tokens, hidden]}; may be x
-   * @param x {@code [tokens, hidden]}
+   * @param x {@code [tokens, hidden]}; its first rows are those of the queries afterwards
+   * @param queries the batch's tokens, or its {@linkplain DecoderBatch#queries queries}
    * @param layer whose part of the cache is written and read
    */
   public void add(
@@ -43,23 +45,31 @@ public record CausalAttention(
       MemorySegment in,
       MemorySegment x,
       DecoderBatch batch,
+      TokenBatch queries,
       KvCache cache,
       int layer,
       Workspace workspace) {
     int tokens = batch.tokens().tokens();
     long row = qkv.out();
-    long queries = output.in();
+    long width = output.in();
     MemorySegment projected = workspace.floats(Buffer.QKV, tokens * row);
-    MemorySegment context = workspace.floats(Buffer.CONTEXT, tokens * queries);
+    MemorySegment context = workspace.floats(Buffer.CONTEXT, queries.tokens() * width);
     qkv.forward(kernels, in, projected, tokens);
     if (rotary.isPresent()) {
       // Queries and keys lie side by side, head by head.
       kernels.rope(
           rotary.get(), projected, batch.tokens(), heads + kvHeads, row, headDim, workspace);
     }
-    kernels.kvStore(projected, queries, row, batch, cache, layer, workspace);
+    kernels.kvStore(projected, width, row, batch, cache, layer, workspace);
+    MemorySegment asked = projected;
+    if (queries != batch.tokens()) {
+      // What the layer reads of x is in the projection by now. Rows move whole, being few.
+      kernels.keep(x, tokens, output.out(), queries, workspace);
+      asked = workspace.floats(Buffer.POOLED, queries.tokens() * row);
+      kernels.gather(projected, tokens, row, queries, asked, workspace);
+    }
     kernels.pagedAttention(
-        projected, row, context, batch, cache, layer, heads, scale, window, bias, workspace);
-    output.add(kernels, context, x, tokens);
+        asked, row, context, batch, queries, cache, layer, heads, scale, window, bias, workspace);
+    output.add(kernels, context, x, queries.tokens());
   }
 }

@@ -1,5 +1,7 @@
 package dev.panaformer.generate;
 
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 import dev.panaformer.kernel.CacheExhaustedException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -27,6 +29,7 @@ final class FakeDecoder implements Decoder {
   volatile boolean closed;
 
   private final List<int[]> pass = new ArrayList<>();
+  private int[] asked = {};
   private boolean poisoned;
 
   FakeDecoder(int context, int blocks, int blockTokens) {
@@ -149,7 +152,8 @@ final class FakeDecoder implements Decoder {
   }
 
   @Override
-  public void forward() {
+  public void forward(int[] rows) {
+    asked = rows;
     onForward.accept(pass.size());
     if (poisoned) {
       throw new IllegalStateException("poisoned");
@@ -164,6 +168,7 @@ final class FakeDecoder implements Decoder {
   private float[][] logitRows(int[] rows, int count) {
     float[][] logits = new float[count][];
     for (int r = 0; r < count; r++) {
+      assertTrue(Arrays.binarySearch(asked, rows[r]) >= 0, "a row that was not announced");
       logits[r] = logits(pass.get(rows[r]));
     }
     return logits;
