@@ -4,7 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.model.BertConfig;
-import dev.panaformer.model.BertForQuestionAnswering;
+import dev.panaformer.model.BertTask;
 import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -38,10 +38,10 @@ public final class QuestionAnswerer implements AutoCloseable {
    */
   public record Answer(String text, float score, int start, int end) {}
 
-  private final LoadedModel<BertForQuestionAnswering> model;
+  private final LoadedModel<BertTask> model;
   private final int windowTokens;
 
-  private QuestionAnswerer(LoadedModel<BertForQuestionAnswering> model) {
+  private QuestionAnswerer(LoadedModel<BertTask> model) {
     this.model = model;
     this.windowTokens = Math.min(WINDOW_TOKENS, model.maxTokens());
   }
@@ -57,7 +57,7 @@ public final class QuestionAnswerer implements AutoCloseable {
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
    */
   public static QuestionAnswerer load(Path folder, ModelOptions options) {
-    return new QuestionAnswerer(LoadedModel.load(folder, options, BertForQuestionAnswering::load));
+    return new QuestionAnswerer(LoadedModel.load(folder, options, BertTask::questionAnswering));
   }
 
   /**

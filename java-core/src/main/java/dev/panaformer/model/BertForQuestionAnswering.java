@@ -1,5 +1,6 @@
 package dev.panaformer.model;
 
+import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
@@ -41,16 +42,22 @@ public record BertForQuestionAnswering(BertModel bert, Linear outputs) implement
     MemorySegment logits = workspace.floats(Buffer.LOGITS, (long) tokens * START_AND_END);
     outputs.forward(bert.kernels(), x, logits, tokens);
     if (trace != null) {
-      trace.accept("start_logits", column(logits, 0, tokens, workspace), tokens);
-      trace.accept("end_logits", column(logits, 1, tokens, workspace), tokens);
+      trace(trace, bert.kernels(), logits, tokens, workspace);
     }
     return logits;
   }
 
-  private MemorySegment column(MemorySegment logits, int column, int tokens, Workspace workspace) {
+  static void trace(
+      Trace trace, Kernels kernels, MemorySegment logits, int tokens, Workspace workspace) {
+    trace.accept("start_logits", column(kernels, logits, 0, tokens, workspace), tokens);
+    trace.accept("end_logits", column(kernels, logits, 1, tokens, workspace), tokens);
+  }
+
+  private static MemorySegment column(
+      Kernels kernels, MemorySegment logits, int column, int tokens, Workspace workspace) {
     MemorySegment values = workspace.floats(Buffer.HEAD, tokens);
     for (long t = 0; t < tokens; t++) {
-      bert.kernels().copy(logits, START_AND_END * t + column, values, t, 1);
+      kernels.copy(logits, START_AND_END * t + column, values, t, 1);
     }
     return values;
   }

@@ -13,7 +13,8 @@ public sealed interface BertTask extends TextEncoder
         BertForMaskedLM,
         BertForSequenceClassification,
         BertForTokenClassification,
-        BertForQuestionAnswering {
+        BertForQuestionAnswering,
+        BigBirdForQuestionAnswering {
 
   /** The encoder, by which sequences are added to a batch. */
   BertModel bert();
@@ -44,6 +45,13 @@ public sealed interface BertTask extends TextEncoder
     return GlobalTokens.NONE;
   }
 
+  /** Loads a head for spans, whatever config.json names; BigBird has one of its own. */
+  static BertTask questionAnswering(Weights weights, BertConfig config) {
+    return config.family() == BertFamily.BIG_BIRD
+        ? BigBirdForQuestionAnswering.load(weights, config)
+        : BertForQuestionAnswering.load(weights, config);
+  }
+
   /**
    * Loads the architecture that config.json names.
    *
@@ -60,7 +68,7 @@ public sealed interface BertTask extends TextEncoder
     } else if (architecture.endsWith("ForTokenClassification")) {
       return BertForTokenClassification.load(weights, config);
     } else if (architecture.endsWith("ForQuestionAnswering")) {
-      return BertForQuestionAnswering.load(weights, config);
+      return questionAnswering(weights, config);
     }
     throw new UnsupportedModelException(
         "config.json: architectures is "

@@ -22,6 +22,7 @@ import java.util.Optional;
  * @param blockSize tokens of a block
  * @param numRandomBlocks that a block of each head sees at random
  * @param biased whether queries, keys and values have biases
+ * @param separator the token behind a question
  */
 public record BigBird(
     boolean full,
@@ -31,6 +32,7 @@ public record BigBird(
     int numHeads,
     int maxPositions,
     boolean biased,
+    int separator,
     RandomBlocks drawn)
     implements Sparsity {
   private static final int MOST = 1 << 16;
@@ -59,6 +61,7 @@ public record BigBird(
             heads,
             json.requireInt("max_position_embeddings", 1, Integer.MAX_VALUE),
             json.optionalBoolean("use_bias", true),
+            json.optionalInt("sep_token_id", 66, 0, Integer.MAX_VALUE),
             new RandomBlocks(0)));
   }
 
