@@ -184,7 +184,7 @@ public final class AttentionScaling {
             HEAD_DIM);
     Longformer longformer = new Longformer(List.of(WINDOW), 2, HEADS, HEAD_DIM);
     BigBird bigBird =
-        new BigBird(false, BLOCK, RANDOM_BLOCKS, 1, HEADS, positions, true, new RandomBlocks(0));
+        new BigBird(false, BLOCK, RANDOM_BLOCKS, 1, HEADS, positions, true, 0, new RandomBlocks(0));
     return List.of(
         new Kind(
             "full",
