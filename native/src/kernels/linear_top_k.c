@@ -139,6 +139,16 @@ typedef struct {
 
 static int64_t wide_panels(int64_t vocab) { return (vocab + WIDE_PANEL - 1) / WIDE_PANEL; }
 
+/* Offers what a thread has of columns from `first` on to its candidates. */
+static void offer_columns(const pass *p, const thread_candidates *c, int64_t first, int64_t columns) {
+  const int64_t count = p->params->count;
+  for (int64_t row = 0; row < p->rows; row++) {
+    top_k_heap heap = {c->values + row * count, c->ids + row * count, c->sizes[row], count};
+    PF_KERNEL(top_k_offer_all)(&heap, c->logits + row * CHUNK_COLUMNS, columns, first);
+    c->sizes[row] = heap.size;
+  }
+}
+
 static void bound_chunk(const void *context, int64_t chunk, int32_t thread) {
   const screened_pass *p = context;
   const pf_linear_top_k_params *a = p->pass.params;
@@ -148,11 +158,7 @@ static void bound_chunk(const void *context, int64_t chunk, int32_t thread) {
   for (int64_t j = 0; j < columns; j += WIDE_PANEL)
     PF_KERNEL(screen_bounds)(&p->screen, p->input, p->rows, p->pass.rows, first + j, a->bias, c.logits + j,
                              CHUNK_COLUMNS, p->upper + first + j, stride);
-  for (int64_t row = 0; row < p->pass.rows; row++) {
-    top_k_heap heap = {c.values + row * a->count, c.ids + row * a->count, c.sizes[row], a->count};
-    PF_KERNEL(top_k_offer_all)(&heap, c.logits + row * CHUNK_COLUMNS, columns, first);
-    c.sizes[row] = heap.size;
-  }
+  offer_columns(&p->pass, &c, first, columns);
 }
 
 static void choose_from_panel(const void *context, int64_t task, int32_t thread) {
@@ -169,11 +175,7 @@ static void choose_from_panel(const void *context, int64_t task, int32_t thread)
                               .y = c.logits,
                               .stride = CHUNK_COLUMNS};
   PF_KERNEL(linear_compute)(&share);
-  for (int64_t row = 0; row < p->pass.rows; row++) {
-    top_k_heap heap = {c.values + row * a->count, c.ids + row * a->count, c.sizes[row], a->count};
-    PF_KERNEL(top_k_offer_all)(&heap, c.logits + row * CHUNK_COLUMNS, columns, first);
-    c.sizes[row] = heap.size;
-  }
+  offer_columns(&p->pass, &c, first, columns);
 }
 
 /* What an upper bound of a row has to reach: the count-th largest lower bound, less the slack of both. */
