@@ -4,7 +4,9 @@
  * whole of it. Every figure is the median of rounds, each in turns with the probe on the same memory, of which no call
  * finds anything in a cache: copies add up to more than half a gigabyte.
  *
- *   decode_bench [threads [linear|head|attention|step [fp32|bf16|int8|int4|int4-128]]]
+ *   decode_bench [threads [linear|head|attention|step [fp32|dense|bf16|int8|int4|int4-128]]]
+ *
+ * Dense is float32 as pf_linear_pack_dense has it, whose bytes are counted as if it were not.
  */
 #include <math.h>
 #include <stdio.h>
@@ -24,6 +26,7 @@ typedef struct {
   pf_engine *engine;
   char *arena;
   pf_precision precision;
+  int dense;
 } bench;
 
 /* Seconds that reading so many bytes from `at` on takes, beyond the end from the beginning. */
@@ -90,13 +93,20 @@ static void run_head(void *context, const void *packed) {
   pf_linear_top_k(l->engine, &l->head);
 }
 
+static void pack(const bench *b, const float *weight, void *packed, int64_t n, int64_t k) {
+  if (b->dense)
+    pf_linear_pack_dense(b->engine, weight, PF_DTYPE_FP32, packed, n, k);
+  else
+    pf_linear_pack(b->engine, weight, PF_DTYPE_FP32, packed, n, k, b->precision);
+}
+
 /* The arena full of copies of one packed weight; returns its bytes. */
 static int64_t pack_copies(const bench *b, int64_t n, int64_t k) {
   int64_t bytes;
   pf_linear_packed_size(b->engine, n, k, b->precision, &bytes);
   const int64_t stride = aligned(bytes);
   float *weight = tensor(n * k);
-  pf_linear_pack(b->engine, weight, PF_DTYPE_FP32, b->arena, n, k, b->precision);
+  pack(b, weight, b->arena, n, k);
   for (int64_t i = 1; i < ARENA_BYTES / stride; i++) memcpy(b->arena + i * stride, b->arena, (size_t)bytes);
   free(weight);
   return bytes;
@@ -249,7 +259,7 @@ static int64_t pack_next(const bench *b, step_bench *s, const float *weight, int
   int64_t bytes;
   const int64_t at = s->bytes;
   pf_linear_packed_size(b->engine, n, k, b->precision, &bytes);
-  pf_linear_pack(b->engine, weight, PF_DTYPE_FP32, b->arena + at, n, k, b->precision);
+  pack(b, weight, b->arena + at, n, k);
   s->bytes += aligned(bytes);
   return at;
 }
@@ -386,7 +396,9 @@ int main(int argc, char **argv) {
     fprintf(stderr, "decode_bench: no engine with %d threads (status %d)\n", threads, status);
     return 1;
   }
-  const bench b = {engine, (char *)tensor(ARENA_BYTES / 4), precision_of(argc > 3 ? argv[3] : "fp32")};
+  const char *precision = argc > 3 ? argv[3] : "fp32";
+  const int dense = strcmp(precision, "dense") == 0;
+  const bench b = {engine, (char *)tensor(ARENA_BYTES / 4), precision_of(dense ? "fp32" : precision), dense};
   double rates[ROUNDS];
   for (int r = 0; r < ROUNDS; r++) rates[r] = read_bandwidth(engine, b.arena, ARENA_BYTES);
   printf("%d threads, ISA %d: reads %.2f GB/s\n", threads, pf_engine_isa(engine), median(rates, ROUNDS) * 1e-9);

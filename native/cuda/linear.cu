@@ -225,6 +225,12 @@ pf_status cuda::linear_pack(pf_engine *engine, const void *weight, pf_dtype dtyp
   return status;
 }
 
+/* A layout for caches of a CPU. */
+pf_status cuda::linear_pack_dense(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n,
+                                  int64_t k) {
+  return linear_pack(engine, weight, dtype, packed, n, k, PF_PRECISION_FP32);
+}
+
 pf_status cuda::linear(pf_engine *engine, const float *x, const void *packed, const float *bias, const float *residual,
                        float *y, int64_t tokens, int64_t n, int64_t k, pf_activation activation, void *, int64_t) {
   cuda_call call(engine);

@@ -39,7 +39,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a signature, a struct or the meaning of an argument changes. */
-#define PF_ABI_VERSION 4
+#define PF_ABI_VERSION 5
 /* Bytes to which packed weights and workspaces are aligned. */
 #define PF_ALIGNMENT 64
 /* Upper bounds, so that products of sizes stay far from overflow. */
@@ -260,6 +260,15 @@ PF_API pf_status pf_linear_pack(pf_engine *engine,            //
                                 const void *weight,           /* [n, k] of dtype, aligned to its elements */
                                 pf_dtype dtype, void *packed, /* pf_linear_packed_size bytes, aligned */
                                 int64_t n, int64_t k, pf_precision precision);
+
+/*
+ * pf_linear_pack in FP32 for a weight that is multiplied by few rows at a time, as the steps of a decoder do, which
+ * wait for memory. Every function gives the same bits with it; where CPU (AVX-512 VBMI) and exponents allow, it has 28
+ * bits of each weight to read, up to some eight rows take less time, and more take longer. Of the same size; for
+ * engines of this process, since pf_linear_packed_check refuses what is dense.
+ */
+PF_API pf_status pf_linear_pack_dense(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n,
+                                      int64_t k);
 
 /*
  * Whether `bytes` bytes that came from elsewhere, such as a mapped file, are a weight [n, k] packed in this precision

@@ -52,6 +52,12 @@ pf_status pf_linear_pack(pf_engine *engine, const void *weight, pf_dtype dtype, 
   return pf_engine_kernels(engine)->linear_pack(engine, weight, dtype, packed, n, k, precision);
 }
 
+pf_status pf_linear_pack_dense(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n,
+                               int64_t k) {
+  CHECK(engine);
+  return pf_engine_kernels(engine)->linear_pack_dense(engine, weight, dtype, packed, n, k);
+}
+
 pf_status pf_linear_packed_check(const pf_engine *engine, const void *packed, int64_t bytes, int64_t n, int64_t k,
                                  pf_precision precision) {
   CHECK(engine);

@@ -20,6 +20,7 @@
 #define AVX512BW (1u << 30)
 #define AVX512VL (1u << 31)
 /* Leaf 7.0, ECX and EDX. */
+#define AVX512VBMI (1u << 1)
 #define AVX512VNNI (1u << 11)
 #define AMX (1u << 22 | 1u << 24 | 1u << 25) /* BF16, TILE, INT8 */
 /* Leaf 7.1, EAX. */
@@ -75,6 +76,7 @@ uint32_t pf_cpu_extensions(pf_isa isa) {
   if (isa == PF_ISA_AVX2) return has(eax1, AVXVNNI) ? PF_EXTENSION_VNNI : 0;
   uint32_t extensions = 0;
   if (has(ecx, AVX512VNNI)) extensions |= PF_EXTENSION_VNNI;
+  if (has(ecx, AVX512VBMI)) extensions |= PF_EXTENSION_VBMI;
   if (has(eax1, AVX512BF16)) extensions |= PF_EXTENSION_BF16;
   if (has(edx, AMX) && has(saved_state(), STATE_AMX) && may_use_tiles()) extensions |= PF_EXTENSION_AMX;
   return extensions;

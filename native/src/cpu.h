@@ -15,12 +15,13 @@ pf_isa pf_cpu_best_isa(void);
 
 /*
  * What a CPU may have beyond an instruction set and the kernels of that set use where it is there: dot products of
- * bytes (AVX-512 VNNI or AVX-VNNI), of bfloat16 (AVX-512 BF16), and tiles of both (AMX), which the first call asks the
- * operating system for.
+ * bytes (AVX-512 VNNI or AVX-VNNI), of bfloat16 (AVX-512 BF16), tiles of both (AMX), which the first call asks the
+ * operating system for, and permutations of bytes (AVX-512 VBMI).
  */
 #define PF_EXTENSION_VNNI 1u
 #define PF_EXTENSION_BF16 2u
 #define PF_EXTENSION_AMX 4u
+#define PF_EXTENSION_VBMI 8u
 uint32_t pf_cpu_extensions(pf_isa isa);
 
 #endif

@@ -62,6 +62,7 @@ static uint32_t extensions_of(pf_isa isa) {
   if (strstr(value, "vnni")) allowed |= PF_EXTENSION_VNNI;
   if (strstr(value, "bf16")) allowed |= PF_EXTENSION_BF16;
   if (strstr(value, "amx")) allowed |= PF_EXTENSION_AMX;
+  if (strstr(value, "vbmi")) allowed |= PF_EXTENSION_VBMI;
   return allowed ? allowed & pf_cpu_extensions(isa) : 0;
 }
 

@@ -16,6 +16,7 @@ PF_DECLARE_KERNEL(depthwise_conv);
 PF_DECLARE_KERNEL(interpolate);
 PF_DECLARE_KERNEL(linear_packed_size);
 PF_DECLARE_KERNEL(linear_pack);
+PF_DECLARE_KERNEL(linear_pack_dense);
 PF_DECLARE_KERNEL(linear_packed_check);
 PF_DECLARE_KERNEL(linear_workspace_size);
 PF_DECLARE_KERNEL(linear);

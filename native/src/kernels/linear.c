@@ -34,12 +34,12 @@
 typedef struct {
   uint32_t magic;
   int32_t isa; /* of float32, whose panels are as wide as its vectors; else 0 */
-  int32_t precision, reserved;
+  int32_t precision, dense;
   int64_t n, k;
 } header;
 
-static header header_of(int64_t n, int64_t k, pf_precision precision) {
-  return (header){MAGIC, precision == PF_PRECISION_FP32 ? (int32_t)PF_ISA : 0, (int32_t)precision, 0, n, k};
+static header header_of(int64_t n, int64_t k, pf_precision precision, int dense) {
+  return (header){MAGIC, precision == PF_PRECISION_FP32 ? (int32_t)PF_ISA : 0, (int32_t)precision, dense, n, k};
 }
 
 /* Sizes of a weight that the precision takes and whose bytes an int64_t counts. */
@@ -210,7 +210,7 @@ void PF_KERNEL(linear_run)(pf_engine *engine, const linear_layer *layer, const v
   const int64_t split = float32 ? SPLIT_ROWS : 2 * ROW_UNIT;
   if (rows >= split * threads) blocks = (blocks + threads - 1) / threads * threads;
   const int64_t panels = (layer->n + panel - 1) / panel;
-  const int64_t streams = float32 ? linear_fp32_streams(rows) : linear_streams(rows);
+  const int64_t streams = layer->dense ? 1 : float32 ? linear_fp32_streams(rows) : linear_streams(rows);
   int64_t part_panels = panels >= 2 * streams * threads ? streams : 1;
   if (tiles && part_panels < panels * blocks / (TASKS * threads)) part_panels = panels * blocks / (TASKS * threads);
   const linear_call call = {
@@ -229,10 +229,10 @@ void PF_KERNEL(linear_run)(pf_engine *engine, const linear_layer *layer, const v
 
 /* ---- The call --------------------------------------------------------------------------------------------------- */
 
-static int is_header(const void *packed, int64_t n, int64_t k, pf_precision precision) {
+static int is_header(const void *packed, int64_t n, int64_t k, pf_precision precision, int dense) {
   header h;
   memcpy(&h, packed, sizeof h);
-  const header expected = header_of(n, k, precision);
+  const header expected = header_of(n, k, precision, dense);
   return memcmp(&h, &expected, sizeof h) == 0;
 }
 
@@ -244,13 +244,17 @@ pf_status PF_KERNEL(linear_open)(const pf_engine *engine, const void *packed, co
   header h;
   memcpy(&h, packed, sizeof h);
   const pf_precision precision = (pf_precision)h.precision;
-  if (!is_weight(n, k, precision) || !is_header(packed, n, k, precision)) return PF_ERROR_PACKED_WEIGHTS;
+  const uint32_t extensions = pf_engine_extensions(engine);
+  const int dense = precision == PF_PRECISION_FP32 && h.dense == 1;
+  if (!is_weight(n, k, precision) || !is_header(packed, n, k, precision, dense)) return PF_ERROR_PACKED_WEIGHTS;
+  if (dense && !PF_KERNEL(linear_fp32_dense_fits)(extensions, k)) return PF_ERROR_PACKED_WEIGHTS;
   *layer = (linear_layer){.panels = (const char *)packed + HEADER_BYTES,
                           .bias = bias,
                           .n = n,
                           .k = k,
                           .precision = precision,
-                          .extensions = pf_engine_extensions(engine),
+                          .dense = dense,
+                          .extensions = extensions,
                           .activation = activation};
   return PF_OK;
 }
@@ -334,12 +338,17 @@ pf_status PF_KERNEL(linear_packed_size)(int64_t n, int64_t k, pf_precision preci
   return PF_OK;
 }
 
-void PF_KERNEL(linear_pack_source)(pf_engine *engine, const linear_source *source, void *packed,
-                                   pf_precision precision) {
-  const header h = header_of(source->n, source->k, precision);
+/* Where the panels begin. */
+static void *write_header(const linear_source *source, void *packed, pf_precision precision, int dense) {
+  const header h = header_of(source->n, source->k, precision, dense);
   memset(packed, 0, HEADER_BYTES);
   memcpy(packed, &h, sizeof h);
-  void *panels = (char *)packed + HEADER_BYTES;
+  return (char *)packed + HEADER_BYTES;
+}
+
+void PF_KERNEL(linear_pack_source)(pf_engine *engine, const linear_source *source, void *packed,
+                                   pf_precision precision) {
+  void *panels = write_header(source, packed, precision, 0);
   switch (precision) {
   case PF_PRECISION_FP32:
     PF_KERNEL(linear_fp32_pack)(engine, source, panels);
@@ -359,12 +368,26 @@ void PF_KERNEL(linear_pack_source)(pf_engine *engine, const linear_source *sourc
   }
 }
 
+static int are_packable(const linear_source *s, const void *packed, pf_precision precision) {
+  if (!is_weight(s->n, s->k, precision) || s->dtype < PF_DTYPE_FP32 || s->dtype > PF_DTYPE_BF16) return 0;
+  return s->weight && packed && (uintptr_t)packed % PF_ALIGNMENT == 0;
+}
+
 pf_status PF_KERNEL(linear_pack)(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n,
                                  int64_t k, pf_precision precision) {
-  if (!is_weight(n, k, precision) || dtype < PF_DTYPE_FP32 || dtype > PF_DTYPE_BF16) return PF_ERROR_ARGUMENT;
-  if (!weight || !packed || (uintptr_t)packed % PF_ALIGNMENT) return PF_ERROR_ARGUMENT;
   const linear_source source = {.weight = weight, .dtype = dtype, .n = n, .k = k};
+  if (!are_packable(&source, packed, precision)) return PF_ERROR_ARGUMENT;
   PF_KERNEL(linear_pack_source)(engine, &source, packed, precision);
+  return PF_OK;
+}
+
+pf_status PF_KERNEL(linear_pack_dense)(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n,
+                                       int64_t k) {
+  const linear_source source = {.weight = weight, .dtype = dtype, .n = n, .k = k};
+  if (!are_packable(&source, packed, PF_PRECISION_FP32)) return PF_ERROR_ARGUMENT;
+  void *panels = write_header(&source, packed, PF_PRECISION_FP32, 1);
+  if (!PF_KERNEL(linear_fp32_dense_pack)(engine, &source, panels))
+    PF_KERNEL(linear_pack_source)(engine, &source, packed, PF_PRECISION_FP32);
   return PF_OK;
 }
 
@@ -374,5 +397,5 @@ pf_status PF_KERNEL(linear_packed_check)(const void *packed, int64_t bytes, int6
   const pf_status status = PF_KERNEL(linear_packed_size)(n, k, precision, &needed);
   if (status != PF_OK) return status;
   if (!packed || (uintptr_t)packed % PF_ALIGNMENT) return PF_ERROR_ARGUMENT;
-  return bytes < needed || !is_header(packed, n, k, precision) ? PF_ERROR_PACKED_WEIGHTS : PF_OK;
+  return bytes < needed || !is_header(packed, n, k, precision, 0) ? PF_ERROR_PACKED_WEIGHTS : PF_OK;
 }

@@ -12,6 +12,7 @@ const pf_kernels PF_KERNEL(kernels) = {
     .interpolate = PF_KERNEL(interpolate),
     .linear_packed_size = PF_KERNEL(linear_packed_size),
     .linear_pack = PF_KERNEL(linear_pack),
+    .linear_pack_dense = PF_KERNEL(linear_pack_dense),
     .linear_packed_check = PF_KERNEL(linear_packed_check),
     .linear_workspace_size = PF_KERNEL(linear_workspace_size),
     .linear = PF_KERNEL(linear),

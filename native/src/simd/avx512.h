@@ -91,6 +91,12 @@ static inline vi vi_dot_vnni(vi sum, vi u, vi s) {
   __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(u), "v"(s));
   return sum;
 }
+#define VI_HAS_VBMI 1
+static inline vi vi_permute_bytes(vi a, vi index) {
+  __asm__("vpermb %1, %2, %0" : "=v"(a) : "v"(a), "v"(index));
+  return a;
+}
+static inline vi vi_rotate_left(vi a, vi n) { return _mm512_rolv_epi32(a, n); }
 #define VI_HAS_BF16 1
 static inline vf vi_dot_bf16(vf sum, vi a, vi b) {
   __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));

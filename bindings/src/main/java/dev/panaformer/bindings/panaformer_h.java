@@ -68,10 +68,10 @@ public class panaformer_h {
     public static final AddressLayout C_POINTER = ValueLayout.ADDRESS
             .withTargetLayout(MemoryLayout.sequenceLayout(java.lang.Long.MAX_VALUE, JAVA_BYTE));
     public static final ValueLayout.OfLong C_LONG = ValueLayout.JAVA_LONG;
-    private static final int PF_ABI_VERSION = (int)4L;
+    private static final int PF_ABI_VERSION = (int)5L;
     /**
      * {@snippet lang=c :
-     * #define PF_ABI_VERSION 4
+     * #define PF_ABI_VERSION 5
      * }
      */
     public static int PF_ABI_VERSION() {
@@ -1216,6 +1216,69 @@ public class panaformer_h {
                 traceDowncall("pf_linear_pack", engine, weight, dtype, packed, n, k, precision);
             }
             return (int)mh$.invokeExact(engine, weight, dtype, packed, n, k, precision);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_linear_pack_dense {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_LONG,
+            panaformer_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_linear_pack_dense");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_linear_pack_dense(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n, int64_t k)
+     * }
+     */
+    public static FunctionDescriptor pf_linear_pack_dense$descriptor() {
+        return pf_linear_pack_dense.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_linear_pack_dense(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n, int64_t k)
+     * }
+     */
+    public static MethodHandle pf_linear_pack_dense$handle() {
+        return pf_linear_pack_dense.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_linear_pack_dense(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n, int64_t k)
+     * }
+     */
+    public static MemorySegment pf_linear_pack_dense$address() {
+        return pf_linear_pack_dense.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_linear_pack_dense(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n, int64_t k)
+     * }
+     */
+    public static int pf_linear_pack_dense(MemorySegment engine, MemorySegment weight, int dtype, MemorySegment packed, long n, long k) {
+        var mh$ = pf_linear_pack_dense.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_linear_pack_dense", engine, weight, dtype, packed, n, k);
+            }
+            return (int)mh$.invokeExact(engine, weight, dtype, packed, n, k);
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }

@@ -133,6 +133,21 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
       Precision precision,
       SegmentAllocator allocator);
 
+  /**
+   * {@link #pack} for a weight that few rows at a time are multiplied by, as in a decoder's steps.
+   * Results are the same to the last bit; few rows may take less time, and many more.
+   */
+  default PackedWeight packForFewRows(
+      String name,
+      MemorySegment weight,
+      DType dtype,
+      long out,
+      long in,
+      Precision precision,
+      SegmentAllocator allocator) {
+    return pack(name, weight, dtype, out, in, precision, allocator);
+  }
+
   /** {@link #pack} of float32 in {@link Precision#FP32}. */
   default PackedWeight pack(
       String name, MemorySegment weight, long out, long in, SegmentAllocator allocator) {

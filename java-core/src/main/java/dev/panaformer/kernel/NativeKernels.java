@@ -116,25 +116,55 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
       long in,
       Precision precision,
       SegmentAllocator allocator) {
+    MemorySegment packed = roomFor(name, weight, dtype, out, in, precision, allocator);
+    check(
+        "pack",
+        pf_linear_pack(
+            engine(), at(weight), floats(dtype), at(packed), out, in, precision.ordinal()));
+    return new PackedWeight(name, packed, out, in, precision);
+  }
+
+  @Override
+  public PackedWeight packForFewRows(
+      String name,
+      MemorySegment weight,
+      DType dtype,
+      long out,
+      long in,
+      Precision precision,
+      SegmentAllocator allocator) {
+    if (precision != Precision.FP32) {
+      return pack(name, weight, dtype, out, in, precision, allocator);
+    }
+    MemorySegment packed = roomFor(name, weight, dtype, out, in, precision, allocator);
+    check("pack", pf_linear_pack_dense(engine(), at(weight), floats(dtype), at(packed), out, in));
+    return new PackedWeight(name, packed, out, in, precision);
+  }
+
+  private MemorySegment roomFor(
+      String name,
+      MemorySegment weight,
+      DType dtype,
+      long out,
+      long in,
+      Precision precision,
+      SegmentAllocator allocator) {
     Arguments.pack(name, weight, dtype, out, in, precision);
-    MemorySegment packed;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment bytes = arena.allocate(JAVA_LONG);
       check(
           "pack in " + precision,
           pf_linear_packed_size(engine(), out, in, precision.ordinal(), bytes));
-      packed = allocator.allocate(bytes.get(JAVA_LONG, 0), PF_ALIGNMENT());
+      return allocator.allocate(bytes.get(JAVA_LONG, 0), PF_ALIGNMENT());
     }
-    int floats =
-        switch (dtype) {
-          case F16 -> PF_DTYPE_FP16();
-          case BF16 -> PF_DTYPE_BF16();
-          default -> PF_DTYPE_FP32();
-        };
-    check(
-        "pack",
-        pf_linear_pack(engine(), at(weight), floats, at(packed), out, in, precision.ordinal()));
-    return new PackedWeight(name, packed, out, in, precision);
+  }
+
+  private static int floats(DType dtype) {
+    return switch (dtype) {
+      case F16 -> PF_DTYPE_FP16();
+      case BF16 -> PF_DTYPE_BF16();
+      default -> PF_DTYPE_FP32();
+    };
   }
 
   @Override

@@ -41,6 +41,7 @@ public final class Weights implements AutoCloseable {
   private final NativeMemory memory;
   private final WeightNames names;
   private final Precision precision;
+  private final boolean fewRows;
   private final Optional<QuantizedWeights> quantized;
   private final Read read;
   private final GrowableBuffer staging;
@@ -84,6 +85,7 @@ public final class Weights implements AutoCloseable {
         memory,
         names,
         agreed(checkpoint, quantized, precision),
+        false,
         quantized,
         new Read(new LinkedHashSet<>(), new LinkedHashMap<>()),
         new GrowableBuffer(),
@@ -96,6 +98,7 @@ public final class Weights implements AutoCloseable {
       NativeMemory memory,
       WeightNames names,
       Precision precision,
+      boolean fewRows,
       Optional<QuantizedWeights> quantized,
       Read read,
       GrowableBuffer staging,
@@ -105,6 +108,7 @@ public final class Weights implements AutoCloseable {
     this.memory = memory;
     this.names = names;
     this.precision = precision;
+    this.fewRows = fewRows;
     this.quantized = quantized;
     this.read = read;
     this.staging = staging;
@@ -125,16 +129,7 @@ public final class Weights implements AutoCloseable {
 
   /** The same checkpoint, all names below {@code child}. */
   public Weights at(String child) {
-    return new Weights(
-        checkpoint,
-        kernels,
-        memory,
-        names,
-        precision,
-        quantized,
-        read,
-        staging,
-        prefix + child + ".");
+    return as(precision, fewRows, prefix + child + ".");
   }
 
   /**
@@ -142,8 +137,20 @@ public final class Weights implements AutoCloseable {
    * the answer. Labels, boxes and spans come out of them.
    */
   public Weights inFp32() {
+    return as(Precision.FP32, fewRows, prefix);
+  }
+
+  /**
+   * The same names with all matrices {@linkplain Kernels#packForFewRows for few rows} at a time or,
+   * as from the start, for any number.
+   */
+  public Weights forFewRows(boolean value) {
+    return as(precision, value, prefix);
+  }
+
+  private Weights as(Precision precision, boolean fewRows, String prefix) {
     return new Weights(
-        checkpoint, kernels, memory, names, Precision.FP32, quantized, read, staging, prefix);
+        checkpoint, kernels, memory, names, precision, fewRows, quantized, read, staging, prefix);
   }
 
   /** The kernels for which matrices are packed. */
@@ -383,7 +390,10 @@ public final class Weights implements AutoCloseable {
         adjust.accept(weight);
       }
       String name = prefix + rows.getFirst().name;
-      PackedWeight packed = kernels.pack(name, weight, dtype, out, in, precision, memory);
+      PackedWeight packed =
+          fewRows
+              ? kernels.packForFewRows(name, weight, dtype, out, in, precision, memory)
+              : kernels.pack(name, weight, dtype, out, in, precision, memory);
       if (low) {
         read.packed.put(String.join(QuantizedWeights.SEPARATOR, found), packed);
       } else {
