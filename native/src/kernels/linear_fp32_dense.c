@@ -1,23 +1,24 @@
 /*
  * Packed linear in float32 for few rows, bit for bit that of linear_fp32.c from seven eighths of the bytes.
  *
- * Few rows wait for memory alone, and of a trained or a random weight's 32 bits four say nothing: within a panel nearly
- * all exponents are among 16 neighbours (of a normal distribution's values all but one in 20 000). So a weight is kept
- * as 28 bits, exponent less the panel's least, mantissa and sign, and unpacked in registers as it is read: three bytes
- * and a nibble are brought together by vpermb, rotated into place, and the exponent is added. Blocks of BLOCK_FEATURES
- * input features by a panel, seven cache lines, follow one another; one with a weight whose exponent is elsewhere, such
- * as 0, stays as it was, eight lines. A weight of which more than one block in RAW_SHARE had to stay is not dense.
+ * Few rows wait for memory alone, and of a weight's 32 bits four say next to nothing: within a panel nearly all
+ * exponents are 16 neighbours. So a weight is kept as 28 bits, exponent less the panel's least, mantissa and sign, and
+ * unpacked in registers as it is read: three bytes and a nibble are brought together by vpermb, rotated into place, and
+ * the least exponent is added. Blocks of BLOCK_FEATURES input features by a panel, seven cache lines, follow one
+ * another; one with a weight whose exponent is elsewhere, such as 0, stays as it was, eight lines: 0.8 % of the blocks
+ * of normal noise, 1.3 % of all-MiniLM-L6-v2's. A weight of which more than one block in RAW_SHARE had to stay is not
+ * dense.
  *
  * Chains of FMAs are those of linear_fp32.c, so that it makes no difference in which of both layouts a weight is. The
- * floor is the stream of 3.5 n k bytes. Measured on Zen 5 against both, 151 MB of weights from memory, two runs: one
- * row takes 0.90 to 0.93 of the time of linear_fp32.c on one thread and 0.90 on two, four rows 0.83 to 0.88 and 0.90,
- * eight 0.83 to 0.88 and 0.86. Tried and lost: two panels side by side (8 rows run out of registers), and panels that
- * begin where those of float32 would, with holes of an eighth behind them, into which the CPU fetches in vain (no gain
- * is left).
+ * floor is the stream of 3.5 n k bytes. Time on Zen 5 as a share of linear_fp32.c's, both in turn, weights of 768 x
+ * 3072, 3072 x 768, 768 x 768 and 2048 x 512 from memory: one row 0.90 to 0.92 on one thread and 0.89 to 0.92 on two,
+ * four rows 0.88 to 0.89 and 0.86 to 0.92, eight, which begin to be bound by arithmetic, 0.94 to 0.98 and 0.88 to 0.91.
+ * Tried and lost: two panels side by side (no faster, and eight rows run out of registers), and panels that begin where
+ * those of float32 would, with holes of an eighth behind them, which the CPU fetches in vain (next to nothing gained).
  *
- * Many rows are bound by arithmetic: a stretch of a panel is unpacked into the first-level cache and multiplied from
- * there, with sums in memory in between, which costs a tenth of the time of 64 rows. Weights that only ever meet many
- * rows are better left to linear_fp32.c.
+ * Many rows are bound by arithmetic, which unpacking adds to: 0.9 to 1.3 for 16 and 24 rows, 1.10 to 1.13 for 32, 1.04
+ * to 1.09 for 64 and 128. The first tile of rows unpacks a stretch of a panel, which the others then find in the cache;
+ * sums are in memory in between. Weights that only ever meet many rows are better left to linear_fp32.c.
  */
 #include "linear_tile.h"
 
@@ -126,12 +127,12 @@ static inline vf unpack(const char *vector, const dense_unpacking *u) {
   return vi_as_vf(vi_add(vi_and(code, u->bits), u->least));
 }
 
-static float unpack_one(const char *vector, int lane, int32_t least) {
-  const uint8_t *own = (const uint8_t *)vector + 3 * lane, *nibbles = (const uint8_t *)vector + 48;
-  const uint32_t three = (uint32_t)own[0] | (uint32_t)own[1] << 8 | (uint32_t)own[2] << 16;
-  const uint32_t code =
-      lane < 8 ? (uint32_t)(nibbles[lane] & 15) << 24 | three : three << 4 | (uint32_t)(nibbles[lane - 8] >> 4);
-  return bits_to_float((code << 31 | code >> 1) + ((uint32_t)least << 23));
+static inline float unpack_one(const char *vector, int64_t lane, int32_t least) {
+  uint32_t three; /* and a byte that is the next one's */
+  memcpy(&three, vector + 3 * lane, sizeof three);
+  const uint32_t nibbles = (uint8_t)vector[48 + lane % 8];
+  const uint32_t code = lane < 8 ? (nibbles & 15) << 24 | (three & 0xffffff) : three << 4 | nibbles >> 4;
+  return bits_to_float(((code & 0xfffffff) >> 1 | code << 31) + ((uint32_t)least << 23));
 }
 
 /* ---- Tiles ------------------------------------------------------------------------------------------------------ */
@@ -375,34 +376,47 @@ static uint32_t bits_of(float x) {
 
 static int32_t exponent_of(float x) { return (int32_t)(bits_of(x) >> 23 & MOST_EXPONENT); }
 
-static int is_dense(const float *block, int32_t least) {
-  for (int i = 0; i < BLOCK_FEATURES * PANEL; i++)
-    if (exponent_of(block[i]) < least || exponent_of(block[i]) >= least + WINDOW) return 0;
-  return 1;
+/* The least and the largest exponent of a block. */
+typedef struct {
+  uint8_t least, most;
+} exponents;
+
+static exponents exponents_of(const float *block) {
+  int32_t least = MOST_EXPONENT, most = 0;
+  for (int i = 0; i < BLOCK_FEATURES * PANEL; i++) {
+    const int32_t exponent = exponent_of(block[i]);
+    least = exponent < least ? exponent : least;
+    most = exponent > most ? exponent : most;
+  }
+  return (exponents){(uint8_t)least, (uint8_t)most};
 }
 
-/* The window of the most of a panel's exponents, and how many blocks have others; not yet those of panels before it. */
+static int is_dense(exponents block, int32_t least) { return block.least >= least && block.most < least + WINDOW; }
+
+/* The window that has the most of a panel's exponents, and how many blocks have others: of this panel alone as yet. */
 static void measure_panel(const void *context, int64_t panel, int32_t thread) {
   (void)thread;
   const pack_call *c = context;
-  float block[BLOCK_FEATURES * PANEL];
-  int64_t counts[MOST_EXPONENT + 1] = {0}, within = 0;
-  for (int64_t b = 0; b < c->weight.panel_blocks; b++) {
+  const int64_t blocks = c->weight.panel_blocks;
+  /* Where the panel is going to be. */
+  exponents *ranges = (exponents *)(c->weight.blocks + panel * blocks * DENSE_BYTES);
+  int64_t counts[MOST_EXPONENT + 1] = {0};
+  for (int64_t b = 0; b < blocks; b++) {
+    float block[BLOCK_FEATURES * PANEL];
     read_block(c->source, panel, b, block);
     for (int i = 0; i < BLOCK_FEATURES * PANEL; i++) counts[exponent_of(block[i])]++;
+    ranges[b] = exponents_of(block);
   }
-  dense_panel found = {0, 0};
+  int64_t within = 0;
   for (int i = 0; i < WINDOW; i++) within += counts[i];
+  dense_panel found = {0, 0};
   for (int64_t most = within, least = 1; least + WINDOW - 1 <= MOST_EXPONENT; least++) {
     within += counts[least + WINDOW - 1] - counts[least - 1];
     if (within <= most) continue;
     most = within;
     found.least = (int32_t)least;
   }
-  for (int64_t b = 0; b < c->weight.panel_blocks; b++) {
-    read_block(c->source, panel, b, block);
-    found.raws_end += !is_dense(block, found.least);
-  }
+  for (int64_t b = 0; b < blocks; b++) found.raws_end += !is_dense(ranges[b], found.least);
   ((dense_panel *)c->weight.panels)[panel] = found;
 }
 
@@ -427,7 +441,7 @@ static void pack_panel(const void *context, int64_t panel, int32_t thread) {
   for (int64_t b = 0; b < begin.blocks; b++) {
     float block[BLOCK_FEATURES * PANEL];
     read_block(c->source, panel, b, block);
-    if (is_dense(block, least)) {
+    if (is_dense(exponents_of(block), least)) {
       for (int vector = 0; vector < 2 * BLOCK_FEATURES; vector++, to += VECTOR_BYTES)
         pack_vector(block + vector * VF_WIDTH, least, (uint8_t *)to);
     } else {
@@ -461,26 +475,21 @@ int PF_KERNEL(linear_fp32_dense_pack)(pf_engine *engine, const linear_source *so
 void PF_KERNEL(linear_fp32_dense_features)(const linear_layer *layer, int64_t feature, int64_t first, int64_t count,
                                            float *to) {
   const dense_weight w = weight_at(layer->panels, layer->n, layer->k);
-  const int64_t panel = feature / PANEL, lane = feature % PANEL;
+  const int64_t panel = feature / PANEL, lane = feature % PANEL, end = first + count;
   const int32_t least = w.panels[panel].least;
   dense_cursor c = begin_panel(&w, panel);
-  for (int64_t p = first, end = first + count; p < end;) {
-    const int64_t block = p / BLOCK_FEATURES, run = dense_run(&c, block);
-    c.block += run;
-    c.at += run * DENSE_BYTES;
-    const int raw = dense_run(&c, block + 1) == 0;
-    if (c.block == block) {
-      for (const int64_t stop = min64((block + 1) * BLOCK_FEATURES, end); p < stop; p++) {
-        const int64_t row = p % BLOCK_FEATURES;
-        *to++ = raw ? ((const float *)c.at)[row * PANEL + lane]
-                    : unpack_one(c.at + (2 * row + lane / VF_WIDTH) * VECTOR_BYTES, (int)(lane % VF_WIDTH), least);
-      }
-    }
-    if (raw) {
-      skip_raw(&c);
+  for (int64_t p = first; p < end;) {
+    /* From block c.block on: a dense run, or one raw block. */
+    const int64_t run = dense_run(&c, c.blocks), begin = c.block * BLOCK_FEATURES;
+    const int64_t stop = min64(begin + (run > 0 ? run : 1) * BLOCK_FEATURES, end);
+    if (run > 0) {
+      const char *vector = c.at + (p - begin) * FEATURE_BYTES + lane / VF_WIDTH * VECTOR_BYTES;
+      for (; p < stop; p++, vector += FEATURE_BYTES) *to++ = unpack_one(vector, lane % VF_WIDTH, least);
+      c.block += run;
+      c.at += run * DENSE_BYTES;
     } else {
-      c.block++;
-      c.at += DENSE_BYTES;
+      for (; p < stop; p++) *to++ = ((const float *)c.at)[(p - begin) * PANEL + lane];
+      skip_raw(&c);
     }
   }
 }
