@@ -95,7 +95,7 @@ static void run_head(void *context, const void *packed) {
 
 static void pack(const bench *b, const float *weight, void *packed, int64_t n, int64_t k) {
   if (b->dense)
-    pf_linear_pack_dense(b->engine, weight, PF_DTYPE_FP32, packed, n, k);
+    pf_linear_pack_dense(b->engine, weight, PF_DTYPE_FP32, packed, n, k, b->precision);
   else
     pf_linear_pack(b->engine, weight, PF_DTYPE_FP32, packed, n, k, b->precision);
 }

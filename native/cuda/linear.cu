@@ -227,8 +227,8 @@ pf_status cuda::linear_pack(pf_engine *engine, const void *weight, pf_dtype dtyp
 
 /* A layout for caches of a CPU. */
 pf_status cuda::linear_pack_dense(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n,
-                                  int64_t k) {
-  return linear_pack(engine, weight, dtype, packed, n, k, PF_PRECISION_FP32);
+                                  int64_t k, pf_precision precision) {
+  return linear_pack(engine, weight, dtype, packed, n, k, precision);
 }
 
 pf_status cuda::linear(pf_engine *engine, const float *x, const void *packed, const float *bias, const float *residual,

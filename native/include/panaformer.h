@@ -262,13 +262,14 @@ PF_API pf_status pf_linear_pack(pf_engine *engine,            //
                                 int64_t n, int64_t k, pf_precision precision);
 
 /*
- * pf_linear_pack in FP32 for a weight that is multiplied by few rows at a time, as the steps of a decoder do, which
- * wait for memory. Every function gives the same bits with it; where CPU (AVX-512 VBMI) and exponents allow, it has 28
- * bits of each weight to read, up to some eight rows take less time, and more take longer. Of the same size; for
- * engines of this process, since pf_linear_packed_check refuses what is dense.
+ * pf_linear_pack for a weight that is multiplied by few rows at a time, as the steps of a decoder do, which wait for
+ * memory. Every function gives the same bits with it. Where CPU (AVX-512 VBMI, and for BF16 AVX-512 BF16 without AMX) and
+ * exponents allow, a weight has 28 bits to read in FP32 and 12 in BF16; up to some eight rows then take less time, and
+ * more may take longer. In other precisions it is pf_linear_pack. Of the same size; for engines of this process, since
+ * pf_linear_packed_check refuses what is dense.
  */
 PF_API pf_status pf_linear_pack_dense(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n,
-                                      int64_t k);
+                                      int64_t k, pf_precision precision);
 
 /*
  * Whether `bytes` bytes that came from elsewhere, such as a mapped file, are a weight [n, k] packed in this precision

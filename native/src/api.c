@@ -53,9 +53,9 @@ pf_status pf_linear_pack(pf_engine *engine, const void *weight, pf_dtype dtype, 
 }
 
 pf_status pf_linear_pack_dense(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n,
-                               int64_t k) {
+                               int64_t k, pf_precision precision) {
   CHECK(engine);
-  return pf_engine_kernels(engine)->linear_pack_dense(engine, weight, dtype, packed, n, k);
+  return pf_engine_kernels(engine)->linear_pack_dense(engine, weight, dtype, packed, n, k, precision);
 }
 
 pf_status pf_linear_packed_check(const pf_engine *engine, const void *packed, int64_t bytes, int64_t n, int64_t k,

@@ -39,7 +39,8 @@ typedef struct {
 } header;
 
 static header header_of(int64_t n, int64_t k, pf_precision precision, int dense) {
-  return (header){MAGIC, precision == PF_PRECISION_FP32 ? (int32_t)PF_ISA : 0, (int32_t)precision, dense, n, k};
+  const int32_t isa = dense || precision == PF_PRECISION_FP32 ? (int32_t)PF_ISA : 0;
+  return (header){MAGIC, isa, (int32_t)precision, dense, n, k};
 }
 
 /* Sizes of a weight that the precision takes and whose bytes an int64_t counts. */
@@ -141,6 +142,10 @@ const void *PF_KERNEL(linear_prepare)(pf_engine *engine, const linear_layer *lay
 /* ---- Tasks ------------------------------------------------------------------------------------------------------ */
 
 void PF_KERNEL(linear_compute)(const linear_share *share) {
+  if (share->layer->dense) {
+    PF_KERNEL(linear_dense_share)(share);
+    return;
+  }
   switch (share->layer->precision) {
   case PF_PRECISION_FP32:
     PF_KERNEL(linear_fp32_share)(share);
@@ -210,7 +215,7 @@ void PF_KERNEL(linear_run)(pf_engine *engine, const linear_layer *layer, const v
   const int64_t split = float32 ? SPLIT_ROWS : 2 * ROW_UNIT;
   if (rows >= split * threads) blocks = (blocks + threads - 1) / threads * threads;
   const int64_t panels = (layer->n + panel - 1) / panel;
-  const int64_t streams = layer->dense ? 1 : float32 ? linear_fp32_streams(rows) : linear_streams(rows);
+  const int64_t streams = !float32 ? linear_streams(rows) : layer->dense ? 1 : linear_fp32_streams(rows);
   int64_t part_panels = panels >= 2 * streams * threads ? streams : 1;
   if (tiles && part_panels < panels * blocks / (TASKS * threads)) part_panels = panels * blocks / (TASKS * threads);
   const linear_call call = {
@@ -245,9 +250,9 @@ pf_status PF_KERNEL(linear_open)(const pf_engine *engine, const void *packed, co
   memcpy(&h, packed, sizeof h);
   const pf_precision precision = (pf_precision)h.precision;
   const uint32_t extensions = pf_engine_extensions(engine);
-  const int dense = precision == PF_PRECISION_FP32 && h.dense == 1;
+  const int dense = h.dense == 1;
   if (!is_weight(n, k, precision) || !is_header(packed, n, k, precision, dense)) return PF_ERROR_PACKED_WEIGHTS;
-  if (dense && !PF_KERNEL(linear_fp32_dense_fits)(extensions, k)) return PF_ERROR_PACKED_WEIGHTS;
+  if (dense && !PF_KERNEL(linear_dense_fits)(extensions, k, precision)) return PF_ERROR_PACKED_WEIGHTS;
   *layer = (linear_layer){.panels = (const char *)packed + HEADER_BYTES,
                           .bias = bias,
                           .n = n,
@@ -382,12 +387,12 @@ pf_status PF_KERNEL(linear_pack)(pf_engine *engine, const void *weight, pf_dtype
 }
 
 pf_status PF_KERNEL(linear_pack_dense)(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n,
-                                       int64_t k) {
+                                       int64_t k, pf_precision precision) {
   const linear_source source = {.weight = weight, .dtype = dtype, .n = n, .k = k};
-  if (!are_packable(&source, packed, PF_PRECISION_FP32)) return PF_ERROR_ARGUMENT;
-  void *panels = write_header(&source, packed, PF_PRECISION_FP32, 1);
-  if (!PF_KERNEL(linear_fp32_dense_pack)(engine, &source, panels))
-    PF_KERNEL(linear_pack_source)(engine, &source, packed, PF_PRECISION_FP32);
+  if (!are_packable(&source, packed, precision)) return PF_ERROR_ARGUMENT;
+  void *panels = write_header(&source, packed, precision, 1);
+  if (!PF_KERNEL(linear_dense_pack)(engine, &source, panels, precision))
+    PF_KERNEL(linear_pack_source)(engine, &source, packed, precision);
   return PF_OK;
 }
 

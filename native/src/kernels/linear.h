@@ -22,7 +22,7 @@ typedef struct {
   const float *bias;  /* [n] or NULL */
   int64_t n, k;
   pf_precision precision;
-  int dense;           /* float32 as linear_fp32_dense.c has it */
+  int dense;           /* as linear_dense.h has it */
   uint32_t extensions; /* of the engine */
   pf_activation activation;
   int multiplies; /* the residual is a factor instead */

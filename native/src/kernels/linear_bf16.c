@@ -25,8 +25,8 @@
 #define TILE_ROWS 2
 #endif
 
-/* Input features are padded to a row of AMX's tiles. */
-#define CHUNK 32
+/* Input features that go together. */
+#define CHUNK BF16_UNIT
 
 /* Bytes of a row of a panel: 32 output features of two input features. */
 #define ROW_BYTES (WIDE_PANEL * 4)
@@ -437,6 +437,10 @@ void PF_KERNEL(linear_bf16_pack)(pf_engine *engine, const linear_source *source,
 
 void PF_KERNEL(linear_bf16_features)(const linear_layer *layer, int64_t feature, int64_t first, int64_t count,
                                      float *to) {
+  if (layer->dense) {
+    PF_KERNEL(linear_dense_features)(layer, feature, first, count, to);
+    return;
+  }
   const uint16_t *from = (const uint16_t *)layer->panels +
                          feature / WIDE_PANEL * round_up(layer->k, CHUNK) * WIDE_PANEL + 2 * (feature % WIDE_PANEL);
   for (int64_t p = first; p < first + count; p++)

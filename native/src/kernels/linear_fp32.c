@@ -253,10 +253,6 @@ static void multiply_panels(const linear_layer *layer, int64_t first, int64_t en
 
 void PF_KERNEL(linear_fp32_share)(const linear_share *s) {
   const linear_layer *layer = s->layer;
-  if (layer->dense) {
-    PF_KERNEL(linear_fp32_dense_share)(s);
-    return;
-  }
   multiply_panels(layer, s->column / PANEL, (s->end + PANEL - 1) / PANEL, (const float *)s->input + s->row * layer->k,
                   s->residual, s->y, s->stride, s->rows);
 }
@@ -292,7 +288,7 @@ void PF_KERNEL(linear_fp32_pack)(pf_engine *engine, const linear_source *source,
 void PF_KERNEL(linear_fp32_features)(const linear_layer *layer, int64_t feature, int64_t first, int64_t count,
                                      float *to) {
   if (layer->dense) {
-    PF_KERNEL(linear_fp32_dense_features)(layer, feature, first, count, to);
+    PF_KERNEL(linear_dense_features)(layer, feature, first, count, to);
     return;
   }
   const float *from = (const float *)layer->panels + feature / PANEL * layer->k * PANEL + feature % PANEL;

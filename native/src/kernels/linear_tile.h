@@ -152,13 +152,19 @@ LINEAR_PRECISION(bf16);
 LINEAR_PRECISION(int8);
 #undef LINEAR_PRECISION
 
-/* Float32 in the layout for few rows, of the same size: whether an engine can have weights of k in it. */
-int PF_KERNEL(linear_fp32_dense_fits)(uint32_t extensions, int64_t k);
-/* 0 if the weight is better left to linear_fp32_pack, and nothing of use written. */
-int PF_KERNEL(linear_fp32_dense_pack)(pf_engine *engine, const linear_source *source, void *panels);
-void PF_KERNEL(linear_fp32_dense_share)(const linear_share *share);
-void PF_KERNEL(linear_fp32_dense_features)(const linear_layer *layer, int64_t feature, int64_t first, int64_t count,
-                                           float *to);
+/*
+ * The layout for few rows (linear_dense.h) of float32 and bfloat16, of the size of the other one: whether an engine can
+ * have it; packing, which is 0, and nothing of use written, for a weight that is better left to the other layout;
+ * computing; and giving input features of one output feature back.
+ */
+int PF_KERNEL(linear_dense_fits)(uint32_t extensions, int64_t k, pf_precision precision);
+int PF_KERNEL(linear_dense_pack)(pf_engine *engine, const linear_source *source, void *panels, pf_precision precision);
+void PF_KERNEL(linear_dense_share)(const linear_share *share);
+void PF_KERNEL(linear_dense_features)(const linear_layer *layer, int64_t feature, int64_t first, int64_t count,
+                                      float *to);
+
+/* What input features of bfloat16 are padded to: a row of AMX's tiles. */
+#define BF16_UNIT 32
 
 /* Input features first .. first + count - 1 of one output feature, as floats. */
 void PF_KERNEL(linear_fp32_features)(const linear_layer *layer, int64_t feature, int64_t first, int64_t count,

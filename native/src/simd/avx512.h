@@ -96,6 +96,15 @@ static inline vi vi_permute_bytes(vi a, vi index) {
   __asm__("vpermb %1, %2, %0" : "=v"(a) : "v"(a), "v"(index));
   return a;
 }
+static inline vi vi_shift_bytes(vi a, vi n) {
+  __asm__("vpmultishiftqb %1, %2, %0" : "=v"(a) : "v"(a), "v"(n));
+  return a;
+}
+static inline vi vi_look_up_odd(vi a, vi table) {
+  const __mmask64 odd = 0xaaaaaaaaaaaaaaaau;
+  __asm__("vpermb %1, %0, %0%{%2%}" : "+v"(a) : "v"(table), "Yk"(odd));
+  return a;
+}
 static inline vi vi_rotate_left(vi a, vi n) { return _mm512_rolv_epi32(a, n); }
 #define VI_HAS_BF16 1
 static inline vf vi_dot_bf16(vf sum, vi a, vi b) {

@@ -19,8 +19,11 @@
  *   vi_dot(sum, u, s)       sum + the four products of the unsigned bytes of u with the signed bytes of s, lane by lane
  *   vi_dot_vnni, _bf16      (VI_HAS_VNNI, VI_HAS_BF16) vpdpbusd, which is vi_dot; vdpbf16ps, the two products of
  *                           bfloat16: only where the engine's extensions have them
- *   vi_permute_bytes(a, index), vi_rotate_left(a, n)   (VI_HAS_VBMI, and the engine's extensions) bytes of a, each by
- *                           its index; lanes of a rotated, each by its own n bits
+ *   vi_permute_bytes(a, index)   (VI_HAS_VBMI, and only where the engine's extensions have it, like the next three)
+ *                           bytes of a, each by its index
+ *   vi_rotate_left(a, n)    lanes, each by its own n bits
+ *   vi_shift_bytes(a, n)    in place of each byte, the eight bits from bit n on of the eight bytes that it is among
+ *   vi_look_up_odd(a, table)   odd bytes replaced by those of the table that their lower six bits name
  */
 #ifndef PF_SIMD_H
 #define PF_SIMD_H
