@@ -4,9 +4,9 @@
  * whole of it. Every figure is the median of rounds, each in turns with the probe on the same memory, of which no call
  * finds anything in a cache: copies add up to more than half a gigabyte.
  *
- *   decode_bench [threads [linear|head|attention|step [fp32|dense|bf16|int8|int4|int4-128]]]
+ *   decode_bench [threads [linear|head|attention|step [fp32|bf16|int8|int4|int4-128 [dense]]]]
  *
- * Dense is float32 as pf_linear_pack_dense has it, whose bytes are counted as if it were not.
+ * Dense is what pf_linear_dense_pack makes of float32 and bfloat16; bytes are counted as if it were not.
  */
 #include <math.h>
 #include <stdio.h>
@@ -93,11 +93,14 @@ static void run_head(void *context, const void *packed) {
   pf_linear_top_k(l->engine, &l->head);
 }
 
-static void pack(const bench *b, const float *weight, void *packed, int64_t n, int64_t k) {
-  if (b->dense)
-    pf_linear_pack_dense(b->engine, weight, PF_DTYPE_FP32, packed, n, k, b->precision);
-  else
-    pf_linear_pack(b->engine, weight, PF_DTYPE_FP32, packed, n, k, b->precision);
+static void pack(const bench *b, const float *weight, void *to, int64_t n, int64_t k) {
+  int64_t bytes;
+  pf_linear_packed_size(b->engine, n, k, b->precision, &bytes);
+  void *packed = b->dense ? tensor(bytes / 4) : to;
+  pf_linear_pack(b->engine, weight, PF_DTYPE_FP32, packed, n, k, b->precision);
+  if (!b->dense) return;
+  if (pf_linear_dense_pack(b->engine, packed, to, n, k) != PF_OK) memcpy(to, packed, (size_t)bytes);
+  free(packed);
 }
 
 /* The arena full of copies of one packed weight; returns its bytes. */
@@ -396,9 +399,8 @@ int main(int argc, char **argv) {
     fprintf(stderr, "decode_bench: no engine with %d threads (status %d)\n", threads, status);
     return 1;
   }
-  const char *precision = argc > 3 ? argv[3] : "fp32";
-  const int dense = strcmp(precision, "dense") == 0;
-  const bench b = {engine, (char *)tensor(ARENA_BYTES / 4), precision_of(dense ? "fp32" : precision), dense};
+  const bench b = {engine, (char *)tensor(ARENA_BYTES / 4), precision_of(argc > 3 ? argv[3] : "fp32"),
+                   argc > 4 && strcmp(argv[4], "dense") == 0};
   double rates[ROUNDS];
   for (int r = 0; r < ROUNDS; r++) rates[r] = read_bandwidth(engine, b.arena, ARENA_BYTES);
   printf("%d threads, ISA %d: reads %.2f GB/s\n", threads, pf_engine_isa(engine), median(rates, ROUNDS) * 1e-9);

@@ -101,7 +101,8 @@ pf_kernels make_table() {
   table.interpolate = cuda::interpolate;
   table.linear_packed_size = cuda::linear_packed_size;
   table.linear_pack = cuda::linear_pack;
-  table.linear_pack_dense = cuda::linear_pack_dense;
+  table.linear_dense_size = cuda::linear_dense_size;
+  table.linear_dense_pack = cuda::linear_dense_pack;
   table.linear_workspace_size = cuda::linear_workspace_size;
   table.linear = cuda::linear;
   table.ffn_workspace_size = cuda::ffn_workspace_size;

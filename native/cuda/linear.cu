@@ -225,10 +225,18 @@ pf_status cuda::linear_pack(pf_engine *engine, const void *weight, pf_dtype dtyp
   return status;
 }
 
-/* A layout for caches of a CPU. */
-pf_status cuda::linear_pack_dense(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n,
-                                  int64_t k, pf_precision precision) {
-  return linear_pack(engine, weight, dtype, packed, n, k, precision);
+/* A layout for CPUs. */
+pf_status cuda::linear_dense_size(const pf_engine *, int64_t n, int64_t k, pf_precision precision, int64_t *bytes) {
+  const pf_status status = linear_packed_size(n, k, precision, bytes);
+  if (status == PF_OK) *bytes = 0;
+  return status;
+}
+
+pf_status cuda::linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k) {
+  cuda_call call(engine);
+  linear_layer layer;
+  const pf_status status = linear_open(call, packed, n, k, PF_ACTIVATION_NONE, &layer);
+  return status != PF_OK ? status : dense ? PF_ERROR_UNSUPPORTED : PF_ERROR_ARGUMENT;
 }
 
 pf_status cuda::linear(pf_engine *engine, const float *x, const void *packed, const float *bias, const float *residual,

@@ -262,14 +262,21 @@ PF_API pf_status pf_linear_pack(pf_engine *engine,            //
                                 int64_t n, int64_t k, pf_precision precision);
 
 /*
- * pf_linear_pack for a weight that is multiplied by few rows at a time, as the steps of a decoder do, which wait for
- * memory. Every function gives the same bits with it. Where CPU (AVX-512 VBMI, and for BF16 AVX-512 BF16 without AMX) and
- * exponents allow, a weight has 28 bits to read in FP32 and 12 in BF16; up to some eight rows then take less time, and
- * more may take longer. In other precisions it is pf_linear_pack. Of the same size; for engines of this process, since
- * pf_linear_packed_check refuses what is dense.
+ * Bytes of pf_linear_dense_pack's result, those of the packed weight; 0 where this engine has no such layout, which
+ * takes AVX-512 VBMI and, for BF16, AVX-512 BF16 without AMX.
  */
-PF_API pf_status pf_linear_pack_dense(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n,
-                                      int64_t k, pf_precision precision);
+PF_API pf_status pf_linear_dense_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision,
+                                      int64_t *bytes);
+
+/*
+ * Packs a packed weight in FP32 or BF16 once more, for few rows at a time, as in the steps of a decoder, which wait for
+ * memory: of each weight 28 or 12 bits are read. Every function takes the result in place of the weight and gives the
+ * same bits. Up to some eight rows take less time, and more may take longer. It is of use to engines of this process,
+ * and pf_linear_packed_check refuses it. PF_ERROR_UNSUPPORTED, with nothing of use written, where too many exponents
+ * are far from their neighbours' or pf_linear_dense_size is 0.
+ */
+PF_API pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, /* aligned */
+                                      int64_t n, int64_t k);
 
 /*
  * Whether `bytes` bytes that came from elsewhere, such as a mapped file, are a weight [n, k] packed in this precision

@@ -52,10 +52,14 @@ pf_status pf_linear_pack(pf_engine *engine, const void *weight, pf_dtype dtype, 
   return pf_engine_kernels(engine)->linear_pack(engine, weight, dtype, packed, n, k, precision);
 }
 
-pf_status pf_linear_pack_dense(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n,
-                               int64_t k, pf_precision precision) {
+pf_status pf_linear_dense_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision, int64_t *bytes) {
+  CHECK(engine && bytes);
+  return pf_engine_kernels(engine)->linear_dense_size(engine, n, k, precision, bytes);
+}
+
+pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k) {
   CHECK(engine);
-  return pf_engine_kernels(engine)->linear_pack_dense(engine, weight, dtype, packed, n, k, precision);
+  return pf_engine_kernels(engine)->linear_dense_pack(engine, packed, dense, n, k);
 }
 
 pf_status pf_linear_packed_check(const pf_engine *engine, const void *packed, int64_t bytes, int64_t n, int64_t k,

@@ -344,8 +344,8 @@ pf_status PF_KERNEL(linear_packed_size)(int64_t n, int64_t k, pf_precision preci
 }
 
 /* Where the panels begin. */
-static void *write_header(const linear_source *source, void *packed, pf_precision precision, int dense) {
-  const header h = header_of(source->n, source->k, precision, dense);
+static void *write_header(void *packed, int64_t n, int64_t k, pf_precision precision, int dense) {
+  const header h = header_of(n, k, precision, dense);
   memset(packed, 0, HEADER_BYTES);
   memcpy(packed, &h, sizeof h);
   return (char *)packed + HEADER_BYTES;
@@ -353,7 +353,7 @@ static void *write_header(const linear_source *source, void *packed, pf_precisio
 
 void PF_KERNEL(linear_pack_source)(pf_engine *engine, const linear_source *source, void *packed,
                                    pf_precision precision) {
-  void *panels = write_header(source, packed, precision, 0);
+  void *panels = write_header(packed, source->n, source->k, precision, 0);
   switch (precision) {
   case PF_PRECISION_FP32:
     PF_KERNEL(linear_fp32_pack)(engine, source, panels);
@@ -373,27 +373,31 @@ void PF_KERNEL(linear_pack_source)(pf_engine *engine, const linear_source *sourc
   }
 }
 
-static int are_packable(const linear_source *s, const void *packed, pf_precision precision) {
-  if (!is_weight(s->n, s->k, precision) || s->dtype < PF_DTYPE_FP32 || s->dtype > PF_DTYPE_BF16) return 0;
-  return s->weight && packed && (uintptr_t)packed % PF_ALIGNMENT == 0;
-}
-
 pf_status PF_KERNEL(linear_pack)(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n,
                                  int64_t k, pf_precision precision) {
+  if (!is_weight(n, k, precision) || dtype < PF_DTYPE_FP32 || dtype > PF_DTYPE_BF16) return PF_ERROR_ARGUMENT;
+  if (!weight || !packed || (uintptr_t)packed % PF_ALIGNMENT) return PF_ERROR_ARGUMENT;
   const linear_source source = {.weight = weight, .dtype = dtype, .n = n, .k = k};
-  if (!are_packable(&source, packed, precision)) return PF_ERROR_ARGUMENT;
   PF_KERNEL(linear_pack_source)(engine, &source, packed, precision);
   return PF_OK;
 }
 
-pf_status PF_KERNEL(linear_pack_dense)(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n,
-                                       int64_t k, pf_precision precision) {
-  const linear_source source = {.weight = weight, .dtype = dtype, .n = n, .k = k};
-  if (!are_packable(&source, packed, precision)) return PF_ERROR_ARGUMENT;
-  void *panels = write_header(&source, packed, precision, 1);
-  if (!PF_KERNEL(linear_dense_pack)(engine, &source, panels, precision))
-    PF_KERNEL(linear_pack_source)(engine, &source, packed, precision);
-  return PF_OK;
+pf_status PF_KERNEL(linear_dense_size)(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision,
+                                       int64_t *bytes) {
+  const pf_status status = PF_KERNEL(linear_packed_size)(n, k, precision, bytes);
+  if (status == PF_OK && !PF_KERNEL(linear_dense_fits)(pf_engine_extensions(engine), k, precision)) *bytes = 0;
+  return status;
+}
+
+pf_status PF_KERNEL(linear_dense_pack)(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k) {
+  linear_layer layer;
+  const pf_status status = PF_KERNEL(linear_open)(engine, packed, NULL, n, k, PF_ACTIVATION_NONE, &layer);
+  if (status != PF_OK) return status;
+  if (layer.dense) return PF_ERROR_PACKED_WEIGHTS;
+  if (!dense || (uintptr_t)dense % PF_ALIGNMENT) return PF_ERROR_ARGUMENT;
+  if (!PF_KERNEL(linear_dense_fits)(layer.extensions, k, layer.precision)) return PF_ERROR_UNSUPPORTED;
+  void *panels = write_header(dense, n, k, layer.precision, 1);
+  return PF_KERNEL(linear_dense_panels)(engine, &layer, panels) ? PF_OK : PF_ERROR_UNSUPPORTED;
 }
 
 pf_status PF_KERNEL(linear_packed_check)(const void *packed, int64_t bytes, int64_t n, int64_t k,

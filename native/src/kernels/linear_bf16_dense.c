@@ -1,6 +1,6 @@
 /*
- * Packed linear in bfloat16 for few rows, bit for bit what vdpbf16ps makes of linear_bf16.c's layout, from three quarters
- * of the bytes (linear_dense.h): 12 bits a weight, unpacked in registers as they are read.
+ * Packed linear in bfloat16 for few rows, bit for bit what vdpbf16ps makes of linear_bf16.c's layout, from three
+ * quarters of the bytes (linear_dense.h): 12 bits a weight, unpacked in registers as they are read.
  *
  * The low byte of a bfloat16, mantissa and the last bit of the exponent, is kept as it is. Sign and the rest of the
  * exponent are one of 16 high bytes, since a panel's least exponent is even, and kept as a nibble, its number. vpermb
@@ -15,7 +15,7 @@
 
 #define BLOCK_STEPS (BLOCK_FEATURES / 2)
 #define VECTOR_BYTES 48 /* 16 pairs of weights: their low bytes, then a byte of two nibbles of each pair */
-#define AHEAD_BYTES (64 * BLOCK_STEPS * 2 * VECTOR_BYTES)
+#define AHEAD_BYTES (48 * BLOCK_STEPS * 2 * VECTOR_BYTES)
 
 typedef struct {
   vi bytes, shifts, high;
@@ -33,9 +33,9 @@ static inline unpacking unpacking_of(const dense_weight *w, int64_t panel) {
                            22, 43, 23, 43, 24, 44, 25, 44, 26, 45, 27, 45, 28, 46, 29, 46, 30, 47, 31, 47};
   /* Of eight bytes, by bits. What is above a nibble then is of no account: the table repeats itself. */
   static const _Alignas(64)
-      uint8_t shifts[64] = {0, 8,  16, 28, 32, 40, 48, 60, 0, 8,  16, 28, 32, 40, 48, 60, 0, 8,  16, 28, 32, 40,
-                            48, 60, 0, 8,  16, 28, 32, 40, 48, 60, 0, 8,  16, 28, 32, 40, 48, 60, 0, 8,  16, 28,
-                            32, 40, 48, 60, 0, 8,  16, 28, 32, 40, 48, 60, 0, 8,  16, 28, 32, 40, 48, 60};
+      uint8_t shifts[64] = {0,  8,  16, 28, 32, 40, 48, 60, 0,  8,  16, 28, 32, 40, 48, 60, 0,  8,  16, 28, 32, 40,
+                            48, 60, 0,  8,  16, 28, 32, 40, 48, 60, 0,  8,  16, 28, 32, 40, 48, 60, 0,  8,  16, 28,
+                            32, 40, 48, 60, 0,  8,  16, 28, 32, 40, 48, 60, 0,  8,  16, 28, 32, 40, 48, 60};
   _Alignas(64) uint8_t high[64];
   for (int i = 0; i < 64; i++) high[i] = high_byte(i % 16, w->panels[panel].least);
   return (unpacking){vi_load(bytes), vi_load(shifts), vi_load(high)};
@@ -50,14 +50,12 @@ static inline vf accumulate(vf sum, vi x, vi weights) { return vi_dot_bf16(sum, 
 
 #include "linear_dense_tile.h"
 
-static uint32_t word_of(float x) { return bits_of(x) >> 16; }
-
-static void pack_dense(const float *block, int32_t least, char *to) {
+static void pack(const float *block, int32_t least, char *to) {
   for (int v = 0; v < 2 * BLOCK_STEPS; v++, to += VECTOR_BYTES) {
     for (int lane = 0; lane < VF_WIDTH; lane++) {
       uint32_t nibbles = 0;
-      for (int side = 0; side < 2; side++) {
-        const uint32_t word = word_of(block[(v / 2 * 2 + side) * WIDE_PANEL + v % 2 * VF_WIDTH + lane]);
+      for (int side = 0; side < 2; side++, block++) {
+        const uint32_t word = bits_of(*block) >> 16;
         to[2 * lane + side] = (char)(word & 0xff);
         nibbles |= (word >> 15 << 3 | ((word >> 8 & 0x7f) - (uint32_t)least / 2)) << 4 * side;
       }
@@ -66,14 +64,11 @@ static void pack_dense(const float *block, int32_t least, char *to) {
   }
 }
 
-static void pack_raw(const float *block, char *to) {
-  for (int p = 0; p < BLOCK_FEATURES; p++) {
-    for (int j = 0; j < WIDE_PANEL; j++)
-      ((uint16_t *)to)[(p / 2 * WIDE_PANEL + j) * 2 + p % 2] = (uint16_t)word_of(block[p * WIDE_PANEL + j]);
-  }
+static void widen(const char *raw, float *block) {
+  for (int i = 0; i < BLOCK_WEIGHTS; i++) block[i] = bits_to_float((uint32_t)((const uint16_t *)raw)[i] << 16);
 }
 
-static void read_dense(const char *run, int64_t lane, int32_t least, int64_t first, int64_t count, float *to) {
+static void read_run(const char *run, int64_t lane, int32_t least, int64_t first, int64_t count, float *to) {
   for (int64_t p = first; p < first + count; p++) {
     const uint8_t *vector = (const uint8_t *)run + p / 2 * STEP_BYTES + lane / VF_WIDTH * VECTOR_BYTES;
     const int64_t pair = lane % VF_WIDTH;
@@ -81,13 +76,6 @@ static void read_dense(const char *run, int64_t lane, int32_t least, int64_t fir
     *to++ = bits_to_float((uint32_t)high_byte(nibble, least) << 24 | (uint32_t)vector[2 * pair + p % 2] << 16);
   }
 }
-
-static void read_raw(const char *block, int64_t lane, int64_t first, int64_t count, float *to) {
-  for (int64_t p = first; p < first + count; p++)
-    *to++ = bits_to_float((uint32_t)((const uint16_t *)block)[(p / 2 * WIDE_PANEL + lane) * 2 + p % 2] << 16);
-}
-
-static void round_block(float *block) { PF_KERNEL(linear_bf16_round)(block, BLOCK_WEIGHTS, block); }
 
 /* AMX multiplies tiles of the other layout, in another order. */
 static int fits(uint32_t extensions, int64_t k) {
@@ -101,14 +89,13 @@ static void share(const linear_share *s) {
 
 const dense_format PF_KERNEL(dense_bf16) = {.dense_bytes = DENSE_BYTES,
                                             .raw_bytes = RAW_BYTES,
+                                            .pair = 2,
                                             .unit = BF16_UNIT,
                                             .alignment = 2,
                                             .fits = fits,
-                                            .round = round_block,
-                                            .pack_dense = pack_dense,
-                                            .pack_raw = pack_raw,
-                                            .read_dense = read_dense,
-                                            .read_raw = read_raw,
+                                            .widen = widen,
+                                            .pack = pack,
+                                            .read = read_run,
                                             .share = share};
 
 #endif

@@ -18,6 +18,11 @@ static const dense_format *format_of(pf_precision precision) {
   return NULL;
 }
 
+/* Of a weight within a block. */
+static int64_t place_of(const dense_format *format, int64_t feature, int64_t lane) {
+  return (feature / format->pair * WIDE_PANEL + lane) * format->pair + feature % format->pair;
+}
+
 int PF_KERNEL(linear_dense_fits)(uint32_t extensions, int64_t k, pf_precision precision) {
   const dense_format *format = format_of(precision);
   return format && format->fits(extensions, k);
@@ -36,16 +41,17 @@ void PF_KERNEL(linear_dense_features)(const linear_layer *layer, int64_t feature
     /* From block c.block on: a dense run, or one raw block. */
     const int64_t run = dense_run(&c, c.blocks), begin = c.block * BLOCK_FEATURES;
     const int64_t stop = min64(begin + (run > 0 ? run : 1) * BLOCK_FEATURES, end);
-    if (p < stop && run > 0) format->read_dense(c.at, lane, least, p - begin, stop - p, to);
-    if (p < stop && run == 0) format->read_raw(c.at, lane, p - begin, stop - p, to);
-    if (p < stop) to += stop - p;
-    p = p < stop ? stop : p;
-    if (run == 0) {
-      skip_raw(&c, w.raw_bytes);
-    } else {
+    if (run > 0) {
+      if (p < stop) format->read(c.at, lane, least, p - begin, stop - p, to + (p - first));
       c.block += run;
       c.at += run * w.dense_bytes;
+    } else {
+      float block[BLOCK_WEIGHTS];
+      if (p < stop) format->widen(c.at, block);
+      for (int64_t q = p; q < stop; q++) to[q - first] = block[place_of(format, q - begin, lane)];
+      skip_raw(&c, w.raw_bytes);
     }
+    p = p < stop ? stop : p;
   }
 }
 
@@ -55,22 +61,22 @@ void PF_KERNEL(linear_dense_features)(const linear_layer *layer, int64_t feature
 #define MOST_EXPONENT 255
 
 typedef struct {
-  const linear_source *source;
+  const linear_layer *layer; /* in the other layout */
   const dense_format *format;
   dense_weight weight;
 } pack_call;
 
-/* Behind the last output feature lies once more what it is: zeros would be raw. */
+static const char *raw_block(const pack_call *c, int64_t panel, int64_t block) {
+  return (const char *)c->layer->panels + (panel * c->weight.panel_blocks + block) * c->weight.raw_bytes;
+}
+
+/* Behind the last output feature lies once more what it is: zeros would not be dense. */
 static void read_block(const pack_call *c, int64_t panel, int64_t block, float *to) {
-  const linear_source *source = c->source;
-  const int64_t columns = min64(source->n - panel * WIDE_PANEL, WIDE_PANEL), first = block * BLOCK_FEATURES;
-  const int64_t features = min64(source->k - first, BLOCK_FEATURES);
-  for (int64_t j = 0; j < WIDE_PANEL; j++) {
-    float from[BLOCK_FEATURES] = {0};
-    if (features > 0) read_source(source, panel * WIDE_PANEL + min64(j, columns - 1), first, features, from);
-    for (int p = 0; p < BLOCK_FEATURES; p++) to[p * WIDE_PANEL + j] = from[p];
+  c->format->widen(raw_block(c, panel, block), to);
+  for (int64_t lane = c->layer->n - panel * WIDE_PANEL; lane < WIDE_PANEL; lane++) {
+    for (int64_t p = 0; p < BLOCK_FEATURES; p++)
+      to[place_of(c->format, p, lane)] = to[place_of(c->format, p, lane - 1)];
   }
-  if (c->format->round) c->format->round(to);
 }
 
 static int32_t exponent_of(float x) { return (int32_t)(bits_of(x) >> 23 & MOST_EXPONENT); }
@@ -130,20 +136,19 @@ static void pack_panel(const void *context, int64_t panel, int32_t thread) {
     float block[BLOCK_WEIGHTS];
     read_block(c, panel, b, block);
     if (is_dense(exponents_of(block), least)) {
-      c->format->pack_dense(block, least, to);
+      c->format->pack(block, least, to);
       to += c->weight.dense_bytes;
     } else {
       *raws++ = (int32_t)b;
-      c->format->pack_raw(block, to);
+      memcpy(to, raw_block(c, panel, b), (size_t)c->weight.raw_bytes);
       to += c->weight.raw_bytes;
     }
   }
 }
 
-int PF_KERNEL(linear_dense_pack)(pf_engine *engine, const linear_source *source, void *panels, pf_precision precision) {
-  if (!PF_KERNEL(linear_dense_fits)(pf_engine_extensions(engine), source->k, precision)) return 0;
-  const dense_format *format = format_of(precision);
-  const pack_call call = {source, format, dense_weight_at(panels, source->n, source->k, format)};
+int PF_KERNEL(linear_dense_panels)(pf_engine *engine, const linear_layer *layer, void *panels) {
+  const dense_format *format = format_of(layer->precision);
+  const pack_call call = {layer, format, dense_weight_at(panels, layer->n, layer->k, format)};
   pf_parallel_for(engine, call.weight.count, measure_panel, &call);
   int64_t raws = 0;
   for (int64_t panel = 0; panel < call.weight.count; panel++) {
@@ -165,11 +170,10 @@ int PF_KERNEL(linear_dense_fits)(uint32_t extensions, int64_t k, pf_precision pr
   return 0;
 }
 
-int PF_KERNEL(linear_dense_pack)(pf_engine *engine, const linear_source *source, void *panels, pf_precision precision) {
+int PF_KERNEL(linear_dense_panels)(pf_engine *engine, const linear_layer *layer, void *panels) {
   (void)engine;
-  (void)source;
+  (void)layer;
   (void)panels;
-  (void)precision;
   return 0;
 }
 

@@ -2,8 +2,8 @@
  * Dense weights: panels of float32 or bfloat16 whose exponents take four bits, bit for bit what they are made of.
  *
  * Few rows wait for memory alone, and of the eight bits of a weight's exponent four say next to nothing: within a panel
- * nearly all exponents are 16 neighbours. Without them float32 takes 28 bits and bfloat16 12. A panel is a row of blocks
- * of BLOCK_FEATURES input features, each a whole number of cache lines; a block with a weight whose exponent is
+ * nearly all exponents are 16 neighbours. Without them float32 takes 28 bits and bfloat16 12. A panel is a row of
+ * blocks of BLOCK_FEATURES input features, each a whole number of cache lines; a block with a weight whose exponent is
  * elsewhere, such as 0, is raw, as in the other layout: 0.8 % of the blocks of normal noise, 1.3 % of
  * all-MiniLM-L6-v2's. A weight of which more than one block in RAW_SHARE would be raw is not dense.
  *
@@ -22,18 +22,17 @@
 /* Exponents that four bits can tell apart. */
 #define WINDOW 16
 
-/* Of a precision: how blocks of weights, [BLOCK_FEATURES][WIDE_PANEL], are written and read. */
+/* Of a precision. A block is as the other layout has it, [BLOCK_FEATURES / pair][WIDE_PANEL][pair] weights. */
 typedef struct {
   int64_t dense_bytes, raw_bytes; /* of a block, multiples of LINE_BYTES */
+  int64_t pair;                   /* input features of an output feature that are neighbours */
   int64_t unit;                   /* input features are padded to a multiple of it, with zeros */
   int32_t alignment;              /* of a panel's least exponent */
   int (*fits)(uint32_t extensions, int64_t k);
-  void (*round)(float *block); /* to values of the precision; or NULL */
-  void (*pack_dense)(const float *block, int32_t least, char *to);
-  void (*pack_raw)(const float *block, char *to);
-  /* Input features first .. first + count - 1 of the output feature `lane` of a run of blocks, or of a raw one. */
-  void (*read_dense)(const char *run, int64_t lane, int32_t least, int64_t first, int64_t count, float *to);
-  void (*read_raw)(const char *block, int64_t lane, int64_t first, int64_t count, float *to);
+  void (*widen)(const char *raw, float *block);
+  void (*pack)(const float *block, int32_t least, char *to);
+  /* Input features first .. first + count - 1 of the output feature `lane` of a run of blocks. */
+  void (*read)(const char *run, int64_t lane, int32_t least, int64_t first, int64_t count, float *to);
   void (*share)(const linear_share *share);
 } dense_format;
 

@@ -8,9 +8,9 @@
  *   unpack(vector, u)   reads 64 bytes
  *   accumulate(sum, x, weights)   x is 32 bits of a row in every lane
  *
- * Up to TILE_ROWS rows are one tile, whose sums stay in registers. Many rows are bound by arithmetic, to which unpacking
- * adds: the first tile of them unpacks a stretch of a panel, which the others then find in the cache, and sums are in
- * memory in between. All tiles add in the same order.
+ * Up to TILE_ROWS rows are one tile, whose sums stay in registers. Many rows are bound by arithmetic, to which
+ * unpacking adds: the first tile of them unpacks a stretch of a panel, which the others then find in the cache, and
+ * sums are in memory in between. All tiles add in the same order.
  */
 #include "linear_dense.h"
 
@@ -44,8 +44,8 @@ static inline __attribute__((always_inline)) void add_step(vf (*sum)[2], const f
 }
 
 /*
- * Where each row begins. The compiler is not to know what they have in common: it would keep a register for every row of
- * every step that is unrolled, in memory.
+ * Where each row begins. The compiler is not to know what they have in common: it would keep a register for every row
+ * of every step that is unrolled, in memory.
  */
 static inline __attribute__((always_inline)) void rows_of(const dense_tile *tile, const float **x, const int rows) {
 #pragma GCC unroll 12

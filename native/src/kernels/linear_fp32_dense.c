@@ -5,12 +5,12 @@
  * added.
  *
  * Chains of FMAs are those of linear_fp32.c, so that it makes no difference in which of both layouts a weight is. The
- * floor is the stream of 3.5 n k bytes. Time on Zen 5 as a share of linear_fp32.c's, both in turn, weights of 768 x 3072,
- * 3072 x 768, 768 x 768 and 2048 x 512 from memory: one row 0.90 to 0.92 on one thread and 0.89 to 0.92 on two, four rows
- * 0.88 to 0.89 and 0.86 to 0.92, eight, which begin to be bound by arithmetic, 0.94 to 0.98 and 0.88 to 0.91; more of
- * them on one thread 0.9 to 1.3 for 16 and 24 rows, 1.10 to 1.13 for 32, 1.04 to 1.09 for 64 and 128. Tried and lost: two
- * panels side by side (no faster, and eight rows run out of registers). Weights that only ever meet many rows are better
- * left to linear_fp32.c.
+ * floor is the stream of 3.5 n k bytes. Time on Zen 5 as a share of linear_fp32.c's, both in turn, weights of 768 x
+ * 3072, 3072 x 768, 768 x 768 and 2048 x 512 from memory: one row 0.90 to 0.92 on one thread and 0.89 to 0.92 on two,
+ * four rows 0.88 to 0.89 and 0.86 to 0.92, eight, which begin to be bound by arithmetic, 0.94 to 0.98 and 0.88 to 0.91;
+ * more of them on one thread 0.9 to 1.3 for 16 and 24 rows, 1.10 to 1.13 for 32, 1.04 to 1.09 for 64 and 128. Tried and
+ * lost: two panels side by side (no faster, and eight rows run out of registers). Weights that only ever meet many rows
+ * are better left to linear_fp32.c.
  */
 #include "linear_dense.h"
 
@@ -56,12 +56,11 @@ static void pack_vector(const float *from, int32_t least, uint8_t *to) {
   }
 }
 
-static void pack_dense(const float *block, int32_t least, char *to) {
-  for (int v = 0; v < 2 * BLOCK_STEPS; v++)
-    pack_vector(block + v * VF_WIDTH, least, (uint8_t *)to + v * VECTOR_BYTES);
+static void pack(const float *block, int32_t least, char *to) {
+  for (int v = 0; v < 2 * BLOCK_STEPS; v++) pack_vector(block + v * VF_WIDTH, least, (uint8_t *)to + v * VECTOR_BYTES);
 }
 
-static void pack_raw(const float *block, char *to) { memcpy(to, block, RAW_BYTES); }
+static void widen(const char *raw, float *block) { memcpy(block, raw, RAW_BYTES); }
 
 static inline float unpack_one(const char *vector, int64_t lane, int32_t least) {
   uint32_t three; /* and a byte that is the next one's */
@@ -71,13 +70,9 @@ static inline float unpack_one(const char *vector, int64_t lane, int32_t least) 
   return bits_to_float(((code & 0xfffffff) >> 1 | code << 31) + ((uint32_t)least << 23));
 }
 
-static void read_dense(const char *run, int64_t lane, int32_t least, int64_t first, int64_t count, float *to) {
+static void read_run(const char *run, int64_t lane, int32_t least, int64_t first, int64_t count, float *to) {
   const char *vector = run + first * STEP_BYTES + lane / VF_WIDTH * VECTOR_BYTES;
   for (int64_t p = 0; p < count; p++, vector += STEP_BYTES) to[p] = unpack_one(vector, lane % VF_WIDTH, least);
-}
-
-static void read_raw(const char *block, int64_t lane, int64_t first, int64_t count, float *to) {
-  for (int64_t p = 0; p < count; p++) to[p] = ((const float *)block)[(first + p) * WIDE_PANEL + lane];
 }
 
 /* From two blocks a panel on, all of it and what `unpack` reads behind it fits into what float32 takes. */
@@ -89,13 +84,13 @@ static void share(const linear_share *s) { multiply_share(s, &PF_KERNEL(dense_fp
 
 const dense_format PF_KERNEL(dense_fp32) = {.dense_bytes = DENSE_BYTES,
                                             .raw_bytes = RAW_BYTES,
+                                            .pair = 1,
                                             .unit = BLOCK_FEATURES,
                                             .alignment = 1,
                                             .fits = fits,
-                                            .pack_dense = pack_dense,
-                                            .pack_raw = pack_raw,
-                                            .read_dense = read_dense,
-                                            .read_raw = read_raw,
+                                            .widen = widen,
+                                            .pack = pack,
+                                            .read = read_run,
                                             .share = share};
 
 #endif

@@ -154,11 +154,11 @@ LINEAR_PRECISION(int8);
 
 /*
  * The layout for few rows (linear_dense.h) of float32 and bfloat16, of the size of the other one: whether an engine can
- * have it; packing, which is 0, and nothing of use written, for a weight that is better left to the other layout;
- * computing; and giving input features of one output feature back.
+ * have it; packing the panels of a weight in the other one, which is 0, and nothing of use written, for one that is
+ * better left as it is; computing; and giving input features of one output feature back.
  */
 int PF_KERNEL(linear_dense_fits)(uint32_t extensions, int64_t k, pf_precision precision);
-int PF_KERNEL(linear_dense_pack)(pf_engine *engine, const linear_source *source, void *panels, pf_precision precision);
+int PF_KERNEL(linear_dense_panels)(pf_engine *engine, const linear_layer *layer, void *panels);
 void PF_KERNEL(linear_dense_share)(const linear_share *share);
 void PF_KERNEL(linear_dense_features)(const linear_layer *layer, int64_t feature, int64_t first, int64_t count,
                                       float *to);

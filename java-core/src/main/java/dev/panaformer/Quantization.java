@@ -111,7 +111,7 @@ public final class Quantization {
       requirePackable(checkpoint);
       try (Weights weights =
           new Weights(checkpoint, kernels, memory, architecture.weightNames(), precision)) {
-        architecture.loader().apply(weights);
+        architecture.loader().apply(weights.forStorage());
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         for (Map.Entry<String, PackedWeight> entry : weights.packedRead().entrySet()) {
           long[] bytes = {entry.getValue().segment().byteSize()};

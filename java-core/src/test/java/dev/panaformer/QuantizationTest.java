@@ -90,8 +90,8 @@ class QuantizationTest {
                   new Weights(original, kernels, memory, architecture.weightNames(), precision);
               Weights packed =
                   new Weights(file, kernels, mapped, architecture.weightNames(), Precision.FP32)) {
-            architecture.loader().apply(atLoad);
-            architecture.loader().apply(packed);
+            architecture.loader().apply(atLoad.forStorage());
+            architecture.loader().apply(packed.forStorage());
             assertEquals(precision, packed.precision());
             assertFalse(atLoad.packedRead().isEmpty());
             for (Map.Entry<String, PackedWeight> entry : atLoad.packedRead().entrySet()) {

@@ -1221,18 +1221,17 @@ public class panaformer_h {
         }
     }
 
-    private static class pf_linear_pack_dense {
+    private static class pf_linear_dense_size {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             panaformer_h.C_INT,
             panaformer_h.C_POINTER,
-            panaformer_h.C_POINTER,
-            panaformer_h.C_INT,
-            panaformer_h.C_POINTER,
             panaformer_h.C_LONG,
-            panaformer_h.C_LONG
+            panaformer_h.C_LONG,
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER
         );
 
-        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_linear_pack_dense");
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_linear_dense_size");
 
         public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
@@ -1240,45 +1239,107 @@ public class panaformer_h {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * pf_status pf_linear_pack_dense(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n, int64_t k)
+     * pf_status pf_linear_dense_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision, int64_t *bytes)
      * }
      */
-    public static FunctionDescriptor pf_linear_pack_dense$descriptor() {
-        return pf_linear_pack_dense.DESC;
+    public static FunctionDescriptor pf_linear_dense_size$descriptor() {
+        return pf_linear_dense_size.DESC;
     }
 
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * pf_status pf_linear_pack_dense(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n, int64_t k)
+     * pf_status pf_linear_dense_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision, int64_t *bytes)
      * }
      */
-    public static MethodHandle pf_linear_pack_dense$handle() {
-        return pf_linear_pack_dense.HANDLE;
+    public static MethodHandle pf_linear_dense_size$handle() {
+        return pf_linear_dense_size.HANDLE;
     }
 
     /**
      * Address for:
      * {@snippet lang=c :
-     * pf_status pf_linear_pack_dense(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n, int64_t k)
+     * pf_status pf_linear_dense_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision, int64_t *bytes)
      * }
      */
-    public static MemorySegment pf_linear_pack_dense$address() {
-        return pf_linear_pack_dense.ADDR;
+    public static MemorySegment pf_linear_dense_size$address() {
+        return pf_linear_dense_size.ADDR;
     }
 
     /**
      * {@snippet lang=c :
-     * pf_status pf_linear_pack_dense(pf_engine *engine, const void *weight, pf_dtype dtype, void *packed, int64_t n, int64_t k)
+     * pf_status pf_linear_dense_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision, int64_t *bytes)
      * }
      */
-    public static int pf_linear_pack_dense(MemorySegment engine, MemorySegment weight, int dtype, MemorySegment packed, long n, long k) {
-        var mh$ = pf_linear_pack_dense.HANDLE;
+    public static int pf_linear_dense_size(MemorySegment engine, long n, long k, int precision, MemorySegment bytes) {
+        var mh$ = pf_linear_dense_size.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("pf_linear_pack_dense", engine, weight, dtype, packed, n, k);
+                traceDowncall("pf_linear_dense_size", engine, n, k, precision, bytes);
             }
-            return (int)mh$.invokeExact(engine, weight, dtype, packed, n, k);
+            return (int)mh$.invokeExact(engine, n, k, precision, bytes);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pf_linear_dense_pack {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            panaformer_h.C_INT,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_POINTER,
+            panaformer_h.C_LONG,
+            panaformer_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_linear_dense_pack");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k)
+     * }
+     */
+    public static FunctionDescriptor pf_linear_dense_pack$descriptor() {
+        return pf_linear_dense_pack.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k)
+     * }
+     */
+    public static MethodHandle pf_linear_dense_pack$handle() {
+        return pf_linear_dense_pack.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k)
+     * }
+     */
+    public static MemorySegment pf_linear_dense_pack$address() {
+        return pf_linear_dense_pack.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k)
+     * }
+     */
+    public static int pf_linear_dense_pack(MemorySegment engine, MemorySegment packed, MemorySegment dense, long n, long k) {
+        var mh$ = pf_linear_dense_pack.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pf_linear_dense_pack", engine, packed, dense, n, k);
+            }
+            return (int)mh$.invokeExact(engine, packed, dense, n, k);
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }

@@ -134,8 +134,8 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
       SegmentAllocator allocator);
 
   /**
-   * {@link #pack} for a weight that few rows at a time are multiplied by, as in a decoder's steps.
-   * Results are the same to the last bit; few rows may take less time, and many more.
+   * {@link #pack} for a weight that few rows at a time are multiplied by, as in the steps of a
+   * decoder. Results are the same to the last bit; few rows may take less time, and many more.
    */
   default PackedWeight packForFewRows(
       String name,
@@ -146,6 +146,14 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
       Precision precision,
       SegmentAllocator allocator) {
     return pack(name, weight, dtype, out, in, precision, allocator);
+  }
+
+  /**
+   * A weight as {@link #packForFewRows} would have it: itself, or another one in memory of the
+   * allocator.
+   */
+  default PackedWeight forFewRows(PackedWeight weight, SegmentAllocator allocator) {
+    return weight;
   }
 
   /** {@link #pack} of float32 in {@link Precision#FP32}. */

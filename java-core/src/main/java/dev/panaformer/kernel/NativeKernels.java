@@ -116,11 +116,24 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
       long in,
       Precision precision,
       SegmentAllocator allocator) {
-    MemorySegment packed = roomFor(name, weight, dtype, out, in, precision, allocator);
+    Arguments.pack(name, weight, dtype, out, in, precision);
+    MemorySegment packed;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment bytes = arena.allocate(JAVA_LONG);
+      check(
+          "pack in " + precision,
+          pf_linear_packed_size(engine(), out, in, precision.ordinal(), bytes));
+      packed = allocator.allocate(bytes.get(JAVA_LONG, 0), PF_ALIGNMENT());
+    }
+    int floats =
+        switch (dtype) {
+          case F16 -> PF_DTYPE_FP16();
+          case BF16 -> PF_DTYPE_BF16();
+          default -> PF_DTYPE_FP32();
+        };
     check(
         "pack",
-        pf_linear_pack(
-            engine(), at(weight), floats(dtype), at(packed), out, in, precision.ordinal()));
+        pf_linear_pack(engine(), at(weight), floats, at(packed), out, in, precision.ordinal()));
     return new PackedWeight(name, packed, out, in, precision);
   }
 
@@ -133,38 +146,50 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
       long in,
       Precision precision,
       SegmentAllocator allocator) {
-    if (precision != Precision.FP32) {
+    long bytes = denseBytes(out, in, precision);
+    if (bytes == 0) {
       return pack(name, weight, dtype, out, in, precision, allocator);
     }
-    MemorySegment packed = roomFor(name, weight, dtype, out, in, precision, allocator);
-    check("pack", pf_linear_pack_dense(engine(), at(weight), floats(dtype), at(packed), out, in));
-    return new PackedWeight(name, packed, out, in, precision);
-  }
-
-  private MemorySegment roomFor(
-      String name,
-      MemorySegment weight,
-      DType dtype,
-      long out,
-      long in,
-      Precision precision,
-      SegmentAllocator allocator) {
-    Arguments.pack(name, weight, dtype, out, in, precision);
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment bytes = arena.allocate(JAVA_LONG);
-      check(
-          "pack in " + precision,
-          pf_linear_packed_size(engine(), out, in, precision.ordinal(), bytes));
-      return allocator.allocate(bytes.get(JAVA_LONG, 0), PF_ALIGNMENT());
+    try (NativeMemory staging = NativeMemory.ofSegment(bytes)) {
+      PackedWeight packed = pack(name, weight, dtype, out, in, precision, staging);
+      MemorySegment dense = allocator.allocate(bytes, PF_ALIGNMENT());
+      if (!packDense(packed, dense)) {
+        dense.copyFrom(packed.segment());
+      }
+      return new PackedWeight(name, dense, out, in, precision);
     }
   }
 
-  private static int floats(DType dtype) {
-    return switch (dtype) {
-      case F16 -> PF_DTYPE_FP16();
-      case BF16 -> PF_DTYPE_BF16();
-      default -> PF_DTYPE_FP32();
-    };
+  @Override
+  public PackedWeight forFewRows(PackedWeight weight, SegmentAllocator allocator) {
+    long bytes = denseBytes(weight.out(), weight.in(), weight.precision());
+    if (bytes == 0) {
+      return weight;
+    }
+    MemorySegment dense = allocator.allocate(bytes, PF_ALIGNMENT());
+    return packDense(weight, dense)
+        ? new PackedWeight(weight.name(), dense, weight.out(), weight.in(), weight.precision())
+        : weight;
+  }
+
+  /** 0 where the engine has no layout for few rows. */
+  private long denseBytes(long out, long in, Precision precision) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment bytes = arena.allocate(JAVA_LONG);
+      int status = pf_linear_dense_size(engine(), out, in, precision.ordinal(), bytes);
+      // What is wrong with the weight, packing says.
+      return status == PF_OK() ? bytes.get(JAVA_LONG, 0) : 0;
+    }
+  }
+
+  /** False where a weight is better left as it is. */
+  private boolean packDense(PackedWeight weight, MemorySegment dense) {
+    int status =
+        pf_linear_dense_pack(engine(), at(weight.segment()), at(dense), weight.out(), weight.in());
+    if (status != PF_ERROR_UNSUPPORTED()) {
+      check("packForFewRows", status, weight);
+    }
+    return status == PF_OK();
   }
 
   @Override

@@ -64,7 +64,7 @@ final class TransformerAssembly {
     return new Transformer(
         weights.kernels(),
         b.encoderLayers > 0 ? Optional.of(encoder(weights.at("encoder"))) : Optional.empty(),
-        decodes ? Optional.of(decoder(weights.forFewRows(true).at("decoder"))) : Optional.empty(),
+        decodes ? Optional.of(decoder(weights.forFewRows().at("decoder"))) : Optional.empty(),
         head,
         // The reference begins with zeros where a checkpoint has none.
         decodes && b.headBias && weights.has("final_logits_bias")
@@ -231,8 +231,7 @@ final class TransformerAssembly {
         new CrossAttention(
             stacked(attention, List.of("q_proj"), List.of(inner)),
             // Of the source, once: many rows.
-            stacked(
-                attention.forFewRows(false), List.of("k_proj", "v_proj"), List.of(inner, inner)),
+            stacked(attention.forManyRows(), List.of("k_proj", "v_proj"), List.of(inner, inner)),
             output(attention, b.decoderHeads),
             b.decoderHeads,
             scale(index, b.decoderHeads)));
@@ -403,8 +402,6 @@ final class TransformerAssembly {
     String words = b.sharedEmbeddings ? "shared.weight" : "decoder.embed_tokens.weight";
     headHasWords =
         b.tiedHead && (!weights.has(own) || weights.same(own, words, b.decoderVocabulary, b.width));
-    return weights
-        .forFewRows(true)
-        .packed(headHasWords ? words : own, b.decoderVocabulary, b.width);
+    return weights.forFewRows().packed(headHasWords ? words : own, b.decoderVocabulary, b.width);
   }
 }

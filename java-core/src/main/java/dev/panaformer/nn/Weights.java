@@ -41,11 +41,18 @@ public final class Weights implements AutoCloseable {
   private final NativeMemory memory;
   private final WeightNames names;
   private final Precision precision;
-  private final boolean fewRows;
+  private final Layout layout;
   private final Optional<QuantizedWeights> quantized;
   private final Read read;
   private final GrowableBuffer staging;
   private final String prefix;
+
+  /** What matrices are packed for. */
+  private enum Layout {
+    MANY_ROWS,
+    FEW_ROWS,
+    STORED
+  }
 
   /** What was read up to now, under the checkpoint's names. */
   private record Read(Set<String> tensors, Map<String, PackedWeight> packed) {}
@@ -85,7 +92,7 @@ public final class Weights implements AutoCloseable {
         memory,
         names,
         agreed(checkpoint, quantized, precision),
-        false,
+        Layout.MANY_ROWS,
         quantized,
         new Read(new LinkedHashSet<>(), new LinkedHashMap<>()),
         new GrowableBuffer(),
@@ -98,7 +105,7 @@ public final class Weights implements AutoCloseable {
       NativeMemory memory,
       WeightNames names,
       Precision precision,
-      boolean fewRows,
+      Layout layout,
       Optional<QuantizedWeights> quantized,
       Read read,
       GrowableBuffer staging,
@@ -108,7 +115,7 @@ public final class Weights implements AutoCloseable {
     this.memory = memory;
     this.names = names;
     this.precision = precision;
-    this.fewRows = fewRows;
+    this.layout = layout;
     this.quantized = quantized;
     this.read = read;
     this.staging = staging;
@@ -129,7 +136,7 @@ public final class Weights implements AutoCloseable {
 
   /** The same checkpoint, all names below {@code child}. */
   public Weights at(String child) {
-    return as(precision, fewRows, prefix + child + ".");
+    return as(precision, layout, prefix + child + ".");
   }
 
   /**
@@ -137,20 +144,30 @@ public final class Weights implements AutoCloseable {
    * the answer. Labels, boxes and spans come out of them.
    */
   public Weights inFp32() {
-    return as(Precision.FP32, fewRows, prefix);
+    return as(Precision.FP32, layout, prefix);
   }
 
   /**
-   * The same names with all matrices {@linkplain Kernels#packForFewRows for few rows} at a time or,
-   * as from the start, for any number.
+   * The same names with all matrices {@linkplain Kernels#packForFewRows for few rows} at a time, as
+   * the steps of a decoder have them.
    */
-  public Weights forFewRows(boolean value) {
-    return as(precision, value, prefix);
+  public Weights forFewRows() {
+    return layout == Layout.STORED ? this : as(precision, Layout.FEW_ROWS, prefix);
   }
 
-  private Weights as(Precision precision, boolean fewRows, String prefix) {
+  /** The same names with all matrices for any number of rows, as from the start. */
+  public Weights forManyRows() {
+    return layout == Layout.STORED ? this : as(precision, Layout.MANY_ROWS, prefix);
+  }
+
+  /** The same names with all matrices as a file has them, whatever they are for. */
+  public Weights forStorage() {
+    return as(precision, Layout.STORED, prefix);
+  }
+
+  private Weights as(Precision precision, Layout layout, String prefix) {
     return new Weights(
-        checkpoint, kernels, memory, names, precision, fewRows, quantized, read, staging, prefix);
+        checkpoint, kernels, memory, names, precision, layout, quantized, read, staging, prefix);
   }
 
   /** The kernels for which matrices are packed. */
@@ -373,7 +390,8 @@ public final class Weights implements AutoCloseable {
     if (low && quantized.isPresent()) {
       List<List<String>> spellings =
           rows.stream().map(matrix -> names.of(prefix + matrix.name)).toList();
-      return quantized.get().read(spellings, out, in, kernels, memory);
+      PackedWeight stored = quantized.get().read(spellings, out, in, kernels, memory);
+      return layout == Layout.FEW_ROWS ? kernels.forFewRows(stored, memory) : stored;
     }
     try (Arena mapped = Arena.ofConfined()) {
       // All shapes are checked before memory is asked for: a lying config.json must not exhaust it.
@@ -391,7 +409,7 @@ public final class Weights implements AutoCloseable {
       }
       String name = prefix + rows.getFirst().name;
       PackedWeight packed =
-          fewRows
+          layout == Layout.FEW_ROWS
               ? kernels.packForFewRows(name, weight, dtype, out, in, precision, memory)
               : kernels.pack(name, weight, dtype, out, in, precision, memory);
       if (low) {
