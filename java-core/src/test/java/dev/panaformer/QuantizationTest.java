@@ -12,6 +12,7 @@ import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.checkpoint.SafetensorsWriter;
+import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
@@ -137,6 +138,27 @@ class QuantizationTest {
         float[] expected = atLoad.embed("i love you");
         assertArrayEquals(expected, mapped.embed("i love you"));
         assertArrayEquals(expected, asked.embed("i love you"));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = Precision.class, names = "FP32", mode = EnumSource.Mode.EXCLUDE)
+  void decodersGiveTheSameScores(Precision precision) throws IOException {
+    Path source = Path.of("../cli/src/test/resources/golden/gpt2-lm-generate");
+    Path target = folder.resolve("quantized");
+    Quantization.write(source, target, precision);
+    int[] text = {5, 9, 60, 33, 7, 12, 40, 3, 3, 21};
+    for (Backend backend : List.of(Backend.NATIVE, Backend.JAVA)) {
+      CausalLMOptions options = CausalLMOptions.DEFAULT.withBackend(backend);
+      try (CausalLM atLoad = CausalLM.load(source, options.withPrecision(precision));
+          CausalLM mapped = CausalLM.load(target, options)) {
+        assertArrayEquals(
+            atLoad.score(text, 5).logProbabilities(), mapped.score(text, 5).logProbabilities());
+        GenerationOptions greedy = GenerationOptions.builder().maxNewTokens(12).build();
+        assertArrayEquals(
+            atLoad.generate(text, greedy).result().ids(),
+            mapped.generate(text, greedy).result().ids());
       }
     }
   }
