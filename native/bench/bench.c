@@ -32,7 +32,7 @@ float *tensor(int64_t count) {
   float *x = aligned_alloc((size_t)alignment, bytes);
   if (!x) abort();
   if (alignment == HUGE_PAGE && !getenv("SMALL_PAGES")) madvise(x, bytes, MADV_HUGEPAGE);
-  for (int64_t i = 0; i < count; i++) x[i] = (float)(rand() % 2001 - 1000) * 1e-3f;
+  for (int64_t i = 0; i < count; i++) x[i] = ((float)(rand() % 2000) - 999.5f) * 1e-3f;
   return x;
 }
 

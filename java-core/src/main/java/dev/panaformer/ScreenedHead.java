@@ -15,13 +15,10 @@ import java.util.Optional;
  * <p>Not thread-safe.
  */
 final class ScreenedHead implements AutoCloseable {
-  private static final int LONGEST_PAUSE = 255;
-
   private final LanguageModel model;
   private final NativeMemory memory = NativeMemory.onHugePages();
   private final Optional<Screen> screen;
-  private int pause;
-  private int pauseLeft;
+  private final Pause pause = new Pause();
 
   ScreenedHead(LanguageModel model) {
     this.model = model;
@@ -41,7 +38,7 @@ final class ScreenedHead implements AutoCloseable {
       int rows,
       int k,
       Workspace workspace) {
-    boolean pauses = pauseLeft > 0;
+    boolean screens = screen.isPresent() && rows <= Screen.MAX_TOKENS && pause.isOver();
     long computed =
         model
             .kernels()
@@ -49,22 +46,42 @@ final class ScreenedHead implements AutoCloseable {
                 x,
                 model.head(),
                 model.headBias(),
-                pauses ? Optional.empty() : screen,
+                screens ? screen : Optional.empty(),
                 values,
                 ids,
                 rows,
                 k,
                 workspace);
-    if (pauses) {
-      pauseLeft--;
-    } else if (screen.isPresent() && rows <= Screen.MAX_TOKENS) {
-      pause = computed < model.head().out() ? 0 : Math.min(2 * pause + 1, LONGEST_PAUSE);
-      pauseLeft = pause;
+    if (screens) {
+      pause.after(computed < model.head().out());
     }
   }
 
   @Override
   public void close() {
     memory.close();
+  }
+
+  /** For how many calls to leave alone what was of no help: 1, then 3, 7 and so on. */
+  static final class Pause {
+    private static final int LONGEST = 255;
+
+    private int length;
+    private int left;
+
+    /** Whether to try again; if not, the pause is one shorter. */
+    boolean isOver() {
+      if (left == 0) {
+        return true;
+      }
+      left--;
+      return false;
+    }
+
+    /** To be told after a try. */
+    void after(boolean helped) {
+      length = helped ? 0 : Math.min(2 * length + 1, LONGEST);
+      left = length;
+    }
   }
 }
