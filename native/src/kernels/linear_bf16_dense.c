@@ -7,7 +7,11 @@
  * brings both together, vpmultishiftqb shifts every other nibble down, and vpermb looks the high bytes up.
  *
  * Sums are chains of vdpbf16ps in the order of linear_bf16.c, so that it makes no difference in which of both layouts a
- * weight is. The floor is the stream of 1.5 n k bytes.
+ * weight is. The floor is the stream of 1.5 n k bytes. Time on Zen 5 as a share of linear_bf16.c's, both in turn,
+ * weights of 768 x 3072 and 2048 x 512 from memory: one row 0.76 on one thread and 0.78 to 0.79 on two, four rows 0.72
+ * to 0.73 and 0.75 to 0.76, eight 0.87 to 0.93 and 0.76 to 0.79; more of them on one thread 1.1 to 1.2 for 16 and 24
+ * rows, 1.09 to 1.16 for 32, 1.03 to 1.09 for 64 and 128. Fetching twice or three times as far ahead makes no
+ * difference.
  */
 #include "linear_dense.h"
 

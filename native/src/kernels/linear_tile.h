@@ -32,11 +32,11 @@ static inline int linear_streams(int64_t rows) {
 
 /*
  * How far ahead of its use few rows that are multiplied by dot products fetch their panel. Measured on Zen 5 with
- * weights beyond the second-level cache: 8 rows of 768 x 768 in int8 take 24 us with 4 KiB ahead, 15 us with 8 KiB and 13
- * us with 16 KiB; one to four rows of 768 x 3072 on one thread 2 to 7 % less with 8 KiB than with 16 KiB in int8, 4 to 7
- * % less for one and two rows and 3 % more for four in int4, the same on two threads; 32 KiB, most of the first-level
- * cache, is worse for few. Panels side by side lose: a step of GPT-2 of one row read at 78 % of the probe in bf16, 77 %
- * in int8 and 70 % in int4 with four of them, at 89, 74 and 68 % with two, at 93, 85 and 81 % with one.
+ * weights beyond the second-level cache: 8 rows of 768 x 768 in int8 take 24 us with 4 KiB ahead, 15 us with 8 KiB and
+ * 13 us with 16 KiB; one to four rows of 768 x 3072 on one thread 2 to 7 % less with 8 KiB than with 16 KiB in int8, 4
+ * to 7 % less for one and two rows and 3 % more for four in int4, the same on two threads; 32 KiB, most of the
+ * first-level cache, is worse for few. Panels side by side lose: a step of GPT-2 of one row read at 78 % of the probe
+ * in bf16, 77 % in int8 and 70 % in int4 with four of them, at 89, 74 and 68 % with two, at 93, 85 and 81 % with one.
  */
 #define DOT_AHEAD_BYTES 8192
 
