@@ -99,7 +99,7 @@ static void pack(const bench *b, const float *weight, void *to, int64_t n, int64
   void *packed = b->dense ? tensor(bytes / 4) : to;
   pf_linear_pack(b->engine, weight, PF_DTYPE_FP32, packed, n, k, b->precision);
   if (!b->dense) return;
-  if (pf_linear_dense_pack(b->engine, packed, to, n, k) != PF_OK) memcpy(to, packed, (size_t)bytes);
+  if (pf_linear_dense_pack(b->engine, packed, to, n, k, NULL) != PF_OK) memcpy(to, packed, (size_t)bytes);
   free(packed);
 }
 

@@ -232,7 +232,7 @@ pf_status cuda::linear_dense_size(const pf_engine *, int64_t n, int64_t k, pf_pr
   return status;
 }
 
-pf_status cuda::linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k) {
+pf_status cuda::linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k, int64_t *) {
   cuda_call call(engine);
   linear_layer layer;
   const pf_status status = linear_open(call, packed, n, k, PF_ACTIVATION_NONE, &layer);

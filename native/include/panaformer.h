@@ -276,7 +276,8 @@ PF_API pf_status pf_linear_dense_size(const pf_engine *engine, int64_t n, int64_
  * are far from their neighbours' or pf_linear_dense_size is 0.
  */
 PF_API pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, /* aligned */
-                                      int64_t n, int64_t k);
+                                      int64_t n, int64_t k,
+                                      int64_t *used); /* bytes, behind which nothing is read or was written; or NULL */
 
 /*
  * Whether `bytes` bytes that came from elsewhere, such as a mapped file, are a weight [n, k] packed in this precision

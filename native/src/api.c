@@ -57,9 +57,10 @@ pf_status pf_linear_dense_size(const pf_engine *engine, int64_t n, int64_t k, pf
   return pf_engine_kernels(engine)->linear_dense_size(engine, n, k, precision, bytes);
 }
 
-pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k) {
+pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k,
+                               int64_t *used) {
   CHECK(engine);
-  return pf_engine_kernels(engine)->linear_dense_pack(engine, packed, dense, n, k);
+  return pf_engine_kernels(engine)->linear_dense_pack(engine, packed, dense, n, k, used);
 }
 
 pf_status pf_linear_packed_check(const pf_engine *engine, const void *packed, int64_t bytes, int64_t n, int64_t k,

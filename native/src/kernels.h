@@ -23,7 +23,7 @@ typedef struct pf_kernels {
   pf_status (*linear_packed_size)(int64_t n, int64_t k, pf_precision, int64_t *bytes);
   pf_status (*linear_pack)(pf_engine *, const void *weight, pf_dtype, void *packed, int64_t n, int64_t k, pf_precision);
   pf_status (*linear_dense_size)(const pf_engine *, int64_t n, int64_t k, pf_precision, int64_t *bytes);
-  pf_status (*linear_dense_pack)(pf_engine *, const void *packed, void *dense, int64_t n, int64_t k);
+  pf_status (*linear_dense_pack)(pf_engine *, const void *packed, void *dense, int64_t n, int64_t k, int64_t *used);
   pf_status (*linear_packed_check)(const void *packed, int64_t bytes, int64_t n, int64_t k, pf_precision);
   pf_status (*linear_workspace_size)(int64_t tokens, int64_t k, pf_precision, int64_t *bytes);
   pf_status (*linear)(pf_engine *, const float *x, const void *packed, const float *bias, const float *residual,

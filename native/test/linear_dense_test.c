@@ -20,16 +20,22 @@ static void *pack(pf_engine *engine, const float *weight, int64_t n, int64_t k, 
   return packed;
 }
 
-/* NULL where it is not to be dense. */
+/* NULL where it is not to be dense; else no longer than it says it is. */
 static void *pack_dense(pf_engine *engine, const float *weight, int64_t n, int64_t k, pf_precision precision) {
-  int64_t bytes = 0;
+  int64_t bytes = 0, used = -1;
   const void *packed = pack(engine, weight, n, k, precision);
   EXPECT_STATUS(PF_OK, pf_linear_dense_size(engine, n, k, precision, &bytes));
-  void *dense = guarded_aligned(bytes);
-  const pf_status status = pf_linear_dense_pack(engine, packed, dense, n, k);
+  char *room = guarded_aligned(bytes);
+  memset(room, 0x5a, (size_t)bytes);
+  const pf_status status = pf_linear_dense_pack(engine, packed, room, n, k, &used);
   EXPECT(status == PF_OK || status == PF_ERROR_UNSUPPORTED);
   EXPECT(bytes > 0 || status != PF_OK);
-  return status == PF_OK ? dense : NULL;
+  if (status != PF_OK) return NULL;
+  EXPECT(used > 0 && used <= bytes);
+  for (int64_t i = used; i < bytes; i++) EXPECT(room[i] == 0x5a);
+  void *dense = guarded_aligned(used);
+  memcpy(dense, room, (size_t)used);
+  return dense;
 }
 
 static int can_be_dense(pf_precision precision) {
@@ -262,12 +268,13 @@ static void is_of_no_use_elsewhere(void) {
     if (!can_be_dense(precisions[p])) continue;
     pf_engine *e = tested_engine(1);
     linear_case c = random_case(precisions[p], 1, n, k, 1, 0, PF_ACTIVATION_NONE);
-    unsigned char *packed = pack_dense(e, c.weight, n, k, precisions[p]);
     float *y = guarded_output(17 * n);
     int64_t bytes, room;
-    EXPECT_STATUS(PF_OK, pf_linear_packed_size(e, n, k, precisions[p], &bytes));
+    EXPECT_STATUS(PF_OK, pf_linear_dense_size(e, n, k, precisions[p], &bytes));
+    unsigned char *packed = guarded_aligned(bytes);
+    EXPECT_STATUS(PF_OK, pf_linear_dense_pack(e, pack(e, c.weight, n, k, precisions[p]), packed, n, k, NULL));
     EXPECT_STATUS(PF_ERROR_PACKED_WEIGHTS, pf_linear_packed_check(e, packed, bytes, n, k, precisions[p]));
-    EXPECT_STATUS(PF_ERROR_PACKED_WEIGHTS, pf_linear_dense_pack(e, packed, guarded_aligned(bytes), n, k));
+    EXPECT_STATUS(PF_ERROR_PACKED_WEIGHTS, pf_linear_dense_pack(e, packed, guarded_aligned(bytes), n, k, NULL));
     EXPECT_STATUS(PF_OK, pf_linear_workspace_size(e, 17, k, precisions[p], &room));
     void *workspace = guarded_aligned(room);
     for (int byte = 0; byte < 32; byte++) {
@@ -311,18 +318,18 @@ static void refuses_bad_arguments(void) {
   const char *packed = pack(e, random_floats(n * k, 1), n, k, PF_PRECISION_FP32);
   char *dense = guarded_aligned(4096);
   int64_t bytes = -1;
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_dense_pack(NULL, packed, dense, n, k));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_dense_pack(e, NULL, dense, n, k));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_dense_pack(e, packed + 4, dense, n, k));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_dense_pack(e, packed, NULL, n, k));
-  EXPECT_STATUS(PF_ERROR_PACKED_WEIGHTS, pf_linear_dense_pack(e, packed, dense, n, k + 4));
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_dense_pack(e, packed, dense, 0, k));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_dense_pack(NULL, packed, dense, n, k, NULL));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_dense_pack(e, NULL, dense, n, k, NULL));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_dense_pack(e, packed + 4, dense, n, k, NULL));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_dense_pack(e, packed, NULL, n, k, NULL));
+  EXPECT_STATUS(PF_ERROR_PACKED_WEIGHTS, pf_linear_dense_pack(e, packed, dense, n, k + 4, NULL));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_dense_pack(e, packed, dense, 0, k, NULL));
   EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_dense_size(NULL, n, k, PF_PRECISION_FP32, &bytes));
   EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_dense_size(e, n, k, PF_PRECISION_FP32, NULL));
   EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_dense_size(e, n, -k, PF_PRECISION_FP32, &bytes));
   EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_dense_size(e, n, k, (pf_precision)(PF_PRECISION_INT4_128 + 1), &bytes));
   EXPECT(bytes == -1);
-  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_dense_pack(e, packed, dense + 4, n, k));
+  EXPECT_STATUS(PF_ERROR_ARGUMENT, pf_linear_dense_pack(e, packed, dense + 4, n, k, NULL));
 }
 
 int main(void) {

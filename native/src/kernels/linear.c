@@ -389,7 +389,8 @@ pf_status PF_KERNEL(linear_dense_size)(const pf_engine *engine, int64_t n, int64
   return status;
 }
 
-pf_status PF_KERNEL(linear_dense_pack)(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k) {
+pf_status PF_KERNEL(linear_dense_pack)(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k,
+                                       int64_t *used) {
   linear_layer layer;
   const pf_status status = PF_KERNEL(linear_open)(engine, packed, NULL, n, k, PF_ACTIVATION_NONE, &layer);
   if (status != PF_OK) return status;
@@ -397,7 +398,10 @@ pf_status PF_KERNEL(linear_dense_pack)(pf_engine *engine, const void *packed, vo
   if (!dense || (uintptr_t)dense % PF_ALIGNMENT) return PF_ERROR_ARGUMENT;
   if (!PF_KERNEL(linear_dense_fits)(layer.extensions, k, layer.precision)) return PF_ERROR_UNSUPPORTED;
   void *panels = write_header(dense, n, k, layer.precision, 1);
-  return PF_KERNEL(linear_dense_panels)(engine, &layer, panels) ? PF_OK : PF_ERROR_UNSUPPORTED;
+  const int64_t bytes = PF_KERNEL(linear_dense_panels)(engine, &layer, panels);
+  if (bytes == 0) return PF_ERROR_UNSUPPORTED;
+  if (used) *used = HEADER_BYTES + bytes;
+  return PF_OK;
 }
 
 pf_status PF_KERNEL(linear_packed_check)(const void *packed, int64_t bytes, int64_t n, int64_t k,

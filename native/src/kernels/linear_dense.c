@@ -146,7 +146,7 @@ static void pack_panel(const void *context, int64_t panel, int32_t thread) {
   }
 }
 
-int PF_KERNEL(linear_dense_panels)(pf_engine *engine, const linear_layer *layer, void *panels) {
+int64_t PF_KERNEL(linear_dense_panels)(pf_engine *engine, const linear_layer *layer, void *panels) {
   const dense_format *format = format_of(layer->precision);
   const pack_call call = {layer, format, dense_weight_at(panels, layer->n, layer->k, format)};
   pf_parallel_for(engine, call.weight.count, measure_panel, &call);
@@ -158,7 +158,8 @@ int PF_KERNEL(linear_dense_panels)(pf_engine *engine, const linear_layer *layer,
     p->raws_end = (int32_t)raws;
   }
   pf_parallel_for(engine, call.weight.count, pack_panel, &call);
-  return 1;
+  /* Unpacking the last vector reads a little behind it. */
+  return begin_panel(&call.weight, call.weight.count).at + LINE_BYTES - (const char *)panels;
 }
 
 #else
@@ -170,7 +171,7 @@ int PF_KERNEL(linear_dense_fits)(uint32_t extensions, int64_t k, pf_precision pr
   return 0;
 }
 
-int PF_KERNEL(linear_dense_panels)(pf_engine *engine, const linear_layer *layer, void *panels) {
+int64_t PF_KERNEL(linear_dense_panels)(pf_engine *engine, const linear_layer *layer, void *panels) {
   (void)engine;
   (void)layer;
   (void)panels;

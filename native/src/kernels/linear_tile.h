@@ -154,12 +154,12 @@ LINEAR_PRECISION(int8);
 #undef LINEAR_PRECISION
 
 /*
- * The layout for few rows (linear_dense.h) of float32 and bfloat16, of the size of the other one: whether an engine can
- * have it; packing the panels of a weight in the other one, which is 0, and nothing of use written, for one that is
- * better left as it is; computing; and giving input features of one output feature back.
+ * The layout for few rows (linear_dense.h) of float32 and bfloat16, of at most the size of the other one: whether an
+ * engine can have it; packing the panels of a weight in the other one, which takes so many bytes, or 0, with nothing of
+ * use written, for one that is better left as it is; computing; and giving input features of one output feature back.
  */
 int PF_KERNEL(linear_dense_fits)(uint32_t extensions, int64_t k, pf_precision precision);
-int PF_KERNEL(linear_dense_panels)(pf_engine *engine, const linear_layer *layer, void *panels);
+int64_t PF_KERNEL(linear_dense_panels)(pf_engine *engine, const linear_layer *layer, void *panels);
 void PF_KERNEL(linear_dense_share)(const linear_share *share);
 void PF_KERNEL(linear_dense_features)(const linear_layer *layer, int64_t feature, int64_t first, int64_t count,
                                       float *to);

@@ -1290,7 +1290,8 @@ public class panaformer_h {
             panaformer_h.C_POINTER,
             panaformer_h.C_POINTER,
             panaformer_h.C_LONG,
-            panaformer_h.C_LONG
+            panaformer_h.C_LONG,
+            panaformer_h.C_POINTER
         );
 
         public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_linear_dense_pack");
@@ -1301,7 +1302,7 @@ public class panaformer_h {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k)
+     * pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k, int64_t *used)
      * }
      */
     public static FunctionDescriptor pf_linear_dense_pack$descriptor() {
@@ -1311,7 +1312,7 @@ public class panaformer_h {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k)
+     * pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k, int64_t *used)
      * }
      */
     public static MethodHandle pf_linear_dense_pack$handle() {
@@ -1321,7 +1322,7 @@ public class panaformer_h {
     /**
      * Address for:
      * {@snippet lang=c :
-     * pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k)
+     * pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k, int64_t *used)
      * }
      */
     public static MemorySegment pf_linear_dense_pack$address() {
@@ -1330,16 +1331,16 @@ public class panaformer_h {
 
     /**
      * {@snippet lang=c :
-     * pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k)
+     * pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k, int64_t *used)
      * }
      */
-    public static int pf_linear_dense_pack(MemorySegment engine, MemorySegment packed, MemorySegment dense, long n, long k) {
+    public static int pf_linear_dense_pack(MemorySegment engine, MemorySegment packed, MemorySegment dense, long n, long k, MemorySegment used) {
         var mh$ = pf_linear_dense_pack.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("pf_linear_dense_pack", engine, packed, dense, n, k);
+                traceDowncall("pf_linear_dense_pack", engine, packed, dense, n, k, used);
             }
-            return (int)mh$.invokeExact(engine, packed, dense, n, k);
+            return (int)mh$.invokeExact(engine, packed, dense, n, k, used);
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }

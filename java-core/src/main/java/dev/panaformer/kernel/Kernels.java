@@ -144,15 +144,12 @@ public sealed interface Kernels extends AutoCloseable permits NativeKernels, Jav
       long out,
       long in,
       Precision precision,
-      SegmentAllocator allocator) {
-    return pack(name, weight, dtype, out, in, precision, allocator);
+      NativeMemory memory) {
+    return pack(name, weight, dtype, out, in, precision, memory);
   }
 
-  /**
-   * A weight as {@link #packForFewRows} would have it: itself, or another one in memory of the
-   * allocator.
-   */
-  default PackedWeight forFewRows(PackedWeight weight, SegmentAllocator allocator) {
+  /** A weight as {@link #packForFewRows} would have it: itself, or another one in the memory. */
+  default PackedWeight forFewRows(PackedWeight weight, NativeMemory memory) {
     return weight;
   }
 

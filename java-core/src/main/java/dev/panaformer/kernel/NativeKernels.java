@@ -145,31 +145,28 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
       long out,
       long in,
       Precision precision,
-      SegmentAllocator allocator) {
+      NativeMemory memory) {
     long bytes = denseBytes(out, in, precision);
     if (bytes == 0) {
-      return pack(name, weight, dtype, out, in, precision, allocator);
+      return pack(name, weight, dtype, out, in, precision, memory);
     }
     try (NativeMemory staging = NativeMemory.ofSegment(bytes)) {
       PackedWeight packed = pack(name, weight, dtype, out, in, precision, staging);
-      MemorySegment dense = allocator.allocate(bytes, PF_ALIGNMENT());
-      if (!packDense(packed, dense)) {
-        dense.copyFrom(packed.segment());
-      }
-      return new PackedWeight(name, dense, out, in, precision);
+      MemorySegment room = memory.allocate(bytes, PF_ALIGNMENT());
+      return packDense(packed, room, memory)
+          .orElseGet(
+              () -> new PackedWeight(name, room.copyFrom(packed.segment()), out, in, precision));
     }
   }
 
   @Override
-  public PackedWeight forFewRows(PackedWeight weight, SegmentAllocator allocator) {
+  public PackedWeight forFewRows(PackedWeight weight, NativeMemory memory) {
     long bytes = denseBytes(weight.out(), weight.in(), weight.precision());
     if (bytes == 0) {
       return weight;
     }
-    MemorySegment dense = allocator.allocate(bytes, PF_ALIGNMENT());
-    return packDense(weight, dense)
-        ? new PackedWeight(weight.name(), dense, weight.out(), weight.in(), weight.precision())
-        : weight;
+    MemorySegment room = memory.allocate(bytes, PF_ALIGNMENT());
+    return packDense(weight, room, memory).orElse(weight);
   }
 
   /** 0 where the engine has no layout for few rows. */
@@ -182,14 +179,26 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
     }
   }
 
-  /** False where a weight is better left as it is. */
-  private boolean packDense(PackedWeight weight, MemorySegment dense) {
-    int status =
-        pf_linear_dense_pack(engine(), at(weight.segment()), at(dense), weight.out(), weight.in());
-    if (status != PF_ERROR_UNSUPPORTED()) {
+  /**
+   * Empty for a weight that is better left as it is.
+   *
+   * @param room the last segment of the memory, which gets back what is not needed of it
+   */
+  private Optional<PackedWeight> packDense(
+      PackedWeight weight, MemorySegment room, NativeMemory memory) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment used = arena.allocate(JAVA_LONG);
+      int status =
+          pf_linear_dense_pack(
+              engine(), at(weight.segment()), at(room), weight.out(), weight.in(), used);
+      if (status == PF_ERROR_UNSUPPORTED()) {
+        return Optional.empty();
+      }
       check("packForFewRows", status, weight);
+      MemorySegment dense = memory.trim(room, used.get(JAVA_LONG, 0));
+      return Optional.of(
+          new PackedWeight(weight.name(), dense, weight.out(), weight.in(), weight.precision()));
     }
-    return status == PF_OK();
   }
 
   @Override

@@ -93,6 +93,22 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
   }
 
   /**
+   * The first bytes of a segment. The others, which nobody has written to, are given back if it was
+   * the last to be allocated on huge pages.
+   */
+  synchronized MemorySegment trim(MemorySegment segment, long bytes) {
+    long rest = segment.byteSize() - bytes;
+    if (!mappings.isEmpty()) {
+      MemorySegment taken = mappings.getLast().segment(0, used);
+      if (taken.address() + used == segment.address() + segment.byteSize()) {
+        used -= rest;
+        this.bytes.addAndGet(-rest);
+      }
+    }
+    return segment.asSlice(0, bytes);
+  }
+
+  /**
    * A mapping of a file that lives as long as this memory.
    *
    * @param map maps into the arena that it is given

@@ -47,6 +47,25 @@ class NativeMemoryTest {
     }
   }
 
+  /** What follows a segment that was cut lies where its end was, on huge pages, and is apart. */
+  @ParameterizedTest
+  @MethodSource("kinds")
+  void segmentsAreCut(Supplier<NativeMemory> kind) {
+    try (NativeMemory memory = kind.get()) {
+      MemorySegment first = memory.trim(memory.allocate(MIB, 1), 1000);
+      MemorySegment second = memory.allocate(MIB, 1);
+      MemorySegment third = memory.allocate(MIB, 1);
+      assertEquals(1000, first.byteSize());
+      assertEquals(100, memory.trim(second, 100).byteSize()); // not the last: nothing moves
+      MemorySegment fourth = memory.allocate(100, 1);
+      for (MemorySegment segment : List.of(first, second, third, fourth)) {
+        assertEquals(
+            -1, segment.mismatch(MemorySegment.ofArray(new byte[(int) segment.byteSize()])));
+        segment.fill((byte) 7);
+      }
+    }
+  }
+
   @ParameterizedTest
   @MethodSource("kinds")
   void alignmentsAsAsked(Supplier<NativeMemory> kind) {

@@ -227,24 +227,27 @@ class PrecisionContractTest {
     MemorySegment w = floats(out * in);
     w.asSlice(9L * in * Float.BYTES, (long) in * Float.BYTES).fill((byte) 0);
     PackedWeight packed = kernels.pack("w", w, DType.F32, out, in, precision, arena);
-    List<PackedWeight> forFew =
-        List.of(
-            kernels.packForFewRows("w", w, DType.F32, out, in, precision, arena),
-            kernels.forFewRows(packed, arena));
-    for (int tokens : new int[] {1, 8, 40}) {
-      MemorySegment x = floats(tokens * in);
-      MemorySegment expected = arena.allocate(JAVA_FLOAT, (long) tokens * out);
-      kernels.linear(x, packed, NONE, NONE, expected, tokens, Activation.NONE);
-      for (PackedWeight weight : forFew) {
-        assertEquals(precision, weight.precision());
-        MemorySegment y = arena.allocate(JAVA_FLOAT, (long) tokens * out);
-        kernels.linear(x, weight, NONE, NONE, y, tokens, Activation.NONE);
-        assertEquals(-1, expected.mismatch(y), tokens + " tokens");
+    try (NativeMemory memory = NativeMemory.onHugePages()) {
+      List<PackedWeight> forFew =
+          List.of(
+              kernels.packForFewRows("w", w, DType.F32, out, in, precision, memory),
+              kernels.forFewRows(packed, memory),
+              kernels.packForFewRows("w", w, DType.F32, out, in, precision, memory));
+      for (int tokens : new int[] {1, 8, 40}) {
+        MemorySegment x = floats(tokens * in);
+        MemorySegment expected = arena.allocate(JAVA_FLOAT, (long) tokens * out);
+        kernels.linear(x, packed, NONE, NONE, expected, tokens, Activation.NONE);
+        for (PackedWeight weight : forFew) {
+          assertEquals(precision, weight.precision());
+          MemorySegment y = arena.allocate(JAVA_FLOAT, (long) tokens * out);
+          kernels.linear(x, weight, NONE, NONE, y, tokens, Activation.NONE);
+          assertEquals(-1, expected.mismatch(y), tokens + " tokens");
+        }
       }
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> kernels.packForFewRows("w", w, DType.F32, out, in + 1, precision, memory));
     }
-    assertThrows(
-        IllegalArgumentException.class,
-        () -> kernels.packForFewRows("w", w, DType.F32, out, in + 1, precision, arena));
   }
 
   /** A block from elsewhere is taken as it is, or refused. */
