@@ -214,7 +214,8 @@ final class InfoCommand implements Callable<Integer> {
     Architecture architecture = Architecture.of(folder.config());
     ModelOptions options = compute.options();
     try (Kernels kernels = options.backend().open(options.threads(), options.device());
-        NativeMemory memory = kernels.memory(new NativeMemory());
+        // As decoders have it, which give back there what dense weights do not take.
+        NativeMemory memory = kernels.memory(NativeMemory.onHugePages());
         Weights weights =
             new Weights(
                 checkpoint, kernels, memory, architecture.weightNames(), options.precision())) {
