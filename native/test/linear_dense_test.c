@@ -163,6 +163,24 @@ static void keeps_blocks_that_are_not_dense(void) {
   }
 }
 
+/* Exponents from one end of a window to the other, and single ones that are next to it. */
+static void tells_sixteen_exponents_apart(void) {
+  for (int p = 0; p < COUNT(precisions); p++) {
+    for (int64_t tokens = 1; tokens <= 13; tokens += 12) {
+      const int64_t n = 75, k = 544;
+      begin_case("precision=%d tokens=%d", (int)precisions[p], (int)tokens);
+      linear_case c = random_case(precisions[p], tokens, n, k, 1, 0, PF_ACTIVATION_NONE);
+      float *weight = case_floats(n * k);
+      for (int64_t i = 0; i < n * k; i++) {
+        const int beside = i % 1402 == 5 ? 1 : i % 1402 == 706 ? -16 : 0;
+        weight[i] = copysignf(ldexpf(1 + fabsf(c.weight[i]) / 2, beside ? beside : -(int)(i % 16)), c.weight[i]);
+      }
+      c.weight = weight;
+      check(&c, 1);
+    }
+  }
+}
+
 /* A whole weight of zeros, and output features of them, such as the one of padding among a vocabulary's. */
 static void takes_zeros(void) {
   for (int p = 0; p < COUNT(precisions); p++) {
@@ -337,6 +355,7 @@ int main(void) {
       TEST(has_the_bits_of_the_other_layout),
       TEST(has_them_at_any_magnitude),
       TEST(keeps_blocks_that_are_not_dense),
+      TEST(tells_sixteen_exponents_apart),
       TEST(takes_zeros),
       TEST(gives_its_rows_back),
       TEST(is_a_head),
