@@ -6,11 +6,11 @@
  *
  * Chains of FMAs are those of linear_fp32.c, so that it makes no difference in which of both layouts a weight is. The
  * floor is the stream of 3.5 n k bytes. Time on Zen 5 as a share of linear_fp32.c's, both in turn, weights of 768 x
- * 3072, 3072 x 768, 768 x 768 and 2048 x 512 from memory: one row 0.90 to 0.92 on one thread and 0.89 to 0.92 on two,
- * four rows 0.88 to 0.89 and 0.86 to 0.92, eight, which begin to be bound by arithmetic, 0.94 to 0.98 and 0.88 to 0.91;
- * more of them on one thread 0.9 to 1.3 for 16 and 24 rows, 1.10 to 1.13 for 32, 1.04 to 1.09 for 64 and 128. Tried and
- * lost: two panels side by side (no faster, and eight rows run out of registers). Weights that only ever meet many rows
- * are better left to linear_fp32.c.
+ * 3072, 3072 x 768, 768 x 768 and 2048 x 512 from memory, two runs: one row 0.90 to 0.94 on one thread and 0.89 to 0.95
+ * on two, four rows 0.85 to 0.89 and 0.86 to 0.92, eight, which begin to be bound by arithmetic, 0.91 to 0.98 and 0.87
+ * to 0.99; more of them on one thread 0.9 to 1.3 for 16 and 24 rows, 1.10 to 1.14 for 32, 0.99 to 1.11 for 64 and 128.
+ * Tried and lost: two panels side by side (no faster, and eight rows run out of registers). Weights that only ever meet
+ * many rows are better left to linear_fp32.c.
  */
 #include "linear_dense.h"
 
