@@ -4,9 +4,9 @@
  * whole of it. Every figure is the median of rounds, each in turns with the probe on the same memory, of which no call
  * finds anything in a cache: copies add up to more than half a gigabyte.
  *
- *   decode_bench [threads [linear|head|attention|step [fp32|bf16|int8|int4|int4-128 [dense]]]]
+ *   decode_bench [threads [linear|head|attention|step [fp32|bf16|int8|int4|int4-128 [compact]]]]
  *
- * Dense is what pf_linear_dense_pack makes of float32 and bfloat16; bytes are counted as if it were not.
+ * Compact is what pf_linear_compact_pack makes of float32 and bfloat16; bytes are counted as if it were not.
  */
 #include <math.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ typedef struct {
   pf_engine *engine;
   char *arena;
   pf_precision precision;
-  int dense;
+  int compact;
 } bench;
 
 /* Seconds that reading so many bytes from `at` on takes, beyond the end from the beginning. */
@@ -96,10 +96,10 @@ static void run_head(void *context, const void *packed) {
 static void pack(const bench *b, const float *weight, void *to, int64_t n, int64_t k) {
   int64_t bytes;
   pf_linear_packed_size(b->engine, n, k, b->precision, &bytes);
-  void *packed = b->dense ? tensor(bytes / 4) : to;
+  void *packed = b->compact ? tensor(bytes / 4) : to;
   pf_linear_pack(b->engine, weight, PF_DTYPE_FP32, packed, n, k, b->precision);
-  if (!b->dense) return;
-  if (pf_linear_dense_pack(b->engine, packed, to, n, k, NULL) != PF_OK) memcpy(to, packed, (size_t)bytes);
+  if (!b->compact) return;
+  if (pf_linear_compact_pack(b->engine, packed, to, n, k, NULL) != PF_OK) memcpy(to, packed, (size_t)bytes);
   free(packed);
 }
 
@@ -400,7 +400,7 @@ int main(int argc, char **argv) {
     return 1;
   }
   const bench b = {engine, (char *)tensor(ARENA_BYTES / 4), precision_of(argc > 3 ? argv[3] : "fp32"),
-                   argc > 4 && strcmp(argv[4], "dense") == 0};
+                   argc > 4 && strcmp(argv[4], "compact") == 0};
   double rates[ROUNDS];
   for (int r = 0; r < ROUNDS; r++) rates[r] = read_bandwidth(engine, b.arena, ARENA_BYTES);
   printf("%d threads, ISA %d: reads %.2f GB/s\n", threads, pf_engine_isa(engine), median(rates, ROUNDS) * 1e-9);

@@ -14,6 +14,7 @@
 #include "matmul.h"
 
 extern "C" {
+#include "checks.h"
 #include "engine.h"
 }
 
@@ -184,86 +185,23 @@ private:
 /* Whether memory is a device's. */
 bool is_on_device(const void *memory);
 
-/* A count that may be zero, and an extent that may not. Two of them multiply without overflow. */
-inline bool is_count(int64_t n) { return n >= 0 && n <= PF_MAX_DIMENSION; }
-inline bool is_extent(int64_t n) { return n >= 1 && n <= PF_MAX_DIMENSION; }
-inline bool is_workspace(const void *workspace, int64_t bytes, int64_t needed) {
-  return workspace && reinterpret_cast<uintptr_t>(workspace) % PF_ALIGNMENT == 0 && bytes >= needed;
-}
-inline bool are_within(const int32_t *ids, int64_t count, int64_t rows) {
-  for (int64_t i = 0; i < count; i++)
-    if (ids[i] < 0 || ids[i] >= rows) return false;
-  return true;
-}
-/* Cumulative lengths that begin at 0, do not fall and end on `tokens`; *longest is the largest difference. */
-inline bool are_lengths(const int32_t *cu_seqlens, int64_t sequences, int64_t tokens, int64_t *longest) {
-  *longest = 0;
-  if (cu_seqlens[0] != 0 || cu_seqlens[sequences] != tokens) return false;
-  for (int64_t s = 0; s < sequences; s++) {
-    const int64_t length = static_cast<int64_t>(cu_seqlens[s + 1]) - cu_seqlens[s];
-    if (length < 0) return false;
-    if (length > *longest) *longest = length;
-  }
-  return true;
-}
-/* A paged cache (pf_kv_store_params) whose slots fit an int32_t and whose bytes fit an int64_t. */
-inline bool is_cache(int64_t blocks, int64_t kv_heads, int64_t block_tokens, int64_t head_dim) {
-  return is_extent(blocks) && is_extent(block_tokens) && blocks <= PF_MAX_DIMENSION / block_tokens &&
-         is_extent(kv_heads) && head_dim >= 1 && head_dim <= PF_MAX_HEAD_DIM &&
-         kv_heads <= INT64_MAX / static_cast<int64_t>(2 * sizeof(float)) / head_dim / (blocks * block_tokens);
-}
-
-inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-inline int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /* Blocks of a launch over `work` items that take `per_block` each; items beyond the largest grid are looped over. */
 inline unsigned grid_of(int64_t work, int64_t per_block) {
-  return static_cast<unsigned>(min_of(ceil_div(work, per_block), 1 << 20));
+  return static_cast<unsigned>(min64(ceil_div(work, per_block), 1 << 20));
 }
 
-/* The kernels, declared with the types of the table, so that a definition cannot differ from its row. */
+/*
+ * All kernels, with the parameters of their rows. Each is defined in a .cu file of its family's folder, or, if CUDA does
+ * not have it, in unsupported.cu; one that is in neither does not link.
+ */
 namespace cuda {
-#define PF_DECLARE_KERNEL(name) std::remove_pointer_t<decltype(pf_kernels::name)> name
-PF_DECLARE_KERNEL(embedding);
-PF_DECLARE_KERNEL(patch_embedding_workspace_size);
-PF_DECLARE_KERNEL(patch_embedding);
-PF_DECLARE_KERNEL(depthwise_conv);
-PF_DECLARE_KERNEL(interpolate);
-PF_DECLARE_KERNEL(linear_packed_size);
-PF_DECLARE_KERNEL(linear_pack);
-PF_DECLARE_KERNEL(linear_dense_size);
-PF_DECLARE_KERNEL(linear_dense_pack);
-PF_DECLARE_KERNEL(linear_workspace_size);
-PF_DECLARE_KERNEL(linear);
-PF_DECLARE_KERNEL(ffn_workspace_size);
-PF_DECLARE_KERNEL(ffn);
-PF_DECLARE_KERNEL(attention_workspace_size);
-PF_DECLARE_KERNEL(attention);
-PF_DECLARE_KERNEL(rope);
-PF_DECLARE_KERNEL(kv_store);
-PF_DECLARE_KERNEL(paged_attention_workspace_size);
-PF_DECLARE_KERNEL(paged_attention);
-PF_DECLARE_KERNEL(linear_top_k_workspace_size);
-PF_DECLARE_KERNEL(linear_top_k);
-PF_DECLARE_KERNEL(top_k);
-PF_DECLARE_KERNEL(sparse_attention_workspace_size);
-PF_DECLARE_KERNEL(sparse_attention);
-PF_DECLARE_KERNEL(linformer_attention_workspace_size);
-PF_DECLARE_KERNEL(linformer_attention);
-PF_DECLARE_KERNEL(performer_attention_workspace_size);
-PF_DECLARE_KERNEL(performer_attention);
-PF_DECLARE_KERNEL(layer_norm);
-PF_DECLARE_KERNEL(rms_norm);
-PF_DECLARE_KERNEL(softmax);
-PF_DECLARE_KERNEL(activate);
-PF_DECLARE_KERNEL(pool);
-#undef PF_DECLARE_KERNEL
+#define KERNEL(name, parameters, arguments, given) pf_status name parameters;
+#include "kernels.def"
 
 /* The top k of logits that are on the device, into results on the host (top_k.cu). */
 pf_status top_k_run(cuda_call &call, const float *logits, const float *inverse_temperature, float *values,
                     int32_t *ids, float *log_sum_exp, int64_t rows, int64_t columns, int64_t count, void *scratch);
 size_t top_k_scratch_bytes(int64_t rows, int64_t count);
-bool are_inverse_temperatures(const float *inverse_temperature, int64_t count);
 } // namespace cuda
 
 #endif

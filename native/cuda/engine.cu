@@ -33,8 +33,6 @@ cudaError_t ensure(device_buffer &buffer, size_t bytes, cudaMemPool_t pool, cuda
   return error;
 }
 
-pf_status unsupported() { return PF_ERROR_UNSUPPORTED; }
-
 cudaError_t create_staging(staging_memory *staging) {
   void *memory = nullptr;
   cudaError_t error = cudaMallocHost(&memory, 2 * staging_memory::HALF_BYTES);
@@ -84,53 +82,13 @@ cudaError_t create_pool(int device, cudaMemPool_t *pool) {
   return cudaMemPoolSetAttribute(*pool, cudaMemPoolAttrReleaseThreshold, &kept);
 }
 
-/* Kernels that CUDA does not have yet answer PF_ERROR_UNSUPPORTED instead of being NULL. */
-pf_kernels make_table() {
-  pf_kernels table;
-  void (*missing)() = reinterpret_cast<void (*)()>(unsupported);
-  static_assert((sizeof table - offsetof(pf_kernels, destroy)) % sizeof missing == 0, "behind these all are pointers");
-  for (size_t at = offsetof(pf_kernels, destroy); at < sizeof table; at += sizeof missing)
-    memcpy(reinterpret_cast<char *>(&table) + at, &missing, sizeof missing);
-  table.isa = PF_ISA_CUDA;
-  table.vector_width = 1;
-  table.destroy = destroy;
-  table.embedding = cuda::embedding;
-  table.patch_embedding_workspace_size = cuda::patch_embedding_workspace_size;
-  table.patch_embedding = cuda::patch_embedding;
-  table.depthwise_conv = cuda::depthwise_conv;
-  table.interpolate = cuda::interpolate;
-  table.linear_packed_size = cuda::linear_packed_size;
-  table.linear_pack = cuda::linear_pack;
-  table.linear_dense_size = cuda::linear_dense_size;
-  table.linear_dense_pack = cuda::linear_dense_pack;
-  table.linear_workspace_size = cuda::linear_workspace_size;
-  table.linear = cuda::linear;
-  table.ffn_workspace_size = cuda::ffn_workspace_size;
-  table.ffn = cuda::ffn;
-  table.attention_workspace_size = cuda::attention_workspace_size;
-  table.attention = cuda::attention;
-  table.rope = cuda::rope;
-  table.kv_store = cuda::kv_store;
-  table.paged_attention_workspace_size = cuda::paged_attention_workspace_size;
-  table.paged_attention = cuda::paged_attention;
-  table.linear_top_k_workspace_size = cuda::linear_top_k_workspace_size;
-  table.linear_top_k = cuda::linear_top_k;
-  table.top_k = cuda::top_k;
-  table.sparse_attention_workspace_size = cuda::sparse_attention_workspace_size;
-  table.sparse_attention = cuda::sparse_attention;
-  table.linformer_attention_workspace_size = cuda::linformer_attention_workspace_size;
-  table.linformer_attention = cuda::linformer_attention;
-  table.performer_attention_workspace_size = cuda::performer_attention_workspace_size;
-  table.performer_attention = cuda::performer_attention;
-  table.layer_norm = cuda::layer_norm;
-  table.rms_norm = cuda::rms_norm;
-  table.softmax = cuda::softmax;
-  table.activate = cuda::activate;
-  table.pool = cuda::pool;
-  return table;
-}
-
-const pf_kernels kernels = make_table();
+const pf_kernels kernels = {
+    PF_ISA_CUDA,
+    1, /* a thread computes one float at a time */
+    destroy,
+#define KERNEL(name, parameters, arguments, given) cuda::name,
+#include "kernels.def"
+};
 
 } // namespace
 

@@ -12,16 +12,16 @@
  *   (int64_t), ids and lengths are int32_t, and only raw memory is counted in bytes.
  *
  *   All memory is the caller's: the library allocates in pf_engine_create and nowhere else. Packed weights and
- *   workspaces are plain bytes aligned to PF_ALIGNMENT; float tensors need the alignment of a float. Pointers are
- *   borrowed for the length of the call.
+ *   workspaces are plain bytes, aligned to PF_ALIGNMENT; float tensors need no more than the alignment of a float. No
+ *   pointer is kept after the call it was given to.
  *
  *   Every function that can fail returns a pf_status and, unless it says otherwise, checks its arguments before it
  *   writes anything. Nothing prints, aborts or exits.
  *
- *   All functions may be called from any number of threads on one engine, as long as outputs and workspaces of
- *   calls in flight do not overlap. A call takes the engine's threads if they are free and otherwise runs on the
- *   caller's thread. The result is the same to the last bit: it depends on neither the number of threads nor, for a
- *   sequence, on the other sequences of its batch.
+ *   All functions may be called from any number of threads on one engine, as long as the outputs and workspaces of
+ *   calls that run at the same time do not overlap. A call takes the engine's threads if they are free and otherwise
+ *   runs on the caller's thread. The result is the same to the last bit either way. It does not depend on the number of
+ *   threads, and that of a sequence does not depend on the other sequences of its batch.
  */
 #ifndef PANAFORMER_H
 #define PANAFORMER_H
@@ -38,15 +38,15 @@ extern "C" {
 #define PF_API __attribute__((visibility("default")))
 #endif
 
-/* Raised whenever a signature, a struct or the meaning of an argument changes. */
-#define PF_ABI_VERSION 5
+/* Raised whenever a name, a signature, a struct or the meaning of an argument changes. */
+#define PF_ABI_VERSION 6
 /* Bytes to which packed weights and workspaces are aligned. */
 #define PF_ALIGNMENT 64
-/* Upper bounds, so that products of sizes stay far from overflow. */
+/* The largest sizes that a call may have. They keep products of sizes far from overflow. */
 #define PF_MAX_THREADS 256
 #define PF_MAX_HEAD_DIM 256
 #define PF_MAX_DIMENSION 2147483647
-/* Input features of an 8-bit weight at most, so that no sum of products exceeds 32 bits. */
+/* The most input features of a weight in 8 bits. With them no sum of products exceeds 32 bits. */
 #define PF_MAX_INT8_FEATURES 65536
 
 typedef enum pf_status {
@@ -72,7 +72,7 @@ typedef enum pf_isa {
   PF_ISA_CUDA = 5 /* an engine of panaformer_cuda.h; pf_engine_create of libpanaformer makes none */
 } pf_isa;
 
-/* What a weight is stored in and computed with; the layouts are described at pf_linear_pack. */
+/* What a packed weight is stored in and computed with. pf_linear_pack describes the layouts. */
 typedef enum pf_precision {
   PF_PRECISION_FP32 = 0,
   PF_PRECISION_BF16 = 1,    /* weights and inputs rounded to bfloat16, sums in float32 */
@@ -81,7 +81,7 @@ typedef enum pf_precision {
   PF_PRECISION_INT4_128 = 4 /* 4-bit weights, one scale for 128 input features; inputs as in PF_PRECISION_INT4 */
 } pf_precision;
 
-/* The elements of a weight before it is packed, in native byte order. */
+/* What the elements of a weight are before it is packed, in native byte order. */
 typedef enum pf_dtype { PF_DTYPE_FP32 = 0, PF_DTYPE_FP16 = 1, PF_DTYPE_BF16 = 2 } pf_dtype;
 
 typedef enum pf_activation {
@@ -235,26 +235,43 @@ PF_API pf_status pf_interpolate(pf_engine *engine, const pf_interpolate_params *
 
 /* ---- Linear ------------------------------------------------------------------------------------------------- */
 
+/* The layout of packed weights, which is described at pf_linear_pack. */
+#define PF_PACKED_MAGIC 0x324c4650 /* "PFL2" */
+#define PF_PACKED_HEADER_BYTES 64
+/* Output features of a panel in all precisions but float32. */
+#define PF_PACKED_PANEL 32
+/* Input features are padded to a multiple of these; in 4 bits, to the group. */
+#define PF_PACKED_BF16_FEATURES 32
+#define PF_PACKED_INT8_FEATURES 64
+/* Input features of PF_PRECISION_INT8 that are rotated together, and the distance of the nearest two that are. */
+#define PF_PACKED_INT8_ROTATED 128
+#define PF_PACKED_INT8_ROTATED_APART 16
+/* Input features that share a scale in PF_PRECISION_INT4 and PF_PRECISION_INT4_128, and values of an input that do. */
+#define PF_PACKED_INT4_GROUP 32
+#define PF_PACKED_INT4_128_GROUP 128
+#define PF_PACKED_INT4_INPUT_GROUP 32
+
 /* Bytes that pf_linear_pack writes for a weight [n, k] on this engine's instruction set. */
 PF_API pf_status pf_linear_packed_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision,
                                        int64_t *bytes);
 
 /*
- * Packs a weight for every function that takes a packed one. A header of 64 bytes is followed by panels of adjacent
- * output features. Those of float32 belong to the engine's instruction set; all others are the same for every one, may
- * be stored and mapped, and are little-endian:
+ * Packs a weight for the functions that take a packed one. The result is a header of PF_PACKED_HEADER_BYTES bytes and,
+ * behind it, panels, each of which has some adjacent output features. Panels of float32 are of use to the engine's
+ * instruction set alone. All others are the same for every instruction set and little-endian, so that they may be
+ * stored in files and mapped:
  *
- *   header  uint32 magic "PFL2", int32 isa (0 in all but float32), int32 precision, int32 0, int64 n, int64 k, zeros
+ *   header  uint32 PF_PACKED_MAGIC, int32 isa (0 in all but float32), int32 precision, int32 0, int64 n, int64 k, zeros
  *   BF16    [n/32][k/2][32][2] bfloat16: 32 output features, of each two adjacent input features
  *   INT8    scales float32 [n], sums of the codes int32 [n], then [n/32][k/4][32][4] int8;
- *           w' = scale[n] * code, |code| <= 127, scale = max|w'| / 127, where w' is the weight rotated: of each 128
- * input features, or of 64 at the end, a becomes a + b and b becomes a - b for those that are 16 apart, then 32, then
- *           64; the padding of k takes part
- *   INT4    [n/32][k/group] of: scales bfloat16 [32], then [group/8][32][4] bytes, of which byte b has input feature b
- *           of eight in its low and b + 4 in its high four bits; w = scale * (code - 8), group is 32 or 128
+ *           w' = scale[n] * code, |code| <= 127, scale = max|w'| / 127, where w' is the weight rotated. The rotation
+ * takes 128 input features at a time, or 64 at the end, the padding of k included: of each two that are 16 apart, a
+ * becomes a + b and b becomes a - b; then the same for those 32 apart, then 64 INT4    [n/32][k/group] of: scales
+ * bfloat16 [32], then [group/8][32][4] bytes, of which byte b has input feature b of eight in its low and b + 4 in its
+ * high four bits; w = scale * (code - 8), group is 32 or 128
  *
- * with n rounded up to 32 and k to 32 (BF16), to 64 (INT8), to the group (INT4), and zeros behind the weight. A NaN or
- * an infinity makes the scale NaN.
+ * with n rounded up to PF_PACKED_PANEL, k to 32 (BF16), to 64 (INT8) or to the group (INT4), and zeros behind the
+ * weight. A NaN or an infinity makes the scale that it belongs to NaN.
  */
 PF_API pf_status pf_linear_pack(pf_engine *engine,            //
                                 const void *weight,           /* [n, k] of dtype, aligned to its elements */
@@ -262,32 +279,37 @@ PF_API pf_status pf_linear_pack(pf_engine *engine,            //
                                 int64_t n, int64_t k, pf_precision precision);
 
 /*
- * Bytes of pf_linear_dense_pack's result, those of the packed weight; 0 where this engine has no such layout, which
- * takes AVX-512 VBMI and, for BF16, AVX-512 BF16 without AMX.
+ * A compact weight is a packed weight whose exponents take fewer bits, so that 28 bits of a weight in FP32 are read,
+ * and 12 of one in BF16. pf_linear_compact_pack needs as much room for it as the packed weight has; *bytes is 0 where
+ * this engine has no such layout, which takes AVX-512 VBMI and, for BF16, AVX-512 BF16 without AMX.
  */
-PF_API pf_status pf_linear_dense_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision,
-                                      int64_t *bytes);
+PF_API pf_status pf_linear_compact_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision,
+                                        int64_t *bytes);
 
 /*
- * Packs a packed weight in FP32 or BF16 once more, for few rows at a time, as in the steps of a decoder, which wait for
- * memory: of each weight 28 or 12 bits are read. Every function takes the result in place of the weight and gives the
- * same bits. Up to some eight rows take less time, and more may take longer. It is of use to engines of this process,
- * and pf_linear_packed_check refuses it. PF_ERROR_UNSUPPORTED, with nothing of use written, where too many exponents
- * are far from their neighbours' or pf_linear_dense_size is 0.
+ * Makes a compact weight of a packed one in FP32 or BF16. Every function takes it in place of the packed weight and
+ * gives the same bits. It is for few rows at a time, as in the steps of a decoder, which wait for memory: up to about
+ * eight rows take less time than with the packed weight, and more may take longer. It is of use to engines of this
+ * process alone, and pf_linear_packed_check refuses it.
+ *
+ * PF_ERROR_UNSUPPORTED where pf_linear_compact_size is 0, or where too many exponents of the weight are far from those
+ * of its neighbours. What was written then is of no use.
  */
-PF_API pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, /* aligned */
-                                      int64_t n, int64_t k,
-                                      int64_t *used); /* bytes, behind which nothing is read or was written; or NULL */
+PF_API pf_status pf_linear_compact_pack(pf_engine *engine,  //
+                                        const void *packed, /* pf_linear_pack of [n, k] */
+                                        void *compact,      /* pf_linear_compact_size bytes, aligned */
+                                        int64_t n, int64_t k,
+                                        int64_t *used); /* of these bytes, those that are written and read; or NULL */
 
 /*
- * Whether `bytes` bytes that came from elsewhere, such as a mapped file, are a weight [n, k] packed in this precision
- * that this engine can read: PF_ERROR_PACKED_WEIGHTS if not. Reads the header alone; whatever the codes and scales are,
- * no call reads or writes outside of its memory.
+ * Checks `bytes` bytes that came from elsewhere, such as a mapped file: PF_OK if they are a weight [n, k] that was
+ * packed in this precision and that this engine can read, else PF_ERROR_PACKED_WEIGHTS. It reads no more than the
+ * header. Whatever the codes and scales behind it are, no call reads or writes outside of its memory.
  */
 PF_API pf_status pf_linear_packed_check(const pf_engine *engine, const void *packed, int64_t bytes, int64_t n,
                                         int64_t k, pf_precision precision);
 
-/* Bytes of workspace for pf_linear; 0 for PF_PRECISION_FP32, and bounded, however many tokens there are. */
+/* Bytes of workspace for pf_linear: 0 for PF_PRECISION_FP32, and bounded, however many tokens there are. */
 PF_API pf_status pf_linear_workspace_size(const pf_engine *engine, int64_t tokens, int64_t k, pf_precision precision,
                                           int64_t *bytes);
 
@@ -295,14 +317,19 @@ PF_API pf_status pf_linear_workspace_size(const pf_engine *engine, int64_t token
  * y = activation(x W^T + bias) + residual. y may alias residual; it must not overlap x.
  *
  * FP32: each y[i, j] is one chain of additions over k in ascending order.
- * BF16: x is rounded to the nearest bfloat16. Of each 32 input features the products of the even and of the odd ones
- * are two chains of additions, whose sum is added to that of the features before, so that without an activation every
- * instruction set gives the same bits; but AMX takes subnormal numbers for 0, and where there is AVX-512 BF16 without
- * AMX its dot products round in an order of their own.
- * INT8: each row of x is divided by 8, its last 64 features perhaps by 4, and rotated as the weight is; what it is then
- * becomes codes in [0, 255] between its least and its greatest value and 0. Sums of products are exact, so that without
- * an activation every instruction set gives the same bits. INT4: each 32 values of x become codes in [-127, 127] by
- * their largest magnitude. In INT8 and INT4 a NaN or an infinity in x makes its row NaN.
+ *
+ * BF16: x is rounded to the nearest bfloat16. Of each 32 input features, the products of the even ones are one chain of
+ * additions and those of the odd ones another; the sum of both chains is added to that of the features before. Without
+ * an activation every instruction set therefore gives the same bits, with two exceptions: AMX takes subnormal numbers
+ * for 0, and where there is AVX-512 BF16 without AMX, its dot products round in an order of their own.
+ *
+ * INT8: each row of x is divided by 8, its last 64 features perhaps by 4, and rotated as the weight is. What it is then
+ * becomes codes in [0, 255], which span the values from the row's least, or 0, to its greatest, or 0. Sums of products
+ * of codes are exact, so that without an activation every instruction set gives the same bits.
+ *
+ * INT4: each 32 values of x become codes in [-127, 127], by the largest magnitude among them.
+ *
+ * In INT8 and INT4 a NaN or an infinity in x makes its row NaN.
  */
 PF_API pf_status pf_linear(pf_engine *engine,     //
                            const float *x,        /* [tokens, k] */
@@ -497,12 +524,14 @@ typedef struct pf_sparse_attention_params {
 PF_API pf_status pf_sparse_attention_workspace_size(const pf_engine *engine, int64_t head_dim, int64_t *bytes);
 
 /*
- * y = softmax(scale q k^T) v over the keys that each query sees: those of the spans in its block's list, as often as
- * they are listed, and of banded spans those in its own band. Sliding windows with global tokens are bands and spans
- * (Beltagy et al. 2020), blocks seen at random are spans (Zaheer et al. 2020). No other key is touched, and a query
- * that sees none gets zeros. Sequences are what the lists make of them: a query gets the same bits whatever lies before
- * and behind its sequence. Blocks of 32 queries or more are computed best. Spans and bands are checked before anything
- * is written: PF_ERROR_INDEX.
+ * y = softmax(scale q k^T) v over the keys that each query sees. These are the keys of the spans in the list of its
+ * block, as often as they are listed, and of banded spans those within its own band. Sliding windows with global tokens
+ * are made of bands and spans (Beltagy et al. 2020), blocks seen at random of spans (Zaheer et al. 2020). No other key
+ * is read, and a query that sees no key gets zeros.
+ *
+ * There are no sequences but those that the lists imply: a query gets the same bits whatever lies before and behind the
+ * keys it sees. Blocks of 32 queries or more take the least time for each query. Spans and bands are checked before
+ * anything is written: PF_ERROR_INDEX.
  */
 PF_API pf_status pf_sparse_attention(pf_engine *engine, const pf_sparse_attention_params *params);
 
@@ -546,7 +575,7 @@ typedef struct pf_kv_store_params {
   int64_t head_dim; /* at most PF_MAX_HEAD_DIM */
 } pf_kv_store_params;
 
-/* Copies keys and values of tokens into their slots. All slots are checked before one is written: PF_ERROR_INDEX. */
+/* Copies keys and values of tokens into their slots. All slots are checked before any is written: PF_ERROR_INDEX. */
 PF_API pf_status pf_kv_store(pf_engine *engine, const pf_kv_store_params *params);
 
 typedef struct pf_paged_attention_params {
@@ -593,15 +622,15 @@ PF_API pf_status pf_paged_attention_workspace_size(const pf_engine *engine, int6
  */
 PF_API pf_status pf_paged_attention(pf_engine *engine, const pf_paged_attention_params *params);
 
-/*
- * A screen of a weight [n, k] in float32 or bfloat16 is that weight once more in 8 bits, with a bound on how far each
- * output may be off for it. What cannot be among the largest is then known without reading the weight itself,
- * of which only the few other rows are needed. The columns are centred and brought to one size first: what all outputs
- * have in common does not decide between them.
- */
-/* Tokens of a call up to which a screen is used: beyond, computing takes longer than reading. */
+/* Calls of up to so many tokens use a screen. With more of them it takes longer to compute than to read the weight. */
 #define PF_MAX_SCREENED_TOKENS 8
 
+/*
+ * A screen of a weight [n, k] in float32 or bfloat16 is the same weight once more in 8 bits, with a bound on how far
+ * each output that is computed with it may be off. It tells which outputs cannot be among the largest without reading
+ * the weight itself, of which only the few other rows are then read. Columns are first centred and scaled to one size,
+ * since what all outputs have in common does not decide between them.
+ */
 /* Bytes of a screen, a multiple of PF_ALIGNMENT. k is at most PF_MAX_INT8_FEATURES. */
 PF_API pf_status pf_screen_size(const pf_engine *engine, int64_t n, int64_t k, int64_t *bytes);
 
@@ -634,13 +663,13 @@ PF_API pf_status pf_linear_top_k_workspace_size(const pf_engine *engine, int64_t
                                                 int64_t count, int64_t *bytes);
 
 /*
- * The `count` largest logits of x W^T + bias and what it takes to make probabilities of them, exp(value *
- * inverse_temperature - log_sum_exp), without the logits ever leaving the cache. The bits are those of pf_top_k after
- * pf_linear, with a screen and without. A row with a NaN among its logits gets ids of -1 and NaN for the rest.
+ * The `count` largest logits of x W^T + bias, and log_sum_exp, by which they become probabilities: exp(value *
+ * inverse_temperature - log_sum_exp). The logits never leave the cache. The bits are those of pf_top_k after pf_linear,
+ * with a screen and without. A row with a NaN among its logits gets ids of -1, and NaN for values and log_sum_exp.
  */
 PF_API pf_status pf_linear_top_k(pf_engine *engine, const pf_linear_top_k_params *params);
 
-/* The same from logits in memory. */
+/* The same as pf_linear_top_k, of logits that are in memory. */
 PF_API pf_status pf_top_k(pf_engine *engine,                //
                           const float *logits,              /* [rows, columns] */
                           const float *inverse_temperature, /* [rows], finite and above 0, or NULL for all 1 */
@@ -681,7 +710,7 @@ PF_API pf_status pf_activate(pf_engine *engine, const float *x, float *y, int64_
 
 /* ---- Pooling ------------------------------------------------------------------------------------------------ */
 
-/* One vector a sequence; every sequence must have a token. With normalize != 0 it is divided by
+/* One vector for each sequence, of which every one must have a token. With normalize != 0 it is divided by
  * max(its L2 norm, 1e-12). */
 PF_API pf_status pf_pool(pf_engine *engine,         //
                          const float *x,            /* [tokens, hidden] */

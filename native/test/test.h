@@ -56,6 +56,12 @@ void expect_status(pf_status expected, pf_status actual, const char *file, int l
 #define UNTOUCHED (-1.0)
 void expect_close(const float *actual, const double *expected, const double *bound, int64_t count);
 void expect_same_bits(const float *actual, const float *expected, int64_t count);
+/*
+ * What a call on so many threads has to give: on one the reference's values, which are copied to `first`, and on more
+ * the same bits as `first`.
+ */
+void expect_result(int32_t threads, const float *actual, const double *expected, const double *bound, float *first,
+                   int64_t count);
 /* Every element is still the poison that guarded_output left there. */
 void expect_untouched(const float *y, int64_t count);
 

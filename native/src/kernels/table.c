@@ -1,44 +1,10 @@
-/* The kernels of one instruction set, gathered. */
-#include "kernel.h"
+/* The table of the kernels that were compiled for this instruction set. */
+#include "kernels/kernel.h"
 
 const pf_kernels PF_KERNEL(kernels) = {
     .isa = PF_ISA,
     .vector_width = VF_WIDTH,
     .destroy = pf_cpu_engine_destroy,
-    .embedding = PF_KERNEL(embedding),
-    .patch_embedding_workspace_size = PF_KERNEL(patch_embedding_workspace_size),
-    .patch_embedding = PF_KERNEL(patch_embedding),
-    .depthwise_conv = PF_KERNEL(depthwise_conv),
-    .interpolate = PF_KERNEL(interpolate),
-    .linear_packed_size = PF_KERNEL(linear_packed_size),
-    .linear_pack = PF_KERNEL(linear_pack),
-    .linear_dense_size = PF_KERNEL(linear_dense_size),
-    .linear_dense_pack = PF_KERNEL(linear_dense_pack),
-    .linear_packed_check = PF_KERNEL(linear_packed_check),
-    .linear_workspace_size = PF_KERNEL(linear_workspace_size),
-    .linear = PF_KERNEL(linear),
-    .ffn_workspace_size = PF_KERNEL(ffn_workspace_size),
-    .ffn = PF_KERNEL(ffn),
-    .attention_workspace_size = PF_KERNEL(attention_workspace_size),
-    .attention = PF_KERNEL(attention),
-    .linformer_attention_workspace_size = PF_KERNEL(linformer_attention_workspace_size),
-    .linformer_attention = PF_KERNEL(linformer_attention),
-    .performer_attention_workspace_size = PF_KERNEL(performer_attention_workspace_size),
-    .performer_attention = PF_KERNEL(performer_attention),
-    .sparse_attention_workspace_size = PF_KERNEL(sparse_attention_workspace_size),
-    .sparse_attention = PF_KERNEL(sparse_attention),
-    .rope = PF_KERNEL(rope),
-    .kv_store = PF_KERNEL(kv_store),
-    .paged_attention_workspace_size = PF_KERNEL(paged_attention_workspace_size),
-    .paged_attention = PF_KERNEL(paged_attention),
-    .screen_size = PF_KERNEL(screen_size),
-    .screen_pack = PF_KERNEL(screen_pack),
-    .linear_top_k_workspace_size = PF_KERNEL(linear_top_k_workspace_size),
-    .linear_top_k = PF_KERNEL(linear_top_k),
-    .top_k = PF_KERNEL(top_k),
-    .layer_norm = PF_KERNEL(layer_norm),
-    .rms_norm = PF_KERNEL(rms_norm),
-    .softmax = PF_KERNEL(softmax),
-    .activate = PF_KERNEL(activate),
-    .pool = PF_KERNEL(pool),
+#define KERNEL(name, parameters, arguments, given) .name = PF_KERNEL(name),
+#include "kernels.def"
 };
