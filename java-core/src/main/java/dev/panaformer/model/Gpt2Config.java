@@ -58,14 +58,14 @@ public record Gpt2Config(
     return scaleByLayer ? scale / (layer + 1) : scale;
   }
 
-  static Gpt2Config of(ConfigJson json) {
+  public static Gpt2Config of(ConfigJson json) {
     int hidden = json.requireInt("n_embd", 1, 1 << 20);
     int heads = json.requireInt("n_head", 1, 1 << 16);
-    CausalConfig.headDim(json, "n_head", heads, hidden);
+    ConfigFields.equalHeadDim(json, "n_head", hidden, heads);
     if (json.optionalBoolean("add_cross_attention", false)) {
       throw json.unsupported("add_cross_attention", "false");
     }
-    CausalConfig.requireKnown(json, FIELDS);
+    ConfigFields.requireKnown(json, FIELDS);
     int positions = json.requireInt("n_positions", 1, 1 << 24);
     if (json.optionalInt("n_ctx", positions, 1, 1 << 24) != positions) {
       throw json.wrong("n_ctx", "n_positions, " + positions);
@@ -78,12 +78,12 @@ public record Gpt2Config(
         json.requireInt("n_layer", 1, 1 << 16),
         heads,
         json.optionalInt("n_inner", 4 * hidden, 1, 1 << 24),
-        CausalConfig.activation(json, "activation_function", "gelu_new"),
+        ConfigFields.activation(json, "activation_function", "gelu_new"),
         (float) json.optionalDouble("layer_norm_epsilon", 1e-5, 0, 1),
         scaled ? (float) (1 / Math.sqrt((double) hidden / heads)) : 1,
         json.optionalBoolean("scale_attn_by_inverse_layer_idx", false),
         json.optionalBoolean("tie_word_embeddings", true),
-        CausalConfig.ids(json, "eos_token_id"));
+        ConfigFields.ids(json, "eos_token_id"));
   }
 
   @Override

@@ -13,9 +13,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
- * An encoder with one layer over its first token or, of models without one, over the mean of the
- * places: a score for each label. DeiT's variant with a teacher takes the mean of two such layers,
- * one over each of its two tokens.
+ * An encoder with a linear layer that gives each label a score. The layer reads the class token or,
+ * in models without one, the mean of all tokens. DeiT's variant with a teacher takes the mean of
+ * two such layers, one over each of its two tokens.
  *
  * @param classifiers {@code [labels, hidden]} each
  */
@@ -23,24 +23,17 @@ public record ImageClassification(VisionEncoder encoder, List<Linear> classifier
     implements VisionTask {
 
   /**
-   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
-   *     shape that the configuration says
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
+   *     the shape that the configuration says
    */
   public static ImageClassification load(Weights weights, VisionConfig config) {
-    VisionEncoder encoder = VisionEncoder.load(weights, config);
-    boolean teacher = config.architecture().endsWith("WithTeacher");
-    List<String> names =
-        teacher ? List.of("cls_classifier", "distillation_classifier") : List.of("classifier");
-    int hidden =
-        switch (config) {
-          case VitConfig vit -> vit.hiddenSize();
-          case SwinConfig swin -> swin.hiddenSize();
-          case SegformerConfig segformer -> segformer.hiddenSizes().getLast();
-        };
     int labels = config.labels().size();
+    int hidden = config.hiddenSize();
     return new ImageClassification(
-        encoder,
-        names.stream().map(name -> weights.inFp32().linear(name, labels, hidden)).toList());
+        config.encoder(weights),
+        config.classifiers().stream()
+            .map(name -> weights.inFp32().linear(name, labels, hidden))
+            .toList());
   }
 
   @Override

@@ -23,7 +23,7 @@ public record LinformerConfig(Shape shape, int projectionLength, boolean shareKe
   /**
    * @throws CheckpointException naming the field that is missing, wrong, or not known
    */
-  static LinformerConfig of(ConfigJson json) {
+  public static LinformerConfig of(ConfigJson json) {
     Shape shape = Shape.of(json, FIELDS);
     return new LinformerConfig(
         shape,

@@ -114,16 +114,16 @@ public record LlamaConfig(
           "rope_type",
           "type");
 
-  static LlamaConfig of(ConfigJson json) {
+  public static LlamaConfig of(ConfigJson json) {
     String type = json.requireString("model_type");
-    CausalConfig.requireKnown(json, FIELDS);
+    ConfigFields.requireKnown(json, FIELDS);
     int hidden = json.requireInt("hidden_size", 1, 1 << 20);
     int heads = json.requireInt("num_attention_heads", 1, 1 << 16);
     int kvHeads = json.optionalInt("num_key_value_heads", heads, 1, heads);
     if (heads % kvHeads != 0) {
       throw json.wrong("num_key_value_heads", "a divisor of num_attention_heads, " + heads);
     }
-    int headDim = CausalConfig.headDim(json, "num_attention_heads", heads, hidden);
+    int headDim = ConfigFields.headDim(json, "num_attention_heads", hidden, heads);
     if (headDim % 2 != 0) {
       throw json.wrong(
           json.has("head_dim") ? "head_dim" : "num_attention_heads",
@@ -164,12 +164,12 @@ public record LlamaConfig(
         rope(json),
         window,
         firstWindowed,
-        CausalConfig.activation(json, "hidden_act", "silu"),
+        ConfigFields.activation(json, "hidden_act", "silu"),
         attentionBias,
         attentionBias && llama,
         mlpBias,
         json.optionalBoolean("tie_word_embeddings", false),
-        CausalConfig.ids(json, "eos_token_id"));
+        ConfigFields.ids(json, "eos_token_id"));
   }
 
   private static int slidingWindow(ConfigJson json) {
@@ -209,7 +209,7 @@ public record LlamaConfig(
       return new Rope(theta(json, 10000), 1, 0, 0, 0);
     }
     ConfigJson scaling = json.object(current ? "rope_parameters" : "rope_scaling");
-    CausalConfig.requireKnown(scaling, ROPE_FIELDS);
+    ConfigFields.requireKnown(scaling, ROPE_FIELDS);
     if (current && json.has("rope_scaling")) {
       throw json.wrong("rope_scaling", "no such field beside rope_parameters");
     }

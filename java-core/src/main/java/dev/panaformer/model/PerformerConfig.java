@@ -30,7 +30,7 @@ public record PerformerConfig(Shape shape, FeatureMap kernel, boolean causal, in
   /**
    * @throws CheckpointException naming the field that is missing, wrong, or not known
    */
-  static PerformerConfig of(ConfigJson json) {
+  public static PerformerConfig of(ConfigJson json) {
     Shape shape = Shape.of(json, FIELDS);
     FeatureMap kernel =
         switch (json.requireString("kernel")) {

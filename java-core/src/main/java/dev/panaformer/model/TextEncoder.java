@@ -8,9 +8,10 @@ import java.lang.foreign.MemorySegment;
  * An encoder of texts, alone or under a head. Immutable and thread-safe; each pass needs a {@link
  * Workspace} of its own. The memory and the kernels belong to whoever loaded the model.
  */
-public sealed interface TextEncoder permits BertTask, PreNormEncoder {
+public non-sealed interface TextEncoder extends Model {
 
   /** What config.json says of the encoder. */
+  @Override
   EncoderConfig config();
 
   /**
