@@ -50,17 +50,18 @@ public record ImageClassification(VisionEncoder encoder, List<Linear> classifier
     Kernels kernels = encoder.kernels();
     VisionEncoder.Layout layout = encoder.layout(images.height(), images.width());
     int tokens = classifiers.size();
+    boolean classTokens = config().hasClassTokens();
     MemorySegment x =
-        encoder instanceof VitModel vit
-            ? vit.firstTokens(images, interpolatePositions, tokens, workspace, trace)
+        classTokens
+            ? encoder.firstTokens(images, interpolatePositions, tokens, workspace, trace)
             : encoder.forward(images, interpolatePositions, workspace, trace);
     int labels = config().labels().size();
     long count = (long) images.count() * labels;
     MemorySegment logits = workspace.floats(Buffer.LOGITS, count * classifiers.size());
     for (int i = 0; i < classifiers.size(); i++) {
       MemorySegment features =
-          encoder instanceof VitModel vit
-              ? vit.tokenRows(x, images, tokens, i, workspace)
+          classTokens
+              ? encoder.tokenRows(x, images, tokens, i, workspace)
               : mean(x, images, layout, workspace);
       MemorySegment y = logits.asSlice(i * count * Float.BYTES);
       classifiers.get(i).forward(kernels, features, y, images.count());
@@ -88,7 +89,7 @@ public record ImageClassification(VisionEncoder encoder, List<Linear> classifier
     }
   }
 
-  /** The mean of all places of each image, {@code [count, hidden]}. */
+  /** The mean of all tokens of each image, {@code [count, hidden]}. */
   static MemorySegment mean(
       Kernels kernels,
       MemorySegment x,

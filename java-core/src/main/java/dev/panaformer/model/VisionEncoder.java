@@ -2,6 +2,7 @@ package dev.panaformer.model;
 
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 
 /** A model of images without a head: hidden states of patches and of the model's own tokens. */
@@ -39,5 +40,22 @@ public interface VisionEncoder extends VisionTask {
   default MemorySegment firstTokens(
       Images images, boolean interpolatePositions, int first, Workspace workspace, Trace trace) {
     throw new UnsupportedOperationException("this model has no tokens before the patches");
+  }
+
+  /**
+   * Copies one token of every image.
+   *
+   * @param x hidden states {@code [count, tokens, hidden]}
+   * @param token which one
+   * @return {@code [count, hidden]}
+   */
+  default MemorySegment tokenRows(
+      MemorySegment x, Images images, int tokens, int token, Workspace workspace) {
+    long hidden = config().hiddenSize();
+    MemorySegment y = workspace.floats(Buffer.POOLED, images.count() * hidden);
+    for (int i = 0; i < images.count(); i++) {
+      kernels().copy(x, ((long) i * tokens + token) * hidden, y, i * hidden, hidden);
+    }
+    return y;
   }
 }
