@@ -19,8 +19,8 @@ import java.util.Set;
  * @param vocabSize of the decoder
  * @param sourceVocabSize of the encoder
  * @param sharedEmbeddings whether encoder and decoder share one table of embeddings
- * @param scaledEmbeddings whether embeddings are multiplied by the root of their width
- * @param tied whether the head is the decoder's table of embeddings
+ * @param scaledEmbeddings whether embeddings are multiplied by the square root of their width
+ * @param tied whether the head shares its weights with the decoder's embeddings
  */
 public record BartConfig(
     Family family,
@@ -247,7 +247,7 @@ public record BartConfig(
             .activation(activation)
             .tiedHead(tied)
             .headBias(true);
-    // Without tying, encoder and decoder may each have learned embeddings of their own.
+    // Without a tied head, encoder and decoder may each have learned embeddings of their own.
     return sharedEmbeddings && tied
         ? builder.vocabulary(vocabSize)
         : builder.vocabularies(sourceVocabSize, vocabSize);

@@ -12,8 +12,8 @@ import java.util.Set;
  * GPT-2 (Radford et al. 2019) and what shares its form: learned positions, layers that normalise
  * before each of their parts, a head that shares the word embeddings.
  *
- * @param scale applied to the attention scores; 1 where the file turns scaling off
- * @param scaleByLayer whether layer i, from 1, divides that by i
+ * @param scale by which attention scores are multiplied; 1 where the file turns scaling off
+ * @param scaleByLayer whether layer i, counted from 1, divides the scale by i
  */
 public record Gpt2Config(
     int vocabSize,
@@ -53,7 +53,7 @@ public record Gpt2Config(
           "summary_type",
           "summary_use_proj");
 
-  /** What the attention scores of a layer, from 0, are multiplied by. */
+  /** The factor of attention scores in a layer, counted from 0. */
   private float scale(int layer) {
     return scaleByLayer ? scale / (layer + 1) : scale;
   }

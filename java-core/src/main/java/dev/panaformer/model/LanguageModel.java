@@ -17,7 +17,7 @@ public sealed interface LanguageModel extends Model permits CausalModel, Seq2Seq
   @Override
   DecoderConfig config();
 
-  /** What the configuration says that it is made of. */
+  /** The layers that the configuration describes. */
   Transformer transformer();
 
   default Kernels kernels() {

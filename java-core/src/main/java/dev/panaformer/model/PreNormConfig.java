@@ -7,7 +7,10 @@ import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
 import java.util.Set;
 
-/** The configuration of a {@link PreNormEncoder}: what such encoders share, and their attention. */
+/**
+ * The configuration of a {@link PreNormEncoder}: the fields that such encoders share, and the
+ * attention of their layers.
+ */
 public interface PreNormConfig extends EncoderConfig {
 
   /**
@@ -62,7 +65,7 @@ public interface PreNormConfig extends EncoderConfig {
   Shape shape();
 
   /**
-   * The attention of a layer.
+   * Loads the attention of a layer.
    *
    * @param weights of the layer's attention
    */

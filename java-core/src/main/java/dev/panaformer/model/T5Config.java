@@ -15,7 +15,7 @@ import java.util.Set;
  *
  * @param gated whether the feed-forward networks have a gate, as from version 1.1 on
  * @param scaledHead whether hidden states are divided by the root of their width before the head
- * @param tied whether the head is the table of embeddings
+ * @param tied whether the head shares its weights with the embeddings
  */
 public record T5Config(
     int vocabSize,
@@ -37,7 +37,7 @@ public record T5Config(
     Set<Integer> eosTokenIds)
     implements Seq2SeqConfig {
 
-  /** Relative positions set no limit; this one bounds what a single text may ask for. */
+  /** Relative positions set no limit. This one bounds the memory that a single text may need. */
   private static final int MAX_TOKENS = 4096;
 
   private static final Set<String> FIELDS =
@@ -66,7 +66,7 @@ public record T5Config(
     Seq2SeqConfig.requireSupported(json);
     ConfigFields.requireKnown(json, FIELDS, GENERATION);
     int hidden = json.requireInt("d_model", 1, 1 << 20);
-    // mT5 is of version 1.1 throughout.
+    // All of mT5 follows version 1.1.
     boolean first = json.requireString("model_type").equals("t5");
     int layers = json.requireInt("num_layers", 1, 1 << 16);
     String projection = json.optionalString("feed_forward_proj", first ? "relu" : "gated-gelu");

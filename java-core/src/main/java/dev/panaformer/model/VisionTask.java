@@ -16,8 +16,8 @@ public non-sealed interface VisionTask extends Model {
   /**
    * Runs images of one size.
    *
-   * @param interpolatePositions whether images may have another size than that for which positions
-   *     were learned; of models that take any size it makes no difference
+   * @param interpolatePositions whether images may have another size than the one for which
+   *     positions were learned; models that take any size ignore it
    * @param trace told every intermediate result that has a name, and the results; or null
    * @return the result, in the workspace until its next pass
    * @throws IllegalArgumentException if the model cannot read images of this size or these channels

@@ -18,7 +18,7 @@ import java.util.function.Function;
  * @param sinCosPositions whether positions are computed rather than stored: {@code
  *     "position_embedding_type": "sincos_2d"}, a field of our own for checkpoints that leave the
  *     table out
- * @param numDetectionTokens tokens behind the patches; 0 but for YOLOS
+ * @param numDetectionTokens tokens after the patches; 0 in all families but YOLOS
  * @param useMidPositionEmbeddings whether positions are added again after every layer but the last
  */
 public record VitConfig(
