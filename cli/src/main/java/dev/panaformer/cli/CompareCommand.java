@@ -119,7 +119,7 @@ final class CompareCommand implements Callable<Integer> {
         .ifPresent(kind -> {
           throw new UnsupportedModelException(
               String.format(
-                  "%s: is of the kind %s, not an %s nor a %s, which compare is for",
+                  "%s: the model is of the kind %s, expected %s or %s, which compare is for",
                   folder.path(), kind, ModelKind.ENCODER, ModelKind.DECODER));
         });
     try (Checkpoint weights = folder.openWeights()) {

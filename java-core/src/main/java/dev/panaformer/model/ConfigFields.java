@@ -5,6 +5,7 @@ import com.google.gson.JsonPrimitive;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.Activation;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
@@ -75,9 +76,7 @@ public final class ConfigFields {
   public static void requireKnown(ConfigJson json, Set<String>... known) {
     for (String field : json.json().keySet()) {
       boolean harmless = field.startsWith("_") || HARMLESS.contains(field);
-      if (!harmless
-          && json.has(field)
-          && List.of(known).stream().noneMatch(k -> k.contains(field))) {
+      if (!harmless && json.has(field) && Arrays.stream(known).noneMatch(k -> k.contains(field))) {
         throw json.unsupported(field, "no such field, which this model does not know");
       }
     }
