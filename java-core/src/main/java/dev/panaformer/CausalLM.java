@@ -11,6 +11,7 @@ import dev.panaformer.generate.Scheduler;
 import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.CausalModel;
+import dev.panaformer.model.ConfigFields;
 import dev.panaformer.tokenizer.Tokenizer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -110,7 +111,7 @@ public final class CausalLM implements AutoCloseable {
     Path file = folder.resolve("generation_config.json");
     Set<Integer> named =
         Files.exists(file)
-            ? CausalConfig.ids(ConfigJson.read(file), "eos_token_id")
+            ? ConfigFields.ids(ConfigJson.read(file), "eos_token_id")
             : Set.<Integer>of();
     return named.isEmpty() ? config.eosTokenIds() : named;
   }

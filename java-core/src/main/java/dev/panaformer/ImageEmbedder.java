@@ -40,7 +40,7 @@ public final class ImageEmbedder implements AutoCloseable {
    */
   public static ImageEmbedder load(Path folder, ImagePooling pooling, ImageOptions options) {
     LoadedImageModel<VisionEncoder> model =
-        LoadedImageModel.load(folder, options, "", VisionEncoder::load);
+        LoadedImageModel.load(folder, options, "", (weights, config) -> config.encoder(weights));
     ImageEmbedder embedder = new ImageEmbedder(model, pooling);
     // A patch of the smallest image tells how many tokens there are before it.
     if (pooling == ImagePooling.DISTILLATION && model.task().layout(1, 1).before() < 2) {

@@ -75,7 +75,7 @@ final class LoadedImageModel<M extends VisionTask> implements AutoCloseable {
               json.source(), config.numChannels()));
     }
     ImagePreprocessor preprocessor =
-        ImagePreprocessor.read(folder.transformer(), json.requireString("model_type"));
+        ImagePreprocessor.read(folder.transformer(), config.preprocessing());
     return ModelResources.load(
         options.compute().backend(),
         options.compute().threads(),

@@ -10,7 +10,7 @@ import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.PackedWeight;
 import dev.panaformer.kernel.Precision;
-import dev.panaformer.model.Architecture;
+import dev.panaformer.model.ModelConfig;
 import dev.panaformer.nn.NonFiniteWeights;
 import dev.panaformer.nn.QuantizedWeights;
 import dev.panaformer.nn.Weights;
@@ -99,10 +99,10 @@ public final class Quantization {
 
   private static void writeWeights(ModelFolder folder, Path to, Precision precision)
       throws IOException {
-    ConfigJson config = folder.config();
-    Architecture architecture = Architecture.of(config);
+    ConfigJson json = folder.config();
+    ModelConfig config = ModelConfig.of(json);
     if (!Files.exists(folder.transformer().resolve("config.json"))) {
-      Files.writeString(to.resolve("config.json"), config.json() + System.lineSeparator());
+      Files.writeString(to.resolve("config.json"), json.json() + System.lineSeparator());
     }
     try (Kernels kernels = Backend.AUTO.open(ModelOptions.DEFAULT.threads(), 0);
         NativeMemory memory = new NativeMemory();
@@ -110,8 +110,8 @@ public final class Quantization {
         Arena mapped = Arena.ofConfined()) {
       requirePackable(checkpoint);
       try (Weights weights =
-          new Weights(checkpoint, kernels, memory, architecture.weightNames(), precision)) {
-        architecture.loader().apply(weights.forStorage());
+          new Weights(checkpoint, kernels, memory, config.weightNames(), precision)) {
+        config.load(weights.forStorage());
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         for (Map.Entry<String, PackedWeight> entry : weights.packedRead().entrySet()) {
           long[] bytes = {entry.getValue().segment().byteSize()};

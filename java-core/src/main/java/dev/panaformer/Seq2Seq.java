@@ -11,7 +11,7 @@ import dev.panaformer.generate.Scheduler;
 import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.WorkspacePool;
-import dev.panaformer.model.CausalConfig;
+import dev.panaformer.model.ConfigFields;
 import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.Seq2SeqModel;
 import dev.panaformer.tokenizer.Tokenizer;
@@ -133,19 +133,19 @@ public final class Seq2Seq implements AutoCloseable {
     if (!said && forcedEnd.isPresent() && forcedEnd.getAsInt() < config.vocabSize()) {
       options = options.toBuilder().forcedEnd(forcedEnd.getAsInt()).build();
     }
-    OptionalInt start = Seq2SeqConfig.id(json, "decoder_start_token_id");
+    OptionalInt start = ConfigFields.id(json, "decoder_start_token_id");
     if (start.isEmpty()) {
       start = config.decoderStartTokenId();
     }
     if (start.isEmpty()) {
-      start = Seq2SeqConfig.id(json, "bos_token_id");
+      start = ConfigFields.id(json, "bos_token_id");
     }
     if (start.isPresent() && start.getAsInt() >= config.vocabSize()) {
       throw folder
           .config()
           .wrong("decoder_start_token_id", "an id below vocab_size, " + config.vocabSize());
     }
-    Set<Integer> ends = CausalConfig.ids(json, "eos_token_id");
+    Set<Integer> ends = ConfigFields.ids(json, "eos_token_id");
     return new Defaults(options, start, ends.isEmpty() ? config.eosTokenIds() : ends);
   }
 

@@ -18,7 +18,7 @@ import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.PackedWeight;
 import dev.panaformer.kernel.Precision;
-import dev.panaformer.model.Architecture;
+import dev.panaformer.model.ModelConfig;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
@@ -64,7 +64,7 @@ class QuantizationTest {
 
   private static boolean isKnown(Path path) {
     try {
-      Architecture.of(ConfigJson.read(path.resolve("config.json")));
+      ModelConfig.of(ConfigJson.read(path.resolve("config.json")));
       return true;
     } catch (CheckpointException e) {
       return false;
@@ -85,14 +85,13 @@ class QuantizationTest {
             NativeMemory memory = new NativeMemory();
             NativeMemory mapped = new NativeMemory();
             Checkpoint original = ModelFolder.open(source).openWeights()) {
-          Architecture architecture =
-              Architecture.of(ConfigJson.read(source.resolve("config.json")));
+          ModelConfig config = ModelConfig.of(ConfigJson.read(source.resolve("config.json")));
           try (Weights atLoad =
-                  new Weights(original, kernels, memory, architecture.weightNames(), precision);
+                  new Weights(original, kernels, memory, config.weightNames(), precision);
               Weights packed =
-                  new Weights(file, kernels, mapped, architecture.weightNames(), Precision.FP32)) {
-            architecture.loader().apply(atLoad.forStorage());
-            architecture.loader().apply(packed.forStorage());
+                  new Weights(file, kernels, mapped, config.weightNames(), Precision.FP32)) {
+            config.load(atLoad.forStorage());
+            config.load(packed.forStorage());
             assertEquals(precision, packed.precision());
             assertFalse(atLoad.packedRead().isEmpty());
             for (Map.Entry<String, PackedWeight> entry : atLoad.packedRead().entrySet()) {

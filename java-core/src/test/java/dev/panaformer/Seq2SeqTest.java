@@ -270,7 +270,7 @@ class Seq2SeqTest {
     }
     assertRefused(
         UnsupportedModelException.class,
-        "model_type is bert, expected bart,",
+        "model_type is \"bert\", expected one of [t5, mt5, bart,",
         () -> Seq2Seq.load(GOLDEN.resolve("bert-model")));
   }
 

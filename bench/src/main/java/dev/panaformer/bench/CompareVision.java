@@ -123,7 +123,7 @@ public final class CompareVision {
     try (Checkpoint checkpoint = model.openWeights();
         Weights weights =
             new Weights(checkpoint, kernels, memory, config.weightNames(), precision)) {
-      return VisionTask.load(weights, config);
+      return config.load(weights);
     }
   }
 
@@ -147,7 +147,9 @@ public final class CompareVision {
 
   private static void preprocessing(Path cache) throws Exception {
     Path file = photograph(cache);
-    ImagePreprocessor preprocessor = ImagePreprocessor.read(VisionModels.swinTiny(cache), "swin");
+    ModelFolder swin = ModelFolder.open(VisionModels.swinTiny(cache));
+    ImagePreprocessor preprocessor =
+        ImagePreprocessor.read(swin.path(), VisionConfig.of(swin.config()).preprocessing());
     double[] decoding = new double[JPEG_ROUNDS];
     double[] preparing = new double[JPEG_ROUNDS];
     try (Arena arena = Arena.ofConfined()) {

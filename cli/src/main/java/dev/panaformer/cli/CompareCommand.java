@@ -6,13 +6,10 @@ import dev.panaformer.ModelOptions;
 import dev.panaformer.TextEmbedder;
 import dev.panaformer.TextScore;
 import dev.panaformer.checkpoint.Checkpoint;
-import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.kernel.Precision;
-import dev.panaformer.model.CausalConfig;
-import dev.panaformer.model.Seq2SeqConfig;
-import dev.panaformer.model.VisionConfig;
+import dev.panaformer.model.ModelKind;
 import dev.panaformer.nn.QuantizedWeights;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -108,7 +105,7 @@ final class CompareCommand implements Callable<Integer> {
     if (all.isEmpty()) {
       throw new IllegalArgumentException("no texts to compare over");
     }
-    if (CausalConfig.describes(folder.config())) {
+    if (ModelKind.DECODER.includes(folder.config())) {
       print(foresight(path, precision, all));
     } else {
       print(vectors(path, precision, all));
@@ -117,11 +114,14 @@ final class CompareCommand implements Callable<Integer> {
   }
 
   private static void requireComparable(ModelFolder folder) {
-    ConfigJson config = folder.config();
-    if (VisionConfig.describes(config) || Seq2SeqConfig.describes(config)) {
-      throw new UnsupportedModelException(
-          folder.path() + ": not an encoder of texts nor a decoder, which compare is for");
-    }
+    ModelKind.of(folder.config())
+        .filter(kind -> kind != ModelKind.ENCODER && kind != ModelKind.DECODER)
+        .ifPresent(kind -> {
+          throw new UnsupportedModelException(
+              String.format(
+                  "%s: the model is of the kind %s, expected %s or %s, which compare is for",
+                  folder.path(), kind, ModelKind.ENCODER, ModelKind.DECODER));
+        });
     try (Checkpoint weights = folder.openWeights()) {
       QuantizedWeights.of(weights)
           .ifPresent(quantized -> {

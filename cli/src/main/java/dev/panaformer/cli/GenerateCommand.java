@@ -10,7 +10,7 @@ import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.GenerationResult;
 import dev.panaformer.generate.RankedText;
-import dev.panaformer.model.Seq2SeqConfig;
+import dev.panaformer.model.ModelKind;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.ByteBuffer;
@@ -165,7 +165,7 @@ final class GenerateCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     String text = prompt.equals("-") ? stdin() : prompt;
     CausalLMOptions computed = CausalLMOptions.of(compute.options());
-    if (Seq2SeqConfig.describes(ModelFolder.open(model).config())) {
+    if (ModelKind.ENCODER_DECODER.includes(ModelFolder.open(model).config())) {
       try (Seq2Seq seq2seq = Seq2Seq.load(model, computed);
           Generation generation = seq2seq.stream(text, options(seq2seq.options()))) {
         print(generation, seq2seq.description());

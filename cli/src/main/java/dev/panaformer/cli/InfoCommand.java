@@ -9,13 +9,10 @@ import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.kernel.Device;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.model.Architecture;
 import dev.panaformer.model.BertConfig;
-import dev.panaformer.model.BertFamily;
-import dev.panaformer.model.CausalConfig;
-import dev.panaformer.model.EncoderConfig;
-import dev.panaformer.model.Seq2SeqConfig;
-import dev.panaformer.model.VisionConfig;
+import dev.panaformer.model.ModelConfig;
+import dev.panaformer.model.ModelConfig.Figures;
+import dev.panaformer.model.ModelKind;
 import dev.panaformer.nn.NonFiniteWeights;
 import dev.panaformer.nn.QuantizedWeights;
 import dev.panaformer.nn.Weights;
@@ -122,10 +119,11 @@ final class InfoCommand implements Callable<Integer> {
   }
 
   private Info info(ModelFolder folder) {
-    Shape shape = null;
+    ConfigJson json = folder.config();
+    ModelConfig config = null;
     String problem = null;
     try {
-      shape = shape(folder);
+      config = ModelConfig.of(json);
     } catch (UnsupportedModelException e) {
       problem = e.getMessage();
     }
@@ -148,26 +146,27 @@ final class InfoCommand implements Callable<Integer> {
       parameters += QuantizedWeights.of(weights).map(QuantizedWeights::parameters).orElse(0L);
       nonFinite = check ? check(weights) : null;
       if (compute.precision().isPresent() && problem == null) {
-        resident = resident(folder, weights, parameters);
+        resident = resident(config, weights, parameters);
       }
     }
+    Figures figures = config == null ? null : config.figures().orElse(null);
     return new Info(
         folder.path().toString(),
-        architecture(folder.config()),
-        shape == null ? null : shape.layers,
-        shape == null ? null : shape.hidden,
-        shape == null ? null : shape.heads,
-        shape == null ? null : shape.intermediate,
-        shape == null ? null : shape.vocabulary,
-        shape == null ? null : shape.maxTokens,
+        ModelConfig.name(json),
+        figures == null ? null : figures.layers(),
+        figures == null ? null : figures.hidden(),
+        figures == null ? null : figures.heads(),
+        figures == null ? null : figures.intermediate(),
+        figures == null ? null : figures.vocabulary(),
+        figures == null ? null : maxTokens(folder, config, figures),
         tensors,
         parameters,
         bytes,
         List.copyOf(dtypes),
         resident,
-        VisionConfig.describes(folder.config()) ? null : tokenizer(folder),
+        ModelKind.VISION.includes(json) ? null : tokenizer(folder),
         folder.sentenceModules().map(InfoCommand::pooling).orElse(null),
-        problem == null ? sharing(folder) : null,
+        config instanceof BertConfig bert && bert.sharesLayers() ? sharing(folder, bert) : null,
         computes(),
         Device.describeAll(),
         problem,
@@ -183,17 +182,13 @@ final class InfoCommand implements Callable<Integer> {
   private record Sharing(int layers, int own, long memory, long apart) {}
 
   /** Loads the model to see what it takes. */
-  private Sharing sharing(ModelFolder folder) {
-    if (!BertFamily.ALBERT.describes(folder.config())) {
-      return null;
-    }
-    BertConfig config = BertConfig.of(folder.config());
+  private Sharing sharing(ModelFolder folder, BertConfig config) {
     long own = 0;
     try (Kernels kernels = open();
         NativeMemory memory = kernels.memory(new NativeMemory());
         Checkpoint checkpoint = folder.openWeights();
         Weights weights = new Weights(checkpoint, kernels, memory, config.weightNames())) {
-      config.task(weights);
+      config.load(weights);
       for (String name : checkpoint.names()) {
         try (Arena arena = Arena.ofConfined()) {
           boolean layer = name.contains("albert_layer_groups");
@@ -210,16 +205,14 @@ final class InfoCommand implements Callable<Integer> {
   }
 
   /** Loads the model, which is what shows it. */
-  private Resident resident(ModelFolder folder, Checkpoint checkpoint, long parameters) {
-    Architecture architecture = Architecture.of(folder.config());
+  private Resident resident(ModelConfig config, Checkpoint checkpoint, long parameters) {
     ModelOptions options = compute.options();
     try (Kernels kernels = options.backend().open(options.threads(), options.device());
         // As decoders have it, which give back there what dense weights do not take.
         NativeMemory memory = kernels.memory(NativeMemory.onHugePages());
         Weights weights =
-            new Weights(
-                checkpoint, kernels, memory, architecture.weightNames(), options.precision())) {
-      architecture.loader().apply(weights);
+            new Weights(checkpoint, kernels, memory, config.weightNames(), options.precision())) {
+      config.load(weights);
       return new Resident(
           weights.precision().toString(),
           memory.bytes(),
@@ -227,50 +220,11 @@ final class InfoCommand implements Callable<Integer> {
     }
   }
 
-  /** What Hugging Face's class is called, or the type of a model that has none. */
-  private static String architecture(ConfigJson json) {
-    List<String> classes = json.strings("architectures");
-    return classes.isEmpty() ? json.optionalString("model_type", "") : String.join(", ", classes);
-  }
-
-  private record Shape(
-      int layers, int hidden, int heads, int intermediate, int vocabulary, int maxTokens) {}
-
-  /** Null for models of images, whose stages have shapes of their own. */
-  private static Shape shape(ModelFolder folder) {
-    ConfigJson json = folder.config();
-    if (CausalConfig.describes(json)) {
-      CausalConfig c = CausalConfig.of(json);
-      return new Shape(
-          c.numLayers(),
-          c.hiddenSize(),
-          c.numHeads(),
-          c.intermediateSize(),
-          c.vocabSize(),
-          c.contextLength());
-    }
-    if (VisionConfig.describes(json)) {
-      VisionConfig.of(json);
-      return null;
-    }
-    if (Seq2SeqConfig.describes(json)) {
-      Seq2SeqConfig c = Seq2SeqConfig.of(json);
-      return new Shape(
-          c.encoderLayers() + c.numLayers(),
-          c.hiddenSize(),
-          c.numHeads(),
-          c.intermediateSize(),
-          c.vocabSize(),
-          c.maxSourceTokens());
-    }
-    EncoderConfig c = EncoderConfig.of(json);
-    return new Shape(
-        c.numHiddenLayers(),
-        c.hiddenSize(),
-        c.numAttentionHeads(),
-        c.intermediateSize(),
-        c.vocabSize(),
-        Math.min(c.maxTokens(), folder.maxSequenceLength().orElse(Integer.MAX_VALUE)));
+  /** Tokens that a text may have: the model's, or fewer where the folder of an encoder says so. */
+  private static int maxTokens(ModelFolder folder, ModelConfig config, Figures figures) {
+    return config.kind() == ModelKind.ENCODER
+        ? Math.min(figures.maxTokens(), folder.maxSequenceLength().orElse(Integer.MAX_VALUE))
+        : figures.maxTokens();
   }
 
   private static List<NonFiniteWeights> check(Checkpoint weights) {

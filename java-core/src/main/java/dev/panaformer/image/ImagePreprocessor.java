@@ -10,15 +10,16 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What {@code preprocessor_config.json} asks for: resize, crop, rescale, normalise. The parts that
- * prepare training (labels, annotations) and batches of unequal images (padding) are left out.
+ * How {@code preprocessor_config.json} prepares an image: resize, crop, rescale, normalise. Fields
+ * that prepare training (labels, annotations) or batches of unequal images (padding) are not read.
  * Immutable.
  *
- * @param size to which images are resized; empty for as they are
- * @param crop cut out of the middle, or padded with black; {@code [height, width]}
- * @param rescaleFactor that samples from 0 to 255 are multiplied with
- * @param mean of each channel, subtracted after that
- * @param std of each channel, by which the rest is divided
+ * @param size to which images are resized; empty if they keep their size
+ * @param crop {@code [height, width]} of the part that is cut out of the middle, padded with black
+ *     where the image is smaller; empty for the whole image
+ * @param rescaleFactor by which samples from 0 to 255 are multiplied
+ * @param mean of each channel, subtracted from rescaled samples
+ * @param std of each channel, by which the difference is divided
  */
 public record ImagePreprocessor(
     Optional<ImageSize> size,
@@ -30,97 +31,30 @@ public record ImagePreprocessor(
   private static final String FILE = "preprocessor_config.json";
   private static final int SAMPLES = 256;
   private static final double WHITE = 1 / 255.0;
-  private static final List<Double> HALF = List.of(0.5, 0.5, 0.5);
-  private static final List<Double> IMAGENET_MEAN = List.of(0.485, 0.456, 0.406);
-  private static final List<Double> IMAGENET_STD = List.of(0.229, 0.224, 0.225);
-
-  /** What a family's processor does where its file does not say. */
-  private record Defaults(
-      ImageSize size,
-      Resampling resampling,
-      boolean squareSize,
-      Optional<int[]> crop,
-      List<Double> mean,
-      List<Double> std,
-      int longest,
-      int multiple) {
-
-    static Defaults of(String modelType) {
-      return switch (modelType) {
-        case "deit" ->
-            new Defaults(
-                new ImageSize.Exact(256, 256),
-                Resampling.BICUBIC,
-                true,
-                Optional.of(new int[] {224, 224}),
-                HALF,
-                HALF,
-                0,
-                1);
-        case "yolos" ->
-            new Defaults(
-                new ImageSize.Shortest(800, 1333, 16),
-                Resampling.BILINEAR,
-                false,
-                Optional.empty(),
-                IMAGENET_MEAN,
-                IMAGENET_STD,
-                1333,
-                16);
-        case "segformer" ->
-            new Defaults(
-                new ImageSize.Exact(512, 512),
-                Resampling.BILINEAR,
-                true,
-                Optional.empty(),
-                IMAGENET_MEAN,
-                IMAGENET_STD,
-                0,
-                1);
-        default ->
-            new Defaults(
-                new ImageSize.Exact(224, 224),
-                Resampling.BILINEAR,
-                true,
-                Optional.empty(),
-                HALF,
-                HALF,
-                0,
-                1);
-      };
-    }
-  }
 
   /**
    * Reads a model's file.
    *
-   * @param modelType of config.json, whose defaults hold for what the file leaves out
+   * @param defaults of the model's family, for what the file leaves out
    * @throws CheckpointException if it is missing, or a field is wrong or asks for what is not
    *     supported
    */
-  public static ImagePreprocessor read(Path folder, String modelType) {
-    return of(ConfigJson.read(folder.resolve(FILE)), modelType);
+  public static ImagePreprocessor read(Path folder, PreprocessorDefaults defaults) {
+    return of(ConfigJson.read(folder.resolve(FILE)), defaults);
   }
 
-  static ImagePreprocessor of(ConfigJson json, String modelType) {
-    Defaults defaults = Defaults.of(modelType);
+  static ImagePreprocessor of(ConfigJson json, PreprocessorDefaults defaults) {
     boolean normalized = json.optionalBoolean("do_normalize", true);
     boolean rescaled = json.optionalBoolean("do_rescale", true);
     return new ImagePreprocessor(
         json.optionalBoolean("do_resize", true)
-            ? Optional.of(size(json, defaults))
+            ? Optional.of(ImageSize.of(json, "size", defaults.size()))
             : Optional.empty(),
         resampling(json, defaults.resampling()),
-        crop(json, defaults),
+        crop(json, defaults.crop()),
         rescaled ? json.optionalDouble("rescale_factor", WHITE, 1e-9, 1e9) : 1,
         normalized ? perChannel(json, "image_mean", -1e9, defaults.mean()) : List.of(0.0, 0.0, 0.0),
         normalized ? perChannel(json, "image_std", 1e-9, defaults.std()) : List.of(1.0, 1.0, 1.0));
-  }
-
-  private static ImageSize size(ConfigJson json, Defaults defaults) {
-    return json.has("size")
-        ? ImageSize.of(json, "size", defaults.squareSize(), defaults.longest(), defaults.multiple())
-        : defaults.size();
   }
 
   private static Resampling resampling(ConfigJson json, Resampling absent) {
@@ -128,14 +62,11 @@ public record ImagePreprocessor(
     return values[json.optionalInt("resample", absent.ordinal(), 0, values.length - 1)];
   }
 
-  private static Optional<int[]> crop(ConfigJson json, Defaults defaults) {
-    if (!json.optionalBoolean("do_center_crop", defaults.crop().isPresent())) {
+  private static Optional<int[]> crop(ConfigJson json, Optional<ImageSize.Exact> absent) {
+    if (!json.optionalBoolean("do_center_crop", absent.isPresent())) {
       return Optional.empty();
     }
-    if (!json.has("crop_size")) {
-      return defaults.crop().or(() -> Optional.of(new int[] {224, 224}));
-    }
-    ImageSize size = ImageSize.of(json, "crop_size", true, 0, 1);
+    ImageSize size = ImageSize.of(json, "crop_size", absent.orElse(new ImageSize.Exact(224, 224)));
     if (!(size instanceof ImageSize.Exact exact)) {
       throw json.unsupported("crop_size", "height and width");
     }
@@ -157,7 +88,7 @@ public record ImagePreprocessor(
     return values;
   }
 
-  /** {@code [height, width]} of what {@link #write} makes of an image. */
+  /** {@code [height, width]} of an image after preprocessing. */
   public int[] outputSize(RgbImage image) {
     return crop.orElseGet(() -> resized(image));
   }
@@ -168,7 +99,7 @@ public record ImagePreprocessor(
   }
 
   /**
-   * Writes an image as models read it.
+   * Preprocesses an image.
    *
    * @param pixels {@code [3, height, width]} float32 of {@link #outputSize}
    */
@@ -197,12 +128,12 @@ public record ImagePreprocessor(
     }
   }
 
-  /** Where a crop begins; negative where it is larger than the image. */
+  /** The first row or column of a crop; negative where the crop is larger than the image. */
   private static int offset(int size, int cropped) {
     return cropped <= size ? (size - cropped) / 2 : -((cropped - size) / 2);
   }
 
-  /** What each sample of a channel becomes. */
+  /** The value of each of the 256 possible samples of a channel, after preprocessing. */
   private float[] values(int channel) {
     float[] values = new float[SAMPLES];
     for (int i = 0; i < SAMPLES; i++) {

@@ -45,15 +45,23 @@ public sealed interface ImageSize {
   }
 
   /**
-   * @param square what a single number means: both sides, or the shorter one
-   * @param longest what a single number for the shorter side comes with
-   * @param multiple of which sides that keep proportions are to be
+   * Reads a size.
+   *
+   * @param absent the size where the file has none. Its kind is also what a single number means:
+   *     both sides, or the shorter one with the same bound and multiple.
    */
-  static ImageSize of(ConfigJson json, String field, boolean square, int longest, int multiple) {
+  static ImageSize of(ConfigJson json, String field, ImageSize absent) {
+    if (!json.has(field)) {
+      return absent;
+    }
+    int multiple = absent instanceof Shortest shortest ? shortest.multiple() : 1;
     if (json.json().get(field).isJsonPrimitive()) {
       int side = json.requireInt(field, 1, MAX_SIDE);
+      int longest = absent instanceof Shortest shortest ? shortest.longest() : 0;
       int atMost = json.optionalInt("max_size", longest, 1, MAX_SIDE);
-      return square ? new Exact(side, side) : new Shortest(side, atMost, multiple);
+      return absent instanceof Shortest
+          ? new Shortest(side, atMost, multiple)
+          : new Exact(side, side);
     }
     ConfigJson size = json.object(field);
     if (size.has("height") || size.has("width")) {

@@ -7,7 +7,6 @@ import dev.panaformer.model.Transformer.Positions;
 import dev.panaformer.nn.NormPlacement;
 import dev.panaformer.nn.WeightNames;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -19,9 +18,9 @@ import java.util.Set;
  *
  * @param vocabSize of the decoder
  * @param sourceVocabSize of the encoder
- * @param sharedEmbeddings whether encoder and decoder have one table of embeddings
- * @param scaledEmbeddings whether embeddings are multiplied by the root of their width
- * @param tied whether the head is the decoder's table of embeddings
+ * @param sharedEmbeddings whether encoder and decoder share one table of embeddings
+ * @param scaledEmbeddings whether embeddings are multiplied by the square root of their width
+ * @param tied whether the head shares its weights with the decoder's embeddings
  */
 public record BartConfig(
     Family family,
@@ -44,7 +43,7 @@ public record BartConfig(
     Set<Integer> eosTokenIds)
     implements Seq2SeqConfig {
 
-  /** The {@code model_type}, and what it says besides the fields. */
+  /** The {@code model_type}, and the properties of a model that follow from it alone. */
   public enum Family {
     BART(NormPlacement.AFTER, true, false, Positions.LEARNED, 1, 2, 2, 2),
     MBART(NormPlacement.BEFORE, true, true, Positions.LEARNED, 1, 2, -1, 2),
@@ -86,7 +85,7 @@ public record BartConfig(
           .orElseThrow();
     }
 
-    /** What files of the time before the families were told apart say of them. */
+    /** Fields by which older files say what the family says now; they must agree with it. */
     private Map<String, Boolean> formerFields() {
       return Map.of(
           "normalize_before",
@@ -136,11 +135,10 @@ public record BartConfig(
           "static_position_embeddings",
           "tokenizer_class");
 
-  static BartConfig of(ConfigJson json) {
+  public static BartConfig of(ConfigJson json) {
+    Seq2SeqConfig.requireSupported(json);
     Family family = Family.of(json.requireString("model_type"));
-    Set<String> known = new HashSet<>(FIELDS);
-    known.addAll(GENERATION);
-    CausalConfig.requireKnown(json, known);
+    ConfigFields.requireKnown(json, FIELDS, GENERATION);
     family
         .formerFields()
         .forEach((field, value) -> {
@@ -162,7 +160,7 @@ public record BartConfig(
       throw json.wrong(
           "decoder_vocab_size", source + " as vocab_size, since embeddings are shared");
     }
-    OptionalInt start = Seq2SeqConfig.id(json, "decoder_start_token_id");
+    OptionalInt start = ConfigFields.id(json, "decoder_start_token_id");
     return new BartConfig(
         family,
         target,
@@ -175,27 +173,18 @@ public record BartConfig(
         decoderHeads,
         json.requireInt("encoder_ffn_dim", 1, 1 << 24),
         json.requireInt("decoder_ffn_dim", 1, 1 << 24),
-        BertConfig.activation(
-            json, "activation_function", json.optionalString("activation_function", "gelu")),
+        ConfigFields.activation(json, "activation_function", "gelu"),
         shared,
         json.optionalBoolean("scale_embedding", false),
         json.optionalBoolean("tie_word_embeddings", true),
         json.optionalInt("pad_token_id", family.padding, 0, Integer.MAX_VALUE),
         start.isEmpty() && family.start >= 0 ? OptionalInt.of(family.start) : start,
-        json.has("eos_token_id") ? CausalConfig.ids(json, "eos_token_id") : Set.of(family.end));
+        json.has("eos_token_id") ? ConfigFields.ids(json, "eos_token_id") : Set.of(family.end));
   }
 
   private static int heads(ConfigJson json, String field, int hidden) {
     int heads = json.requireInt(field, 1, 1 << 16);
-    if (hidden % heads != 0 || hidden / heads > CausalConfig.MAX_HEAD_DIM) {
-      throw json.wrong(
-          field,
-          "a divisor of d_model, "
-              + hidden
-              + ", that leaves at most "
-              + CausalConfig.MAX_HEAD_DIM
-              + " features a head");
-    }
+    ConfigFields.equalHeadDim(json, field, hidden, heads);
     return heads;
   }
 
@@ -258,7 +247,7 @@ public record BartConfig(
             .activation(activation)
             .tiedHead(tied)
             .headBias(true);
-    // Without tying, encoder and decoder may each have learned embeddings of their own.
+    // Without a tied head, encoder and decoder may each have learned embeddings of their own.
     return sharedEmbeddings && tied
         ? builder.vocabulary(vocabSize)
         : builder.vocabularies(sourceVocabSize, vocabSize);

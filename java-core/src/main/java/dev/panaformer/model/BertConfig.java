@@ -5,25 +5,22 @@ import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.Activation;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 
 /**
  * The fields of config.json that decide what a model of the BERT family computes, under the names
  * that BERT gives them.
  *
- * @param embeddingSize width of the embeddings and of the masked-LM head; the hidden size but for
- *     ALBERT
- * @param numHiddenGroups how many groups of layers have weights of their own: a layer of ALBERT is
- *     one pass through its group, elsewhere every layer is a group
+ * @param embeddingSize width of the embeddings and of the masked-LM head; ALBERT alone has another
+ *     than the hidden size
+ * @param numHiddenGroups groups of layers, each with weights of its own. A layer of ALBERT is one
+ *     pass through its group; elsewhere every layer is a group
  * @param innerGroupNum layers of a group
  * @param typeVocabSize 0 where the family has no token types
  * @param labels the names of a head's outputs, by index; {@code LABEL_0}, {@code LABEL_1} where the
  *     file has none
- * @param sparsity who sees whom, where not all tokens see all
+ * @param sparsity which tokens attend to which, where not all attend to all
  */
 public record BertConfig(
     BertFamily family,
@@ -47,21 +44,6 @@ public record BertConfig(
     Optional<Sparsity> sparsity)
     implements EncoderConfig {
 
-  private static final int MAX_HEAD_DIM = 256;
-
-  private static final Map<String, Activation> ACTIVATIONS =
-      Map.ofEntries(
-          Map.entry("gelu", Activation.GELU_ERF),
-          Map.entry("gelu_python", Activation.GELU_ERF),
-          Map.entry("gelu_new", Activation.GELU_TANH),
-          Map.entry("gelu_fast", Activation.GELU_TANH),
-          Map.entry("gelu_pytorch_tanh", Activation.GELU_TANH),
-          Map.entry("quick_gelu", Activation.GELU_QUICK),
-          Map.entry("relu", Activation.RELU),
-          Map.entry("silu", Activation.SILU),
-          Map.entry("swish", Activation.SILU),
-          Map.entry("tanh", Activation.TANH));
-
   /**
    * Reads the fields, with Hugging Face's defaults for those that it may leave out.
    *
@@ -76,15 +58,8 @@ public record BertConfig(
     requireSupported(json);
     int hidden = json.requireInt(family.field("hidden_size"), 1, 1 << 20);
     int heads = json.requireInt(family.field("num_attention_heads"), 1, hidden);
-    if (hidden % heads != 0 || hidden / heads > MAX_HEAD_DIM) {
-      throw json.wrong(
-          family.field("num_attention_heads"),
-          "a divisor of the hidden size "
-              + hidden
-              + " that leaves at most "
-              + MAX_HEAD_DIM
-              + " features a head");
-    }
+    int headDim =
+        ConfigFields.equalHeadDim(json, family.field("num_attention_heads"), hidden, heads);
     int vocab = json.requireInt("vocab_size", 1, Integer.MAX_VALUE);
     int positions = json.requireInt("max_position_embeddings", 1, Integer.MAX_VALUE);
     int padding =
@@ -94,11 +69,10 @@ public record BertConfig(
           "max_position_embeddings", "more than pad_token_id + 1, which is " + (padding + 1));
     }
     int layers = json.requireInt(family.field("num_hidden_layers"), 1, 1 << 16);
-    boolean shared = family == BertFamily.ALBERT;
-    List<String> architectures = json.strings("architectures");
+    boolean shared = family.sharesLayers();
     return new BertConfig(
         family,
-        architectures.isEmpty() ? "BertModel" : architectures.get(0),
+        ConfigFields.architecture(json, "BertModel"),
         vocab,
         shared ? json.optionalInt("embedding_size", 128, 1, 1 << 20) : hidden,
         hidden,
@@ -107,20 +81,15 @@ public record BertConfig(
         shared ? json.optionalInt("inner_group_num", 1, 1, 1 << 16) : 1,
         heads,
         json.requireInt(family.field("intermediate_size"), 1, 1 << 24),
-        activation(
-            json,
-            family.field("hidden_act"),
-            json.optionalString(
-                family.field("hidden_act"),
-                shared || family == BertFamily.BIG_BIRD ? "gelu_new" : "gelu")),
+        ConfigFields.activation(json, family.field("hidden_act"), family.defaultActivation()),
         positions,
         family.hasTokenTypes() ? json.optionalInt("type_vocab_size", 2, 1, Integer.MAX_VALUE) : 0,
         (float) json.optionalDouble("layer_norm_eps", 1e-12, 0, 1),
         padding,
         json.optionalBoolean("tie_word_embeddings", true),
-        labels(json),
-        problemType(json),
-        family.sparsity(json, layers, heads, hidden / heads));
+        ConfigFields.labels(json),
+        ConfigFields.problemType(json),
+        family.sparsity(json, layers, heads, headDim));
   }
 
   private static void requireSupported(ConfigJson json) {
@@ -134,52 +103,14 @@ public record BertConfig(
     }
   }
 
-  /** What follows the first of the two layers of a sequence classifier. */
+  /** The function after the first of a sequence classifier's two layers. */
   Activation classifierActivation() {
     return family.classifierActivation().orElse(hiddenAct);
   }
 
-  static Activation activation(ConfigJson json, String field) {
-    return activation(json, field, json.optionalString(field, "gelu"));
-  }
-
-  /**
-   * @param name as Hugging Face calls the function
-   * @param field where it stands, for the message
-   */
-  static Activation activation(ConfigJson json, String field, String name) {
-    Activation activation = ACTIVATIONS.get(name);
-    if (activation == null) {
-      throw json.unsupported(field, "one of " + ACTIVATIONS.keySet().stream().sorted().toList());
-    }
-    return activation;
-  }
-
-  static List<String> labels(ConfigJson json) {
-    Map<String, String> byId = json.stringMap("id2label");
-    int count = byId.isEmpty() ? json.optionalInt("num_labels", 2, 1, 1 << 20) : byId.size();
-    List<String> labels = new ArrayList<>();
-    for (int i = 0; i < count; i++) {
-      String label = byId.isEmpty() ? "LABEL_" + i : byId.get(Integer.toString(i));
-      if (label == null) {
-        throw json.wrong("id2label", "the labels 0 to " + (count - 1) + "; there is none for " + i);
-      }
-      labels.add(label);
-    }
-    return List.copyOf(labels);
-  }
-
-  static ProblemType problemType(ConfigJson json) {
-    String absent = ProblemType.SINGLE_LABEL_CLASSIFICATION.name();
-    String name = json.optionalString("problem_type", absent).toUpperCase(Locale.ROOT);
-    for (ProblemType type : ProblemType.values()) {
-      if (type.name().equals(name)) {
-        return type;
-      }
-    }
-    throw json.wrong(
-        "problem_type",
-        "one of regression, single_label_classification, multi_label_classification");
+  /** Whether layers share their weights, as in ALBERT. */
+  public boolean sharesLayers() {
+    return family.sharesLayers();
   }
 
   /** The features of one head. */
@@ -205,7 +136,7 @@ public record BertConfig(
   }
 
   @Override
-  public BertTask task(Weights weights) {
+  public BertTask load(Weights weights) {
     return BertTask.load(weights, this);
   }
 }

@@ -3,191 +3,212 @@ package dev.panaformer.model;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.Activation;
 import dev.panaformer.nn.WeightNames;
+import dev.panaformer.nn.Weights;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiFunction;
+import java.util.stream.Stream;
 
-/** What sets the members of the family apart: how their files spell things, and little else. */
+/**
+ * What sets the members of the BERT family apart: how their files spell fields and weights, and a
+ * few properties of their models. A row says only what differs from BERT.
+ */
 public enum BertFamily {
   /** Devlin et al. 2018. */
   BERT(
-      List.of("bert"),
-      Map.of(),
-      WeightNames.SAME
-          .renamed("classifier.dense", "pooler.dense")
-          .renamed("classifier.out_proj", "classifier")
-          .orPrefixed("bert.")
-          // As written by the first releases, converted from TensorFlow.
-          .orRenamed("LayerNorm.weight", "LayerNorm.gamma")
-          .orRenamed("LayerNorm.bias", "LayerNorm.beta"),
-      true,
-      false,
-      Activation.TANH),
+      modelTypes("bert")
+          .weights(
+              WeightNames.SAME
+                  .renamed("classifier.dense", "pooler.dense")
+                  .renamed("classifier.out_proj", "classifier")
+                  .orPrefixed("bert.")
+                  // As written by the first releases, converted from TensorFlow.
+                  .orRenamed("LayerNorm.weight", "LayerNorm.gamma")
+                  .orRenamed("LayerNorm.bias", "LayerNorm.beta"))),
 
   /** Liu et al. 2019, and its descendants of the same layout. */
   ROBERTA(
-      List.of("roberta", "xlm-roberta", "camembert"),
-      Map.of(),
-      WeightNames.SAME
-          .renamed("cls.predictions.transform.dense", "lm_head.dense")
-          .renamed("cls.predictions.transform.LayerNorm", "lm_head.layer_norm")
-          .renamed("cls.predictions.decoder", "lm_head.decoder")
-          .renamed("cls.predictions.bias", "lm_head.bias")
-          .orPrefixed("roberta."),
-      true,
-      true,
-      Activation.TANH),
+      modelTypes("roberta", "xlm-roberta", "camembert")
+          .weights(robertaHead().orPrefixed("roberta."))
+          .positionsFollowPadding()),
 
   /** Sanh et al. 2019. */
   DISTILBERT(
-      List.of("distilbert"),
-      Map.of(
-          "hidden_size", "dim",
-          "num_hidden_layers", "n_layers",
-          "num_attention_heads", "n_heads",
-          "intermediate_size", "hidden_dim",
-          "hidden_act", "activation"),
-      WeightNames.SAME
-          .renamed("encoder.layer", "transformer.layer")
-          .renamed("attention.self.query", "attention.q_lin")
-          .renamed("attention.self.key", "attention.k_lin")
-          .renamed("attention.self.value", "attention.v_lin")
-          .renamed("attention.output.dense", "attention.out_lin")
-          .renamed("attention.output.LayerNorm", "sa_layer_norm")
-          .renamed("intermediate.dense", "ffn.lin1")
-          .renamed("output.dense", "ffn.lin2")
-          .renamed("output.LayerNorm", "output_layer_norm")
-          .renamed("cls.predictions.transform.dense", "vocab_transform")
-          .renamed("cls.predictions.transform.LayerNorm", "vocab_layer_norm")
-          .renamed("cls.predictions.decoder", "vocab_projector")
-          .renamed("cls.predictions.bias", "vocab_projector.bias")
-          .renamed("classifier.dense", "pre_classifier")
-          .renamed("classifier.out_proj", "classifier")
-          .orPrefixed("distilbert."),
-      false,
-      false,
-      Activation.RELU),
+      modelTypes("distilbert")
+          .fields(
+              Map.of(
+                  "hidden_size", "dim",
+                  "num_hidden_layers", "n_layers",
+                  "num_attention_heads", "n_heads",
+                  "intermediate_size", "hidden_dim",
+                  "hidden_act", "activation"))
+          .weights(
+              WeightNames.SAME
+                  .renamed("encoder.layer", "transformer.layer")
+                  .renamed("attention.self.query", "attention.q_lin")
+                  .renamed("attention.self.key", "attention.k_lin")
+                  .renamed("attention.self.value", "attention.v_lin")
+                  .renamed("attention.output.dense", "attention.out_lin")
+                  .renamed("attention.output.LayerNorm", "sa_layer_norm")
+                  .renamed("intermediate.dense", "ffn.lin1")
+                  .renamed("output.dense", "ffn.lin2")
+                  .renamed("output.LayerNorm", "output_layer_norm")
+                  .renamed("cls.predictions.transform.dense", "vocab_transform")
+                  .renamed("cls.predictions.transform.LayerNorm", "vocab_layer_norm")
+                  .renamed("cls.predictions.decoder", "vocab_projector")
+                  .renamed("cls.predictions.bias", "vocab_projector.bias")
+                  .renamed("classifier.dense", "pre_classifier")
+                  .renamed("classifier.out_proj", "classifier")
+                  .orPrefixed("distilbert."))
+          .withoutTokenTypes()
+          .classifierActivation(Activation.RELU)),
 
   /** Lan et al. 2019: factorised embeddings, and groups of layers that share their weights. */
   ALBERT(
-      List.of("albert"),
-      Map.of(),
-      WeightNames.SAME
-          .renamed("attention.self.", "attention.")
-          .renamed("attention.output.", "attention.")
-          .renamed("intermediate.dense", "ffn")
-          .renamed("output.dense", "ffn_output")
-          .renamed("output.LayerNorm", "full_layer_layer_norm")
-          .renamed("cls.predictions.transform.", "predictions.")
-          .renamed("cls.predictions.", "predictions.")
-          .renamed("classifier.dense", "pooler")
-          .renamed("classifier.out_proj", "classifier")
-          .renamed("pooler.dense", "pooler")
-          .orPrefixed("albert."),
-      true,
-      false,
-      Activation.TANH),
+      modelTypes("albert")
+          .weights(
+              WeightNames.SAME
+                  .renamed("attention.self.", "attention.")
+                  .renamed("attention.output.", "attention.")
+                  .renamed("intermediate.dense", "ffn")
+                  .renamed("output.dense", "ffn_output")
+                  .renamed("output.LayerNorm", "full_layer_layer_norm")
+                  .renamed("cls.predictions.transform.", "predictions.")
+                  .renamed("cls.predictions.", "predictions.")
+                  .renamed("classifier.dense", "pooler")
+                  .renamed("classifier.out_proj", "classifier")
+                  .renamed("pooler.dense", "pooler")
+                  .orPrefixed("albert."))
+          .sharedLayers()
+          .defaultActivation("gelu_new")),
 
-  /** Zaheer et al. 2020: blocks of tokens see some blocks. */
+  /** Zaheer et al. 2020: attention of blocks of tokens to some of the other blocks. */
   BIG_BIRD(
-      List.of("big_bird"),
-      Map.of(),
-      WeightNames.SAME.renamed("pooler.dense", "pooler").orPrefixed("bert."),
-      true,
-      false,
-      null,
-      (json, layers, heads, headDim) -> BigBird.of(json, layers, heads)),
+      modelTypes("big_bird")
+          .weights(WeightNames.SAME.renamed("pooler.dense", "pooler").orPrefixed("bert."))
+          .defaultActivation("gelu_new")
+          .classifierActivation(null)
+          .sparsity((json, layers, heads, headDim) -> BigBird.of(json, layers, heads))
+          .questionAnswering(BigBirdForQuestionAnswering::load)),
 
   /** Beltagy et al. 2020: RoBERTa with windows and global tokens. */
   LONGFORMER(
-      List.of("longformer"),
-      Map.of(),
-      WeightNames.SAME
-          .renamed("cls.predictions.transform.dense", "lm_head.dense")
-          .renamed("cls.predictions.transform.LayerNorm", "lm_head.layer_norm")
-          .renamed("cls.predictions.decoder", "lm_head.decoder")
-          .renamed("cls.predictions.bias", "lm_head.bias")
-          .orPrefixed("longformer."),
-      true,
-      true,
-      Activation.TANH,
-      Longformer::of);
+      modelTypes("longformer")
+          .weights(robertaHead().orPrefixed("longformer."))
+          .positionsFollowPadding()
+          .sparsity(Longformer::of));
 
-  /** What makes a family's sparsity of config.json and the shape that was read of it. */
+  /** Reads a family's sparsity from config.json and from the shape that was read before. */
   private interface SparsityReader {
     Optional<Sparsity> read(ConfigJson json, int layers, int heads, int headDim);
   }
 
-  private final List<String> modelTypes;
-  private final Map<String, String> fieldNames;
-  private final WeightNames weightNames;
-  private final boolean hasTokenTypes;
-  private final boolean positionsFollowPadding;
-  private final Activation classifierActivation;
-  private final SparsityReader sparsity;
+  /** The properties of a family; those of BERT where a row does not change them. */
+  private static final class Row {
+    private final List<String> modelTypes;
+    private Map<String, String> fieldNames = Map.of();
+    private WeightNames weightNames = WeightNames.SAME;
+    private boolean tokenTypes = true;
+    private boolean positionsFollowPadding;
+    private boolean sharedLayers;
+    private String defaultActivation = "gelu";
+    private Activation classifierActivation = Activation.TANH;
+    private SparsityReader sparsity = (json, layers, heads, headDim) -> Optional.empty();
+    private BiFunction<Weights, BertConfig, BertTask> questionAnswering =
+        BertForQuestionAnswering::load;
 
-  BertFamily(
-      List<String> modelTypes,
-      Map<String, String> fieldNames,
-      WeightNames weightNames,
-      boolean hasTokenTypes,
-      boolean positionsFollowPadding,
-      Activation classifierActivation) {
-    this(
-        modelTypes,
-        fieldNames,
-        weightNames,
-        hasTokenTypes,
-        positionsFollowPadding,
-        classifierActivation,
-        (json, layers, heads, headDim) -> Optional.empty());
+    private Row(List<String> modelTypes) {
+      this.modelTypes = modelTypes;
+    }
+
+    Row fields(Map<String, String> names) {
+      fieldNames = names;
+      return this;
+    }
+
+    Row weights(WeightNames names) {
+      weightNames = names;
+      return this;
+    }
+
+    Row withoutTokenTypes() {
+      tokenTypes = false;
+      return this;
+    }
+
+    Row positionsFollowPadding() {
+      positionsFollowPadding = true;
+      return this;
+    }
+
+    Row sharedLayers() {
+      sharedLayers = true;
+      return this;
+    }
+
+    Row defaultActivation(String name) {
+      defaultActivation = name;
+      return this;
+    }
+
+    Row classifierActivation(Activation activation) {
+      classifierActivation = activation;
+      return this;
+    }
+
+    Row sparsity(SparsityReader reader) {
+      sparsity = reader;
+      return this;
+    }
+
+    Row questionAnswering(BiFunction<Weights, BertConfig, BertTask> loader) {
+      questionAnswering = loader;
+      return this;
+    }
   }
 
-  BertFamily(
-      List<String> modelTypes,
-      Map<String, String> fieldNames,
-      WeightNames weightNames,
-      boolean hasTokenTypes,
-      boolean positionsFollowPadding,
-      Activation classifierActivation,
-      SparsityReader sparsity) {
-    this.modelTypes = modelTypes;
-    this.fieldNames = fieldNames;
-    this.weightNames = weightNames;
-    this.hasTokenTypes = hasTokenTypes;
-    this.positionsFollowPadding = positionsFollowPadding;
-    this.classifierActivation = classifierActivation;
-    this.sparsity = sparsity;
+  private static Row modelTypes(String... values) {
+    return new Row(List.of(values));
   }
 
-  /** Whether config.json is of a model of this family. */
-  public boolean describes(ConfigJson json) {
-    return modelTypes.contains(json.optionalString("model_type", ""));
+  private static WeightNames robertaHead() {
+    return WeightNames.SAME
+        .renamed("cls.predictions.transform.dense", "lm_head.dense")
+        .renamed("cls.predictions.transform.LayerNorm", "lm_head.layer_norm")
+        .renamed("cls.predictions.decoder", "lm_head.decoder")
+        .renamed("cls.predictions.bias", "lm_head.bias");
+  }
+
+  private final Row row;
+
+  BertFamily(Row row) {
+    this.row = row;
   }
 
   /** The family of a {@code model_type} of config.json. */
   static Optional<BertFamily> of(String modelType) {
-    return Arrays.stream(values()).filter(f -> f.modelTypes.contains(modelType)).findFirst();
+    return Arrays.stream(values()).filter(f -> f.row.modelTypes.contains(modelType)).findFirst();
   }
 
-  /** Every {@code model_type} that is known. */
+  /** Every {@code model_type} of these families. */
   static List<String> allModelTypes() {
-    return Arrays.stream(values()).flatMap(f -> f.modelTypes.stream()).toList();
+    return Stream.of(values()).flatMap(f -> f.row.modelTypes.stream()).toList();
   }
 
   /** How config.json spells a field of BERT's. */
   String field(String name) {
-    return fieldNames.getOrDefault(name, name);
+    return row.fieldNames.getOrDefault(name, name);
   }
 
   /** How weights are spelled that BERT's base model calls {@code encoder.layer.0.…}. */
   public WeightNames weightNames() {
-    return weightNames;
+    return row.weightNames;
   }
 
   boolean hasTokenTypes() {
-    return hasTokenTypes;
+    return row.tokenTypes;
   }
 
   /**
@@ -195,16 +216,31 @@ public enum BertFamily {
    * instead of counting from 0 whatever the token.
    */
   boolean positionsFollowPadding() {
-    return positionsFollowPadding;
+    return row.positionsFollowPadding;
+  }
+
+  /** Whether groups of layers share their weights, and embeddings have a width of their own. */
+  boolean sharesLayers() {
+    return row.sharedLayers;
+  }
+
+  /** The activation function of the layers where config.json names none. */
+  String defaultActivation() {
+    return row.defaultActivation;
   }
 
   /** What follows the first of a classifier's two layers; empty for the layers' own function. */
   Optional<Activation> classifierActivation() {
-    return Optional.ofNullable(classifierActivation);
+    return Optional.ofNullable(row.classifierActivation);
   }
 
-  /** Who sees whom; empty where all tokens see all. */
+  /** Which tokens attend to which; empty where all tokens attend to all. */
   Optional<Sparsity> sparsity(ConfigJson json, int layers, int heads, int headDim) {
-    return sparsity.read(json, layers, heads, headDim);
+    return row.sparsity.read(json, layers, heads, headDim);
+  }
+
+  /** Loads the encoder under the head that finds answers in a text. */
+  BertTask questionAnswering(Weights weights, BertConfig config) {
+    return row.questionAnswering.apply(weights, config);
   }
 }

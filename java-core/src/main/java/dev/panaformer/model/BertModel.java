@@ -57,7 +57,7 @@ public record BertModel(
     int hidden = config.hiddenSize();
     EmbeddingTables embeddings = embeddings(weights.at("embeddings"), config, words);
     Optional<Linear> projection =
-        config.family() == BertFamily.ALBERT
+        config.sharesLayers()
             ? Optional.of(
                 weights.linear(
                     "encoder.embedding_hidden_mapping_in", hidden, config.embeddingSize()))
@@ -76,7 +76,7 @@ public record BertModel(
       List<EncoderLayer> group = new ArrayList<>();
       for (int i = 0; i < c.innerGroupNum(); i++) {
         String name =
-            c.family() == BertFamily.ALBERT
+            c.sharesLayers()
                 ? "encoder.albert_layer_groups." + g + ".albert_layers." + i
                 : "encoder.layer." + g;
         group.add(layer(weights.at(name), c, g));

@@ -7,7 +7,7 @@ import dev.panaformer.kernel.Workspace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
-/** The encoder alone or under a head: what {@code architectures} of config.json names. */
+/** An encoder of the BERT family, alone or under the head that {@code architectures} names. */
 public sealed interface BertTask extends TextEncoder
     permits BertModel,
         BertForMaskedLM,
@@ -16,7 +16,7 @@ public sealed interface BertTask extends TextEncoder
         BertForQuestionAnswering,
         BigBirdForQuestionAnswering {
 
-  /** The encoder, by which sequences are added to a batch. */
+  /** The encoder, which also adds sequences to a batch. */
   BertModel bert();
 
   @Override
@@ -40,16 +40,20 @@ public sealed interface BertTask extends TextEncoder
     return bert().hiddenStates(batch, queries, workspace, trace);
   }
 
-  /** The tokens that see all in models where not all do, unless a sequence says. */
+  /**
+   * The tokens that attend to all others in models where not all do, unless the sequence names
+   * them.
+   */
   default GlobalTokens globalTokens() {
     return GlobalTokens.NONE;
   }
 
-  /** Loads a head for spans, whatever config.json names; BigBird has one of its own. */
+  /**
+   * Loads the encoder under the head of its family that finds answers in a text, whatever head
+   * config.json names.
+   */
   static BertTask questionAnswering(Weights weights, BertConfig config) {
-    return config.family() == BertFamily.BIG_BIRD
-        ? BigBirdForQuestionAnswering.load(weights, config)
-        : BertForQuestionAnswering.load(weights, config);
+    return config.family().questionAnswering(weights, config);
   }
 
   /**

@@ -1,11 +1,11 @@
 package dev.panaformer.model;
 
 import dev.panaformer.checkpoint.ConfigJson;
-import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
+import java.util.Optional;
 
 /** What config.json says of an encoder of texts, whatever its family. */
-public sealed interface EncoderConfig permits BertConfig, PreNormConfig {
+public non-sealed interface EncoderConfig extends ModelConfig {
 
   int vocabSize();
 
@@ -23,29 +23,41 @@ public sealed interface EncoderConfig permits BertConfig, PreNormConfig {
   /** The longest sequence that has positions. */
   int maxTokens();
 
-  /** How the checkpoint spells the names that the model asks for. */
-  WeightNames weightNames();
-
   /**
    * Loads the encoder, with or without a head in the same checkpoint.
    *
-   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
-   *     shape that the configuration says
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
+   *     the shape that the configuration says
    */
   TextEncoder encoder(Weights weights);
 
-  /** Loads the encoder under the head that the configuration names, if it names one. */
-  TextEncoder task(Weights weights);
+  @Override
+  TextEncoder load(Weights weights);
+
+  @Override
+  default ModelKind kind() {
+    return ModelKind.ENCODER;
+  }
+
+  @Override
+  default Optional<Figures> figures() {
+    return Optional.of(
+        new Figures(
+            numHiddenLayers(),
+            hiddenSize(),
+            numAttentionHeads(),
+            intermediateSize(),
+            vocabSize(),
+            maxTokens()));
+  }
 
   /**
-   * @throws dev.panaformer.checkpoint.CheckpointException if a field is missing, wrong, or asks for
-   *     what we do not do, naming it
+   * Reads the configuration of an encoder of texts.
+   *
+   * @throws dev.panaformer.checkpoint.CheckpointException naming the field that is missing, wrong,
+   *     or asks for what is not supported
    */
   static EncoderConfig of(ConfigJson json) {
-    return switch (json.requireString("model_type")) {
-      case "linformer" -> LinformerConfig.of(json);
-      case "performer" -> PerformerConfig.of(json);
-      default -> BertConfig.of(json);
-    };
+    return (EncoderConfig) ModelKind.ENCODER.read(json);
   }
 }

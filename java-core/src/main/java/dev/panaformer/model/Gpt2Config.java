@@ -12,8 +12,8 @@ import java.util.Set;
  * GPT-2 (Radford et al. 2019) and what shares its form: learned positions, layers that normalise
  * before each of their parts, a head that shares the word embeddings.
  *
- * @param scale applied to the attention scores; 1 where the file turns scaling off
- * @param scaleByLayer whether layer i, from 1, divides that by i
+ * @param scale by which attention scores are multiplied; 1 where the file turns scaling off
+ * @param scaleByLayer whether layer i, counted from 1, divides the scale by i
  */
 public record Gpt2Config(
     int vocabSize,
@@ -53,19 +53,19 @@ public record Gpt2Config(
           "summary_type",
           "summary_use_proj");
 
-  /** What the attention scores of a layer, from 0, are multiplied by. */
+  /** The factor of attention scores in a layer, counted from 0. */
   private float scale(int layer) {
     return scaleByLayer ? scale / (layer + 1) : scale;
   }
 
-  static Gpt2Config of(ConfigJson json) {
+  public static Gpt2Config of(ConfigJson json) {
     int hidden = json.requireInt("n_embd", 1, 1 << 20);
     int heads = json.requireInt("n_head", 1, 1 << 16);
-    CausalConfig.headDim(json, "n_head", heads, hidden);
+    ConfigFields.equalHeadDim(json, "n_head", hidden, heads);
     if (json.optionalBoolean("add_cross_attention", false)) {
       throw json.unsupported("add_cross_attention", "false");
     }
-    CausalConfig.requireKnown(json, FIELDS);
+    ConfigFields.requireKnown(json, FIELDS);
     int positions = json.requireInt("n_positions", 1, 1 << 24);
     if (json.optionalInt("n_ctx", positions, 1, 1 << 24) != positions) {
       throw json.wrong("n_ctx", "n_positions, " + positions);
@@ -78,12 +78,12 @@ public record Gpt2Config(
         json.requireInt("n_layer", 1, 1 << 16),
         heads,
         json.optionalInt("n_inner", 4 * hidden, 1, 1 << 24),
-        CausalConfig.activation(json, "activation_function", "gelu_new"),
+        ConfigFields.activation(json, "activation_function", "gelu_new"),
         (float) json.optionalDouble("layer_norm_epsilon", 1e-5, 0, 1),
         scaled ? (float) (1 / Math.sqrt((double) hidden / heads)) : 1,
         json.optionalBoolean("scale_attn_by_inverse_layer_idx", false),
         json.optionalBoolean("tie_word_embeddings", true),
-        CausalConfig.ids(json, "eos_token_id"));
+        ConfigFields.ids(json, "eos_token_id"));
   }
 
   @Override

@@ -13,9 +13,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
- * An encoder with one layer over its first token or, of models without one, over the mean of the
- * places: a score for each label. DeiT's variant with a teacher takes the mean of two such layers,
- * one over each of its two tokens.
+ * An encoder with a linear layer that gives each label a score. The layer reads the class token or,
+ * in models without one, the mean of all tokens. DeiT's variant with a teacher takes the mean of
+ * two such layers, one over each of its two tokens.
  *
  * @param classifiers {@code [labels, hidden]} each
  */
@@ -23,24 +23,17 @@ public record ImageClassification(VisionEncoder encoder, List<Linear> classifier
     implements VisionTask {
 
   /**
-   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
-   *     shape that the configuration says
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
+   *     the shape that the configuration says
    */
   public static ImageClassification load(Weights weights, VisionConfig config) {
-    VisionEncoder encoder = VisionEncoder.load(weights, config);
-    boolean teacher = config.architecture().endsWith("WithTeacher");
-    List<String> names =
-        teacher ? List.of("cls_classifier", "distillation_classifier") : List.of("classifier");
-    int hidden =
-        switch (config) {
-          case VitConfig vit -> vit.hiddenSize();
-          case SwinConfig swin -> swin.hiddenSize();
-          case SegformerConfig segformer -> segformer.hiddenSizes().getLast();
-        };
     int labels = config.labels().size();
+    int hidden = config.hiddenSize();
     return new ImageClassification(
-        encoder,
-        names.stream().map(name -> weights.inFp32().linear(name, labels, hidden)).toList());
+        config.encoder(weights),
+        config.classifiers().stream()
+            .map(name -> weights.inFp32().linear(name, labels, hidden))
+            .toList());
   }
 
   @Override
@@ -57,17 +50,18 @@ public record ImageClassification(VisionEncoder encoder, List<Linear> classifier
     Kernels kernels = encoder.kernels();
     VisionEncoder.Layout layout = encoder.layout(images.height(), images.width());
     int tokens = classifiers.size();
+    boolean classTokens = config().hasClassTokens();
     MemorySegment x =
-        encoder instanceof VitModel vit
-            ? vit.firstTokens(images, interpolatePositions, tokens, workspace, trace)
+        classTokens
+            ? encoder.firstTokens(images, interpolatePositions, tokens, workspace, trace)
             : encoder.forward(images, interpolatePositions, workspace, trace);
     int labels = config().labels().size();
     long count = (long) images.count() * labels;
     MemorySegment logits = workspace.floats(Buffer.LOGITS, count * classifiers.size());
     for (int i = 0; i < classifiers.size(); i++) {
       MemorySegment features =
-          encoder instanceof VitModel vit
-              ? vit.tokenRows(x, images, tokens, i, workspace)
+          classTokens
+              ? encoder.tokenRows(x, images, tokens, i, workspace)
               : mean(x, images, layout, workspace);
       MemorySegment y = logits.asSlice(i * count * Float.BYTES);
       classifiers.get(i).forward(kernels, features, y, images.count());
@@ -95,7 +89,7 @@ public record ImageClassification(VisionEncoder encoder, List<Linear> classifier
     }
   }
 
-  /** The mean of all places of each image, {@code [count, hidden]}. */
+  /** The mean of all tokens of each image, {@code [count, hidden]}. */
   static MemorySegment mean(
       Kernels kernels,
       MemorySegment x,

@@ -12,11 +12,12 @@ import java.lang.foreign.MemorySegment;
  * each pass needs a {@link Workspace} of its own. The memory and the kernels belong to whoever
  * loaded the model.
  */
-public sealed interface LanguageModel permits CausalModel, Seq2SeqModel {
+public sealed interface LanguageModel extends Model permits CausalModel, Seq2SeqModel {
 
+  @Override
   DecoderConfig config();
 
-  /** What the configuration says that it is made of. */
+  /** The layers that the configuration describes. */
   Transformer transformer();
 
   default Kernels kernels() {

@@ -12,8 +12,8 @@ import java.util.Set;
 /**
  * Linformer (Wang et al. 2020).
  *
- * @param projectionLength to how many keys and values those of a sequence are projected
- * @param shareKeyValueProjection whether one projection of a layer serves both
+ * @param projectionLength number of keys and of values to which those of a sequence are projected
+ * @param shareKeyValueProjection whether keys and values of a layer have the same projection
  */
 public record LinformerConfig(Shape shape, int projectionLength, boolean shareKeyValueProjection)
     implements PreNormConfig {
@@ -23,7 +23,7 @@ public record LinformerConfig(Shape shape, int projectionLength, boolean shareKe
   /**
    * @throws CheckpointException naming the field that is missing, wrong, or not known
    */
-  static LinformerConfig of(ConfigJson json) {
+  public static LinformerConfig of(ConfigJson json) {
     Shape shape = Shape.of(json, FIELDS);
     return new LinformerConfig(
         shape,

@@ -14,11 +14,12 @@ import java.util.Set;
  * norms before each part of a layer, gated feed-forward networks, key and value heads that several
  * query heads may share.
  *
- * @param slidingWindow tokens that a query sees from {@code firstWindowedLayer} on; 0 for all
- * @param activation of the gates
- * @param attentionBias whether queries, keys and values have one
- * @param outputBias whether the layer behind attention has one
- * @param mlpBias whether the feed-forward networks have them
+ * @param slidingWindow tokens that a query attends to in layers from {@code firstWindowedLayer} on;
+ *     0 for all tokens
+ * @param activation of the gates in feed-forward networks
+ * @param attentionBias whether the projections to queries, keys and values have a bias
+ * @param outputBias whether the projection after attention has a bias
+ * @param mlpBias whether the layers of feed-forward networks have a bias
  */
 public record LlamaConfig(
     int vocabSize,
@@ -42,10 +43,10 @@ public record LlamaConfig(
     implements CausalConfig {
 
   /**
-   * How fast each pair of features turns.
+   * Rotary positions: the frequency of each pair of features, and how it is scaled.
    *
-   * @param factor by which positions are stretched; 1 for none
-   * @param lowFreqFactor of Llama 3; 0 where all are stretched alike
+   * @param factor by which frequencies are divided; 1 for no scaling
+   * @param lowFreqFactor of Llama 3, which scales low frequencies alone; 0 to scale all alike
    */
   public record Rope(
       double theta,
@@ -54,7 +55,7 @@ public record LlamaConfig(
       double highFreqFactor,
       int originalContext) {
 
-    /** Radians a position, of the pair {@code (i, i + dim / 2)} of {@code dim}. */
+    /** Radians per position of the pair {@code (i, i + dim / 2)} of {@code dim} features. */
     double frequency(int i, int dim) {
       double frequency = Math.pow(theta, -2.0 * i / dim);
       if (lowFreqFactor == 0) {
@@ -72,10 +73,10 @@ public record LlamaConfig(
     }
   }
 
-  /** As many as anybody has trained for: their tables are computed when the model is loaded. */
+  /** A bound on the tables of positions, which are computed when the model is loaded. */
   private static final int MAX_POSITIONS = 1 << 20;
 
-  /** What the reference takes where the field is missing; null says that there is none. */
+  /** Where the field is missing, as in the reference. A null means that there is no window. */
   private static final int DEFAULT_SLIDING_WINDOW = 4096;
 
   private static final Set<String> FIELDS =
@@ -114,16 +115,16 @@ public record LlamaConfig(
           "rope_type",
           "type");
 
-  static LlamaConfig of(ConfigJson json) {
+  public static LlamaConfig of(ConfigJson json) {
     String type = json.requireString("model_type");
-    CausalConfig.requireKnown(json, FIELDS);
+    ConfigFields.requireKnown(json, FIELDS);
     int hidden = json.requireInt("hidden_size", 1, 1 << 20);
     int heads = json.requireInt("num_attention_heads", 1, 1 << 16);
     int kvHeads = json.optionalInt("num_key_value_heads", heads, 1, heads);
     if (heads % kvHeads != 0) {
       throw json.wrong("num_key_value_heads", "a divisor of num_attention_heads, " + heads);
     }
-    int headDim = CausalConfig.headDim(json, "num_attention_heads", heads, hidden);
+    int headDim = ConfigFields.headDim(json, "num_attention_heads", hidden, heads);
     if (headDim % 2 != 0) {
       throw json.wrong(
           json.has("head_dim") ? "head_dim" : "num_attention_heads",
@@ -164,12 +165,12 @@ public record LlamaConfig(
         rope(json),
         window,
         firstWindowed,
-        CausalConfig.activation(json, "hidden_act", "silu"),
+        ConfigFields.activation(json, "hidden_act", "silu"),
         attentionBias,
         attentionBias && llama,
         mlpBias,
         json.optionalBoolean("tie_word_embeddings", false),
-        CausalConfig.ids(json, "eos_token_id"));
+        ConfigFields.ids(json, "eos_token_id"));
   }
 
   private static int slidingWindow(ConfigJson json) {
@@ -179,7 +180,7 @@ public record LlamaConfig(
         : json.optionalInt("sliding_window", DEFAULT_SLIDING_WINDOW, 1, Integer.MAX_VALUE);
   }
 
-  /** Newer files say of each layer what follows from the fields above; they must agree. */
+  /** Newer files name the attention of each layer; it must agree with the other fields. */
   private static void requireLayerTypes(ConfigJson json, int layers, int firstWindowed) {
     List<String> types = json.strings("layer_types");
     if (types.isEmpty()) {
@@ -198,7 +199,7 @@ public record LlamaConfig(
     }
   }
 
-  /** How many tokens a query of a layer sees; 0 for all. */
+  /** How many tokens a query of a layer attends to; 0 for all. */
   int window(int layer) {
     return layer < firstWindowedLayer ? 0 : slidingWindow;
   }
@@ -209,7 +210,7 @@ public record LlamaConfig(
       return new Rope(theta(json, 10000), 1, 0, 0, 0);
     }
     ConfigJson scaling = json.object(current ? "rope_parameters" : "rope_scaling");
-    CausalConfig.requireKnown(scaling, ROPE_FIELDS);
+    ConfigFields.requireKnown(scaling, ROPE_FIELDS);
     if (current && json.has("rope_scaling")) {
       throw json.wrong("rope_scaling", "no such field beside rope_parameters");
     }

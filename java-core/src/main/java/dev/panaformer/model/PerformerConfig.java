@@ -16,21 +16,21 @@ import java.util.Set;
 /**
  * Performer (Choromanski et al. 2021).
  *
- * @param kernel what makes features of products
- * @param causal whether a token sees those up to its own only
+ * @param kernel the function from a query or key to its features
+ * @param causal whether a token attends to itself and those before it alone
  */
 public record PerformerConfig(Shape shape, FeatureMap kernel, boolean causal, int numRandomFeatures)
     implements PreNormConfig {
   private static final Set<String> FIELDS = Set.of("kernel", "causal", "num_random_features");
   private static final String FEATURES = "random_features.weight";
 
-  /** Of the features of a checkpoint that has none of its own. */
+  /** Seed of the features that are drawn where a checkpoint has none. */
   private static final long SEED = 0;
 
   /**
    * @throws CheckpointException naming the field that is missing, wrong, or not known
    */
-  static PerformerConfig of(ConfigJson json) {
+  public static PerformerConfig of(ConfigJson json) {
     Shape shape = Shape.of(json, FIELDS);
     FeatureMap kernel =
         switch (json.requireString("kernel")) {

@@ -6,11 +6,12 @@ import dev.panaformer.nn.EncoderAttention;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
 import java.util.Set;
-import java.util.TreeSet;
 
-/** The configuration of a {@link PreNormEncoder}: what such encoders share, and their attention. */
-public sealed interface PreNormConfig extends EncoderConfig
-    permits LinformerConfig, PerformerConfig {
+/**
+ * The configuration of a {@link PreNormEncoder}: the fields that such encoders share, and the
+ * attention of their layers.
+ */
+public interface PreNormConfig extends EncoderConfig {
 
   /**
    * The fields of config.json that have nothing to do with attention.
@@ -27,7 +28,6 @@ public sealed interface PreNormConfig extends EncoderConfig
       Activation hiddenAct,
       int maxPositionEmbeddings,
       float layerNormEps) {
-    private static final int MAX_HEAD_DIM = 256;
     private static final Set<String> FIELDS =
         Set.of(
             "hidden_size",
@@ -42,27 +42,17 @@ public sealed interface PreNormConfig extends EncoderConfig
      * @param attention the fields that attention reads; any other is refused
      */
     static Shape of(ConfigJson json, Set<String> attention) {
-      Set<String> known = new TreeSet<>(FIELDS);
-      known.addAll(attention);
-      CausalConfig.requireKnown(json, known);
+      ConfigFields.requireKnown(json, FIELDS, attention);
       int hidden = json.requireInt("hidden_size", 1, 1 << 20);
       int heads = json.requireInt("num_attention_heads", 1, hidden);
-      if (hidden % heads != 0 || hidden / heads > MAX_HEAD_DIM) {
-        throw json.wrong(
-            "num_attention_heads",
-            "a divisor of the hidden size "
-                + hidden
-                + " that leaves at most "
-                + MAX_HEAD_DIM
-                + " features a head");
-      }
+      ConfigFields.equalHeadDim(json, "num_attention_heads", hidden, heads);
       return new Shape(
           json.requireInt("vocab_size", 1, Integer.MAX_VALUE),
           hidden,
           json.requireInt("num_hidden_layers", 1, 1 << 16),
           heads,
           json.requireInt("intermediate_size", 1, 1 << 24),
-          BertConfig.activation(json, "hidden_act"),
+          ConfigFields.activation(json, "hidden_act", "gelu"),
           json.requireInt("max_position_embeddings", 1, Integer.MAX_VALUE),
           (float) json.optionalDouble("layer_norm_eps", 1e-5, 0, 1));
     }
@@ -75,7 +65,7 @@ public sealed interface PreNormConfig extends EncoderConfig
   Shape shape();
 
   /**
-   * The attention of a layer.
+   * Loads the attention of a layer.
    *
    * @param weights of the layer's attention
    */
@@ -127,7 +117,7 @@ public sealed interface PreNormConfig extends EncoderConfig
   }
 
   @Override
-  default PreNormEncoder task(Weights weights) {
+  default PreNormEncoder load(Weights weights) {
     return encoder(weights);
   }
 }

@@ -1,11 +1,11 @@
 package dev.panaformer.model;
 
-/** What the logits of a sequence classifier stand for: {@code problem_type} of config.json. */
+/** The meaning of a classifier's scores: {@code problem_type} of config.json. */
 public enum ProblemType {
-  /** A value each. */
+  /** Each score is a value. */
   REGRESSION,
-  /** One label of several, by softmax; a single one by sigmoid. */
+  /** One label applies: softmax over all of them, or a sigmoid where there is a single label. */
   SINGLE_LABEL_CLASSIFICATION,
-  /** Any of the labels, by a sigmoid each. */
+  /** Any number of labels apply: a sigmoid for each. */
   MULTI_LABEL_CLASSIFICATION
 }

@@ -2,15 +2,23 @@ package dev.panaformer.model;
 
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.image.ImageSize;
+import dev.panaformer.image.PreprocessorDefaults;
+import dev.panaformer.image.Resampling;
 import dev.panaformer.kernel.Activation;
 import dev.panaformer.nn.WeightNames;
+import dev.panaformer.nn.Weights;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
 
 /**
- * The fields of config.json that decide what SegFormer computes. Lists have one element a stage.
+ * The fields of config.json that decide what SegFormer computes. Lists have one element for each
+ * stage.
  *
- * @param srRatios by how much keys and values are fewer than queries, along each side
- * @param strides places from patch to patch
+ * @param srRatios how many times fewer keys and values there are than queries, along each side
+ * @param strides pixels or tokens from one patch to the next
  * @param reshapeLastStage whether the reference's last hidden state has the shape of a map
  */
 public record SegformerConfig(
@@ -34,17 +42,17 @@ public record SegformerConfig(
    * @throws CheckpointException naming the field that is missing, wrong, or asks for what is not
    *     supported
    */
-  static SegformerConfig of(ConfigJson json) {
+  public static SegformerConfig of(ConfigJson json) {
     int stages = json.optionalInt("num_encoder_blocks", 4, 1, 16);
     List<Integer> hidden =
         perStage(json, "hidden_sizes", 1 << 20, stages, List.of(32, 64, 160, 256));
     List<Integer> heads =
         perStage(json, "num_attention_heads", 1 << 16, stages, List.of(1, 2, 5, 8));
     for (int i = 0; i < stages; i++) {
-      VisionConfig.headDim(json, "num_attention_heads", hidden.get(i), heads.get(i));
+      ConfigFields.equalHeadDim(json, "num_attention_heads", hidden.get(i), heads.get(i));
     }
     return new SegformerConfig(
-        VisionConfig.architecture(json, "SegformerModel"),
+        ConfigFields.architecture(json, "SegformerModel"),
         json.optionalInt("num_channels", 3, 1, 1 << 12),
         perStage(json, "depths", 1 << 16, stages, List.of(2, 2, 2, 2)),
         perStage(json, "sr_ratios", 1 << 10, stages, List.of(8, 4, 2, 1)),
@@ -53,11 +61,11 @@ public record SegformerConfig(
         perStage(json, "strides", 1 << 10, stages, List.of(4, 2, 2, 2)),
         heads,
         mlpRatios(json, stages),
-        BertConfig.activation(json, "hidden_act"),
+        ConfigFields.activation(json, "hidden_act", "gelu"),
         json.optionalInt("decoder_hidden_size", 256, 1, 1 << 20),
         json.optionalBoolean("reshape_last_stage", true),
-        BertConfig.labels(json),
-        BertConfig.problemType(json));
+        ConfigFields.labels(json),
+        ConfigFields.problemType(json));
   }
 
   private static List<Integer> perStage(
@@ -82,6 +90,34 @@ public record SegformerConfig(
   @Override
   public WeightNames weightNames() {
     return WeightNames.SAME.orPrefixed("segformer.");
+  }
+
+  @Override
+  public PreprocessorDefaults preprocessing() {
+    return new PreprocessorDefaults(
+        new ImageSize.Exact(512, 512),
+        Resampling.BILINEAR,
+        Optional.empty(),
+        PreprocessorDefaults.IMAGENET_MEAN,
+        PreprocessorDefaults.IMAGENET_STD);
+  }
+
+  @Override
+  public SegformerModel encoder(Weights weights) {
+    return SegformerModel.load(weights, this);
+  }
+
+  @Override
+  public Map<String, Function<Weights, VisionTask>> heads() {
+    return Map.of(
+        "SegformerForSemanticSegmentation",
+        weights -> SegformerForSemanticSegmentation.load(weights, this));
+  }
+
+  /** Features of the last stage. */
+  @Override
+  public int hiddenSize() {
+    return hiddenSizes.getLast();
   }
 
   int stages() {

@@ -1,19 +1,17 @@
 package dev.panaformer.model;
 
 import dev.panaformer.checkpoint.ConfigJson;
-import dev.panaformer.checkpoint.UnsupportedModelException;
+import dev.panaformer.nn.Weights;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 
-/** What config.json says of an encoder-decoder, and what generation needs to know of any. */
-public sealed interface Seq2SeqConfig extends DecoderConfig permits T5Config, BartConfig {
-
-  /** The values of {@code model_type} that are encoder-decoders. */
-  Set<String> MODEL_TYPES = Set.of("t5", "mt5", "bart", "mbart", "marian", "pegasus");
+/** What config.json says of an encoder-decoder, whatever its family. */
+public non-sealed interface Seq2SeqConfig extends DecoderConfig {
 
   /**
-   * Fields by which config.json of older checkpoints says what generation_config.json says now.
-   * What they mean to generation is read by {@code GenerationConfig}.
+   * Fields of config.json in older checkpoints that newer ones have in generation_config.json.
+   * {@code GenerationConfig} reads them.
    */
   Set<String> GENERATION =
       Set.of(
@@ -42,54 +40,68 @@ public sealed interface Seq2SeqConfig extends DecoderConfig permits T5Config, Ba
           "top_k",
           "top_p");
 
-  /** Tokens that the encoder knows. */
+  /** Tokens in the vocabulary of the encoder. */
   int sourceVocabSize();
 
-  /** Tokens that a source may have. */
+  /** Tokens that a source may have at most. */
   int maxSourceTokens();
 
   int encoderLayers();
 
-  int numHeads();
-
-  int intermediateSize();
-
   int padTokenId();
 
-  /** With what a decoder's text begins, unless generation_config.json says otherwise. */
+  /** The token that begins a target, unless generation_config.json names another. */
   OptionalInt decoderStartTokenId();
 
   /**
-   * Whether a target's last token, which names its language, is what its decoder begins with, as in
+   * Whether the decoder begins with the last token of the target, which names its language, as in
    * mBART.
    */
   boolean startsWithLastToken();
 
-  /** The token that ends every text that comes to its most tokens, where no file says. */
+  /**
+   * The token that is forced as the last one of a text that reaches its greatest length, where no
+   * file names one.
+   */
   OptionalInt defaultForcedEnd();
 
+  /** The tokens that end a text. */
   Set<Integer> eosTokenIds();
 
-  /** Whether a configuration is that of an encoder-decoder which we know. */
-  static boolean describes(ConfigJson json) {
-    return MODEL_TYPES.contains(json.optionalString("model_type", ""));
+  @Override
+  default ModelKind kind() {
+    return ModelKind.ENCODER_DECODER;
+  }
+
+  @Override
+  default Optional<Figures> figures() {
+    return Optional.of(
+        new Figures(
+            encoderLayers() + numLayers(),
+            hiddenSize(),
+            numHeads(),
+            intermediateSize(),
+            vocabSize(),
+            maxSourceTokens()));
+  }
+
+  @Override
+  default Seq2SeqModel load(Weights weights) {
+    return Seq2SeqModel.load(weights, this);
   }
 
   /**
-   * @throws dev.panaformer.checkpoint.CheckpointException if a field is missing, wrong, or asks for
-   *     what we do not do, naming it
+   * Reads the configuration of an encoder-decoder.
+   *
+   * @throws dev.panaformer.checkpoint.CheckpointException naming the field that is missing, wrong,
+   *     or asks for what is not supported
    */
   static Seq2SeqConfig of(ConfigJson json) {
-    String type = json.requireString("model_type");
-    if (!describes(json)) {
-      throw new UnsupportedModelException(
-          json.source()
-              + ": model_type is "
-              + type
-              + ", expected "
-              + String.join(", ", MODEL_TYPES.stream().sorted().toList())
-              + ", which have an encoder and a decoder");
-    }
+    return (Seq2SeqConfig) ModelKind.ENCODER_DECODER.read(json);
+  }
+
+  /** Refuses files that ask for the encoder or the decoder alone, or for another head. */
+  static void requireSupported(ConfigJson json) {
     if (!json.optionalBoolean("is_encoder_decoder", true)) {
       throw json.unsupported("is_encoder_decoder", "true");
     }
@@ -103,11 +115,5 @@ public sealed interface Seq2SeqConfig extends DecoderConfig permits T5Config, Ba
             "architectures", "a model of encoder and decoder, …ForConditionalGeneration say");
       }
     }
-    return type.endsWith("t5") ? T5Config.of(json) : BartConfig.of(json);
-  }
-
-  /** The first id of a field that holds one or several. */
-  static OptionalInt id(ConfigJson json, String field) {
-    return CausalConfig.ids(json, field).stream().mapToInt(Integer::intValue).findFirst();
   }
 }

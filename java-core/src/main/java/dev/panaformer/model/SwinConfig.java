@@ -2,8 +2,10 @@ package dev.panaformer.model;
 
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.image.PreprocessorDefaults;
 import dev.panaformer.kernel.Activation;
 import dev.panaformer.nn.WeightNames;
+import dev.panaformer.nn.Weights;
 import java.util.List;
 
 /**
@@ -12,7 +14,7 @@ import java.util.List;
  * @param embedDim features of the first stage; each stage has twice those of the one before
  * @param depths layers of each stage
  * @param numHeads heads of each stage
- * @param useAbsoluteEmbeddings whether places have positions besides those within windows
+ * @param useAbsoluteEmbeddings whether patches have positions besides those within windows
  */
 public record SwinConfig(
     String architecture,
@@ -38,9 +40,9 @@ public record SwinConfig(
    * @throws CheckpointException naming the field that is missing, wrong, or asks for what is not
    *     supported
    */
-  static SwinConfig of(ConfigJson json) {
-    int[] image = VisionConfig.size(json, "image_size", 224, 224);
-    int[] patch = VisionConfig.size(json, "patch_size", 4, 4);
+  public static SwinConfig of(ConfigJson json) {
+    int[] image = ConfigFields.heightAndWidth(json, "image_size", 224, 224);
+    int[] patch = ConfigFields.heightAndWidth(json, "patch_size", 4, 4);
     List<Integer> depths = orDefault(json.integers("depths", 1, 1 << 16), List.of(2, 2, 6, 2));
     List<Integer> heads = orDefault(json.integers("num_heads", 1, 1 << 16), List.of(3, 6, 12, 24));
     int embed = json.optionalInt("embed_dim", 96, 1, 1 << 16);
@@ -49,10 +51,10 @@ public record SwinConfig(
           "num_heads", "one number for each of the depths, of which there are at most 8");
     }
     for (int i = 0; i < heads.size(); i++) {
-      VisionConfig.headDim(json, "num_heads", embed << i, heads.get(i));
+      ConfigFields.equalHeadDim(json, "num_heads", embed << i, heads.get(i));
     }
     return new SwinConfig(
-        VisionConfig.architecture(json, "SwinModel"),
+        ConfigFields.architecture(json, "SwinModel"),
         image[0],
         image[1],
         patch[0],
@@ -64,11 +66,11 @@ public record SwinConfig(
         json.optionalInt("window_size", 7, 1, 1 << 8),
         json.optionalDouble("mlp_ratio", 4, 1e-3, 1 << 10),
         json.optionalBoolean("qkv_bias", true),
-        BertConfig.activation(json, "hidden_act"),
+        ConfigFields.activation(json, "hidden_act", "gelu"),
         json.optionalBoolean("use_absolute_embeddings", false),
         (float) json.optionalDouble("layer_norm_eps", 1e-5, 0, 1),
-        BertConfig.labels(json),
-        BertConfig.problemType(json));
+        ConfigFields.labels(json),
+        ConfigFields.problemType(json));
   }
 
   private static List<Integer> orDefault(List<Integer> values, List<Integer> absent) {
@@ -80,8 +82,19 @@ public record SwinConfig(
     return WeightNames.SAME.orPrefixed("swin.");
   }
 
+  @Override
+  public PreprocessorDefaults preprocessing() {
+    return PreprocessorDefaults.STANDARD;
+  }
+
+  @Override
+  public SwinModel encoder(Weights weights) {
+    return SwinModel.load(weights, this);
+  }
+
   /** Features of the last stage. */
-  int hiddenSize() {
+  @Override
+  public int hiddenSize() {
     return embedDim << depths.size() - 1;
   }
 }

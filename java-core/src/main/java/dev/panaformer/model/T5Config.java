@@ -6,7 +6,6 @@ import dev.panaformer.model.Transformer.Normalization;
 import dev.panaformer.model.Transformer.Positions;
 import dev.panaformer.nn.NormPlacement;
 import dev.panaformer.nn.WeightNames;
-import java.util.HashSet;
 import java.util.OptionalInt;
 import java.util.Set;
 
@@ -16,7 +15,7 @@ import java.util.Set;
  *
  * @param gated whether the feed-forward networks have a gate, as from version 1.1 on
  * @param scaledHead whether hidden states are divided by the root of their width before the head
- * @param tied whether the head is the table of embeddings
+ * @param tied whether the head shares its weights with the embeddings
  */
 public record T5Config(
     int vocabSize,
@@ -38,7 +37,7 @@ public record T5Config(
     Set<Integer> eosTokenIds)
     implements Seq2SeqConfig {
 
-  /** Relative positions set no limit; this one bounds what a single text may ask for. */
+  /** Relative positions set no limit. This one bounds the memory that a single text may need. */
   private static final int MAX_TOKENS = 4096;
 
   private static final Set<String> FIELDS =
@@ -63,12 +62,11 @@ public record T5Config(
           "scale_decoder_outputs",
           "tokenizer_class");
 
-  static T5Config of(ConfigJson json) {
-    Set<String> known = new HashSet<>(FIELDS);
-    known.addAll(GENERATION);
-    CausalConfig.requireKnown(json, known);
+  public static T5Config of(ConfigJson json) {
+    Seq2SeqConfig.requireSupported(json);
+    ConfigFields.requireKnown(json, FIELDS, GENERATION);
     int hidden = json.requireInt("d_model", 1, 1 << 20);
-    // mT5 is of version 1.1 throughout.
+    // All of mT5 follows version 1.1.
     boolean first = json.requireString("model_type").equals("t5");
     int layers = json.requireInt("num_layers", 1, 1 << 16);
     String projection = json.optionalString("feed_forward_proj", first ? "relu" : "gated-gelu");
@@ -77,7 +75,7 @@ public record T5Config(
     if (projection.equals("gated-gelu")) {
       function = "gelu_new";
     }
-    Activation activation = BertConfig.activation(json, "feed_forward_proj", function);
+    Activation activation = ConfigFields.activationNamed(json, "feed_forward_proj", function);
     if (!json.optionalString("dense_act_fn", function).equals(function)) {
       throw json.wrong("dense_act_fn", function + ", by feed_forward_proj " + projection);
     }
@@ -93,7 +91,7 @@ public record T5Config(
     return new T5Config(
         vocabulary,
         hidden,
-        json.optionalInt("d_kv", 64, 1, CausalConfig.MAX_HEAD_DIM),
+        json.optionalInt("d_kv", 64, 1, ConfigFields.MAX_HEAD_DIM),
         json.requireInt("d_ff", 1, 1 << 24),
         layers,
         json.optionalInt("num_decoder_layers", layers, 1, 1 << 16),
@@ -106,8 +104,8 @@ public record T5Config(
         first && json.optionalBoolean("scale_decoder_outputs", tied),
         tied,
         json.optionalInt("pad_token_id", 0, 0, vocabulary - 1),
-        Seq2SeqConfig.id(json, "decoder_start_token_id"),
-        json.has("eos_token_id") ? CausalConfig.ids(json, "eos_token_id") : Set.of(1));
+        ConfigFields.id(json, "decoder_start_token_id"),
+        json.has("eos_token_id") ? ConfigFields.ids(json, "eos_token_id") : Set.of(1));
   }
 
   @Override

@@ -8,9 +8,10 @@ import java.lang.foreign.MemorySegment;
  * An encoder of texts, alone or under a head. Immutable and thread-safe; each pass needs a {@link
  * Workspace} of its own. The memory and the kernels belong to whoever loaded the model.
  */
-public sealed interface TextEncoder permits BertTask, PreNormEncoder {
+public non-sealed interface TextEncoder extends Model {
 
   /** What config.json says of the encoder. */
+  @Override
   EncoderConfig config();
 
   /**
@@ -26,10 +27,10 @@ public sealed interface TextEncoder permits BertTask, PreNormEncoder {
   void append(TokenBatch batch, int[] ids, int[] typeIds, int[] attentionMask);
 
   /**
-   * Adds a sequence to a batch with whatever else the reference may be told of it.
+   * Adds a sequence to a batch with all inputs that the reference takes for it.
    *
-   * @throws IllegalArgumentException also if it says what this model does not take, or what does
-   *     not fit it
+   * @throws IllegalArgumentException also if it has an input that this model does not take, or one
+   *     that does not fit it
    */
   void append(TokenBatch batch, Sequence sequence);
 
@@ -43,8 +44,8 @@ public sealed interface TextEncoder permits BertTask, PreNormEncoder {
   MemorySegment forward(TokenBatch batch, Workspace workspace, Trace trace);
 
   /**
-   * Runs the encoder, without whatever head it has, for the hidden states of some tokens. A trace
-   * is still told everything; without one the last layer is computed for these tokens alone.
+   * Runs the encoder without its head, for the hidden states of some tokens. A trace still gets
+   * every hidden state; without one the last layer is computed for these tokens alone.
    *
    * @param queries the {@linkplain TokenBatch#firstOf first} tokens of each sequence; or the batch,
    *     for all

@@ -140,10 +140,10 @@ final class TransformerAssembly {
         headDim,
         "an even number, for rotary positions");
     require(
-        headDim >= 1 && headDim <= CausalConfig.MAX_HEAD_DIM,
+        headDim >= 1 && headDim <= ConfigFields.MAX_HEAD_DIM,
         "headDim",
         headDim,
-        "1 to " + CausalConfig.MAX_HEAD_DIM);
+        "1 to " + ConfigFields.MAX_HEAD_DIM);
     require(intermediate > 0, "intermediate of the " + stack, intermediate, "at least 1");
     require(vocabulary > 0, "vocabulary of the " + stack, vocabulary, "at least 1");
   }

@@ -2,12 +2,16 @@ package dev.panaformer.model;
 
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
-import dev.panaformer.nn.WeightNames;
+import dev.panaformer.checkpoint.UnsupportedModelException;
+import dev.panaformer.image.PreprocessorDefaults;
+import dev.panaformer.nn.Weights;
 import java.util.List;
-import java.util.stream.Stream;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
 
-/** What config.json says of a model that reads images. */
-public sealed interface VisionConfig permits VitConfig, SwinConfig, SegformerConfig {
+/** What config.json says of a model that reads images, whatever its family. */
+public non-sealed interface VisionConfig extends ModelConfig {
 
   /** The class that the checkpoint was saved from, such as {@code ViTForImageClassification}. */
   String architecture();
@@ -15,65 +19,89 @@ public sealed interface VisionConfig permits VitConfig, SwinConfig, SegformerCon
   /** Channels of an image, 3 for colours. */
   int numChannels();
 
+  /** Features of the encoder's last hidden states. */
+  int hiddenSize();
+
   /** The names of a head's outputs, by index. */
   List<String> labels();
 
   /** What the scores of labels are. */
   ProblemType problemType();
 
-  /** How the checkpoint spells the names of weights. */
-  WeightNames weightNames();
+  /** How images are preprocessed where preprocessor_config.json does not say. */
+  PreprocessorDefaults preprocessing();
 
-  /** Whether a config.json is of one of these. */
-  static boolean describes(ConfigJson json) {
-    return json.has("model_type") && modelTypes().contains(json.requireString("model_type"));
+  /**
+   * Loads the encoder, with or without a head in the same checkpoint.
+   *
+   * @throws CheckpointException if a weight is missing or does not have the shape that the
+   *     configuration says
+   */
+  VisionEncoder encoder(Weights weights);
+
+  /**
+   * Whether image classification reads class tokens, the first of each image, with one linear layer
+   * for each of them. Otherwise a single layer reads the mean of all tokens.
+   */
+  default boolean hasClassTokens() {
+    return false;
+  }
+
+  /** The names of the linear layers of image classification, whose scores are averaged. */
+  default List<String> classifiers() {
+    return List.of("classifier");
   }
 
   /**
-   * Reads the fields, with Hugging Face's defaults for those that may be left out.
+   * The heads of the family other than image classification: how each is loaded, by the class that
+   * {@code architectures} names.
+   */
+  default Map<String, Function<Weights, VisionTask>> heads() {
+    return Map.of();
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * @throws UnsupportedModelException if the family has no such head
+   */
+  @Override
+  default VisionTask load(Weights weights) {
+    String architecture = architecture();
+    if (architecture.contains("ForImageClassification")) {
+      return ImageClassification.load(weights, this);
+    }
+    if (heads().containsKey(architecture)) {
+      return heads().get(architecture).apply(weights);
+    }
+    if (architecture.endsWith("Model")) {
+      return encoder(weights);
+    }
+    throw new UnsupportedModelException(
+        "config.json: architectures is "
+            + architecture
+            + ", expected a model alone, or one ForImageClassification"
+            + String.join("", heads().keySet().stream().map(head -> " or " + head).toList()));
+  }
+
+  @Override
+  default ModelKind kind() {
+    return ModelKind.VISION;
+  }
+
+  @Override
+  default Optional<Figures> figures() {
+    return Optional.empty();
+  }
+
+  /**
+   * Reads the configuration of a model of images, with Hugging Face's defaults for the fields that
+   * may be left out.
    *
    * @throws CheckpointException naming the field that is missing, wrong, or asks for what is not
    *     supported
    */
   static VisionConfig of(ConfigJson json) {
-    return switch (json.requireString("model_type")) {
-      case "swin" -> SwinConfig.of(json);
-      case "segformer" -> SegformerConfig.of(json);
-      case String type when VitFamily.of(type).isPresent() -> VitConfig.of(json);
-      default -> throw json.unsupported("model_type", "one of " + modelTypes());
-    };
-  }
-
-  private static List<String> modelTypes() {
-    return Stream.concat(
-            Stream.of(VitFamily.values()).map(VitFamily::modelType), Stream.of("swin", "segformer"))
-        .toList();
-  }
-
-  /** {@code architectures}, or what the file's class would be without a head. */
-  static String architecture(ConfigJson json, String base) {
-    List<String> architectures = json.strings("architectures");
-    return architectures.isEmpty() ? base : architectures.get(0);
-  }
-
-  /** Height and width of a field that holds both, or one number for both. */
-  static int[] size(ConfigJson json, String field, int absentHeight, int absentWidth) {
-    List<Integer> size = json.integers(field, 1, 1 << 20);
-    return switch (size.size()) {
-      case 0 -> new int[] {absentHeight, absentWidth};
-      case 1 -> new int[] {size.get(0), size.get(0)};
-      case 2 -> new int[] {size.get(0), size.get(1)};
-      default -> throw json.wrong(field, "an integer, or height and width");
-    };
-  }
-
-  /** The features of one of {@code heads} heads. */
-  static int headDim(ConfigJson json, String field, int hidden, int heads) {
-    if (hidden % heads != 0 || hidden / heads > 256) {
-      throw json.wrong(
-          field,
-          "a divisor of the hidden size " + hidden + " that leaves at most 256 features a head");
-    }
-    return hidden / heads;
+    return (VisionConfig) ModelKind.VISION.read(json);
   }
 }

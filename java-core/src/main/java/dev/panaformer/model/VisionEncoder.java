@@ -1,25 +1,24 @@
 package dev.panaformer.model;
 
-import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.Workspace;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.kernel.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 
-/** A model without a head: hidden states of the places of an image. */
-public sealed interface VisionEncoder extends VisionTask
-    permits VitModel, SwinModel, SegformerModel {
+/** A model of images without a head: hidden states of patches and of the model's own tokens. */
+public interface VisionEncoder extends VisionTask {
 
   Kernels kernels();
 
   /**
-   * The hidden states of a pass over images of this size.
+   * The shape of hidden states, {@code [count, tokens, hidden]}, and where an image's patches are
+   * among its tokens.
    *
    * @param before tokens before the patches
-   * @param rows of patches, as the last layer has them
-   * @param columns of patches
-   * @param after tokens behind the patches
-   * @param hidden features of each
+   * @param rows of patches in the last layer
+   * @param columns of patches in the last layer
+   * @param after tokens after the patches
+   * @param hidden features of each token
    */
   record Layout(int before, int rows, int columns, int after, int hidden) {
     public int tokens() {
@@ -27,14 +26,14 @@ public sealed interface VisionEncoder extends VisionTask
     }
   }
 
-  /** What {@link #forward} returns for images of this size, {@code [count, tokens, hidden]}. */
+  /** The shape of what {@link #forward} returns for images of this size. */
   Layout layout(int height, int width);
 
   /**
-   * {@link #forward} for what a head reads that reads the tokens before the patches. A trace is
-   * still told everything; without one the last layer is computed for these tokens alone.
+   * {@link #forward} for a head that reads only tokens before the patches. A trace still gets every
+   * hidden state; without one the last layer is computed for these tokens alone.
    *
-   * @param first so many tokens of each image, at most those before its patches
+   * @param first how many tokens of each image, at most those before its patches
    * @return their last hidden states {@code [count, first, hidden]}
    * @throws UnsupportedOperationException if images have no tokens before their patches
    */
@@ -44,15 +43,19 @@ public sealed interface VisionEncoder extends VisionTask
   }
 
   /**
-   * Loads a checkpoint's encoder, with or without a head in the same checkpoint.
+   * Copies one token of every image.
    *
-   * @throws CheckpointException if the weights do not fit the configuration
+   * @param x hidden states {@code [count, tokens, hidden]}
+   * @param token which one
+   * @return {@code [count, hidden]}
    */
-  static VisionEncoder load(Weights weights, VisionConfig config) {
-    return switch (config) {
-      case VitConfig vit -> VitModel.load(weights, vit);
-      case SwinConfig swin -> SwinModel.load(weights, swin);
-      case SegformerConfig segformer -> SegformerModel.load(weights, segformer);
-    };
+  default MemorySegment tokenRows(
+      MemorySegment x, Images images, int tokens, int token, Workspace workspace) {
+    long hidden = config().hiddenSize();
+    MemorySegment y = workspace.floats(Buffer.POOLED, images.count() * hidden);
+    for (int i = 0; i < images.count(); i++) {
+      kernels().copy(x, ((long) i * tokens + token) * hidden, y, i * hidden, hidden);
+    }
+    return y;
   }
 }

@@ -378,17 +378,6 @@ public record VitModel(
     return y;
   }
 
-  /** Row {@code token} of every image, {@code [count, hidden]}. */
-  MemorySegment tokenRows(
-      MemorySegment x, Images images, int tokens, int token, Workspace workspace) {
-    int hidden = config.hiddenSize();
-    MemorySegment y = workspace.floats(Buffer.POOLED, (long) images.count() * hidden);
-    for (int i = 0; i < images.count(); i++) {
-      copyRows(x, (long) i * tokens + token, y, i, 1);
-    }
-    return y;
-  }
-
   private MemorySegment pooled(MemorySegment first, Images images, Workspace workspace) {
     Linear dense = pooler.orElseThrow();
     MemorySegment y = workspace.floats(Buffer.HEAD, images.count() * dense.out());

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import com.google.gson.JsonParser;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.model.VisionConfig;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -17,10 +18,13 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class ImagePreprocessorTest {
   private static ImagePreprocessor of(String json, String modelType) {
+    ConfigJson config = config("config.json", "{\"model_type\": \"" + modelType + "\"}");
     return ImagePreprocessor.of(
-        ConfigJson.of(
-            Path.of("preprocessor_config.json"), JsonParser.parseString(json).getAsJsonObject()),
-        modelType);
+        config("preprocessor_config.json", json), VisionConfig.of(config).preprocessing());
+  }
+
+  private static ConfigJson config(String file, String json) {
+    return ConfigJson.of(Path.of(file), JsonParser.parseString(json).getAsJsonObject());
   }
 
   private static RgbImage image(int width, int height) {

@@ -154,7 +154,7 @@ class CausalConfigTest {
         "l | 'hidden_size': 2048 | num_attention_heads is 4, expected a divisor",
         "l | 'max_position_embeddings': 16777216 | max_position_embeddings is 16777216",
         "g | 'n_ctx': 4 | n_ctx is 4, expected n_positions, 8",
-        "g | 'model_type': 'opt' | model_type is opt",
+        "g | 'model_type': 'opt' | model_type is \"opt\", expected one of [gpt2, llama,",
         "g | 'eos_token_id': ['a'] | eos_token_id",
         "l | 'partial_rotary_factor': 0.5 | partial_rotary_factor is 0.5",
         "l | 'num_key_value_heads': 3 | num_key_value_heads is 3",

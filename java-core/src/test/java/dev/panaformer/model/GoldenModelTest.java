@@ -107,7 +107,7 @@ class GoldenModelTest {
         Checkpoint checkpoint = SafetensorsCheckpoint.open(folder.resolve("model.safetensors"));
         Weights weights = new Weights(checkpoint, kernels, memory, config.weightNames());
         Workspace workspace = new Workspace()) {
-      TextEncoder model = config.task(weights);
+      TextEncoder model = config.load(weights);
       TokenBatch batch = workspace.batch();
       int[][] globals = rows(inputs, "global_attention_mask", arena);
       int[][][][] blocks = randomBlocks(inputs, arena);

@@ -148,7 +148,7 @@ class LastLayerTest {
   void classifiersHaveTheLogitsOfATracedPass(String name, Supplier<Kernels> supplier) {
     kernels = supplier.get();
     BertForSequenceClassification model =
-        (BertForSequenceClassification) text(name, EncoderConfig::task);
+        (BertForSequenceClassification) text(name, EncoderConfig::load);
     TokenBatch batch = batch(model);
     long count = (long) LENGTHS.length * model.config().labels().size();
     float[] traced =
@@ -164,7 +164,7 @@ class LastLayerTest {
         load(
             name,
             json -> VisionConfig.of(json).weightNames(),
-            (json, weights) -> VisionTask.load(weights, VisionConfig.of(json)));
+            (json, weights) -> VisionConfig.of(json).load(weights));
     ImageClassification head = (ImageClassification) task;
     VitModel model = (VitModel) head.encoder();
     VitConfig config = model.config();

@@ -146,7 +146,7 @@ class PreNormEncoderTest {
     EncoderConfig config = EncoderConfig.of(written.config());
     try (Checkpoint checkpoint = written.openWeights();
         Weights weights = new Weights(checkpoint, kernels, memory, config.weightNames())) {
-      return config.task(weights);
+      return config.load(weights);
     }
   }
 

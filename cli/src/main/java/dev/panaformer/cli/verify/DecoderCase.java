@@ -37,19 +37,18 @@ import java.util.stream.IntStream;
  * generated}) or by a search of N beams that ends as soon as N texts have ({@code
  * generated_beamN}).
  */
-record DecoderCase(Path folder, ModelFolder model, ConfigJson meta) {
+record DecoderCase(Path folder, ModelFolder model, CausalConfig config, ConfigJson meta) {
   static final Pattern GENERATED = Pattern.compile("generated(?:_beam(\\d+))?");
   private static final int BLOCK_TOKENS = 16;
 
   void run(Backends backends, Report report) {
     ModelCase.requireNoOptions(meta);
-    CausalConfig config = CausalConfig.of(model.config());
     ModelInputs inputs = ModelInputs.read(folder.resolve("inputs.safetensors"));
     requirePlainPositions(inputs);
     try (SafetensorsCheckpoint reference =
             SafetensorsCheckpoint.open(folder.resolve("outputs.safetensors"));
         Arena arena = Arena.ofConfined()) {
-      Map<String, Output> outputs = compute(backends, config, inputs);
+      Map<String, Output> outputs = compute(backends, inputs);
       for (String name : reference.names()) {
         Tensor expected = reference.tensor(name, arena);
         Matcher generated = GENERATED.matcher(name);
@@ -79,7 +78,7 @@ record DecoderCase(Path folder, ModelFolder model, ConfigJson meta) {
     }
   }
 
-  private Map<String, Output> compute(Backends backends, CausalConfig config, ModelInputs inputs) {
+  private Map<String, Output> compute(Backends backends, ModelInputs inputs) {
     Map<String, Output> outputs = new HashMap<>();
     int blocks = inputs.sequences() * (inputs.length() / BLOCK_TOKENS + 1);
     try (NativeMemory memory = backends.kernels().memory(new NativeMemory());

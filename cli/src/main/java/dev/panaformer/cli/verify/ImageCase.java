@@ -9,7 +9,6 @@ import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.VisionConfig;
-import dev.panaformer.model.VisionTask;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
@@ -21,21 +20,20 @@ import java.util.Map;
 import java.util.stream.LongStream;
 
 /** A model that reads images, with their pixels, and every output that the reference has. */
-record ImageCase(Path folder, ModelFolder model, ConfigJson config, ConfigJson meta) {
+record ImageCase(Path folder, ModelFolder model, VisionConfig config, ConfigJson meta) {
   private static final String PIXELS = "pixel_values";
   private static final String INTERPOLATE = "interpolate_pos_encoding";
 
   private record Output(long[] shape, float[] values) {}
 
   void run(Backends backends, Report report) {
-    VisionConfig vision = VisionConfig.of(config);
     boolean interpolate = interpolatesPositions();
     try (SafetensorsCheckpoint inputs =
             SafetensorsCheckpoint.open(folder.resolve("inputs.safetensors"));
         SafetensorsCheckpoint reference =
             SafetensorsCheckpoint.open(folder.resolve("outputs.safetensors"));
         Arena arena = Arena.ofConfined()) {
-      Map<String, Output> outputs = compute(backends, vision, pixels(inputs, arena), interpolate);
+      Map<String, Output> outputs = compute(backends, pixels(inputs, arena), interpolate);
       for (String name : reference.names()) {
         Tensor expected = reference.tensor(name, arena);
         Output ours = outputs.get(name);
@@ -80,8 +78,7 @@ record ImageCase(Path folder, ModelFolder model, ConfigJson config, ConfigJson m
     return pixels;
   }
 
-  private Map<String, Output> compute(
-      Backends backends, VisionConfig vision, Tensor pixels, boolean interpolate) {
+  private Map<String, Output> compute(Backends backends, Tensor pixels, boolean interpolate) {
     Map<String, Output> outputs = new HashMap<>();
     try (NativeMemory memory = backends.kernels().memory(new NativeMemory());
         Checkpoint checkpoint = model.openWeights();
@@ -90,12 +87,13 @@ record ImageCase(Path folder, ModelFolder model, ConfigJson config, ConfigJson m
                 checkpoint,
                 backends.kernels(),
                 memory,
-                vision.weightNames(),
+                config.weightNames(),
                 backends.options().precision());
         Workspace workspace = new Workspace(backends.kernels())) {
       int[] shape = LongStream.of(pixels.shape()).mapToInt(Math::toIntExact).toArray();
       MemorySegment placed = backends.kernels().place(memory, pixels::toFloat32);
-      VisionTask.load(weights, vision)
+      config
+          .load(weights)
           .forward(
               new Images(placed, shape[0], shape[1], shape[2], shape[3]),
               interpolate,

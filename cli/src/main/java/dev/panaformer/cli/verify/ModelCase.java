@@ -13,6 +13,7 @@ import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.EncoderConfig;
+import dev.panaformer.model.ModelConfig;
 import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.TextEncoder;
 import dev.panaformer.model.VisionConfig;
@@ -46,19 +47,18 @@ record ModelCase(String name, Path folder) implements GoldenCase {
       throw new UnsupportedCaseException("training");
     }
     ModelFolder model = ModelFolder.open(folder);
-    if (CausalConfig.describes(model.config())) {
-      new DecoderCase(folder, model, meta).run(backends, report);
-      return;
+    switch (ModelConfig.of(asReferenced(model.config(), meta))) {
+      case EncoderConfig config -> run(model, config, meta, backends, report);
+      case CausalConfig config ->
+          new DecoderCase(folder, model, config, meta).run(backends, report);
+      case Seq2SeqConfig config ->
+          new Seq2SeqCase(folder, model, config, meta).run(backends, report);
+      case VisionConfig config -> new ImageCase(folder, model, config, meta).run(backends, report);
     }
-    if (VisionConfig.describes(model.config())) {
-      new ImageCase(folder, model, asReferenced(model.config(), meta), meta).run(backends, report);
-      return;
-    }
-    if (Seq2SeqConfig.describes(model.config())) {
-      new Seq2SeqCase(folder, model, meta).run(backends, report);
-      return;
-    }
-    EncoderConfig config = EncoderConfig.of(asReferenced(model.config(), meta));
+  }
+
+  private void run(
+      ModelFolder model, EncoderConfig config, ConfigJson meta, Backends backends, Report report) {
     requireNoOptions(meta);
     EncoderInputs inputs = EncoderInputs.read(folder.resolve("inputs.safetensors"));
     try (SafetensorsCheckpoint reference =
@@ -122,7 +122,7 @@ record ModelCase(String name, Path folder) implements GoldenCase {
                 config.weightNames(),
                 backends.options().precision());
         Workspace workspace = new Workspace(backends.kernels())) {
-      TextEncoder task = config.task(weights);
+      TextEncoder task = config.load(weights);
       inputs.appendTo(workspace.batch(), task);
       if (workspace.batch().sequences() == 0) {
         throw new UnsupportedCaseException("padding alone");

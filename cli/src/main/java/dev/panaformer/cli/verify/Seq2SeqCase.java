@@ -37,19 +37,18 @@ import java.util.stream.IntStream;
  * sources, greedily ({@code generated}) or by a search of N beams that ends as soon as N texts have
  * ({@code generated_beamN}).
  */
-record Seq2SeqCase(Path folder, ModelFolder model, ConfigJson meta) {
+record Seq2SeqCase(Path folder, ModelFolder model, Seq2SeqConfig config, ConfigJson meta) {
   private static final int BLOCK_TOKENS = 16;
 
   void run(Backends backends, Report report) {
     ModelCase.requireNoOptions(meta);
-    Seq2SeqConfig config = Seq2SeqConfig.of(ModelCase.asReferenced(model.config(), meta));
     Path file = folder.resolve("inputs.safetensors");
     ModelInputs sources = ModelInputs.read(file, "", "decoder_");
     ModelInputs targets = ModelInputs.read(file, "decoder_", "");
     try (SafetensorsCheckpoint reference =
             SafetensorsCheckpoint.open(folder.resolve("outputs.safetensors"));
         Arena arena = Arena.ofConfined()) {
-      Map<String, Output> outputs = compute(backends, config, sources, targets);
+      Map<String, Output> outputs = compute(backends, sources, targets);
       for (String name : reference.names()) {
         Tensor expected = reference.tensor(name, arena);
         Matcher generated = DecoderCase.GENERATED.matcher(name);
@@ -66,8 +65,7 @@ record Seq2SeqCase(Path folder, ModelFolder model, ConfigJson meta) {
     }
   }
 
-  private Map<String, Output> compute(
-      Backends backends, Seq2SeqConfig config, ModelInputs sources, ModelInputs targets) {
+  private Map<String, Output> compute(Backends backends, ModelInputs sources, ModelInputs targets) {
     Map<String, Output> outputs = new HashMap<>();
     int texts = sources.sequences();
     int blocks = texts * (sources.length() / BLOCK_TOKENS + targets.length() / BLOCK_TOKENS + 2);
