@@ -1,5 +1,6 @@
 package dev.panaformer.cli;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.abort;
@@ -16,6 +17,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -137,6 +139,39 @@ class VerifyTest {
   }
 
   @Test
+  void writesWhatWasComputed() throws IOException {
+    Path outputs = folder.resolve("outputs");
+    List<String> arguments = new ArrayList<>(List.of("verify", "--outputs", outputs.toString()));
+    List<String> models = List.of("gpt2-lm-generate", "bert-model", "vit-small");
+    models.forEach(name -> arguments.add(Golden.FOLDER.resolve(name).toString()));
+    arguments.add(Golden.FOLDER.resolve("tokenizers/wordpiece-bert").toString());
+    Outcome outcome = Outcome.of(arguments.toArray(String[]::new));
+    assertEquals(0, outcome.status(), outcome::toString);
+    for (String name : models) {
+      Map<String, Tensor> expected =
+          read(Golden.FOLDER.resolve(name).resolve("outputs.safetensors"));
+      Map<String, Tensor> ours = read(outputs.resolve(name + ".safetensors"));
+      assertEquals(expected.keySet(), ours.keySet());
+      expected.forEach((output, tensor) ->
+          assertEquals(tensor.shapeString(), ours.get(output).shapeString(), output));
+    }
+    assertArrayEquals(
+        read(Golden.FOLDER.resolve("gpt2-lm-generate/outputs.safetensors"))
+            .get("generated_beam4")
+            .toLongs(),
+        read(outputs.resolve("gpt2-lm-generate.safetensors")).get("generated_beam4").toLongs());
+    assertTrue(read(outputs.resolve("wordpiece-bert.safetensors")).containsKey("pair_ids"));
+  }
+
+  @Test
+  void whatIsWrittenHasItsOwnName() {
+    String collection = Golden.FOLDER.resolve("ops").toString();
+    Outcome outcome = Outcome.of("verify", "--outputs", folder.toString(), collection, collection);
+    assertEquals(1, outcome.status(), outcome::toString);
+    assertTrue(outcome.err().contains("two cases are called"), outcome.err());
+  }
+
+  @Test
   void aWrongWeightFails() throws IOException {
     Path copy = Golden.copy(FAMILY, folder.resolve("case"));
     rewrite(
@@ -252,6 +287,12 @@ class VerifyTest {
   }
 
   private static void rewrite(Path file, Consumer<Map<String, Tensor>> change) throws IOException {
+    Map<String, Tensor> tensors = read(file);
+    change.accept(tensors);
+    SafetensorsWriter.write(file, tensors, Map.of());
+  }
+
+  private static Map<String, Tensor> read(Path file) {
     Map<String, Tensor> tensors = new LinkedHashMap<>();
     try (SafetensorsCheckpoint checkpoint = SafetensorsCheckpoint.open(file);
         Arena arena = Arena.ofConfined()) {
@@ -264,7 +305,6 @@ class VerifyTest {
                 : Tensor.ofFloats(tensor.toFloats(), tensor.shape()));
       }
     }
-    change.accept(tensors);
-    SafetensorsWriter.write(file, tensors, Map.of());
+    return tensors;
   }
 }

@@ -158,6 +158,7 @@ record DecoderCase(Path folder, ModelFolder model, ConfigJson meta) {
     int padding = generate.optionalInt("pad", 0, 0, Integer.MAX_VALUE);
     int width = Math.toIntExact(expected.shape()[1]);
     long[] reference = expected.toLongs();
+    long[] ours = new long[reference.length];
     int differing = 0;
     String first = "";
     try (CausalLM lm = CausalLM.load(folder, CausalLMOptions.of(backends.options()))) {
@@ -172,6 +173,7 @@ record DecoderCase(Path folder, ModelFolder model, ConfigJson meta) {
         System.arraycopy(
             ids, 0, row, inputs.length(), Math.min(ids.length, width - inputs.length()));
         for (int t = 0; t < width; t++) {
+          ours[s * width + t] = row[t];
           if (row[t] != reference[s * width + t]) {
             String place = "[" + s + ", " + t + "]: " + row[t] + " for " + reference[s * width + t];
             first = differing == 0 ? place : first;
@@ -180,6 +182,7 @@ record DecoderCase(Path folder, ModelFolder model, ConfigJson meta) {
         }
       }
     }
-    return Comparison.exact(name, reference.length, differing, first);
+    return Comparison.exact(
+        name, reference.length, differing, first, Tensor.ofLongs(ours, expected.shape()));
   }
 }

@@ -76,7 +76,8 @@ record SentenceCase(String name, Path folder) implements GoldenCase {
         difference.isFinite()
             && difference.maxAbs() <= TOLERANCE_MAX_ABS
             && minCosine >= MIN_COSINE,
-        String.format(Locale.ROOT, "cosine at least %.7f, expected %.5f", minCosine, MIN_COSINE));
+        String.format(Locale.ROOT, "cosine at least %.7f, expected %.5f", minCosine, MIN_COSINE),
+        Tensor.ofFloats(ours, expected.length / dimension, dimension));
   }
 
   private List<String> sentences() throws IOException {

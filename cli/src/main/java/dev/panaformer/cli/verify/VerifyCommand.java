@@ -1,18 +1,26 @@
 package dev.panaformer.cli.verify;
 
+import dev.panaformer.checkpoint.SafetensorsWriter;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.cli.ComputeArguments;
 import dev.panaformer.cli.Failure;
 import dev.panaformer.cli.Progress;
+import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -43,6 +51,15 @@ public final class VerifyCommand implements Callable<Integer> {
       description = "Case folders, folders of them, or files with an operator's case.")
   private List<Path> folders;
 
+  @Option(
+      names = "--outputs",
+      paramLabel = "DIR",
+      description = {
+        "Write what was computed to DIR/CASE.safetensors,",
+        "the tensors named as the reference's outputs."
+      })
+  private Path outputs;
+
   private int passed;
   private int failed;
   private int unsupported;
@@ -52,6 +69,9 @@ public final class VerifyCommand implements Callable<Integer> {
     List<GoldenCase> cases = new ArrayList<>();
     for (Path folder : folders) {
       cases.addAll(CaseFinder.find(folder));
+    }
+    if (outputs != null) {
+      requireDifferentNames(cases);
     }
     int width = cases.stream().mapToInt(golden -> golden.name().length()).max().getAsInt();
     PrintWriter out = spec.commandLine().getOut();
@@ -71,22 +91,60 @@ public final class VerifyCommand implements Callable<Integer> {
     return failed > 0 ? FAILED : unsupported > 0 ? UNSUPPORTED : PASSED;
   }
 
-  private void run(GoldenCase golden, Backends backends, PrintWriter out, int width) {
-    List<Comparison> outputs = new ArrayList<>();
+  /** Every case has a file of its own. */
+  private static void requireDifferentNames(List<GoldenCase> cases) throws IOException {
+    Set<String> names = new HashSet<>();
+    for (GoldenCase golden : cases) {
+      if (!names.add(golden.name())) {
+        throw new IOException("--outputs: two cases are called " + golden.name());
+      }
+    }
+  }
+
+  private void write(String name, List<Comparison> comparisons) throws IOException {
+    Map<String, Tensor> tensors = new LinkedHashMap<>();
+    for (Comparison comparison : comparisons) {
+      if (comparison.computed() != null) {
+        tensors.put(comparison.output(), comparison.computed());
+      }
+    }
+    if (outputs != null && !tensors.isEmpty()) {
+      Path file = outputs.resolve(name + ".safetensors");
+      Files.createDirectories(file.toAbsolutePath().getParent());
+      SafetensorsWriter.write(file, tensors, Map.of());
+    }
+  }
+
+  private void run(GoldenCase golden, Backends backends, PrintWriter out, int width)
+      throws IOException {
+    List<Comparison> comparisons = new ArrayList<>();
+    try {
+      run(golden, backends, out, width, comparisons);
+    } finally {
+      write(golden.name(), comparisons);
+    }
+  }
+
+  private void run(
+      GoldenCase golden,
+      Backends backends,
+      PrintWriter out,
+      int width,
+      List<Comparison> comparisons) {
     String label = String.format("%-" + width + "s", golden.name());
     try {
       golden.run(
           backends,
           comparison -> {
-            outputs.add(comparison);
+            comparisons.add(comparison);
             out.println(comparison.line(golden.name(), width));
           });
-      if (outputs.isEmpty()) {
+      if (comparisons.isEmpty()) {
         throw new IOException("nothing to compare");
       }
     } catch (UnsupportedCaseException | UnsupportedModelException e) {
       // Whatever was wrong before it was noticed stays wrong.
-      if (outputs.stream().allMatch(Comparison::ok)) {
+      if (comparisons.stream().allMatch(Comparison::ok)) {
         unsupported++;
         out.println(label + "  unsupported: " + Failure.sentence(e));
         return;
@@ -96,7 +154,7 @@ public final class VerifyCommand implements Callable<Integer> {
       out.println(label + "  FAIL: " + Failure.sentence(e));
       return;
     }
-    if (outputs.stream().allMatch(Comparison::ok)) {
+    if (comparisons.stream().allMatch(Comparison::ok)) {
       passed++;
     } else {
       failed++;
