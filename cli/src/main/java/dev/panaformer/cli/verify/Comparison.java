@@ -17,7 +17,7 @@ import java.util.function.IntPredicate;
  * @param computed our values in the reference's layout, 0 at padding; null if there are none, or if
  *     they are no numbers
  */
-record Comparison(
+public record Comparison(
     String output,
     String shape,
     double maxAbs,
@@ -32,7 +32,7 @@ record Comparison(
    *
    * @param tolerance on the relative L2 error
    */
-  static Comparison of(
+  public static Comparison of(
       String output,
       long[] shape,
       float[] ours,
@@ -59,17 +59,17 @@ record Comparison(
   }
 
   /** An output that the reference has and we do not. */
-  static Comparison missing(String output, String shape, String why) {
+  public static Comparison missing(String output, String shape, String why) {
     return missing(output, shape, why, null);
   }
 
   /** An output that cannot be compared with the reference's, say of another shape. */
-  static Comparison missing(String output, String shape, String why, Tensor computed) {
+  public static Comparison missing(String output, String shape, String why, Tensor computed) {
     return new Comparison(output, shape, Double.NaN, Double.NaN, "-", false, why, computed);
   }
 
   /** Discrete values, of which {@code differing} are not the reference's. */
-  static Comparison exact(
+  public static Comparison exact(
       String output, int count, int differing, String firstDifference, Tensor computed) {
     return new Comparison(
         output,
@@ -82,12 +82,12 @@ record Comparison(
         computed);
   }
 
-  Comparison withNote(String text) {
+  public Comparison withNote(String text) {
     return new Comparison(output, shape, maxAbs, relL2, tolerance, ok, text, computed);
   }
 
   /** {@code case output shape max-abs rel-L2 tolerance ok}, in columns. */
-  String line(String caseName, int width) {
+  public String line(String caseName, int width) {
     return String.format(
         Locale.ROOT,
         "%-" + width + "s  %-20s  %-16s  max-abs %-8s  rel-L2 %-8s  tol %-10s  %s%s",
