@@ -1,6 +1,22 @@
 package dev.panaformer.cli;
 
-import dev.panaformer.cli.verify.VerifyCommand;
+import dev.panaformer.cli.command.AnswerCommand;
+import dev.panaformer.cli.command.AttentionCommand;
+import dev.panaformer.cli.command.ClassifyCommand;
+import dev.panaformer.cli.command.ClassifyImageCommand;
+import dev.panaformer.cli.command.CompareCommand;
+import dev.panaformer.cli.command.ConvertCommand;
+import dev.panaformer.cli.command.DetectCommand;
+import dev.panaformer.cli.command.EmbedCommand;
+import dev.panaformer.cli.command.FillMaskCommand;
+import dev.panaformer.cli.command.GenerateCommand;
+import dev.panaformer.cli.command.InfoCommand;
+import dev.panaformer.cli.command.PerplexityCommand;
+import dev.panaformer.cli.command.QuantizeCommand;
+import dev.panaformer.cli.command.SegmentCommand;
+import dev.panaformer.cli.command.VerifyCommand;
+import dev.panaformer.cli.terminal.Failure;
+import dev.panaformer.cli.terminal.PipeWriter;
 import java.io.BufferedOutputStream;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;

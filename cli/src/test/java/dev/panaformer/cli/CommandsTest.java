@@ -9,6 +9,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.panaformer.TextEmbedder;
+import dev.panaformer.cli.conversion.DefaultModel;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;

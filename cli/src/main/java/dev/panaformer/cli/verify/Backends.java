@@ -9,8 +9,8 @@ import dev.panaformer.kernel.Kernels;
  * @param kernels for cases that run operators and models by themselves
  * @param options for those that load a model as a user would; of the same backend
  */
-record Backends(Kernels kernels, ModelOptions options) implements AutoCloseable {
-  static Backends open(ModelOptions options) {
+public record Backends(Kernels kernels, ModelOptions options) implements AutoCloseable {
+  public static Backends open(ModelOptions options) {
     return new Backends(options.backend().open(options.threads(), options.device()), options);
   }
 

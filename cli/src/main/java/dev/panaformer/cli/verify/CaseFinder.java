@@ -8,12 +8,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** Finds cases by the files that they consist of. */
-final class CaseFinder {
+/**
+ * Finds cases by the files that they consist of. A folder in a collection that holds no case is
+ * reported as unsupported, by name, rather than passed over.
+ */
+public final class CaseFinder {
   /** Of a collection: the folder of a kind of case, the case. */
   private static final int MAX_DEPTH = 2;
 
   private static final String SAFETENSORS = ".safetensors";
+  private static final String UNKNOWN = "no case of a known kind";
 
   private final List<GoldenCase> cases = new ArrayList<>();
 
@@ -24,13 +28,13 @@ final class CaseFinder {
    *
    * @throws IOException if there is no such path, or no case
    */
-  static List<GoldenCase> find(Path path) throws IOException {
+  public static List<GoldenCase> find(Path path) throws IOException {
     if (!Files.exists(path)) {
       throw new NoSuchFileException(path.toString());
     }
     CaseFinder finder = new CaseFinder();
     finder.visit(path, path.toAbsolutePath().normalize().getFileName() + "", "", 0);
-    if (finder.cases.isEmpty()) {
+    if (finder.cases.stream().allMatch(CaseFinder::isUnknown)) {
       throw new IOException(
           path
               + ": no case there; a case has inputs.safetensors and outputs.safetensors,"
@@ -46,17 +50,31 @@ final class CaseFinder {
   private void visit(Path path, String name, String prefix, int depth) throws IOException {
     if (Files.isRegularFile(path)) {
       cases.add(new OperatorCase(name.replace(SAFETENSORS, ""), path));
+    } else if (has(path, "preprocessor_config.json") && !has(path, "config.json")) {
+      cases.add(new UnsupportedCase(name, "preprocessing without a model"));
     } else if (has(path, "inputs.safetensors")
         || has(path, "outputs.safetensors")
         || has(path, "meta.json") && has(path, "config.json")) {
       cases.add(new ModelCase(name, path));
     } else if (has(path, "expected.jsonl")) {
-      cases.add(new TokenizerCase(name, path, path.resolve("expected.jsonl")));
+      cases.add(
+          isChat(path)
+              ? new UnsupportedCase(name, "chat templates")
+              : new TokenizerCase(name, path, path.resolve("expected.jsonl")));
     } else if (has(path, "expected_ids.jsonl") || has(path, "embeddings.safetensors")) {
       cases.add(new SentenceCase(name, path));
+    } else if (has(path, "expected.safetensors")) {
+      cases.add(new UnsupportedCase(name, "expected.json of sentence-transformers"));
     } else if (depth <= MAX_DEPTH && !has(path, "config.json")) {
       visitChildren(path, prefix, depth);
     }
+  }
+
+  /** Cases of chat templates have the tokenizer's configuration, which has the template, alone. */
+  private static boolean isChat(Path path) {
+    return has(path, "tokenizer_config.json")
+        && !has(path, "tokenizer.json")
+        && !has(path, "vocab.txt");
   }
 
   private void visitChildren(Path folder, String prefix, int depth) throws IOException {
@@ -69,9 +87,17 @@ final class CaseFinder {
       String name = prefix + file;
       boolean hidden = file.startsWith(".");
       if (!hidden && (Files.isDirectory(child) || file.endsWith(SAFETENSORS))) {
+        int before = cases.size();
         visit(child, name, name + "/", depth + 1);
+        if (cases.size() == before) {
+          cases.add(new UnsupportedCase(name, UNKNOWN));
+        }
       }
     }
+  }
+
+  private static boolean isUnknown(GoldenCase golden) {
+    return golden instanceof UnsupportedCase unsupported && unsupported.what().equals(UNKNOWN);
   }
 
   private static boolean has(Path folder, String file) {

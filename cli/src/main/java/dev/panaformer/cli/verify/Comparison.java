@@ -14,22 +14,25 @@ import java.util.function.IntPredicate;
  * @param tolerance what was allowed, for people
  * @param ok whether it was met; never true if anything is NaN or infinite
  * @param note what else there is to say, or an empty string
+ * @param computed our values in the reference's layout, 0 at padding; null if there are none, or if
+ *     they are no numbers
  */
-record Comparison(
+public record Comparison(
     String output,
     String shape,
     double maxAbs,
     double relL2,
     String tolerance,
     boolean ok,
-    String note) {
+    String note,
+    Tensor computed) {
 
   /**
    * Floats against the reference's, where {@code compared} says that an element counts.
    *
    * @param tolerance on the relative L2 error
    */
-  static Comparison of(
+  public static Comparison of(
       String output,
       long[] shape,
       float[] ours,
@@ -40,7 +43,8 @@ record Comparison(
       return missing(
           output,
           Tensor.format(shape),
-          "ours has " + ours.length + " elements, the reference " + reference.length);
+          "ours has " + ours.length + " elements, the reference " + reference.length,
+          Tensor.ofFloats(ours, ours.length));
     }
     Difference difference = Difference.of(ours, reference, compared);
     return new Comparison(
@@ -50,16 +54,23 @@ record Comparison(
         difference.relL2(),
         String.format(Locale.ROOT, "%.1e", tolerance),
         difference.isFinite() && difference.relL2() <= tolerance,
-        difference.nonFinite());
+        difference.nonFinite(),
+        Tensor.ofFloats(ours, shape));
   }
 
   /** An output that the reference has and we do not. */
-  static Comparison missing(String output, String shape, String why) {
-    return new Comparison(output, shape, Double.NaN, Double.NaN, "-", false, why);
+  public static Comparison missing(String output, String shape, String why) {
+    return missing(output, shape, why, null);
+  }
+
+  /** An output that cannot be compared with the reference's, say of another shape. */
+  public static Comparison missing(String output, String shape, String why, Tensor computed) {
+    return new Comparison(output, shape, Double.NaN, Double.NaN, "-", false, why, computed);
   }
 
   /** Discrete values, of which {@code differing} are not the reference's. */
-  static Comparison exact(String output, int count, int differing, String firstDifference) {
+  public static Comparison exact(
+      String output, int count, int differing, String firstDifference, Tensor computed) {
     return new Comparison(
         output,
         "[" + count + "]",
@@ -67,15 +78,16 @@ record Comparison(
         Double.NaN,
         "exact",
         differing == 0,
-        differing == 0 ? "" : differing + " differ, first " + firstDifference);
+        differing == 0 ? "" : differing + " differ, first " + firstDifference,
+        computed);
   }
 
-  Comparison withNote(String text) {
-    return new Comparison(output, shape, maxAbs, relL2, tolerance, ok, text);
+  public Comparison withNote(String text) {
+    return new Comparison(output, shape, maxAbs, relL2, tolerance, ok, text, computed);
   }
 
   /** {@code case output shape max-abs rel-L2 tolerance ok}, in columns. */
-  String line(String caseName, int width) {
+  public String line(String caseName, int width) {
     return String.format(
         Locale.ROOT,
         "%-" + width + "s  %-20s  %-16s  max-abs %-8s  rel-L2 %-8s  tol %-10s  %s%s",

@@ -157,6 +157,7 @@ record DecoderCase(Path folder, ModelFolder model, CausalConfig config, ConfigJs
     int padding = generate.optionalInt("pad", 0, 0, Integer.MAX_VALUE);
     int width = Math.toIntExact(expected.shape()[1]);
     long[] reference = expected.toLongs();
+    long[] ours = new long[reference.length];
     int differing = 0;
     String first = "";
     try (CausalLM lm = CausalLM.load(folder, CausalLMOptions.of(backends.options()))) {
@@ -171,6 +172,7 @@ record DecoderCase(Path folder, ModelFolder model, CausalConfig config, ConfigJs
         System.arraycopy(
             ids, 0, row, inputs.length(), Math.min(ids.length, width - inputs.length()));
         for (int t = 0; t < width; t++) {
+          ours[s * width + t] = row[t];
           if (row[t] != reference[s * width + t]) {
             String place = "[" + s + ", " + t + "]: " + row[t] + " for " + reference[s * width + t];
             first = differing == 0 ? place : first;
@@ -179,6 +181,7 @@ record DecoderCase(Path folder, ModelFolder model, CausalConfig config, ConfigJs
         }
       }
     }
-    return Comparison.exact(name, reference.length, differing, first);
+    return Comparison.exact(
+        name, reference.length, differing, first, Tensor.ofLongs(ours, expected.shape()));
   }
 }

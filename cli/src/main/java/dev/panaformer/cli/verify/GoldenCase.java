@@ -3,7 +3,7 @@ package dev.panaformer.cli.verify;
 import java.io.IOException;
 
 /** Inputs and the reference's outputs for one model, operator or tokenizer. */
-interface GoldenCase {
+public interface GoldenCase {
 
   /** What to call it: the name of its folder or file. */
   String name();

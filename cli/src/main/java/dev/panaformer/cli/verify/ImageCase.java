@@ -110,7 +110,10 @@ record ImageCase(Path folder, ModelFolder model, VisionConfig config, ConfigJson
   private Comparison compare(String name, Tensor expected, Output ours) {
     if (!Tensor.format(ours.shape()).equals(expected.shapeString())) {
       return Comparison.missing(
-          name, expected.shapeString(), "ours is " + Tensor.format(ours.shape()));
+          name,
+          expected.shapeString(),
+          "ours is " + Tensor.format(ours.shape()),
+          Tensor.ofFloats(ours.values(), ours.shape()));
     }
     return Comparison.of(
         name,

@@ -155,7 +155,11 @@ record ModelCase(String name, Path folder) implements GoldenCase {
     int length = perToken ? Math.max(inputs.length(), (int) expected.shape()[1]) : inputs.length();
     long[] padded = paddedShape(ours.shape, perToken, inputs.sequences(), length);
     if (!Tensor.format(padded).equals(expected.shapeString())) {
-      return Comparison.missing(name, expected.shapeString(), "ours is " + Tensor.format(padded));
+      return Comparison.missing(
+          name,
+          expected.shapeString(),
+          "ours is " + Tensor.format(padded),
+          Tensor.ofFloats(ours.values, ours.shape));
     }
     int rows = inputs.sequences() * (perToken ? length : 1);
     boolean[] computed = new boolean[rows];

@@ -1,6 +1,6 @@
 package dev.panaformer.cli.verify;
 
 /** Takes the outputs of a case as they are compared. */
-interface Report {
+public interface Report {
   void add(Comparison comparison);
 }

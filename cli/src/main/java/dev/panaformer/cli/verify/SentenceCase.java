@@ -7,8 +7,7 @@ import com.google.gson.JsonParser;
 import dev.panaformer.TextEmbedder;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
-import dev.panaformer.cli.Cosine;
-import dev.panaformer.cli.DefaultModel;
+import dev.panaformer.cli.conversion.DefaultModel;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -76,7 +75,8 @@ record SentenceCase(String name, Path folder) implements GoldenCase {
         difference.isFinite()
             && difference.maxAbs() <= TOLERANCE_MAX_ABS
             && minCosine >= MIN_COSINE,
-        String.format(Locale.ROOT, "cosine at least %.7f, expected %.5f", minCosine, MIN_COSINE));
+        String.format(Locale.ROOT, "cosine at least %.7f, expected %.5f", minCosine, MIN_COSINE),
+        Tensor.ofFloats(ours, expected.length / dimension, dimension));
   }
 
   private List<String> sentences() throws IOException {

@@ -139,6 +139,7 @@ record Seq2SeqCase(Path folder, ModelFolder model, Seq2SeqConfig config, ConfigJ
     int most = generate.optionalInt("new", width - 1, 1, 1 << 20);
     int padding = generate.optionalInt("pad", 0, 0, Integer.MAX_VALUE);
     long[] reference = expected.toLongs();
+    long[] ours = new long[reference.length];
     int differing = 0;
     String first = "";
     try (Seq2Seq seq2seq = Seq2Seq.load(folder, CausalLMOptions.of(backends.options()))) {
@@ -161,6 +162,7 @@ record Seq2SeqCase(Path folder, ModelFolder model, Seq2SeqConfig config, ConfigJ
         int[] ids = generations.get(s).result().ids();
         System.arraycopy(ids, 0, row, 1, Math.min(ids.length, width - 1));
         for (int t = 0; t < width; t++) {
+          ours[s * width + t] = row[t];
           if (row[t] != reference[s * width + t]) {
             String place = "[" + s + ", " + t + "]: " + row[t] + " for " + reference[s * width + t];
             first = differing == 0 ? place : first;
@@ -169,6 +171,7 @@ record Seq2SeqCase(Path folder, ModelFolder model, Seq2SeqConfig config, ConfigJ
         }
       }
     }
-    return Comparison.exact(name, reference.length, differing, first);
+    return Comparison.exact(
+        name, reference.length, differing, first, Tensor.ofLongs(ours, expected.shape()));
   }
 }

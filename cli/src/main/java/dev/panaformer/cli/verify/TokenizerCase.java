@@ -3,14 +3,17 @@ package dev.panaformer.cli.verify;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import dev.panaformer.checkpoint.CheckpointException;
+import dev.panaformer.tensor.Tensor;
 import dev.panaformer.tokenizer.Encoding;
 import dev.panaformer.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /** A tokenizer and what the reference makes of some strings; every field has to agree exactly. */
 record TokenizerCase(String name, Path folder, Path expected) implements GoldenCase {
@@ -22,6 +25,7 @@ record TokenizerCase(String name, Path folder, Path expected) implements GoldenC
     private int compared;
     private int differing;
     private String first = "";
+    private final List<Integer> ids = new ArrayList<>();
 
     void add(String text, String ours, String reference) {
       compared++;
@@ -29,6 +33,13 @@ record TokenizerCase(String name, Path folder, Path expected) implements GoldenC
         first = differing == 0 ? "\"" + text + "\": " + ours + " for " + reference : first;
         differing++;
       }
+    }
+
+    /** The ids of all texts, end to end; null where the field is text. */
+    Tensor computed() {
+      return ids.isEmpty()
+          ? null
+          : Tensor.ofLongs(ids.stream().mapToLong(Integer::longValue).toArray(), ids.size());
     }
   }
 
@@ -46,14 +57,16 @@ record TokenizerCase(String name, Path folder, Path expected) implements GoldenC
         Strings strings =
             new Strings(tokenizer, text, pair == null ? DEFAULT_PAIR : pair.getAsString());
         for (Map.Entry<String, JsonElement> field : line.entrySet()) {
-          tallies
-              .computeIfAbsent(field.getKey(), key -> new Tally())
-              .add(text, strings.field(field.getKey()), reference(field.getValue()));
+          Tally tally = tallies.computeIfAbsent(field.getKey(), key -> new Tally());
+          tally.add(text, strings.field(field.getKey()), reference(field.getValue()));
+          strings.ids(field.getKey()).forEach(tally.ids::add);
         }
       }
     }
     tallies.forEach((field, tally) ->
-        report.add(Comparison.exact(field, tally.compared, tally.differing, tally.first)));
+        report.add(
+            Comparison.exact(
+                field, tally.compared, tally.differing, tally.first, tally.computed())));
   }
 
   private static String reference(JsonElement value) {
@@ -64,7 +77,7 @@ record TokenizerCase(String name, Path folder, Path expected) implements GoldenC
   private record Strings(Tokenizer tokenizer, String text, String pair) {
     String field(String name) {
       return switch (name) {
-        case "ids" -> json(tokenizer.encode(text).ids());
+        case "ids" -> json(ids());
         case "tokens" -> json(tokenizer.encode(text).tokens());
         case "type_ids" -> json(tokenizer.encode(text).typeIds());
         case "offsets" -> offsets(tokenizer.encode(text));
@@ -74,6 +87,25 @@ record TokenizerCase(String name, Path folder, Path expected) implements GoldenC
         case "decoded" -> tokenizer.decode(tokenizer.encode(text).ids(), true);
         case "decoded_with_special" -> tokenizer.decode(tokenizer.encode(text).ids(), false);
         default -> throw new UnsupportedCaseException("tokenizer field " + name);
+      };
+    }
+
+    /** Those without offsets if they differ from those with offsets, which is wrong in itself. */
+    private int[] ids() {
+      int[] ids = tokenizer.encode(text).ids();
+      int[] alone = tokenizer.ids(text);
+      return Arrays.equals(ids, alone) ? ids : alone;
+    }
+
+    /** Those of a field of ids; none of another field. */
+    IntStream ids(String name) {
+      return switch (name) {
+        case "ids" -> IntStream.of(tokenizer.encode(text).ids());
+        case "type_ids" -> IntStream.of(tokenizer.encode(text).typeIds());
+        case "pair_ids" -> IntStream.of(tokenizer.encode(text, pair).ids());
+        case "pair_type_ids" -> IntStream.of(tokenizer.encode(text, pair).typeIds());
+        case "ids_without_special" -> IntStream.of(tokenizer.encodePlain(text).ids());
+        default -> IntStream.empty();
       };
     }
 

@@ -1,0 +1,80 @@
+package dev.panaformer.bench.encoder;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.checkpoint.Checkpoint;
+import dev.panaformer.checkpoint.ModelFolder;
+import dev.panaformer.kernel.Isa;
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.NativeKernels;
+import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.kernel.TokenBatch;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.WorkspacePool;
+import dev.panaformer.model.BertConfig;
+import dev.panaformer.model.BertModel;
+import dev.panaformer.nn.Weights;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.Random;
+
+/**
+ * What Java and the boundary add to a forward pass of all-MiniLM-L6-v2: the same pass over a batch
+ * whose sequence is empty makes every check and every downcall, and each kernel returns at once
+ * because it has no tokens. It counts the kernels' own checks too, so it is an upper bound.
+ */
+public final class Bookkeeping implements AutoCloseable {
+  private final Kernels kernels;
+  private final NativeMemory memory = new NativeMemory();
+  private final WorkspacePool workspaces = new WorkspacePool("benchmark", 1);
+  private final BertModel model;
+  private final int[] ids;
+  private final float[] vector;
+
+  public Bookkeeping(Path folder, int threads, int tokens) {
+    kernels = NativeKernels.create(Isa.AUTO, threads);
+    ModelFolder files = ModelFolder.open(folder);
+    BertConfig config = BertConfig.of(files.config());
+    try (Checkpoint checkpoint = files.openWeights();
+        Weights weights = new Weights(checkpoint, kernels, memory, config.family().weightNames())) {
+      model = BertModel.load(weights, config);
+    }
+    ids = TokenIds.sequence(tokens, new Random(tokens));
+    vector = new float[config.hiddenSize()];
+  }
+
+  /** From ids to the last hidden states, of which one row is copied out. */
+  public float[] forward() {
+    try (Workspace workspace = workspaces.lease()) {
+      TokenBatch batch = workspace.batch();
+      batch.clear();
+      model.append(batch, ids);
+      return copy(model.forward(batch, workspace));
+    }
+  }
+
+  /** The same without the arithmetic. */
+  public float[] withoutTokens() {
+    try (Workspace workspace = workspaces.lease()) {
+      TokenBatch batch = workspace.batch();
+      batch.clear();
+      model.append(batch, ids);
+      batch.clear();
+      batch.endSequence();
+      model.forward(batch, workspace);
+      return copy(workspace.floats(Workspace.Buffer.HIDDEN, vector.length));
+    }
+  }
+
+  private float[] copy(MemorySegment x) {
+    MemorySegment.copy(x, JAVA_FLOAT, 0, vector, 0, vector.length);
+    return vector;
+  }
+
+  @Override
+  public void close() {
+    workspaces.close();
+    memory.close();
+    kernels.close();
+  }
+}

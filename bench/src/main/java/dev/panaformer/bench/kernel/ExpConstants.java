@@ -1,0 +1,23 @@
+package dev.panaformer.bench.kernel;
+
+/** Of the exponential in float that plain Java and the Vector API share. */
+final class ExpConstants {
+  /** Below, the result is no normal number. */
+  static final float LEAST = -87;
+
+  static final float LOG2_E = (float) (1 / Math.log(2));
+
+  /** 1.5 · 2²³: adding it rounds to an integer, which is left in the low bits. */
+  static final float ROUNDING = 12582912f;
+
+  /** ln 2 in two parts, the first with so few bits that its products are exact. */
+  static final float LN2_HIGH = 0.693359375f;
+
+  static final float LN2_LOW = (float) (Math.log(2) - 0.693359375);
+  static final float C3 = 1f / 6;
+  static final float C4 = 1f / 24;
+  static final float C5 = 1f / 120;
+  static final float C6 = 1f / 720;
+
+  private ExpConstants() {}
+}

@@ -1,0 +1,47 @@
+package dev.panaformer.cli.arguments;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** Reads a whole UTF-8 text from a file or from stdin. */
+public final class TextFile {
+  private static final Path STDIN = Path.of("-");
+
+  private TextFile() {}
+
+  /**
+   * The text of a file. The path {@code -} means stdin.
+   *
+   * @throws IOException if it cannot be read or is not UTF-8
+   */
+  public static String read(Path file) throws IOException {
+    if (file.equals(STDIN)) {
+      return stdin();
+    }
+    try {
+      return Files.readString(file);
+    } catch (CharacterCodingException e) {
+      throw new IOException(file + ": not UTF-8", e);
+    }
+  }
+
+  /**
+   * All that stdin has, up to its end.
+   *
+   * @throws IOException if it cannot be read or is not UTF-8
+   */
+  public static String stdin() throws IOException {
+    try {
+      return StandardCharsets.UTF_8
+          .newDecoder()
+          .decode(ByteBuffer.wrap(System.in.readAllBytes()))
+          .toString();
+    } catch (CharacterCodingException e) {
+      throw new IOException("stdin: not UTF-8", e);
+    }
+  }
+}

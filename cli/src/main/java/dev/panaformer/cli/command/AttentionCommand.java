@@ -1,0 +1,109 @@
+package dev.panaformer.cli.command;
+
+import dev.panaformer.AttentionMap;
+import dev.panaformer.CausalLMOptions;
+import dev.panaformer.Seq2Seq;
+import dev.panaformer.cli.arguments.ComputeArguments;
+import dev.panaformer.cli.drawing.AttentionImage;
+import dev.panaformer.cli.terminal.Json;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import javax.imageio.ImageIO;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** What each word of a target looks at in its source. */
+@Command(
+    name = "attention",
+    sortOptions = false,
+    description =
+        "Draw an encoder-decoder's cross-attention: the target's tokens down, the source's across.")
+public final class AttentionCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+  @Mixin private ComputeArguments compute;
+
+  @Option(
+      names = "--model",
+      required = true,
+      paramLabel = "DIR",
+      description = "A folder with config.json, weights and tokenizer.json.")
+  private Path model;
+
+  @Option(
+      names = "--source",
+      required = true,
+      paramLabel = "TEXT",
+      description = "What the encoder reads.")
+  private String source;
+
+  @Option(
+      names = "--target",
+      paramLabel = "TEXT",
+      description = "What the decoder says. Default: what it would say.")
+  private String target;
+
+  @Option(
+      names = "--layer",
+      paramLabel = "N",
+      description = "A layer of the decoder, from 0. Default: the mean over all of them.")
+  private Integer layer;
+
+  @Option(
+      names = "--output",
+      required = true,
+      paramLabel = "FILE",
+      description = "The PNG file to write.")
+  private Path output;
+
+  @Option(names = "--json", description = "Print tokens and weights as one JSON line as well.")
+  private boolean json;
+
+  /** What {@code --json} prints: the tokens, and a row of weights for each of the target's. */
+  private record Weights(List<String> source, List<String> target, float[][] weights) {}
+
+  @Override
+  public Integer call() throws IOException {
+    System.setProperty("java.awt.headless", "true");
+    try (Seq2Seq seq2seq = Seq2Seq.load(model, CausalLMOptions.of(compute.options()))) {
+      int layers = seq2seq.config().numLayers();
+      if (layer != null && (layer < 0 || layer >= layers)) {
+        throw new ParameterException(
+            spec.commandLine(), "--layer is " + layer + ", expected 0 to " + (layers - 1));
+      }
+      int[] read = seq2seq.tokenize(source);
+      int[] said =
+          target != null
+              ? seq2seq.tokenize(target)
+              : seq2seq.stream(source, seq2seq.options()).result().ids();
+      AttentionMap map = seq2seq.attention(read, said);
+      float[][] weights = layer == null ? map.mean() : map.mean(layer);
+      // A row is labelled by the token that is said there, not by the one before it.
+      List<String> rows = tokens(seq2seq, said);
+      List<String> columns = tokens(seq2seq, read);
+      if (!ImageIO.write(AttentionImage.draw(weights, rows, columns), "png", output.toFile())) {
+        throw new IOException(output + ": cannot be written as PNG");
+      }
+      PrintWriter out = spec.commandLine().getOut();
+      if (json) {
+        out.println(Json.line(new Weights(columns, rows, weights)));
+      } else {
+        out.printf(Locale.ROOT, "%s: %d by %d tokens%n", output, rows.size(), columns.size());
+      }
+      out.flush();
+    }
+    return 0;
+  }
+
+  private static List<String> tokens(Seq2Seq seq2seq, int[] ids) {
+    return Arrays.stream(ids).mapToObj(seq2seq::token).toList();
+  }
+}

@@ -1,0 +1,12 @@
+package dev.panaformer.cli.command;
+
+import java.io.PrintWriter;
+
+/**
+ * What a command has to say about one input. Implementations are records: {@code --json} prints
+ * their components as one line.
+ */
+interface Result {
+  /** Prints it as text for people, in one or more lines. */
+  void print(PrintWriter out);
+}

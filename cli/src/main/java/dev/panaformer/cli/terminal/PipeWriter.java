@@ -1,0 +1,60 @@
+package dev.panaformer.cli.terminal;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.OutputStreamWriter;
+import java.io.UncheckedIOException;
+import java.io.Writer;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * UTF-8 text into a stream, with failures that are thrown: a {@link java.io.PrintWriter} on top
+ * would swallow an {@link IOException}, and with it a full disk.
+ */
+public final class PipeWriter extends Writer {
+  private final Writer writer;
+
+  public PipeWriter(OutputStream stream) {
+    this.writer = new OutputStreamWriter(stream, StandardCharsets.UTF_8);
+  }
+
+  /** True if {@code e} says that the reader of our output has gone away, as {@code head} does. */
+  public static boolean isBroken(Throwable e) {
+    return e instanceof OutputException && "Broken pipe".equals(e.getCause().getMessage());
+  }
+
+  @Override
+  public void write(char[] chars, int offset, int length) {
+    attempt(() -> writer.write(chars, offset, length));
+  }
+
+  @Override
+  public void flush() {
+    attempt(writer::flush);
+  }
+
+  @Override
+  public void close() {
+    attempt(writer::close);
+  }
+
+  private static void attempt(Output output) {
+    try {
+      output.run();
+    } catch (IOException e) {
+      throw new OutputException(e);
+    }
+  }
+
+  private interface Output {
+    void run() throws IOException;
+  }
+
+  private static final class OutputException extends UncheckedIOException {
+    private static final long serialVersionUID = 1L;
+
+    OutputException(IOException cause) {
+      super("Cannot write to standard output: " + cause.getMessage(), cause);
+    }
+  }
+}

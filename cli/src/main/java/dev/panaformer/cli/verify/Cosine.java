@@ -1,0 +1,19 @@
+package dev.panaformer.cli.verify;
+
+/** How alike two vectors are. */
+public final class Cosine {
+  private Cosine() {}
+
+  /** The cosine of the angle between two vectors of one length; 0 where one of them is. */
+  public static double of(float[] a, float[] b) {
+    double dot = 0;
+    double aa = 0;
+    double bb = 0;
+    for (int i = 0; i < a.length; i++) {
+      dot += (double) a[i] * b[i];
+      aa += (double) a[i] * a[i];
+      bb += (double) b[i] * b[i];
+    }
+    return dot / Math.sqrt(Math.max(aa * bb, Double.MIN_NORMAL));
+  }
+}
