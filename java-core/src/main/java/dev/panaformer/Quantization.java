@@ -5,11 +5,9 @@ import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.SafetensorsWriter;
-import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.PackedWeight;
-import dev.panaformer.kernel.Precision;
 import dev.panaformer.model.Architecture;
 import dev.panaformer.nn.NonFiniteWeights;
 import dev.panaformer.nn.QuantizedWeights;
@@ -104,13 +102,14 @@ public final class Quantization {
     if (!Files.exists(folder.transformer().resolve("config.json"))) {
       Files.writeString(to.resolve("config.json"), config.json() + System.lineSeparator());
     }
-    try (Kernels kernels = Backend.AUTO.open(ModelOptions.DEFAULT.threads(), 0);
+    try (Kernels kernels = ComputeOptions.DEFAULT.openKernels();
         NativeMemory memory = new NativeMemory();
         Checkpoint checkpoint = folder.openWeights();
         Arena mapped = Arena.ofConfined()) {
       requirePackable(checkpoint);
       try (Weights weights =
-          new Weights(checkpoint, kernels, memory, architecture.weightNames(), precision)) {
+          new Weights(
+              checkpoint, kernels, memory, architecture.weightNames(), precision.weightFormat())) {
         architecture.loader().apply(weights.forStorage());
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         for (Map.Entry<String, PackedWeight> entry : weights.packedRead().entrySet()) {
@@ -121,7 +120,9 @@ public final class Quantization {
           tensors.put(name, checkpoint.tensor(name, mapped));
         }
         SafetensorsWriter.write(
-            to.resolve("model.safetensors"), tensors, QuantizedWeights.metadata(precision));
+            to.resolve("model.safetensors"),
+            tensors,
+            QuantizedWeights.metadata(precision.weightFormat()));
       }
     }
   }

@@ -13,11 +13,9 @@ import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.checkpoint.SafetensorsWriter;
 import dev.panaformer.generate.GenerationOptions;
-import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.PackedWeight;
-import dev.panaformer.kernel.Precision;
 import dev.panaformer.model.Architecture;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.tensor.DType;
@@ -81,16 +79,26 @@ class QuantizationTest {
       for (Backend backend : List.of(Backend.NATIVE, Backend.JAVA)) {
         try (Checkpoint file = ModelFolder.open(quantized).openWeights();
             Arena arena = Arena.ofConfined();
-            Kernels kernels = backend.open(1);
+            Kernels kernels = backend.open(1, 0);
             NativeMemory memory = new NativeMemory();
             NativeMemory mapped = new NativeMemory();
             Checkpoint original = ModelFolder.open(source).openWeights()) {
           Architecture architecture =
               Architecture.of(ConfigJson.read(source.resolve("config.json")));
           try (Weights atLoad =
-                  new Weights(original, kernels, memory, architecture.weightNames(), precision);
+                  new Weights(
+                      original,
+                      kernels,
+                      memory,
+                      architecture.weightNames(),
+                      precision.weightFormat());
               Weights packed =
-                  new Weights(file, kernels, mapped, architecture.weightNames(), Precision.FP32)) {
+                  new Weights(
+                      file,
+                      kernels,
+                      mapped,
+                      architecture.weightNames(),
+                      Precision.FP32.weightFormat())) {
             architecture.loader().apply(atLoad.forStorage());
             architecture.loader().apply(packed.forStorage());
             assertEquals(precision, packed.precision());

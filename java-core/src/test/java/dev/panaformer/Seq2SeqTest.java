@@ -17,7 +17,6 @@ import dev.panaformer.generate.EarlyStopping;
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.RankedText;
-import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.CacheExhaustedException;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
@@ -199,7 +198,7 @@ class Seq2SeqTest {
     try (Seq2Seq model = Seq2Seq.load(GOLDEN.resolve(name))) {
       AttentionMap map = model.attention(source, target);
       assertArrayEquals(new int[] {model.startToken(), 5, 7}, map.target());
-      assertEquals(model.config().numLayers(), map.weights().length);
+      assertEquals(model.numLayers(), map.weights().length);
       for (float[] row : map.mean()) {
         double sum = IntStream.range(0, row.length).mapToDouble(i -> row[i]).sum();
         assertEquals(1, sum, 1e-5);
@@ -216,7 +215,7 @@ class Seq2SeqTest {
   @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
   void aDeviceLooksWhereTheProcessorDoes(Backend device) {
     try {
-      device.open(1).close();
+      device.open(1, 0).close();
     } catch (NativeLibraryException | UnsupportedOperationException e) {
       abort(e.getMessage());
     }

@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonParser;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
-import dev.panaformer.kernel.Backend;
 import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;

@@ -1,10 +1,10 @@
 package dev.panaformer.bench;
 
 import dev.panaformer.CausalLMOptions;
+import dev.panaformer.Precision;
 import dev.panaformer.Seq2Seq;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.GenerationResult;
-import dev.panaformer.kernel.Precision;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;

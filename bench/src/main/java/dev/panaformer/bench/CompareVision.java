@@ -6,6 +6,7 @@ import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtSession;
 import ai.onnxruntime.OrtSession.SessionOptions;
+import dev.panaformer.Precision;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.image.ImagePreprocessor;
@@ -14,7 +15,6 @@ import dev.panaformer.kernel.Isa;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeKernels;
 import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.Precision;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.VisionConfig;
@@ -122,7 +122,8 @@ public final class CompareVision {
       throws IOException {
     try (Checkpoint checkpoint = model.openWeights();
         Weights weights =
-            new Weights(checkpoint, kernels, memory, config.weightNames(), precision)) {
+            new Weights(
+                checkpoint, kernels, memory, config.weightNames(), precision.weightFormat())) {
       return VisionTask.load(weights, config);
     }
   }

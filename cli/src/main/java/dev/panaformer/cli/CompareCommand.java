@@ -3,13 +3,13 @@ package dev.panaformer.cli;
 import dev.panaformer.CausalLM;
 import dev.panaformer.CausalLMOptions;
 import dev.panaformer.ModelOptions;
+import dev.panaformer.Precision;
 import dev.panaformer.TextEmbedder;
 import dev.panaformer.TextScore;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.UnsupportedModelException;
-import dev.panaformer.kernel.Precision;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.VisionConfig;
@@ -254,7 +254,8 @@ final class CompareCommand implements Callable<Integer> {
 
   /** Texts of a single token are left out. */
   private List<TextScore> score(Path path, Precision precision, List<String> all) {
-    CausalLMOptions options = CausalLMOptions.of(compute.options()).withPrecision(precision);
+    CausalLMOptions options =
+        CausalLMOptions.DEFAULT.withCompute(compute.options().compute()).withPrecision(precision);
     List<TextScore> scores = new ArrayList<>();
     try (CausalLM lm = CausalLM.load(path, options);
         Progress progress = Progress.of("Reading in " + precision, all.size())) {

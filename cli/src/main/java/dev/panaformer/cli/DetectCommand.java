@@ -52,7 +52,7 @@ final class DetectCommand implements Callable<Integer> {
         List<Detection> objects = detector.detect(image, threshold);
         print(new DetectedObjects(file.toString(), objects));
         if (output != null) {
-          Drawing.write(Drawing.boxes(image, objects, detector.config().labels()), output);
+          Drawing.write(Drawing.boxes(image, objects, detector.labels()), output);
         }
         spec.commandLine().getOut().flush();
         progress.advance(1);

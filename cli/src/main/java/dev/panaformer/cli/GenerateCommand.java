@@ -164,7 +164,7 @@ final class GenerateCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     String text = prompt.equals("-") ? stdin() : prompt;
-    CausalLMOptions computed = CausalLMOptions.of(compute.options());
+    CausalLMOptions computed = CausalLMOptions.DEFAULT.withCompute(compute.options().compute());
     if (Seq2SeqConfig.describes(ModelFolder.open(model).config())) {
       try (Seq2Seq seq2seq = Seq2Seq.load(model, computed);
           Generation generation = seq2seq.stream(text, options(seq2seq.options()))) {

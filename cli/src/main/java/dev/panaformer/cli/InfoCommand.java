@@ -1,12 +1,12 @@
 package dev.panaformer.cli;
 
+import dev.panaformer.Device;
 import dev.panaformer.ModelOptions;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.ModelFolder.SentenceModules;
 import dev.panaformer.checkpoint.UnsupportedModelException;
-import dev.panaformer.kernel.Device;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.model.Architecture;
@@ -213,12 +213,16 @@ final class InfoCommand implements Callable<Integer> {
   private Resident resident(ModelFolder folder, Checkpoint checkpoint, long parameters) {
     Architecture architecture = Architecture.of(folder.config());
     ModelOptions options = compute.options();
-    try (Kernels kernels = options.backend().open(options.threads(), options.device());
+    try (Kernels kernels = options.compute().openKernels();
         // As decoders have it, which give back there what dense weights do not take.
         NativeMemory memory = kernels.memory(NativeMemory.onHugePages());
         Weights weights =
             new Weights(
-                checkpoint, kernels, memory, architecture.weightNames(), options.precision())) {
+                checkpoint,
+                kernels,
+                memory,
+                architecture.weightNames(),
+                options.compute().precision().weightFormat())) {
       architecture.loader().apply(weights);
       return new Resident(
           weights.precision().toString(),
@@ -304,10 +308,7 @@ final class InfoCommand implements Callable<Integer> {
   }
 
   private Kernels open() {
-    return compute
-        .options()
-        .backend()
-        .open(compute.options().threads(), compute.options().device());
+    return compute.options().compute().openKernels();
   }
 
   private static void print(Info info, PrintWriter out) {

@@ -1,7 +1,7 @@
 package dev.panaformer.cli;
 
+import dev.panaformer.Precision;
 import dev.panaformer.Quantization;
-import dev.panaformer.kernel.Precision;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;

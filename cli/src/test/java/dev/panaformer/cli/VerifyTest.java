@@ -4,10 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import dev.panaformer.Backend;
+import dev.panaformer.ComputeOptions;
 import dev.panaformer.bindings.NativeLibraryException;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.checkpoint.SafetensorsWriter;
-import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.Isa;
 import dev.panaformer.kernel.NativeKernels;
 import dev.panaformer.tensor.DType;
@@ -69,7 +70,7 @@ class VerifyTest {
   @Test
   void everyModelOfTheRepositoryPassesOnTheEmulationOfCuda() throws IOException {
     try {
-      Backend.CUDA_EMULATED.open(1).close();
+      ComputeOptions.DEFAULT.withBackend(Backend.CUDA_EMULATED).openKernels().close();
     } catch (NativeLibraryException noCompiler) {
       abort(noCompiler.getMessage());
     }

@@ -11,7 +11,7 @@ import dev.panaformer.kernel.Kernels;
  */
 record Backends(Kernels kernels, ModelOptions options) implements AutoCloseable {
   static Backends open(ModelOptions options) {
-    return new Backends(options.backend().open(options.threads(), options.device()), options);
+    return new Backends(options.compute().openKernels(), options);
   }
 
   @Override

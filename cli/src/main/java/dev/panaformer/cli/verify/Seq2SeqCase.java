@@ -79,7 +79,7 @@ record Seq2SeqCase(Path folder, ModelFolder model, ConfigJson meta) {
                 backends.kernels(),
                 memory,
                 config.weightNames(),
-                backends.options().precision());
+                backends.options().compute().precision().weightFormat());
         KvCache cache =
             new KvCache(
                 config.numLayers(),
@@ -143,7 +143,8 @@ record Seq2SeqCase(Path folder, ModelFolder model, ConfigJson meta) {
     long[] reference = expected.toLongs();
     int differing = 0;
     String first = "";
-    try (Seq2Seq seq2seq = Seq2Seq.load(folder, CausalLMOptions.of(backends.options()))) {
+    try (Seq2Seq seq2seq =
+        Seq2Seq.load(folder, CausalLMOptions.DEFAULT.withCompute(backends.options().compute()))) {
       GenerationOptions.Builder options =
           seq2seq.options().toBuilder()
               .maxNewTokens(most)
