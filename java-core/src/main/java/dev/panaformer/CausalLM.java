@@ -1,25 +1,17 @@
 package dev.panaformer;
 
-import dev.panaformer.checkpoint.ConfigJson;
-import dev.panaformer.checkpoint.ModelFolder;
-import dev.panaformer.generate.Decoder;
 import dev.panaformer.generate.Foreseen;
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.Prefix;
-import dev.panaformer.generate.Scheduler;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.CausalModel;
 import dev.panaformer.model.ConfigFields;
 import dev.panaformer.tokenizer.Tokenizer;
 import java.nio.file.Files;
+import dev.panaformer.runtime.GenerationRuntime;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Function;
 
 /**
  * Continues texts: GPT-2, Llama and what shares their form.
@@ -34,40 +26,12 @@ import java.util.function.Function;
  *
  * <p>All generations of a model run together, each token as it comes; see {@link Scheduler}. What
  * one gives does not depend on the others, to the last bit.
- *
- * <p>Safe for use by any number of platform and virtual threads. {@link #close} waits for the
- * generations under way, unless they are cancelled; later calls throw {@link
- * IllegalStateException}.
  */
-public final class CausalLM implements AutoCloseable {
-  private final String name;
-  private final CausalModel model;
-  private final ModelResources resources;
-  private final Optional<Tokenizer> tokenizer;
-  private final Scheduler scheduler;
-  private final int contextLength;
-  private final AtomicBoolean closed = new AtomicBoolean();
+public final class CausalLM implements Model {
+  private final GenerationRuntime<CausalModel> runtime;
 
-  private CausalLM(
-      String name,
-      CausalModel model,
-      Set<Integer> endTokens,
-      ModelResources resources,
-      CausalLMOptions options) {
-    this.name = name;
-    this.model = model;
-    this.resources = resources;
-    this.tokenizer = resources.tokenizer();
-    Decoder decoder = new PagedDecoder(model, options);
-    this.contextLength = decoder.contextLength();
-    Function<int[], String> decode = tokenizer.map(CausalLM::reader).orElse(null);
-    this.scheduler =
-        new Scheduler(
-            name, decoder, endTokens, decode, options.maxSequences(), options.stepTokens());
-  }
-
-  private static Function<int[], String> reader(Tokenizer tokenizer) {
-    return ids -> tokenizer.decode(ids, true);
+  private CausalLM(GenerationRuntime<CausalModel> runtime) {
+    this.runtime = runtime;
   }
 
   /** {@link #load(Path, CausalLMOptions)} with {@link CausalLMOptions#DEFAULT}. */
@@ -81,44 +45,21 @@ public final class CausalLM implements AutoCloseable {
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model;
    *     nothing stays open or allocated then
    */
-  public static CausalLM load(Path path, CausalLMOptions options) {
-    ModelFolder folder = ModelFolder.open(path);
-    CausalConfig config = CausalConfig.of(folder.config());
-    Optional<Path> tokenizerFolder =
-        Optional.of(folder.transformer()).filter(CausalLM::hasTokenizer);
-    return ModelResources.load(
-        options.backend(),
-        options.threads(),
-        // Each step reads all weights in order; encoders gain nothing and would load more slowly.
-        options.device(),
-        NativeMemory.onHugePages(),
-        tokenizerFolder,
-        resources ->
-            new CausalLM(
-                path.toString(),
-                resources.weights(
-                    folder,
-                    config.weightNames(),
-                    options.precision(),
-                    weights -> CausalModel.load(weights, config)),
-                endTokens(folder.transformer(), config),
-                resources,
-                options));
+  public static CausalLM load(Path folder, CausalLMOptions options) {
+    return new CausalLM(
+        GenerationRuntime.decoder(folder, options.compute().settings(), options.limits()));
   }
 
-  /** Those of generation_config.json, where there are some: of chat models it names more. */
-  private static Set<Integer> endTokens(Path folder, CausalConfig config) {
-    Path file = folder.resolve("generation_config.json");
-    Set<Integer> named =
-        Files.exists(file)
-            ? ConfigFields.ids(ConfigJson.read(file), "eos_token_id")
-            : Set.<Integer>of();
-    return named.isEmpty() ? config.eosTokenIds() : named;
-  }
-
-  static boolean hasTokenizer(Path folder) {
-    return Files.exists(folder.resolve("tokenizer.json"))
-        || Files.exists(folder.resolve("vocab.txt"));
+  /**
+   * The options that the folder's generation_config.json asks for; {@link
+   * GenerationOptions#DEFAULT} without that file. To be changed by {@link
+   * GenerationOptions#toBuilder}.
+   *
+   * @throws dev.panaformer.checkpoint.UnsupportedModelException if the file asks for what is not
+   *     supported, naming the field
+   */
+  public GenerationOptions options() {
+    return runtime.options();
   }
 
   /**
@@ -133,9 +74,9 @@ public final class CausalLM implements AutoCloseable {
     return generate(tokenize(prompt), options);
   }
 
-  /** {@link #generate(String, GenerationOptions)} with {@link GenerationOptions#DEFAULT}. */
+  /** {@link #generate(String, GenerationOptions)} with {@link #options}. */
   public Generation generate(String prompt) {
-    return generate(prompt, GenerationOptions.DEFAULT);
+    return generate(prompt, options());
   }
 
   /**
@@ -146,7 +87,7 @@ public final class CausalLM implements AutoCloseable {
    * @throws IndexOutOfBoundsException if an id is outside the vocabulary
    */
   public Generation generate(int[] prompt, GenerationOptions options) {
-    return scheduler.generate(prompt, options);
+    return runtime.scheduler().generate(prompt, options);
   }
 
   /**
@@ -157,7 +98,7 @@ public final class CausalLM implements AutoCloseable {
    * @throws dev.panaformer.kernel.CacheExhaustedException if there is no room for it now
    */
   public Prefix prefix(int[] ids) {
-    return scheduler.prefix(ids);
+    return runtime.scheduler().prefix(ids);
   }
 
   /** {@link #prefix(int[])} of a text, with the special tokens that begin it. */
@@ -173,14 +114,15 @@ public final class CausalLM implements AutoCloseable {
    * @throws IllegalStateException if the prefix is closed
    */
   public Generation generate(Prefix prefix, int[] rest, GenerationOptions options) {
-    return scheduler.generate(prefix, rest, options);
+    return runtime.scheduler().generate(prefix, rest, options);
   }
 
   /**
    * {@link #generate(Prefix, int[], GenerationOptions)} of a text, which is tokenized by itself.
    */
   public Generation generate(Prefix prefix, String rest, GenerationOptions options) {
-    return generate(prefix, tokenizer().encodePlain(rest).ids(), options);
+    return generate(
+        prefix, runtime.tokenize(tokenizer -> tokenizer.encodePlain(rest)).ids(), options);
   }
 
   /**
@@ -191,7 +133,7 @@ public final class CausalLM implements AutoCloseable {
    * @throws java.util.concurrent.CancellationException if the thread is interrupted
    */
   public TextScore score(String text) {
-    return score(tokenize(text), Math.max(1, contextLength / 2));
+    return score(tokenize(text), Math.max(1, contextLength() / 2));
   }
 
   /**
@@ -208,17 +150,19 @@ public final class CausalLM implements AutoCloseable {
       throw new IllegalArgumentException(
           "a text of " + ids.length + " tokens, at least 2 are needed to foresee one");
     }
-    if (stride < 1 || stride > contextLength) {
+    if (stride < 1 || stride > contextLength()) {
       throw new IllegalArgumentException(
-          "stride is " + stride + ", expected 1 to " + contextLength);
+          "stride is " + stride + ", expected 1 to " + contextLength());
     }
     float[] scores = new float[ids.length];
     int[] best = ids.clone();
     int scored = 1;
     for (int start = 0; scored < ids.length; start += stride) {
-      int end = Math.min(start + contextLength, ids.length);
+      int end = Math.min(start + contextLength(), ids.length);
       Foreseen window =
-          scheduler.foresee(Arrays.copyOfRange(ids, start, end), Math.max(1, scored - start));
+          runtime
+              .scheduler()
+              .foresee(Arrays.copyOfRange(ids, start, end), Math.max(1, scored - start));
       int count = window.best().length;
       System.arraycopy(window.logProbabilities(), 0, scores, end - count, count);
       System.arraycopy(window.best(), 0, best, end - count, count);
@@ -233,7 +177,7 @@ public final class CausalLM implements AutoCloseable {
    * @throws IllegalStateException if the folder has no tokenizer
    */
   public int[] tokenize(String text) {
-    return tokenizer().ids(text);
+    return runtime.ids(text);
   }
 
   /**
@@ -242,35 +186,26 @@ public final class CausalLM implements AutoCloseable {
    * @throws IllegalStateException if the folder has no tokenizer
    */
   public String decode(int[] ids) {
-    return tokenizer().decode(ids, true);
-  }
-
-  private Tokenizer tokenizer() {
-    return tokenizer.orElseThrow(() ->
-        new IllegalStateException(
-            name + " has neither tokenizer.json nor vocab.txt, only ids can be used"));
+    return runtime.decode(ids);
   }
 
   /** The most tokens that a text may have: the model's positions, or fewer if its cache has. */
   public int contextLength() {
-    return contextLength;
+    return runtime.contextLength();
   }
 
-  /** What the model computes. */
-  public CausalConfig config() {
-    return model.config();
+  /** The tokens that end a text. */
+  Set<Integer> endTokens() {
+    return runtime.endTokens();
   }
 
-  /** What computes it, for people: backend, instruction set, threads. */
+  @Override
   public String description() {
-    return resources.kernels().description();
+    return runtime.description();
   }
 
   @Override
   public void close() {
-    if (closed.compareAndSet(false, true)) {
-      scheduler.close();
-      resources.close();
-    }
+    runtime.close();
   }
 }

@@ -6,8 +6,8 @@ import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
-import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertForMaskedLM;
+import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -17,13 +17,8 @@ import java.util.List;
 import java.util.PriorityQueue;
 import java.util.stream.IntStream;
 
-/**
- * Guesses the words that a text has masks for: {@code Paris is the [MASK] of France.}
- *
- * <p>Safe for use by any number of platform and virtual threads. {@link #close} waits for calls in
- * flight; later ones throw {@link IllegalStateException}.
- */
-public final class FillMask implements AutoCloseable {
+/** Guesses the words that a text has masks for: {@code Paris is the [MASK] of France.} */
+public final class FillMask implements Model {
   private static final List<String> MASK_TOKENS = List.of("[MASK]", "<mask>");
 
   /**
@@ -36,14 +31,14 @@ public final class FillMask implements AutoCloseable {
    */
   public record Guess(String token, int tokenId, float score, String text) {}
 
-  private final LoadedModel<BertForMaskedLM> model;
+  private final TextRuntime<BertForMaskedLM> runtime;
   private final String maskToken;
   private final int maskId;
 
-  private FillMask(LoadedModel<BertForMaskedLM> model, String maskToken) {
-    this.model = model;
+  private FillMask(TextRuntime<BertForMaskedLM> runtime, String maskToken) {
+    this.runtime = runtime;
     this.maskToken = maskToken;
-    this.maskId = model.tokenizer().id(maskToken).getAsInt();
+    this.maskId = runtime.tokenizer().id(maskToken).getAsInt();
   }
 
   /** {@link #load(Path, ModelOptions)} with {@link ModelOptions#DEFAULT}. */
@@ -58,13 +53,15 @@ public final class FillMask implements AutoCloseable {
    *     mask
    */
   public static FillMask load(Path folder, ModelOptions options) {
-    LoadedModel<BertForMaskedLM> model = LoadedModel.load(folder, options, BertForMaskedLM::load);
+    TextRuntime<BertForMaskedLM> runtime =
+        TextRuntime.load(
+            folder, options.compute().settings(), options.limits(), BertForMaskedLM::load);
     for (String token : MASK_TOKENS) {
-      if (model.tokenizer().id(token).isPresent()) {
-        return new FillMask(model, token);
+      if (runtime.tokenizer().id(token).isPresent()) {
+        return new FillMask(runtime, token);
       }
     }
-    model.close();
+    runtime.close();
     throw new CheckpointException(folder + ": the tokenizer has none of " + MASK_TOKENS);
   }
 
@@ -82,47 +79,47 @@ public final class FillMask implements AutoCloseable {
    *     is too long, and the options say to refuse it
    */
   public List<List<Guess>> fill(String text, int count) {
-    if (count < 1 || count > model.task().config().vocabSize()) {
+    if (count < 1 || count > runtime.model().config().vocabSize()) {
       throw new IllegalArgumentException(
-          "count is " + count + ", not in 1 to " + model.task().config().vocabSize());
+          "count is " + count + ", not in 1 to " + runtime.model().config().vocabSize());
     }
-    try (Workspace workspace = model.lease()) {
-      Encoding encoding = model.fit(model.tokenizer().encode(text));
-      int[] ids = encoding.ids();
-      int[] masks = IntStream.range(0, ids.length).filter(t -> ids[t] == maskId).toArray();
-      if (masks.length == 0) {
-        throw new IllegalArgumentException("no " + maskToken + " among the tokens of the text");
-      }
+    Encoding encoding = runtime.encode(text);
+    int[] ids = encoding.ids();
+    int[] masks = IntStream.range(0, ids.length).filter(t -> ids[t] == maskId).toArray();
+    if (masks.length == 0) {
+      throw new IllegalArgumentException("no " + maskToken + " among the tokens of the text");
+    }
+    return runtime.call(workspace -> {
       MemorySegment scores = probabilities(encoding, masks, workspace);
       List<List<Guess>> guesses = new ArrayList<>();
       for (int m = 0; m < masks.length; m++) {
         guesses.add(best(scores, m, ids, masks, count));
       }
       return guesses;
-    }
+    });
   }
 
   /** Returns {@code [masks, vocab]}: the head is run for the masks alone. */
   private MemorySegment probabilities(Encoding encoding, int[] masks, Workspace workspace) {
-    long hidden = model.task().config().hiddenSize();
-    long vocab = model.task().config().vocabSize();
-    TokenBatch batch = model.only(encoding, workspace);
-    MemorySegment x = model.task().bert().forward(batch, workspace);
+    long hidden = runtime.model().config().hiddenSize();
+    long vocab = runtime.model().config().vocabSize();
+    TokenBatch batch = runtime.only(encoding, workspace);
+    MemorySegment x = runtime.model().bert().forward(batch, workspace);
     MemorySegment rows = workspace.floats(Buffer.POOLED, masks.length * hidden);
     for (int m = 0; m < masks.length; m++) {
-      model.kernels().copy(x, masks[m] * hidden, rows, m * hidden, hidden);
+      runtime.kernels().copy(x, masks[m] * hidden, rows, m * hidden, hidden);
     }
-    MemorySegment logits = model.task().logits(rows, masks.length, workspace);
-    model.kernels().softmax(logits, logits, masks.length, vocab);
-    return model.kernels().onHost(logits, masks.length * vocab, workspace);
+    MemorySegment logits = runtime.model().logits(rows, masks.length, workspace);
+    runtime.kernels().softmax(logits, logits, masks.length, vocab);
+    return runtime.kernels().onHost(logits, masks.length * vocab, workspace);
   }
 
   private List<Guess> best(MemorySegment scores, int mask, int[] ids, int[] masks, int count) {
-    long row = (long) mask * model.task().config().vocabSize();
+    long row = (long) mask * runtime.model().config().vocabSize();
     Comparator<Integer> byScore =
         Comparator.comparingDouble(id -> scores.getAtIndex(JAVA_FLOAT, row + id));
     PriorityQueue<Integer> best = new PriorityQueue<>(byScore);
-    for (int id = 0; id < model.task().config().vocabSize(); id++) {
+    for (int id = 0; id < runtime.model().config().vocabSize(); id++) {
       best.add(id);
       if (best.size() > count) {
         best.remove();
@@ -138,22 +135,17 @@ public final class FillMask implements AutoCloseable {
     int[] filled = ids.clone();
     filled[masks[mask]] = id;
     // Masks are special tokens; skipping those would hide the ones that stay.
-    String text = model.tokenizer().decode(filled, masks.length == 1);
-    return new Guess(model.tokenizer().decode(new int[] {id}, false).strip(), id, score, text);
+    String text = runtime.tokenizer().decode(filled, masks.length == 1);
+    return new Guess(runtime.tokenizer().decode(new int[] {id}, false).strip(), id, score, text);
   }
 
-  /** What the model computes. */
-  public BertConfig config() {
-    return model.task().config();
-  }
-
-  /** What computes it, for people: backend, instruction set, threads. */
+  @Override
   public String description() {
-    return model.kernels().description();
+    return runtime.description();
   }
 
   @Override
   public void close() {
-    model.close();
+    runtime.close();
   }
 }

@@ -1,12 +1,11 @@
 package dev.panaformer;
 
 import dev.panaformer.image.RgbImage;
-import dev.panaformer.kernel.Workspace;
 import dev.panaformer.model.ImageClassification;
 import dev.panaformer.model.Images;
-import dev.panaformer.model.VisionConfig;
 import dev.panaformer.model.VisionEncoder;
 import dev.panaformer.model.VitModel;
+import dev.panaformer.runtime.ImageRuntime;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -16,15 +15,12 @@ import java.util.List;
 /**
  * Labels images with the labels of config.json: ViT, DeiT, Swin, SegFormer. Scores are
  * probabilities, as those of {@link TextClassifier} are.
- *
- * <p>Safe for use by any number of platform and virtual threads. {@link #close} waits for calls in
- * flight; later ones throw {@link IllegalStateException}.
  */
-public final class ImageClassifier implements AutoCloseable {
-  private final LoadedImageModel<ImageClassification> model;
+public final class ImageClassifier implements Model {
+  private final ImageRuntime<ImageClassification> runtime;
 
-  private ImageClassifier(LoadedImageModel<ImageClassification> model) {
-    this.model = model;
+  private ImageClassifier(ImageRuntime<ImageClassification> runtime) {
+    this.runtime = runtime;
   }
 
   /** {@link #load(Path, ImageOptions)} with {@link ImageOptions#DEFAULT}. */
@@ -39,8 +35,12 @@ public final class ImageClassifier implements AutoCloseable {
    */
   public static ImageClassifier load(Path folder, ImageOptions options) {
     return new ImageClassifier(
-        LoadedImageModel.load(
-            folder, options, "ForImageClassification", ImageClassification::load));
+        ImageRuntime.load(
+            folder,
+            options.compute().settings(),
+            options.limits(),
+            "ForImageClassification",
+            ImageClassification::load));
   }
 
   /**
@@ -50,7 +50,7 @@ public final class ImageClassifier implements AutoCloseable {
    * @throws dev.panaformer.image.ImageException if the file is no image that can be read
    */
   public List<Label> classify(Path file, int count) {
-    return best(classifyAll(List.of(model.read(file))).getFirst(), count);
+    return best(classifyAll(List.of(runtime.read(file))).getFirst(), count);
   }
 
   /** {@link #classify(Path, int)} of an image in memory. */
@@ -60,27 +60,27 @@ public final class ImageClassifier implements AutoCloseable {
 
   /** All labels of each image, in the order of the images. */
   public List<List<Label>> classifyAll(List<RgbImage> images) {
-    List<List<Label>> results = new ArrayList<>();
-    try (Workspace workspace = model.lease()) {
+    return runtime.call(workspace -> {
+      List<List<Label>> results = new ArrayList<>();
       for (int first = 0; first < images.size(); ) {
-        int[] size = model.size(images.get(first));
-        VisionEncoder.Layout layout = model.task().encoder().layout(size[0], size[1]);
-        int count = model.batch(images, first, Math.max(1, layout.tokens()));
-        Images batch = model.pixels(images.subList(first, first + count), workspace);
+        int[] size = runtime.size(images.get(first));
+        VisionEncoder.Layout layout = runtime.model().encoder().layout(size[0], size[1]);
+        int count = runtime.batch(images, first, Math.max(1, layout.tokens()));
+        Images batch = runtime.pixels(images.subList(first, first + count), workspace);
         MemorySegment logits =
-            model
+            runtime
                 .kernels()
                 .onHost(
-                    model.forward(batch, workspace, null),
+                    runtime.forward(batch, workspace, null),
                     (long) count * labels().size(),
                     workspace);
         for (int i = 0; i < count; i++) {
-          results.add(Labels.scored(logits, i, labels(), model.config().problemType()));
+          results.add(Labels.scored(logits, i, labels(), runtime.config().problemType()));
         }
         first += count;
       }
-    }
-    return results;
+      return results;
+    });
   }
 
   private static List<Label> best(List<Label> labels, int count) {
@@ -97,48 +97,43 @@ public final class ImageClassifier implements AutoCloseable {
    * @throws UnsupportedOperationException for models whose attention does not see the whole image
    */
   public PatchAttention attention(RgbImage image) {
-    if (!(model.task().encoder() instanceof VitModel vit)) {
+    if (!(runtime.model().encoder() instanceof VitModel vit)) {
       throw new UnsupportedOperationException(
           "attention rollout of "
-              + model.config().architecture()
+              + runtime.config().architecture()
               + ": its attention does not see the whole image");
     }
-    try (Workspace workspace = model.lease()) {
-      Images images = model.pixels(List.of(image), workspace);
+    return runtime.call(workspace -> {
+      Images images = runtime.pixels(List.of(image), workspace);
       VisionEncoder.Layout layout = vit.layout(images.height(), images.width());
       AttentionRollout rollout = new AttentionRollout(vit.config(), layout);
-      model.forward(
+      runtime.forward(
           images,
           workspace,
           (name, values, shape) ->
               rollout.accept(
-                  name, model.kernels().onHost(values, Tensor.elements(shape), workspace)));
+                  name, runtime.kernels().onHost(values, Tensor.elements(shape), workspace)));
       return rollout.map(layout);
-    }
+    });
   }
 
   /** Decodes a file within the limit of the options, for {@link #classifyAll}. */
   public RgbImage read(Path file) {
-    return model.read(file);
+    return runtime.read(file);
   }
 
   /** The labels, in the order of config.json. */
   public List<String> labels() {
-    return model.config().labels();
+    return runtime.config().labels();
   }
 
-  /** What the model computes. */
-  public VisionConfig config() {
-    return model.config();
-  }
-
-  /** What computes it, for people: backend, instruction set, threads. */
+  @Override
   public String description() {
-    return model.kernels().description();
+    return runtime.description();
   }
 
   @Override
   public void close() {
-    model.close();
+    runtime.close();
   }
 }

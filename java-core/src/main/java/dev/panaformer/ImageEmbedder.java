@@ -5,8 +5,8 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import dev.panaformer.image.RgbImage;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.model.Images;
-import dev.panaformer.model.VisionConfig;
 import dev.panaformer.model.VisionEncoder;
+import dev.panaformer.runtime.ImageRuntime;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
@@ -14,16 +14,13 @@ import java.util.List;
 /**
  * Turns images into vectors: the features that a head would read. Any checkpoint of ViT, DeiT,
  * Swin, YOLOS or SegFormer will do, with or without a head.
- *
- * <p>Safe for use by any number of platform and virtual threads. {@link #close} waits for calls in
- * flight; later ones throw {@link IllegalStateException}.
  */
-public final class ImageEmbedder implements AutoCloseable {
-  private final LoadedImageModel<VisionEncoder> model;
+public final class ImageEmbedder implements Model {
+  private final ImageRuntime<VisionEncoder> runtime;
   private final ImagePooling pooling;
 
-  private ImageEmbedder(LoadedImageModel<VisionEncoder> model, ImagePooling pooling) {
-    this.model = model;
+  private ImageEmbedder(ImageRuntime<VisionEncoder> runtime, ImagePooling pooling) {
+    this.runtime = runtime;
     this.pooling = pooling;
   }
 
@@ -39,11 +36,16 @@ public final class ImageEmbedder implements AutoCloseable {
    * @throws IllegalArgumentException if the model has no distillation token, and is asked for it
    */
   public static ImageEmbedder load(Path folder, ImagePooling pooling, ImageOptions options) {
-    LoadedImageModel<VisionEncoder> model =
-        LoadedImageModel.load(folder, options, "", (weights, config) -> config.encoder(weights));
-    ImageEmbedder embedder = new ImageEmbedder(model, pooling);
+    ImageRuntime<VisionEncoder> runtime =
+        ImageRuntime.load(
+            folder,
+            options.compute().settings(),
+            options.limits(),
+            "",
+            (weights, config) -> config.encoder(weights));
+    ImageEmbedder embedder = new ImageEmbedder(runtime, pooling);
     // A patch of the smallest image tells how many tokens there are before it.
-    if (pooling == ImagePooling.DISTILLATION && model.task().layout(1, 1).before() < 2) {
+    if (pooling == ImagePooling.DISTILLATION && runtime.model().layout(1, 1).before() < 2) {
       embedder.close();
       throw new IllegalArgumentException(folder + ": a model without a distillation token");
     }
@@ -56,31 +58,31 @@ public final class ImageEmbedder implements AutoCloseable {
    * @throws dev.panaformer.image.ImageException if the file is no image that can be read
    */
   public float[] embed(Path file) {
-    return embed(model.read(file));
+    return embed(runtime.read(file));
   }
 
   /** {@link #embed(Path)} of an image in memory. */
   public float[] embed(RgbImage image) {
-    try (Workspace workspace = model.lease()) {
-      Images images = model.pixels(List.of(image), workspace);
-      VisionEncoder.Layout layout = model.task().layout(images.height(), images.width());
+    return runtime.call(workspace -> {
+      Images images = runtime.pixels(List.of(image), workspace);
+      VisionEncoder.Layout layout = runtime.model().layout(images.height(), images.width());
       int before = layout.before();
       if (pooling == ImagePooling.MEAN || before == 0) {
-        MemorySegment x = model.forward(images, workspace, null);
+        MemorySegment x = runtime.forward(images, workspace, null);
         int places = layout.rows() * layout.columns();
         return mean(onHost(x, layout.tokens(), layout, workspace), before, places, layout);
       }
       int token = pooling == ImagePooling.CLS ? 0 : 1;
       MemorySegment x =
-          model.forward((encoder, interpolate) ->
+          runtime.forward((encoder, interpolate) ->
               encoder.firstTokens(images, interpolate, token + 1, workspace, null));
       return mean(onHost(x, token + 1, layout, workspace), token, 1, layout);
-    }
+    });
   }
 
   private MemorySegment onHost(
       MemorySegment x, long tokens, VisionEncoder.Layout layout, Workspace workspace) {
-    return model.kernels().onHost(x, tokens * layout.hidden(), workspace);
+    return runtime.kernels().onHost(x, tokens * layout.hidden(), workspace);
   }
 
   private static float[] mean(MemorySegment x, int first, int count, VisionEncoder.Layout layout) {
@@ -96,18 +98,13 @@ public final class ImageEmbedder implements AutoCloseable {
     return mean;
   }
 
-  /** What the model computes. */
-  public VisionConfig config() {
-    return model.config();
-  }
-
-  /** What computes it, for people: backend, instruction set, threads. */
+  @Override
   public String description() {
-    return model.kernels().description();
+    return runtime.description();
   }
 
   @Override
   public void close() {
-    model.close();
+    runtime.close();
   }
 }

@@ -1,36 +1,52 @@
 package dev.panaformer;
 
-import dev.panaformer.kernel.Backend;
-import dev.panaformer.kernel.Precision;
+import dev.panaformer.runtime.ImageLimits;
 import java.util.Objects;
 
 /**
  * How a model that reads images runs. Immutable: {@code ImageOptions.DEFAULT.withMaxPixels(n)}.
  *
- * @param compute what computes, in what precision, on how many threads, and for how many calls at
- *     once
- * @param maxPixels the largest image that is decoded: what bounds the memory that a file can ask
- *     for
- * @param interpolatePositions whether images may have another size than that for which the model
- *     learned positions, where its preprocessing gives them one
+ * @param compute device, threads and precision
+ * @param maxConcurrency the number of calls that run at the same time; further calls wait. Each
+ *     running call takes memory for its activations.
+ * @param maxBatchTokens the number of tokens, or patches, that are computed together, unless one
+ *     image alone has more. It bounds the memory of a call.
+ * @param maxPixels the largest image that is decoded. It bounds the memory that a file can ask for.
+ * @param interpolatePositions whether the positions that the model learned are interpolated for
+ *     images of another size, if its preprocessing keeps such a size
  */
-public record ImageOptions(ModelOptions compute, long maxPixels, boolean interpolatePositions) {
-  /** A hundred megapixels, and no interpolation. */
+public record ImageOptions(
+    ComputeOptions compute,
+    int maxConcurrency,
+    int maxBatchTokens,
+    long maxPixels,
+    boolean interpolatePositions) {
+
+  /** The defaults of {@link ModelOptions}, a hundred megapixels, and no interpolation. */
   public static final ImageOptions DEFAULT =
-      new ImageOptions(ModelOptions.DEFAULT, 100_000_000, false);
+      new ImageOptions(
+          ModelOptions.DEFAULT.compute(),
+          ModelOptions.DEFAULT.maxConcurrency(),
+          ModelOptions.DEFAULT.maxBatchTokens(),
+          100_000_000,
+          false);
 
   /**
-   * @throws IllegalArgumentException if no image were small enough
+   * @throws IllegalArgumentException if a number is below 1
    */
   public ImageOptions {
     Objects.requireNonNull(compute, "compute");
-    if (maxPixels < 1) {
-      throw new IllegalArgumentException("maxPixels is " + maxPixels + ", at least 1");
-    }
+    ModelOptions.requireAtLeastOne("maxConcurrency", maxConcurrency);
+    ModelOptions.requireAtLeastOne("maxBatchTokens", maxBatchTokens);
+    ModelOptions.requireAtLeastOne("maxPixels", maxPixels);
   }
 
-  public ImageOptions withCompute(ModelOptions value) {
-    return new ImageOptions(value, maxPixels, interpolatePositions);
+  public ImageOptions withCompute(ComputeOptions value) {
+    return new ImageOptions(value, maxConcurrency, maxBatchTokens, maxPixels, interpolatePositions);
+  }
+
+  public ImageOptions withDevice(Device value) {
+    return withCompute(compute.withDevice(value));
   }
 
   public ImageOptions withBackend(Backend value) {
@@ -45,11 +61,23 @@ public record ImageOptions(ModelOptions compute, long maxPixels, boolean interpo
     return withCompute(compute.withPrecision(value));
   }
 
+  public ImageOptions withMaxConcurrency(int value) {
+    return new ImageOptions(compute, value, maxBatchTokens, maxPixels, interpolatePositions);
+  }
+
+  public ImageOptions withMaxBatchTokens(int value) {
+    return new ImageOptions(compute, maxConcurrency, value, maxPixels, interpolatePositions);
+  }
+
   public ImageOptions withMaxPixels(long value) {
-    return new ImageOptions(compute, value, interpolatePositions);
+    return new ImageOptions(compute, maxConcurrency, maxBatchTokens, value, interpolatePositions);
   }
 
   public ImageOptions withInterpolatePositions(boolean value) {
-    return new ImageOptions(compute, maxPixels, value);
+    return new ImageOptions(compute, maxConcurrency, maxBatchTokens, maxPixels, value);
+  }
+
+  ImageLimits limits() {
+    return new ImageLimits(maxConcurrency, maxBatchTokens, maxPixels, interpolatePositions);
   }
 }

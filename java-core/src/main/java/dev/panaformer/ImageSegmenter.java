@@ -9,23 +9,18 @@ import dev.panaformer.kernel.Workspace.Buffer;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.SegformerConfig;
 import dev.panaformer.model.SegformerForSemanticSegmentation;
-import dev.panaformer.model.VisionConfig;
 import dev.panaformer.model.VisionEncoder;
+import dev.panaformer.runtime.ImageRuntime;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 
-/**
- * Labels each pixel of an image, by SegFormer.
- *
- * <p>Safe for use by any number of platform and virtual threads. {@link #close} waits for calls in
- * flight; later ones throw {@link IllegalStateException}.
- */
-public final class ImageSegmenter implements AutoCloseable {
-  private final LoadedImageModel<SegformerForSemanticSegmentation> model;
+/** Labels each pixel of an image, by SegFormer. */
+public final class ImageSegmenter implements Model {
+  private final ImageRuntime<SegformerForSemanticSegmentation> runtime;
 
-  private ImageSegmenter(LoadedImageModel<SegformerForSemanticSegmentation> model) {
-    this.model = model;
+  private ImageSegmenter(ImageRuntime<SegformerForSemanticSegmentation> runtime) {
+    this.runtime = runtime;
   }
 
   /** {@link #load(Path, ImageOptions)} with {@link ImageOptions#DEFAULT}. */
@@ -40,9 +35,10 @@ public final class ImageSegmenter implements AutoCloseable {
    */
   public static ImageSegmenter load(Path folder, ImageOptions options) {
     return new ImageSegmenter(
-        LoadedImageModel.load(
+        ImageRuntime.load(
             folder,
-            options,
+            options.compute().settings(),
+            options.limits(),
             "SegformerForSemanticSegmentation",
             (weights, config) ->
                 SegformerForSemanticSegmentation.load(weights, (SegformerConfig) config)));
@@ -55,21 +51,21 @@ public final class ImageSegmenter implements AutoCloseable {
    * @throws dev.panaformer.image.ImageException if the file is no image that can be read
    */
   public Segmentation segment(Path file) {
-    return segment(model.read(file));
+    return segment(runtime.read(file));
   }
 
   /** {@link #segment(Path)} of an image in memory. */
   public Segmentation segment(RgbImage image) {
-    try (Workspace workspace = model.lease()) {
-      Images images = model.pixels(List.of(image), workspace);
-      MemorySegment logits = model.forward(images, workspace, null);
-      VisionEncoder.Layout layout = model.task().layout(images.height(), images.width());
+    return runtime.call(workspace -> {
+      Images images = runtime.pixels(List.of(image), workspace);
+      MemorySegment logits = runtime.forward(images, workspace, null);
+      VisionEncoder.Layout layout = runtime.model().layout(images.height(), images.width());
       return new Segmentation(
           image.width(),
           image.height(),
-          model.config().labels(),
+          runtime.config().labels(),
           map(logits, layout, image.width(), image.height(), workspace));
-    }
+    });
   }
 
   private int[] map(
@@ -78,12 +74,12 @@ public final class ImageSegmenter implements AutoCloseable {
       int width,
       int height,
       Workspace workspace) {
-    int labels = model.config().labels().size();
+    int labels = runtime.config().labels().size();
     int[] map = new int[width * height];
     // Bilinear interpolation is one of columns and one of lines. Scores of every pixel would take
     // too much memory, so the second goes line by line.
     MemorySegment wide = workspace.floats(Buffer.FEATURES, (long) layout.rows() * width * labels);
-    model
+    runtime
         .kernels()
         .interpolate(
             logits,
@@ -98,7 +94,7 @@ public final class ImageSegmenter implements AutoCloseable {
             Interpolation.BILINEAR,
             workspace);
     MemorySegment scores =
-        model.kernels().onHost(wide, (long) layout.rows() * width * labels, workspace);
+        runtime.kernels().onHost(wide, (long) layout.rows() * width * labels, workspace);
     float[] line = new float[width * labels];
     float[] above = new float[width * labels];
     float[] below = new float[width * labels];
@@ -134,21 +130,21 @@ public final class ImageSegmenter implements AutoCloseable {
 
   /** Decodes a file within the limit of the options. */
   public RgbImage read(Path file) {
-    return model.read(file);
+    return runtime.read(file);
   }
 
-  /** What the model computes. */
-  public VisionConfig config() {
-    return model.config();
+  /** The labels, in the order of config.json. */
+  public List<String> labels() {
+    return runtime.config().labels();
   }
 
-  /** What computes it, for people: backend, instruction set, threads. */
+  @Override
   public String description() {
-    return model.kernels().description();
+    return runtime.description();
   }
 
   @Override
   public void close() {
-    model.close();
+    runtime.close();
   }
 }

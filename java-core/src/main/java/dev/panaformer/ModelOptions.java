@@ -1,130 +1,86 @@
 package dev.panaformer;
 
-import dev.panaformer.kernel.Backend;
-import dev.panaformer.kernel.Device;
-import dev.panaformer.kernel.Precision;
+import dev.panaformer.runtime.TextLimits;
 import java.util.Objects;
 
 /**
- * How a model runs. Immutable: {@code ModelOptions.DEFAULT.withThreads(2)}.
+ * How a model that reads texts runs. Immutable: {@code ModelOptions.DEFAULT.withThreads(2)}.
  *
- * @param backend what computes
- * @param threads on how many threads one call computes, the caller's among them; calls that find
- *     the others busy run on their own
- * @param maxConcurrency how many calls run at once; more wait. Each takes memory for its
- *     activations.
- * @param maxBatchTokens how many tokens are computed together at most, unless one text alone has
- *     more: what bounds that memory
- * @param truncation what becomes of texts that are too long
- * @param device which GPU, where the backend is one for GPUs
- * @param precision what the weights of linear layers and of words are kept in and computed with; of
- *     a folder that {@code quantize} wrote {@link Precision#FP32} means its own
+ * @param compute device, threads and precision
+ * @param maxConcurrency the number of calls that run at the same time; further calls wait. Each
+ *     running call takes memory for its activations.
+ * @param maxBatchTokens the number of tokens that are computed together, unless one text alone has
+ *     more. It bounds the memory of a call.
+ * @param truncation what happens to texts that are too long
  */
 public record ModelOptions(
-    Backend backend,
-    int threads,
-    int maxConcurrency,
-    int maxBatchTokens,
-    Truncation truncation,
-    int device,
-    Precision precision) {
+    ComputeOptions compute, int maxConcurrency, int maxBatchTokens, Truncation truncation) {
 
-  /** On the first device, should there be a choice, in float32. */
-  public ModelOptions(
-      Backend backend, int threads, int maxConcurrency, int maxBatchTokens, Truncation truncation) {
-    this(backend, threads, maxConcurrency, maxBatchTokens, truncation, 0);
-  }
-
-  /** In float32. */
-  public ModelOptions(
-      Backend backend,
-      int threads,
-      int maxConcurrency,
-      int maxBatchTokens,
-      Truncation truncation,
-      int device) {
-    this(backend, threads, maxConcurrency, maxBatchTokens, truncation, device, Precision.FP32);
-  }
-
-  /** What becomes of a text that has more tokens than the model has positions. */
+  /** What happens to a text that has more tokens than the model has positions. */
   public enum Truncation {
-    /** Its end is not read. */
+    /** Only its beginning is read. */
     TRUNCATE,
-    /** It is an {@link IllegalArgumentException}. */
+    /** The call throws an {@link IllegalArgumentException}. */
     REFUSE
   }
 
-  /** Native code where there is some, on all processors; long texts are truncated. */
+  /**
+   * The defaults of {@link ComputeOptions}, as many calls at the same time as it has threads, at
+   * most 1024 tokens together; long texts are truncated.
+   */
   public static final ModelOptions DEFAULT =
-      new ModelOptions(Backend.AUTO, processors(), processors(), 1024, Truncation.TRUNCATE);
-
-  private static final int MAX_THREADS = 256;
+      new ModelOptions(
+          ComputeOptions.DEFAULT, ComputeOptions.DEFAULT.threads(), 1024, Truncation.TRUNCATE);
 
   /**
-   * @throws IllegalArgumentException if a number is below 1, or the threads above 256
+   * @throws IllegalArgumentException if a number is below 1
    */
   public ModelOptions {
-    Objects.requireNonNull(backend, "backend");
+    Objects.requireNonNull(compute, "compute");
     Objects.requireNonNull(truncation, "truncation");
-    Objects.requireNonNull(precision, "precision");
-    if (device < 0) {
-      throw new IllegalArgumentException("device is " + device + ", at least 0");
-    }
-    requireAtLeastOne("threads", threads);
     requireAtLeastOne("maxConcurrency", maxConcurrency);
     requireAtLeastOne("maxBatchTokens", maxBatchTokens);
-    if (threads > MAX_THREADS) {
-      throw new IllegalArgumentException("threads is " + threads + ", at most " + MAX_THREADS);
-    }
   }
 
-  private static int processors() {
-    return Math.min(Runtime.getRuntime().availableProcessors(), MAX_THREADS);
-  }
-
-  private static void requireAtLeastOne(String name, int value) {
+  static void requireAtLeastOne(String name, long value) {
     if (value < 1) {
       throw new IllegalArgumentException(name + " is " + value + ", at least 1");
     }
   }
 
+  public ModelOptions withCompute(ComputeOptions value) {
+    return new ModelOptions(value, maxConcurrency, maxBatchTokens, truncation);
+  }
+
+  public ModelOptions withDevice(Device value) {
+    return withCompute(compute.withDevice(value));
+  }
+
   public ModelOptions withBackend(Backend value) {
-    return new ModelOptions(
-        value, threads, maxConcurrency, maxBatchTokens, truncation, device, precision);
+    return withCompute(compute.withBackend(value));
   }
 
   public ModelOptions withThreads(int value) {
-    return new ModelOptions(
-        backend, value, maxConcurrency, maxBatchTokens, truncation, device, precision);
-  }
-
-  public ModelOptions withMaxConcurrency(int value) {
-    return new ModelOptions(backend, threads, value, maxBatchTokens, truncation, device, precision);
-  }
-
-  public ModelOptions withMaxBatchTokens(int value) {
-    return new ModelOptions(backend, threads, maxConcurrency, value, truncation, device, precision);
-  }
-
-  public ModelOptions withTruncation(Truncation value) {
-    return new ModelOptions(
-        backend, threads, maxConcurrency, maxBatchTokens, value, device, precision);
-  }
-
-  /** The device's backend, and the device: {@code withDevice(Device.cuda(0))}. */
-  public ModelOptions withDevice(Device value) {
-    return new ModelOptions(
-        value.backend(),
-        threads,
-        maxConcurrency,
-        maxBatchTokens,
-        truncation,
-        value.index(),
-        precision);
+    return withCompute(compute.withThreads(value));
   }
 
   public ModelOptions withPrecision(Precision value) {
-    return new ModelOptions(
-        backend, threads, maxConcurrency, maxBatchTokens, truncation, device, value);
+    return withCompute(compute.withPrecision(value));
+  }
+
+  public ModelOptions withMaxConcurrency(int value) {
+    return new ModelOptions(compute, value, maxBatchTokens, truncation);
+  }
+
+  public ModelOptions withMaxBatchTokens(int value) {
+    return new ModelOptions(compute, maxConcurrency, value, truncation);
+  }
+
+  public ModelOptions withTruncation(Truncation value) {
+    return new ModelOptions(compute, maxConcurrency, maxBatchTokens, value);
+  }
+
+  TextLimits limits() {
+    return new TextLimits(maxConcurrency, maxBatchTokens, truncation == Truncation.REFUSE);
   }
 }

@@ -3,28 +3,22 @@ package dev.panaformer;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.image.RgbImage;
-import dev.panaformer.kernel.Workspace;
 import dev.panaformer.model.Images;
-import dev.panaformer.model.VisionConfig;
 import dev.panaformer.model.VitConfig;
 import dev.panaformer.model.YolosForObjectDetection;
+import dev.panaformer.runtime.ImageRuntime;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 
-/**
- * Finds objects in images, by YOLOS.
- *
- * <p>Safe for use by any number of platform and virtual threads. {@link #close} waits for calls in
- * flight; later ones throw {@link IllegalStateException}.
- */
-public final class ObjectDetector implements AutoCloseable {
-  private final LoadedImageModel<YolosForObjectDetection> model;
+/** Finds objects in images, by YOLOS. */
+public final class ObjectDetector implements Model {
+  private final ImageRuntime<YolosForObjectDetection> runtime;
 
-  private ObjectDetector(LoadedImageModel<YolosForObjectDetection> model) {
-    this.model = model;
+  private ObjectDetector(ImageRuntime<YolosForObjectDetection> runtime) {
+    this.runtime = runtime;
   }
 
   /** {@link #load(Path, ImageOptions)} with {@link ImageOptions#DEFAULT}. */
@@ -39,9 +33,10 @@ public final class ObjectDetector implements AutoCloseable {
    */
   public static ObjectDetector load(Path folder, ImageOptions options) {
     return new ObjectDetector(
-        LoadedImageModel.load(
+        ImageRuntime.load(
             folder,
-            options,
+            options.compute().settings(),
+            options.limits(),
             "YolosForObjectDetection",
             (weights, config) -> YolosForObjectDetection.load(weights, (VitConfig) config)));
   }
@@ -53,7 +48,7 @@ public final class ObjectDetector implements AutoCloseable {
    * @throws dev.panaformer.image.ImageException if the file is no image that can be read
    */
   public List<Detection> detect(Path file, double threshold) {
-    return detect(model.read(file), threshold);
+    return detect(runtime.read(file), threshold);
   }
 
   /** {@link #detect(Path, double)} of an image in memory. */
@@ -61,20 +56,20 @@ public final class ObjectDetector implements AutoCloseable {
     if (!(threshold >= 0 && threshold <= 1)) {
       throw new IllegalArgumentException("threshold is " + threshold + ", not in 0 to 1");
     }
-    try (Workspace workspace = model.lease()) {
-      Images images = model.pixels(List.of(image), workspace);
-      int objects = model.task().vit().config().numDetectionTokens();
+    return runtime.call(workspace -> {
+      Images images = runtime.pixels(List.of(image), workspace);
+      int objects = runtime.model().vit().config().numDetectionTokens();
       long floats =
-          (long) objects * (model.config().labels().size() + 1 + YolosForObjectDetection.BOX);
+          (long) objects * (runtime.config().labels().size() + 1 + YolosForObjectDetection.BOX);
       MemorySegment logits =
-          model.kernels().onHost(model.forward(images, workspace, null), floats, workspace);
+          runtime.kernels().onHost(runtime.forward(images, workspace, null), floats, workspace);
       return detections(logits, image, threshold);
-    }
+    });
   }
 
   private List<Detection> detections(MemorySegment logits, RgbImage image, double threshold) {
-    List<String> labels = model.config().labels();
-    int objects = model.task().vit().config().numDetectionTokens();
+    List<String> labels = runtime.config().labels();
+    int objects = runtime.model().vit().config().numDetectionTokens();
     int classes = labels.size() + 1;
     List<Detection> found = new ArrayList<>();
     double[] scores = new double[classes];
@@ -106,21 +101,21 @@ public final class ObjectDetector implements AutoCloseable {
 
   /** Decodes a file within the limit of the options. */
   public RgbImage read(Path file) {
-    return model.read(file);
+    return runtime.read(file);
   }
 
-  /** What the model computes. */
-  public VisionConfig config() {
-    return model.config();
+  /** The labels, in the order of config.json. */
+  public List<String> labels() {
+    return runtime.config().labels();
   }
 
-  /** What computes it, for people: backend, instruction set, threads. */
+  @Override
   public String description() {
-    return model.kernels().description();
+    return runtime.description();
   }
 
   @Override
   public void close() {
-    model.close();
+    runtime.close();
   }
 }

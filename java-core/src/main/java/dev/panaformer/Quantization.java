@@ -5,7 +5,6 @@ import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.SafetensorsWriter;
-import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.PackedWeight;
@@ -104,13 +103,14 @@ public final class Quantization {
     if (!Files.exists(folder.transformer().resolve("config.json"))) {
       Files.writeString(to.resolve("config.json"), json.json() + System.lineSeparator());
     }
-    try (Kernels kernels = Backend.AUTO.open(ModelOptions.DEFAULT.threads(), 0);
+    try (Kernels kernels = ComputeOptions.DEFAULT.openKernels();
         NativeMemory memory = new NativeMemory();
         Checkpoint checkpoint = folder.openWeights();
         Arena mapped = Arena.ofConfined()) {
       requirePackable(checkpoint);
       try (Weights weights =
-          new Weights(checkpoint, kernels, memory, config.weightNames(), precision)) {
+          new Weights(
+              checkpoint, kernels, memory, config.weightNames(), precision.weightFormat())) {
         config.load(weights.forStorage());
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         for (Map.Entry<String, PackedWeight> entry : weights.packedRead().entrySet()) {
@@ -121,7 +121,9 @@ public final class Quantization {
           tensors.put(name, checkpoint.tensor(name, mapped));
         }
         SafetensorsWriter.write(
-            to.resolve("model.safetensors"), tensors, QuantizedWeights.metadata(precision));
+            to.resolve("model.safetensors"),
+            tensors,
+            QuantizedWeights.metadata(precision.weightFormat()));
       }
     }
   }

@@ -2,9 +2,8 @@ package dev.panaformer;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertTask;
+import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -13,11 +12,8 @@ import java.util.List;
 /**
  * Answers questions by a span of a given text. A context that is longer than the model reads at
  * once is read in windows that overlap, and the best answer of all wins.
- *
- * <p>Safe for use by any number of platform and virtual threads. {@link #close} waits for calls in
- * flight; later ones throw {@link IllegalStateException}.
  */
-public final class QuestionAnswerer implements AutoCloseable {
+public final class QuestionAnswerer implements Model {
   // What the models were fine-tuned with (Devlin et al. 2018, SQuAD), and what Hugging Face runs
   // them with.
   private static final int WINDOW_TOKENS = 384;
@@ -38,12 +34,12 @@ public final class QuestionAnswerer implements AutoCloseable {
    */
   public record Answer(String text, float score, int start, int end) {}
 
-  private final LoadedModel<BertTask> model;
+  private final TextRuntime<BertTask> runtime;
   private final int windowTokens;
 
-  private QuestionAnswerer(LoadedModel<BertTask> model) {
-    this.model = model;
-    this.windowTokens = Math.min(WINDOW_TOKENS, model.maxTokens());
+  private QuestionAnswerer(TextRuntime<BertTask> runtime) {
+    this.runtime = runtime;
+    this.windowTokens = Math.min(WINDOW_TOKENS, runtime.maxTokens());
   }
 
   /** {@link #load(Path, ModelOptions)} with {@link ModelOptions#DEFAULT}. */
@@ -57,7 +53,9 @@ public final class QuestionAnswerer implements AutoCloseable {
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
    */
   public static QuestionAnswerer load(Path folder, ModelOptions options) {
-    return new QuestionAnswerer(LoadedModel.load(folder, options, BertTask::questionAnswering));
+    return new QuestionAnswerer(
+        TextRuntime.load(
+            folder, options.compute().settings(), options.limits(), BertTask::questionAnswering));
   }
 
   /**
@@ -66,20 +64,22 @@ public final class QuestionAnswerer implements AutoCloseable {
    * @throws IllegalArgumentException if the context is blank, or the question leaves no room for it
    */
   public Answer answer(String question, String context) {
-    try (Workspace workspace = model.lease()) {
-      int overlap = Math.min(OVERLAP_TOKENS, windowTokens / 2);
-      List<Encoding> windows =
-          model.tokenizer().encode(question, context).windows(windowTokens, overlap);
+    int overlap = Math.min(OVERLAP_TOKENS, windowTokens / 2);
+    List<Encoding> windows =
+        runtime
+            .tokenize(tokenizer -> tokenizer.encode(question, context))
+            .windows(windowTokens, overlap);
+    return runtime.call(workspace -> {
       Search search = new Search(context);
-      model.inBatches(
+      runtime.inBatches(
           windows,
           workspace,
           (first, batch) -> {
             MemorySegment logits =
-                model
+                runtime
                     .kernels()
                     .onHost(
-                        model.task().forward(batch, workspace, null),
+                        runtime.model().forward(batch, workspace, null),
                         2L * batch.tokens(),
                         workspace);
             for (int s = 0; s < batch.sequences(); s++) {
@@ -87,7 +87,7 @@ public final class QuestionAnswerer implements AutoCloseable {
             }
           });
       return search.best();
-    }
+    });
   }
 
   /** The best span of the windows read so far. */
@@ -143,18 +143,13 @@ public final class QuestionAnswerer implements AutoCloseable {
     }
   }
 
-  /** What the model computes. */
-  public BertConfig config() {
-    return model.task().config();
-  }
-
-  /** What computes it, for people: backend, instruction set, threads. */
+  @Override
   public String description() {
-    return model.kernels().description();
+    return runtime.description();
   }
 
   @Override
   public void close() {
-    model.close();
+    runtime.close();
   }
 }

@@ -1,11 +1,7 @@
 package dev.panaformer;
 
-import dev.panaformer.checkpoint.ConfigJson;
-import dev.panaformer.checkpoint.ModelFolder;
-import dev.panaformer.generate.Decoder;
 import dev.panaformer.generate.Foreseen;
 import dev.panaformer.generate.Generation;
-import dev.panaformer.generate.GenerationConfig;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.Scheduler;
 import dev.panaformer.kernel.NativeMemory;
@@ -14,16 +10,12 @@ import dev.panaformer.kernel.WorkspacePool;
 import dev.panaformer.model.ConfigFields;
 import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.Seq2SeqModel;
+import dev.panaformer.runtime.GenerationRuntime;
 import dev.panaformer.tokenizer.Tokenizer;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.Set;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Function;
 import java.util.regex.Pattern;
 
 /**
@@ -38,51 +30,19 @@ import java.util.regex.Pattern;
  * <p>All generations of a model run together, each token as it comes; see {@link Scheduler}. A
  * source is read once; beams share what is computed of it. What one generation gives does not
  * depend on the others, to the last bit.
- *
- * <p>Safe for use by any number of platform and virtual threads. {@link #close} waits for the
- * generations under way, unless they are cancelled; later calls throw {@link
- * IllegalStateException}.
  */
-public final class Seq2Seq implements AutoCloseable {
+public final class Seq2Seq implements Model {
   /** How mBART spells the tokens of languages. */
   private static final Pattern LANGUAGE = Pattern.compile("[a-z]{2,3}_[A-Z]{2}");
 
+  private final GenerationRuntime<Seq2SeqModel> runtime;
+  private final Seq2SeqConfig config;
   private final String name;
-  private final Seq2SeqModel model;
-  private final ModelResources resources;
-  private final Optional<Tokenizer> tokenizer;
-  private final Defaults defaults;
-  private final Scheduler scheduler;
-  private final int maxSourceTokens;
-  private final WorkspacePool workspaces;
-  private final AtomicBoolean closed = new AtomicBoolean();
 
-  /**
-   * What the folder says of generation.
-   *
-   * @param start the token that every text begins with
-   */
-  private record Defaults(GenerationOptions options, OptionalInt start, Set<Integer> ends) {}
-
-  private Seq2Seq(
-      String name,
-      Seq2SeqModel model,
-      Defaults defaults,
-      ModelResources resources,
-      CausalLMOptions options) {
-    this.name = name;
-    this.model = model;
-    this.defaults = defaults;
-    this.resources = resources;
-    this.tokenizer = resources.tokenizer();
-    Decoder decoder = new PagedDecoder(model, options);
-    this.workspaces = new WorkspacePool(name, 1, resources.kernels());
-    this.maxSourceTokens = decoder.sourceLength();
-    Function<int[], String> decode =
-        tokenizer.<Function<int[], String>>map(t -> ids -> t.decode(ids, true)).orElse(null);
-    this.scheduler =
-        new Scheduler(
-            name, decoder, defaults.ends, decode, options.maxSequences(), options.stepTokens());
+  private Seq2Seq(GenerationRuntime<Seq2SeqModel> runtime) {
+    this.runtime = runtime;
+    this.config = runtime.model().config();
+    this.name = runtime.name();
   }
 
   /** {@link #load(Path, CausalLMOptions)} with {@link CausalLMOptions#DEFAULT}. */
@@ -97,61 +57,17 @@ public final class Seq2Seq implements AutoCloseable {
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model;
    *     nothing stays open or allocated then
    */
-  public static Seq2Seq load(Path path, CausalLMOptions options) {
-    ModelFolder folder = ModelFolder.open(path);
-    Seq2SeqConfig config = Seq2SeqConfig.of(folder.config());
-    Defaults defaults = defaults(folder, config);
-    return ModelResources.load(
-        options.backend(),
-        options.threads(),
-        options.device(),
-        NativeMemory.onHugePages(),
-        Optional.of(folder.transformer()).filter(CausalLM::hasTokenizer),
-        resources ->
-            new Seq2Seq(
-                path.toString(),
-                resources.weights(
-                    folder,
-                    config.weightNames(),
-                    options.precision(),
-                    weights -> Seq2SeqModel.load(weights, config)),
-                defaults,
-                resources,
-                options));
+  public static Seq2Seq load(Path folder, CausalLMOptions options) {
+    return new Seq2Seq(
+        GenerationRuntime.encoderDecoder(folder, options.compute().settings(), options.limits()));
   }
 
   /**
-   * generation_config.json where there is one, else config.json and what its family is born with.
+   * The options that the folder asks for, in generation_config.json or config.json. To be changed
+   * by {@link GenerationOptions#toBuilder}.
    */
-  private static Defaults defaults(ModelFolder folder, Seq2SeqConfig config) {
-    Path file = folder.transformer().resolve("generation_config.json");
-    boolean own = Files.exists(file);
-    ConfigJson json = own ? ConfigJson.read(file) : folder.config();
-    GenerationOptions options = GenerationConfig.of(json, config.vocabSize());
-    OptionalInt forcedEnd = config.defaultForcedEnd();
-    boolean said = own || json.json().has("forced_eos_token_id");
-    if (!said && forcedEnd.isPresent() && forcedEnd.getAsInt() < config.vocabSize()) {
-      options = options.toBuilder().forcedEnd(forcedEnd.getAsInt()).build();
-    }
-    OptionalInt start = ConfigFields.id(json, "decoder_start_token_id");
-    if (start.isEmpty()) {
-      start = config.decoderStartTokenId();
-    }
-    if (start.isEmpty()) {
-      start = ConfigFields.id(json, "bos_token_id");
-    }
-    if (start.isPresent() && start.getAsInt() >= config.vocabSize()) {
-      throw folder
-          .config()
-          .wrong("decoder_start_token_id", "an id below vocab_size, " + config.vocabSize());
-    }
-    Set<Integer> ends = ConfigFields.ids(json, "eos_token_id");
-    return new Defaults(options, start, ends.isEmpty() ? config.eosTokenIds() : ends);
-  }
-
-  /** What the folder says of how the model generates; to be built upon. */
   public GenerationOptions options() {
-    return defaults.options;
+    return runtime.options();
   }
 
   /** The text that answers to a source, by {@link #options}. */
@@ -181,22 +97,26 @@ public final class Seq2Seq implements AutoCloseable {
     int target = language(to);
     int[] ids = fromLanguage(tokenize(source), language(from));
     if (isLanguage(startToken())) {
-      return scheduler.generate(ids, new int[] {target}, options()).result().text();
+      return runtime.scheduler().generate(ids, new int[] {target}, options()).result().text();
     }
     return stream(ids, options().toBuilder().forcedStart(target).build()).result().text();
   }
 
   /** The token of a language, as tokenizer and vocabulary have it. */
   private int language(String code) {
-    OptionalInt id = LANGUAGE.matcher(code).matches() ? tokenizer().id(code) : OptionalInt.empty();
-    if (id.isEmpty() || id.getAsInt() >= model.config().vocabSize()) {
+    OptionalInt id =
+        LANGUAGE.matcher(code).matches()
+            ? runtime.tokenize(tokenizer -> tokenizer.id(code))
+            : OptionalInt.empty();
+    if (id.isEmpty() || id.getAsInt() >= config.vocabSize()) {
       throw new IllegalArgumentException(name + ": no token for a language " + code);
     }
     return id.getAsInt();
   }
 
   private boolean isLanguage(int id) {
-    return id < tokenizer().vocabularySize() && LANGUAGE.matcher(token(id)).matches();
+    return id < runtime.tokenize(Tokenizer::vocabularySize)
+        && LANGUAGE.matcher(token(id)).matches();
   }
 
   /** The tokenizer marks every text with the one language that its file names: first, or last. */
@@ -235,7 +155,7 @@ public final class Seq2Seq implements AutoCloseable {
    */
   public Generation stream(int[] source, GenerationOptions options) {
     requireSourceIds(source);
-    return scheduler.generate(source, new int[] {startToken()}, options);
+    return runtime.scheduler().generate(source, new int[] {startToken()}, options);
   }
 
   /**
@@ -244,13 +164,16 @@ public final class Seq2Seq implements AutoCloseable {
    * @throws IllegalStateException if the folder does not say
    */
   public int startToken() {
-    return defaults.start.orElseThrow(() ->
-        new IllegalStateException(
-            name + ": neither generation_config.json nor config.json has decoder_start_token_id"));
+    return runtime
+        .startToken()
+        .orElseThrow(() ->
+            new IllegalStateException(
+                name
+                    + ": neither generation_config.json nor config.json has decoder_start_token_id"));
   }
 
   private void requireSourceIds(int[] source) {
-    int vocabulary = model.config().sourceVocabSize();
+    int vocabulary = config.sourceVocabSize();
     for (int i = 0; i < source.length; i++) {
       if (source[i] < 0 || source[i] >= vocabulary) {
         throw new IndexOutOfBoundsException(
@@ -289,7 +212,7 @@ public final class Seq2Seq implements AutoCloseable {
     int[] ids = withStart(target);
     float[] scores = new float[ids.length];
     int[] best = ids.clone();
-    Foreseen foreseen = scheduler.foresee(source, ids, 1);
+    Foreseen foreseen = runtime.scheduler().foresee(source, ids, 1);
     System.arraycopy(foreseen.logProbabilities(), 0, scores, 1, target.length);
     System.arraycopy(foreseen.best(), 0, best, 1, target.length);
     return new TextScore(ids, scores, best);
@@ -310,18 +233,18 @@ public final class Seq2Seq implements AutoCloseable {
    */
   public AttentionMap attention(int[] source, int[] target) {
     requireSourceIds(source);
-    requireLength("source", source.length, maxSourceTokens);
-    requireLength("target", target.length, model.config().contextLength());
+    requireLength("source", source.length, maxSourceTokens());
+    requireLength("target", target.length, config.contextLength());
     int[] ids = Arrays.copyOf(withStart(target), target.length);
     for (int id : target) {
-      if (id < 0 || id >= model.config().vocabSize()) {
+      if (id < 0 || id >= config.vocabSize()) {
         throw new IndexOutOfBoundsException(
-            "the target has id " + id + ", the decoder has " + model.config().vocabSize());
+            "the target has id " + id + ", the decoder has " + config.vocabSize());
       }
     }
-    try (Workspace workspace = workspaces.lease()) {
-      return new AttentionMap(source.clone(), ids, model.crossAttentions(source, ids, workspace));
-    }
+    return runtime.call(workspace ->
+        new AttentionMap(
+            source.clone(), ids, runtime.model().crossAttentions(source, ids, workspace)));
   }
 
   private void requireLength(String what, int tokens, int most) {
@@ -334,7 +257,7 @@ public final class Seq2Seq implements AutoCloseable {
   /** A target behind what its decoder begins with. */
   private int[] withStart(int[] target) {
     int[] ids = new int[target.length + 1];
-    ids[0] = model.config().startsWithLastToken() ? target[target.length - 1] : startToken();
+    ids[0] = config.startsWithLastToken() ? target[target.length - 1] : startToken();
     System.arraycopy(target, 0, ids, 1, target.length);
     return ids;
   }
@@ -345,7 +268,7 @@ public final class Seq2Seq implements AutoCloseable {
    * @throws IllegalStateException if the folder has no tokenizer
    */
   public int[] tokenize(String text) {
-    return tokenizer().ids(text);
+    return runtime.ids(text);
   }
 
   /**
@@ -354,7 +277,7 @@ public final class Seq2Seq implements AutoCloseable {
    * @throws IllegalStateException if the folder has no tokenizer
    */
   public String decode(int[] ids) {
-    return tokenizer().decode(ids, true);
+    return runtime.decode(ids);
   }
 
   /**
@@ -363,36 +286,26 @@ public final class Seq2Seq implements AutoCloseable {
    * @throws IllegalStateException if the folder has no tokenizer
    */
   public String token(int id) {
-    return tokenizer().token(id);
-  }
-
-  private Tokenizer tokenizer() {
-    return tokenizer.orElseThrow(() ->
-        new IllegalStateException(
-            name + " has neither tokenizer.json nor vocab.txt, only ids can be used"));
+    return runtime.tokenize(tokenizer -> tokenizer.token(id));
   }
 
   /** The most tokens that a source may have. */
   public int maxSourceTokens() {
-    return maxSourceTokens;
+    return runtime.sourceLength();
   }
 
-  /** What the model computes. */
-  public Seq2SeqConfig config() {
-    return model.config();
+  /** The number of layers of the decoder, which an {@link AttentionMap} has. */
+  public int numLayers() {
+    return config.numLayers();
   }
 
-  /** What computes it, for people: backend, instruction set, threads. */
+  @Override
   public String description() {
-    return resources.kernels().description();
+    return runtime.description();
   }
 
   @Override
   public void close() {
-    if (closed.compareAndSet(false, true)) {
-      workspaces.close();
-      scheduler.close();
-      resources.close();
-    }
+    runtime.close();
   }
 }

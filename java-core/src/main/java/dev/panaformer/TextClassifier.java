@@ -1,8 +1,8 @@
 package dev.panaformer;
 
 import dev.panaformer.kernel.Workspace;
-import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertForSequenceClassification;
+import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -14,15 +14,12 @@ import java.util.List;
  * by softmax, so that they sum to 1, or each by itself where {@code problem_type} says {@code
  * multi_label_classification} or there is but one label. For {@code regression} they are the
  * model's values.
- *
- * <p>Safe for use by any number of platform and virtual threads. {@link #close} waits for calls in
- * flight; later ones throw {@link IllegalStateException}.
  */
-public final class TextClassifier implements AutoCloseable {
-  private final LoadedModel<BertForSequenceClassification> model;
+public final class TextClassifier implements Model {
+  private final TextRuntime<BertForSequenceClassification> runtime;
 
-  private TextClassifier(LoadedModel<BertForSequenceClassification> model) {
-    this.model = model;
+  private TextClassifier(TextRuntime<BertForSequenceClassification> runtime) {
+    this.runtime = runtime;
   }
 
   /** {@link #load(Path, ModelOptions)} with {@link ModelOptions#DEFAULT}. */
@@ -37,7 +34,11 @@ public final class TextClassifier implements AutoCloseable {
    */
   public static TextClassifier load(Path folder, ModelOptions options) {
     return new TextClassifier(
-        LoadedModel.load(folder, options, BertForSequenceClassification::load));
+        TextRuntime.load(
+            folder,
+            options.compute().settings(),
+            options.limits(),
+            BertForSequenceClassification::load));
   }
 
   /**
@@ -51,31 +52,29 @@ public final class TextClassifier implements AutoCloseable {
 
   /** All labels of a pair of texts, such as a premise and a hypothesis, the best first. */
   public List<Label> classify(String text, String pair) {
-    try (Workspace workspace = model.lease()) {
-      return classifyAll(List.of(model.fit(model.tokenizer().encode(text, pair))), workspace)
-          .get(0);
-    }
+    return classifyEncoded(List.of(runtime.encode(text, pair))).get(0);
   }
 
   /** {@link #classify(String)} of each text, in their order. */
   public List<List<Label>> classifyAll(List<String> texts) {
-    try (Workspace workspace = model.lease()) {
-      return classifyAll(
-          texts.stream().map(t -> model.fit(model.tokenizer().encode(t))).toList(), workspace);
-    }
+    return classifyEncoded(texts.stream().map(runtime::encode).toList());
+  }
+
+  private List<List<Label>> classifyEncoded(List<Encoding> encodings) {
+    return runtime.call(workspace -> classifyAll(encodings, workspace));
   }
 
   private List<List<Label>> classifyAll(List<Encoding> encodings, Workspace workspace) {
     List<List<Label>> results = new ArrayList<>();
-    model.inBatches(
+    runtime.inBatches(
         encodings,
         workspace,
         (first, batch) -> {
           MemorySegment logits =
-              model
+              runtime
                   .kernels()
                   .onHost(
-                      model.task().forward(batch, workspace, null),
+                      runtime.model().forward(batch, workspace, null),
                       (long) batch.sequences() * labels().size(),
                       workspace);
           for (int s = 0; s < batch.sequences(); s++) {
@@ -86,26 +85,21 @@ public final class TextClassifier implements AutoCloseable {
   }
 
   private List<Label> scored(MemorySegment logits, int sequence) {
-    return Labels.scored(logits, sequence, labels(), model.task().config().problemType());
+    return Labels.scored(logits, sequence, labels(), runtime.model().config().problemType());
   }
 
   /** The labels, in the order of config.json. */
   public List<String> labels() {
-    return model.task().config().labels();
+    return runtime.model().config().labels();
   }
 
-  /** What the model computes. */
-  public BertConfig config() {
-    return model.task().config();
-  }
-
-  /** What computes it, for people: backend, instruction set, threads. */
+  @Override
   public String description() {
-    return model.kernels().description();
+    return runtime.description();
   }
 
   @Override
   public void close() {
-    model.close();
+    runtime.close();
   }
 }

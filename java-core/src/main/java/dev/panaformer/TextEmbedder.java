@@ -8,8 +8,9 @@ import dev.panaformer.kernel.Pooling;
 import dev.panaformer.kernel.TokenBatch;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
-import dev.panaformer.model.EncoderConfig;
 import dev.panaformer.model.TextEncoder;
+import dev.panaformer.runtime.ModelRuntime.Evaluation;
+import dev.panaformer.runtime.TextRuntime;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
@@ -26,22 +27,21 @@ import java.util.List;
  * <p>How token vectors become one is read from the folder's {@code modules.json} and {@code
  * 1_Pooling/config.json}, as sentence-transformers writes them; without these it is the mean,
  * divided by its L2 norm. Texts lose the white space around them, as they do there.
- *
- * <p>Safe for use by any number of platform and virtual threads. {@link #close} waits for calls in
- * flight; later ones throw {@link IllegalStateException}. A vector has the same bits whichever
- * method computed it, whatever else was computed with it, and for every number of threads.
  */
-public final class TextEmbedder implements AutoCloseable {
+public final class TextEmbedder implements Model {
   private static final SentenceModules DEFAULT_MODULES = new SentenceModules(Pooling.MEAN, true);
 
-  private final LoadedModel<TextEncoder> model;
+  private final TextRuntime<TextEncoder> runtime;
   private final SentenceModules modules;
   private final int dimension;
 
-  private TextEmbedder(LoadedModel<TextEncoder> model) {
-    this.model = model;
-    this.modules = model.folder().sentenceModules().orElse(DEFAULT_MODULES);
-    this.dimension = model.task().config().hiddenSize();
+  /** In a field, so that the hot path does not allocate it. */
+  private final Evaluation<int[], float[], float[]> embedding = this::embed;
+
+  private TextEmbedder(TextRuntime<TextEncoder> runtime) {
+    this.runtime = runtime;
+    this.modules = runtime.folder().sentenceModules().orElse(DEFAULT_MODULES);
+    this.dimension = runtime.model().config().hiddenSize();
   }
 
   /** {@link #load(Path, ModelOptions)} with {@link ModelOptions#DEFAULT}. */
@@ -57,7 +57,8 @@ public final class TextEmbedder implements AutoCloseable {
    *     the file and what is wrong with it
    */
   public static TextEmbedder load(Path folder, ModelOptions options) {
-    return new TextEmbedder(LoadedModel.load(folder, options));
+    return new TextEmbedder(
+        TextRuntime.load(folder, options.compute().settings(), options.limits()));
   }
 
   /**
@@ -68,9 +69,7 @@ public final class TextEmbedder implements AutoCloseable {
    */
   public float[] embed(String text) {
     float[] vector = new float[dimension];
-    try (Workspace workspace = model.lease()) {
-      embed(tokenize(text), vector, workspace);
-    }
+    embed(tokenize(text), vector);
     return vector;
   }
 
@@ -80,9 +79,7 @@ public final class TextEmbedder implements AutoCloseable {
    * @throws IllegalArgumentException if one is too long, and the options say to refuse it
    */
   public float[][] embedAll(List<String> texts) {
-    try (Workspace workspace = model.lease()) {
-      return embedAll(texts.stream().map(this::tokenize).toArray(int[][]::new), workspace);
-    }
+    return embedAll(texts.stream().map(this::tokenize).toArray(int[][]::new));
   }
 
   /**
@@ -99,9 +96,7 @@ public final class TextEmbedder implements AutoCloseable {
       throw new IllegalArgumentException(
           "a vector of " + vector.length + " elements, the model's have " + dimension);
     }
-    try (Workspace workspace = model.lease()) {
-      embed(ids, vector, workspace);
-    }
+    runtime.call(embedding, ids, vector);
   }
 
   /**
@@ -112,9 +107,7 @@ public final class TextEmbedder implements AutoCloseable {
    * @throws IndexOutOfBoundsException if an id is outside the vocabulary
    */
   public float[][] embedAll(int[][] ids) {
-    try (Workspace workspace = model.lease()) {
-      return embedAll(ids, workspace);
-    }
+    return runtime.call(workspace -> embedAll(workspace, ids));
   }
 
   /**
@@ -123,23 +116,20 @@ public final class TextEmbedder implements AutoCloseable {
    * @throws IllegalArgumentException if the text is too long, and the options say to refuse it
    */
   public int[] tokenize(String text) {
-    String stripped = text.strip();
-    int[] ids = model.tokenizer().ids(stripped);
-    return ids.length <= model.maxTokens()
-        ? ids
-        : model.fit(model.tokenizer().encode(stripped)).ids();
+    return runtime.ids(text.strip());
   }
 
-  private void embed(int[] ids, float[] vector, Workspace workspace) {
+  private float[] embed(Workspace workspace, int[] ids, float[] vector) {
     TokenBatch batch = workspace.batch();
     batch.clear();
-    model.task().append(batch, ids, null, null);
+    runtime.model().append(batch, ids, null, null);
     copy(pooled(batch, workspace), 0, vector);
+    return vector;
   }
 
-  private float[][] embedAll(int[][] ids, Workspace workspace) {
+  private float[][] embedAll(Workspace workspace, int[][] ids) {
     float[][] vectors = new float[ids.length][dimension];
-    model.inBatches(
+    runtime.inBatches(
         ids.length,
         i -> ids[i],
         i -> null,
@@ -154,10 +144,10 @@ public final class TextEmbedder implements AutoCloseable {
   }
 
   private MemorySegment pooled(TokenBatch batch, Workspace workspace) {
-    Kernels kernels = model.kernels();
+    Kernels kernels = runtime.kernels();
     TokenBatch queries =
         modules.pooling() == Pooling.CLS ? workspace.queries().firstOf(batch, 1) : batch;
-    MemorySegment x = model.task().hiddenStates(batch, queries, workspace, null);
+    MemorySegment x = runtime.model().hiddenStates(batch, queries, workspace, null);
     MemorySegment y = workspace.floats(Buffer.POOLED, (long) batch.sequences() * dimension);
     kernels.pool(x, queries, y, dimension, modules.pooling(), modules.normalize());
     return kernels.onHost(y, (long) batch.sequences() * dimension, workspace);
@@ -175,12 +165,7 @@ public final class TextEmbedder implements AutoCloseable {
 
   /** The most tokens of a text that are read, special ones included. */
   public int maxTokens() {
-    return model.maxTokens();
-  }
-
-  /** What the model computes. */
-  public EncoderConfig config() {
-    return model.task().config();
+    return runtime.maxTokens();
   }
 
   /**
@@ -191,16 +176,16 @@ public final class TextEmbedder implements AutoCloseable {
    * @throws UnsupportedOperationException if the model has no random features
    */
   public void redrawFeatures(long seed) {
-    model.exclusively(encoder -> encoder.redrawFeatures(seed));
+    runtime.exclusively(encoder -> encoder.redrawFeatures(seed));
   }
 
-  /** What computes it, for people: backend, instruction set, threads. */
+  @Override
   public String description() {
-    return model.kernels().description();
+    return runtime.description();
   }
 
   @Override
   public void close() {
-    model.close();
+    runtime.close();
   }
 }

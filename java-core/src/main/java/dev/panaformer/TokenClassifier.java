@@ -2,9 +2,8 @@ package dev.panaformer;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertForTokenClassification;
+import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -15,11 +14,8 @@ import java.util.List;
  * Finds the spans of a text that the model labels: names, places, parts of speech. Adjacent tokens
  * of one label make one entity; of labels {@code B-X} and {@code I-X}, a {@code B-} begins a new
  * one. This is Hugging Face's aggregation {@code simple}.
- *
- * <p>Safe for use by any number of platform and virtual threads. {@link #close} waits for calls in
- * flight; later ones throw {@link IllegalStateException}.
  */
-public final class TokenClassifier implements AutoCloseable {
+public final class TokenClassifier implements Model {
   private static final String OUTSIDE = "O";
 
   /**
@@ -33,10 +29,10 @@ public final class TokenClassifier implements AutoCloseable {
    */
   public record Entity(String label, float score, String text, int start, int end) {}
 
-  private final LoadedModel<BertForTokenClassification> model;
+  private final TextRuntime<BertForTokenClassification> runtime;
 
-  private TokenClassifier(LoadedModel<BertForTokenClassification> model) {
-    this.model = model;
+  private TokenClassifier(TextRuntime<BertForTokenClassification> runtime) {
+    this.runtime = runtime;
   }
 
   /** {@link #load(Path, ModelOptions)} with {@link ModelOptions#DEFAULT}. */
@@ -50,7 +46,12 @@ public final class TokenClassifier implements AutoCloseable {
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
    */
   public static TokenClassifier load(Path folder, ModelOptions options) {
-    return new TokenClassifier(LoadedModel.load(folder, options, BertForTokenClassification::load));
+    return new TokenClassifier(
+        TextRuntime.load(
+            folder,
+            options.compute().settings(),
+            options.limits(),
+            BertForTokenClassification::load));
   }
 
   /**
@@ -59,13 +60,13 @@ public final class TokenClassifier implements AutoCloseable {
    * @throws IllegalArgumentException if the text is too long, and the options say to refuse it
    */
   public List<Entity> entities(String text) {
-    try (Workspace workspace = model.lease()) {
-      Encoding encoding = model.fit(model.tokenizer().encode(text));
+    Encoding encoding = runtime.encode(text);
+    return runtime.call(workspace -> {
       MemorySegment logits =
-          model
+          runtime
               .kernels()
               .onHost(
-                  model.task().forward(model.only(encoding, workspace), workspace, null),
+                  runtime.model().forward(runtime.only(encoding, workspace), workspace, null),
                   (long) encoding.length() * labels().size(),
                   workspace);
       int length = encoding.length();
@@ -78,7 +79,7 @@ public final class TokenClassifier implements AutoCloseable {
         scores[t] = probabilities[best];
       }
       return group(text, encoding, labels, scores);
-    }
+    });
   }
 
   /**
@@ -133,21 +134,16 @@ public final class TokenClassifier implements AutoCloseable {
 
   /** The labels, in the order of config.json. */
   public List<String> labels() {
-    return model.task().config().labels();
+    return runtime.model().config().labels();
   }
 
-  /** What the model computes. */
-  public BertConfig config() {
-    return model.task().config();
-  }
-
-  /** What computes it, for people: backend, instruction set, threads. */
+  @Override
   public String description() {
-    return model.kernels().description();
+    return runtime.description();
   }
 
   @Override
   public void close() {
-    model.close();
+    runtime.close();
   }
 }

@@ -24,6 +24,7 @@ import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.CausalModel;
 import dev.panaformer.nn.Weights;
+import dev.panaformer.runtime.PagedDecoder;
 import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -127,7 +128,7 @@ class CausalLMSoakTest {
     try (Scheduler scheduler =
         new Scheduler(
             "alone",
-            new PagedDecoder(model, CausalLMOptions.DEFAULT),
+            new PagedDecoder(model, CausalLMOptions.DEFAULT.limits()),
             model.config().eosTokenIds(),
             null,
             8,
@@ -137,7 +138,7 @@ class CausalLMSoakTest {
       }
     }
     CausalLMOptions small = CausalLMOptions.DEFAULT.withBlockTokens(8).withCacheTokens(320);
-    PagedDecoder decoder = new PagedDecoder(model, small);
+    PagedDecoder decoder = new PagedDecoder(model, small.limits());
     AtomicInteger complete = new AtomicInteger();
     AtomicInteger cancelled = new AtomicInteger();
     AtomicInteger refused = new AtomicInteger();

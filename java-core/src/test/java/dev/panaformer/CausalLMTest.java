@@ -11,7 +11,6 @@ import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.GenerationResult;
 import dev.panaformer.generate.Prefix;
-import dev.panaformer.kernel.Backend;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
@@ -94,6 +93,7 @@ class CausalLMTest {
     GenerationOptions beams =
         greedy.toBuilder().beams(4).earlyStopping(EarlyStopping.WHEN_FULL).build();
     try (CausalLM lm = CausalLM.load(folder, options)) {
+      int end = lm.endTokens().iterator().next();
       List<Generation> running = new ArrayList<>();
       prompts.forEach(prompt -> running.add(lm.generate(prompt, greedy)));
       prompts.forEach(prompt -> running.add(lm.generate(prompt, beams)));

@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import com.sun.management.ThreadMXBean;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ModelFolder;
-import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.Isa;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeKernels;

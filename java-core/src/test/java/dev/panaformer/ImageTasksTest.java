@@ -12,7 +12,6 @@ import dev.panaformer.bindings.NativeLibraryException;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.image.ImageException;
 import dev.panaformer.image.RgbImage;
-import dev.panaformer.kernel.Backend;
 import dev.panaformer.nn.SinCosPositions;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -162,7 +161,7 @@ class ImageTasksTest {
       assertEquals(41, segmentation.height());
       assertEquals(50 * 41, segmentation.map().length);
       assertEquals(50 * 41, Arrays.stream(segmentation.pixels()).sum());
-      assertTrue(model.config().labels().contains(segmentation.labelAt(49, 40)));
+      assertTrue(model.labels().contains(segmentation.labelAt(49, 40)));
       assertThrows(IndexOutOfBoundsException.class, () -> segmentation.labelAt(50, 0));
     }
   }
@@ -172,7 +171,7 @@ class ImageTasksTest {
   @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
   void aDeviceGivesWhatTheProcessorDoes(Backend device) throws IOException {
     try {
-      device.open(1).close();
+      device.open(1, 0).close();
     } catch (NativeLibraryException | UnsupportedOperationException e) {
       abort(e.getMessage());
     }

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
 import dev.panaformer.checkpoint.CheckpointException;
-import dev.panaformer.kernel.Backend;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
 import java.nio.file.Files;

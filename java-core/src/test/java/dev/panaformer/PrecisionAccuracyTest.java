@@ -3,7 +3,6 @@ package dev.panaformer;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonParser;
-import dev.panaformer.kernel.Precision;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -13,7 +13,6 @@ import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.checkpoint.SafetensorsWriter;
 import dev.panaformer.generate.GenerationOptions;
-import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.PackedWeight;
@@ -81,15 +80,25 @@ class QuantizationTest {
       for (Backend backend : List.of(Backend.NATIVE, Backend.JAVA)) {
         try (Checkpoint file = ModelFolder.open(quantized).openWeights();
             Arena arena = Arena.ofConfined();
-            Kernels kernels = backend.open(1);
+            Kernels kernels = backend.open(1, 0);
             NativeMemory memory = new NativeMemory();
             NativeMemory mapped = new NativeMemory();
             Checkpoint original = ModelFolder.open(source).openWeights()) {
           ModelConfig config = ModelConfig.of(ConfigJson.read(source.resolve("config.json")));
           try (Weights atLoad =
-                  new Weights(original, kernels, memory, config.weightNames(), precision);
+                  new Weights(
+                      original,
+                      kernels,
+                      memory,
+                      config.weightNames(),
+                      precision.weightFormat());
               Weights packed =
-                  new Weights(file, kernels, mapped, config.weightNames(), Precision.FP32)) {
+                  new Weights(
+                      file,
+                      kernels,
+                      mapped,
+                      config.weightNames(),
+                      Precision.FP32.weightFormat())) {
             config.load(atLoad.forStorage());
             config.load(packed.forStorage());
             assertEquals(precision, packed.precision());

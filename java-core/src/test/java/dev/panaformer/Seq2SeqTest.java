@@ -1,5 +1,7 @@
 package dev.panaformer;
 
+import dev.panaformer.model.Sequence;
+
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -17,7 +19,6 @@ import dev.panaformer.generate.EarlyStopping;
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.RankedText;
-import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.CacheExhaustedException;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
@@ -199,7 +200,7 @@ class Seq2SeqTest {
     try (Seq2Seq model = Seq2Seq.load(GOLDEN.resolve(name))) {
       AttentionMap map = model.attention(source, target);
       assertArrayEquals(new int[] {model.startToken(), 5, 7}, map.target());
-      assertEquals(model.config().numLayers(), map.weights().length);
+      assertEquals(model.numLayers(), map.weights().length);
       for (float[] row : map.mean()) {
         double sum = IntStream.range(0, row.length).mapToDouble(i -> row[i]).sum();
         assertEquals(1, sum, 1e-5);
@@ -216,7 +217,7 @@ class Seq2SeqTest {
   @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
   void aDeviceLooksWhereTheProcessorDoes(Backend device) {
     try {
-      device.open(1).close();
+      device.open(1, 0).close();
     } catch (NativeLibraryException | UnsupportedOperationException e) {
       abort(e.getMessage());
     }

@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.panaformer.FillMask.Guess;
 import dev.panaformer.QuestionAnswerer.Answer;
 import dev.panaformer.TokenClassifier.Entity;
-import dev.panaformer.kernel.Backend;
 import dev.panaformer.tokenizer.Encoding;
 import java.io.IOException;
 import java.lang.foreign.Arena;

@@ -5,7 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.panaformer.kernel.Backend;
+import com.google.gson.JsonParser;
+import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -10,7 +10,7 @@ import dev.panaformer.cli.verify.Backends;
 import dev.panaformer.cli.verify.CaseFinder;
 import dev.panaformer.cli.verify.CaseResult;
 import dev.panaformer.cli.verify.GoldenCase;
-import dev.panaformer.kernel.Backend;
+import dev.panaformer.Backend;
 import dev.panaformer.kernel.Isa;
 import dev.panaformer.kernel.NativeKernels;
 import java.io.IOException;

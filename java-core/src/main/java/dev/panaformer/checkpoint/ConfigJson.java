@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The fields of a JSON file, each read with the type and range that its reader expects. Every
@@ -57,6 +58,11 @@ public final class ConfigJson {
   /** All that was read. Not to be modified. */
   public JsonObject json() {
     return json;
+  }
+
+  /** The names of all fields, in the order of the file. */
+  public Set<String> fields() {
+    return json.keySet();
   }
 
   public boolean has(String field) {

@@ -52,10 +52,10 @@ public final class CudaKernels extends NativeKernels implements DeviceMemory {
    *     or of another version
    * @throws UnsupportedOperationException if there is no driver or no such device, saying which
    */
-  static CudaKernels create(int index) {
+  public static CudaKernels create(int index) {
     NativeLibrary.load();
     CudaLibrary library = CudaLibrary.load();
-    Device.requireCuda(library, index);
+    CudaDevices.require(library, index);
     CudaLibrary.Description device = library.describe(index);
     return new CudaKernels(
         library,
@@ -69,7 +69,7 @@ public final class CudaKernels extends NativeKernels implements DeviceMemory {
   }
 
   /** Starts an engine that runs the kernels for CUDA on the host: slow, and for tests. */
-  static CudaKernels createEmulated() {
+  public static CudaKernels createEmulated() {
     NativeLibrary.load();
     CudaLibrary library = CudaLibrary.loadEmulated();
     return new CudaKernels(library, createEngine(library, 0), "cuda, emulated on the host");

@@ -4,18 +4,30 @@ import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import dev.panaformer.bindings.NativeLibraryException;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
+import java.lang.System.Logger.Level;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.util.Arrays;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * The kernels as plain loops on the caller's thread: what the native ones are tested and measured
  * against, and what runs where there are none. Sums are taken in double.
  */
 public final class JavaKernels implements Kernels {
+  private static final AtomicBoolean WARNED = new AtomicBoolean();
+
+  static void warnOnce(NativeLibraryException missing) {
+    if (WARNED.compareAndSet(false, true)) {
+      // Not looked up before it is needed: the JDK's logging takes a while to start.
+      System.getLogger(JavaKernels.class.getName())
+          .log(Level.WARNING, "Computing in plain Java, slowly: {0}", missing.getMessage());
+    }
+  }
 
   @Override
   public String description() {

@@ -1,5 +1,7 @@
 package dev.panaformer.kernel;
 
+import dev.panaformer.bindings.NativeLibrary;
+import dev.panaformer.bindings.NativeLibraryException;
 import dev.panaformer.kernel.Workspace.Buffer;
 import dev.panaformer.tensor.DType;
 import java.lang.foreign.MemorySegment;
@@ -23,6 +25,21 @@ import java.util.function.Function;
  * workspaces. Results do not depend on the number of threads, nor, for a sequence, on its batch.
  */
 public sealed interface Kernels extends AutoCloseable permits NativeKernels, JavaKernels {
+
+  /**
+   * Opens the fastest kernels for the processor: native ones or, where there is no native library,
+   * those in Java, of which the first warns in the log.
+   *
+   * @param threads how many threads compute, the caller's among them
+   */
+  static Kernels best(int threads) {
+    Optional<NativeLibraryException> missing = NativeLibrary.tryLoad();
+    if (missing.isEmpty()) {
+      return NativeKernels.create(Isa.AUTO, threads);
+    }
+    JavaKernels.warnOnce(missing.get());
+    return new JavaKernels();
+  }
 
   /** What computes, for people: backend, instruction set, threads. */
   String description();

@@ -120,6 +120,22 @@ final class HuggingFaceTokenizer implements Tokenizer {
   }
 
   @Override
+  public int[] ids(String text, int maxTokens) {
+    String clean = withoutLoneSurrogates(text);
+    return whileOpen(() -> {
+      long encoding = tokenize(() -> NATIVE.encode(handle, clean, true));
+      try {
+        int[] ids = ints(NATIVE.getTokenIds(encoding));
+        return ids.length <= maxTokens
+            ? ids
+            : read(encoding, ids, clean, "").truncate(maxTokens).ids();
+      } finally {
+        NATIVE.deleteEncoding(encoding);
+      }
+    });
+  }
+
+  @Override
   public List<Encoding> encodeAll(List<String> texts) {
     // The library's own batches end the process where one text fails.
     return texts.stream().map(this::encode).toList();
@@ -189,28 +205,31 @@ final class HuggingFaceTokenizer implements Tokenizer {
   private Encoding read(LongSupplier call, String first, String second) {
     long encoding = tokenize(call);
     try {
-      int[] ids = ints(NATIVE.getTokenIds(encoding));
-      int[] sequences = ints(NATIVE.getSequenceIds(encoding));
-      CharSpan[] spans = NATIVE.getTokenCharSpans(encoding);
-      CodePoints[] texts = {new CodePoints(first), new CodePoints(second)};
-      int[] starts = new int[ids.length];
-      int[] ends = new int[ids.length];
-      for (int i = 0; i < ids.length; i++) {
-        if (spans[i] != null && sequences[i] != Encoding.NO_SEQUENCE) {
-          starts[i] = texts[sequences[i]].index(spans[i].getStart());
-          ends[i] = texts[sequences[i]].index(spans[i].getEnd());
-        }
-      }
-      return new Encoding(
-          ids,
-          ints(NATIVE.getTypeIds(encoding)),
-          NATIVE.getTokens(encoding),
-          starts,
-          ends,
-          sequences);
+      return read(encoding, ints(NATIVE.getTokenIds(encoding)), first, second);
     } finally {
       NATIVE.deleteEncoding(encoding);
     }
+  }
+
+  private static Encoding read(long encoding, int[] ids, String first, String second) {
+    int[] sequences = ints(NATIVE.getSequenceIds(encoding));
+    CharSpan[] spans = NATIVE.getTokenCharSpans(encoding);
+    CodePoints[] texts = {new CodePoints(first), new CodePoints(second)};
+    int[] starts = new int[ids.length];
+    int[] ends = new int[ids.length];
+    for (int i = 0; i < ids.length; i++) {
+      if (spans[i] != null && sequences[i] != Encoding.NO_SEQUENCE) {
+        starts[i] = texts[sequences[i]].index(spans[i].getStart());
+        ends[i] = texts[sequences[i]].index(spans[i].getEnd());
+      }
+    }
+    return new Encoding(
+        ids,
+        ints(NATIVE.getTypeIds(encoding)),
+        NATIVE.getTokens(encoding),
+        starts,
+        ends,
+        sequences);
   }
 
   /** Where each code point of a text begins, in chars: the library counts the former. */

@@ -37,6 +37,9 @@ public interface Tokenizer extends AutoCloseable {
   /** Only the ids of {@link #encode(String)}, for who needs no more. */
   int[] ids(String text);
 
+  /** The ids of {@link #encode(String)}, {@linkplain Encoding#truncate truncated}. */
+  int[] ids(String text, int maxTokens);
+
   /** {@link #encode(String)} of each. */
   List<Encoding> encodeAll(List<String> texts);
 

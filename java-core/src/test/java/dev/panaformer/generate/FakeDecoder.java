@@ -1,5 +1,7 @@
 package dev.panaformer.generate;
 
+import dev.panaformer.model.Sequence;
+
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.panaformer.kernel.CacheExhaustedException;

@@ -8,6 +8,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import dev.panaformer.Backend;
+import dev.panaformer.ComputeOptions;
+import dev.panaformer.Device;
 import dev.panaformer.bindings.NativeLibraryException;
 import dev.panaformer.tensor.DType;
 import java.lang.foreign.MemorySegment;
@@ -29,7 +32,7 @@ class CudaKernelsTest {
 
   private static Kernels open(Backend backend) {
     try {
-      return backend.open(1);
+      return ComputeOptions.DEFAULT.withBackend(backend).withThreads(1).openKernels();
     } catch (NativeLibraryException | UnsupportedOperationException e) {
       return abort(e.getMessage());
     }
@@ -156,7 +159,10 @@ class CudaKernelsTest {
       }
       System.setProperty(CudaKernels.ATTENTION_PROPERTY, "fp8");
       String message =
-          assertThrows(IllegalArgumentException.class, () -> backend.open(1)).getMessage();
+          assertThrows(
+                  IllegalArgumentException.class,
+                  () -> ComputeOptions.DEFAULT.withBackend(backend).withThreads(1).openKernels())
+              .getMessage();
       assertEquals("panaformer.cuda.attention is fp8, expected fp32, fp16 or bf16", message);
     } finally {
       System.clearProperty(CudaKernels.ATTENTION_PROPERTY);

@@ -8,13 +8,13 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.panaformer.Backend;
 import dev.panaformer.ModelOptions;
 import dev.panaformer.TextEmbedder;
 import dev.panaformer.TinyModel;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ModelFolder;
-import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.JavaKernels;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;

@@ -10,6 +10,8 @@ import static org.junit.jupiter.api.Assumptions.abort;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import dev.panaformer.Backend;
+import dev.panaformer.ComputeOptions;
 import dev.panaformer.ModelOptions;
 import dev.panaformer.TextEmbedder;
 import dev.panaformer.bindings.NativeLibraryException;
@@ -18,7 +20,6 @@ import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.SafetensorsWriter;
-import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.JavaKernels;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
@@ -251,7 +252,7 @@ class PreNormEncoderTest {
   @EnumSource(names = {"AUTO", "JAVA", "CUDA", "CUDA_EMULATED"})
   void textsAreEmbedded(Backend backend) {
     try {
-      backend.open(1).close();
+      ComputeOptions.DEFAULT.withBackend(backend).openKernels().close();
     } catch (NativeLibraryException | UnsupportedOperationException e) {
       abort(e.getMessage());
     }

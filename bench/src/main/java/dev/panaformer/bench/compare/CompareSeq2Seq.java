@@ -1,12 +1,12 @@
 package dev.panaformer.bench.compare;
 
 import dev.panaformer.CausalLMOptions;
+import dev.panaformer.Precision;
 import dev.panaformer.Seq2Seq;
 import dev.panaformer.bench.model.Seq2SeqShape;
 import dev.panaformer.bench.peer.OnnxRuntimeSeq2Seq;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.GenerationResult;
-import dev.panaformer.kernel.Precision;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;

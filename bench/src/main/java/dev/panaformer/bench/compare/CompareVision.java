@@ -8,6 +8,7 @@ import ai.onnxruntime.OrtSession;
 import ai.onnxruntime.OrtSession.SessionOptions;
 import dev.panaformer.bench.model.Topology;
 import dev.panaformer.bench.model.VisionModels;
+import dev.panaformer.Precision;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.image.ImagePreprocessor;
@@ -16,7 +17,6 @@ import dev.panaformer.kernel.Isa;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeKernels;
 import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.Precision;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.VisionConfig;
@@ -124,7 +124,8 @@ public final class CompareVision {
       throws IOException {
     try (Checkpoint checkpoint = model.openWeights();
         Weights weights =
-            new Weights(checkpoint, kernels, memory, config.weightNames(), precision)) {
+            new Weights(
+                checkpoint, kernels, memory, config.weightNames(), precision.weightFormat())) {
       return config.load(weights);
     }
   }

@@ -1,9 +1,10 @@
 package dev.panaformer.cli.arguments;
 
+import dev.panaformer.Backend;
+import dev.panaformer.ComputeOptions;
+import dev.panaformer.Device;
 import dev.panaformer.ModelOptions;
-import dev.panaformer.kernel.Backend;
-import dev.panaformer.kernel.Device;
-import dev.panaformer.kernel.Precision;
+import dev.panaformer.Precision;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -28,7 +29,7 @@ public final class ComputeArguments {
       names = "--threads",
       paramLabel = "N",
       description = "Threads that compute. Default: one for each core.")
-  private int threads = ModelOptions.DEFAULT.threads();
+  private int threads = ComputeOptions.DEFAULT.threads();
 
   @Option(
       names = "--precision",

@@ -56,7 +56,10 @@ public final class ImageArguments {
       throw new ParameterException(
           spec.commandLine(), "--max-pixels is " + maxPixels + ", expected at least 1");
     }
-    return new ImageOptions(compute.options(), maxPixels, interpolate);
+    return ImageOptions.DEFAULT
+        .withCompute(compute.options().compute())
+        .withMaxPixels(maxPixels)
+        .withInterpolatePositions(interpolate);
   }
 
   /**

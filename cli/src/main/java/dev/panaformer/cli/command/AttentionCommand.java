@@ -73,8 +73,9 @@ public final class AttentionCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     System.setProperty("java.awt.headless", "true");
-    try (Seq2Seq seq2seq = Seq2Seq.load(model, CausalLMOptions.of(compute.options()))) {
-      int layers = seq2seq.config().numLayers();
+    try (Seq2Seq seq2seq =
+        Seq2Seq.load(model, CausalLMOptions.DEFAULT.withCompute(compute.options().compute()))) {
+      int layers = seq2seq.numLayers();
       if (layer != null && (layer < 0 || layer >= layers)) {
         throw new ParameterException(
             spec.commandLine(), "--layer is " + layer + ", expected 0 to " + (layers - 1));

@@ -3,6 +3,7 @@ package dev.panaformer.cli.command;
 import dev.panaformer.CausalLM;
 import dev.panaformer.CausalLMOptions;
 import dev.panaformer.ModelOptions;
+import dev.panaformer.Precision;
 import dev.panaformer.TextEmbedder;
 import dev.panaformer.TextScore;
 import dev.panaformer.checkpoint.Checkpoint;
@@ -17,6 +18,9 @@ import dev.panaformer.cli.terminal.Progress;
 import dev.panaformer.cli.verify.Cosine;
 import dev.panaformer.kernel.Precision;
 import dev.panaformer.model.ModelKind;
+import dev.panaformer.model.CausalConfig;
+import dev.panaformer.model.Seq2SeqConfig;
+import dev.panaformer.model.VisionConfig;
 import dev.panaformer.nn.QuantizedWeights;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -261,7 +265,8 @@ public final class CompareCommand implements Callable<Integer> {
 
   /** Texts of a single token are left out. */
   private List<TextScore> score(Path path, Precision precision, List<String> all) {
-    CausalLMOptions options = CausalLMOptions.of(compute.options()).withPrecision(precision);
+    CausalLMOptions options =
+        CausalLMOptions.DEFAULT.withCompute(compute.options().compute()).withPrecision(precision);
     List<TextScore> scores = new ArrayList<>();
     try (CausalLM lm = CausalLM.load(path, options);
         Progress progress = Progress.of("Reading in " + precision, all.size())) {

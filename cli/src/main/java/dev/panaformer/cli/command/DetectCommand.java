@@ -71,7 +71,7 @@ public final class DetectCommand extends ImageCommand<ObjectDetector> {
     List<Detection> objects = detector.detect(image, threshold);
     print(new DetectedObjects(file.toString(), objects));
     if (output != null) {
-      Drawing.write(Drawing.boxes(image, objects, detector.config().labels()), output);
+      Drawing.write(Drawing.boxes(image, objects, detector.labels()), output);
     }
   }
 }

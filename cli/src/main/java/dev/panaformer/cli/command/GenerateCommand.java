@@ -163,7 +163,7 @@ public final class GenerateCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     String text = prompt.equals("-") ? TextFile.stdin() : prompt;
-    CausalLMOptions computed = CausalLMOptions.of(compute.options());
+    CausalLMOptions computed = CausalLMOptions.DEFAULT.withCompute(compute.options().compute());
     if (ModelKind.ENCODER_DECODER.includes(ModelFolder.open(model).config())) {
       try (Seq2Seq seq2seq = Seq2Seq.load(model, computed);
           Generation generation = seq2seq.stream(text, options(seq2seq.options()))) {

@@ -1,5 +1,6 @@
 package dev.panaformer.cli.command;
 
+import dev.panaformer.Device;
 import dev.panaformer.ModelOptions;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ConfigJson;
@@ -11,7 +12,6 @@ import dev.panaformer.cli.conversion.DefaultModel;
 import dev.panaformer.cli.terminal.Failure;
 import dev.panaformer.cli.terminal.Json;
 import dev.panaformer.cli.terminal.Progress;
-import dev.panaformer.kernel.Device;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.model.BertConfig;
@@ -212,11 +212,16 @@ public final class InfoCommand implements Callable<Integer> {
   /** Loads the model, which is what shows it. */
   private Resident resident(ModelConfig config, Checkpoint checkpoint, long parameters) {
     ModelOptions options = compute.options();
-    try (Kernels kernels = options.backend().open(options.threads(), options.device());
+    try (Kernels kernels = options.compute().openKernels();
         // As decoders have it, which give back there what dense weights do not take.
         NativeMemory memory = kernels.memory(NativeMemory.onHugePages());
         Weights weights =
-            new Weights(checkpoint, kernels, memory, config.weightNames(), options.precision())) {
+            new Weights(
+                checkpoint,
+                kernels,
+                memory,
+                config.weightNames(),
+                options.compute().precision().weightFormat())) {
       config.load(weights);
       return new Resident(
           weights.precision().toString(),
@@ -263,10 +268,7 @@ public final class InfoCommand implements Callable<Integer> {
   }
 
   private Kernels open() {
-    return compute
-        .options()
-        .backend()
-        .open(compute.options().threads(), compute.options().device());
+    return compute.options().compute().openKernels();
   }
 
   private static void print(Info info, PrintWriter out) {

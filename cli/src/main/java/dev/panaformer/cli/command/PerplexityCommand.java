@@ -45,7 +45,8 @@ public final class PerplexityCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     String text = TextFile.read(file);
-    try (CausalLM lm = CausalLM.load(model, CausalLMOptions.of(compute.options()))) {
+    try (CausalLM lm =
+        CausalLM.load(model, CausalLMOptions.DEFAULT.withCompute(compute.options().compute()))) {
       TextScore score = stride == null ? lm.score(text) : lm.score(lm.tokenize(text), stride);
       PrintWriter out = spec.commandLine().getOut();
       out.printf(

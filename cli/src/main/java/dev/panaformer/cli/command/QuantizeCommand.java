@@ -1,5 +1,6 @@
 package dev.panaformer.cli.command;
 
+import dev.panaformer.Precision;
 import dev.panaformer.Quantization;
 import dev.panaformer.cli.arguments.ComputeArguments;
 import dev.panaformer.kernel.Precision;

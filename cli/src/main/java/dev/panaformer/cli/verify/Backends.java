@@ -11,7 +11,7 @@ import dev.panaformer.kernel.Kernels;
  */
 public record Backends(Kernels kernels, ModelOptions options) implements AutoCloseable {
   public static Backends open(ModelOptions options) {
-    return new Backends(options.backend().open(options.threads(), options.device()), options);
+    return new Backends(options.compute().openKernels(), options);
   }
 
   @Override

@@ -89,7 +89,7 @@ record DecoderCase(Path folder, ModelFolder model, CausalConfig config, ConfigJs
                 backends.kernels(),
                 memory,
                 config.weightNames(),
-                backends.options().precision());
+                backends.options().compute().precision().weightFormat());
         KvCache cache =
             new KvCache(
                 config.numLayers(),
@@ -160,7 +160,8 @@ record DecoderCase(Path folder, ModelFolder model, CausalConfig config, ConfigJs
     long[] ours = new long[reference.length];
     int differing = 0;
     String first = "";
-    try (CausalLM lm = CausalLM.load(folder, CausalLMOptions.of(backends.options()))) {
+    try (CausalLM lm =
+        CausalLM.load(folder, CausalLMOptions.DEFAULT.withCompute(backends.options().compute()))) {
       List<Generation> generations = new ArrayList<>();
       for (int s = 0; s < inputs.sequences(); s++) {
         generations.add(lm.generate(tokens(inputs, s), options));

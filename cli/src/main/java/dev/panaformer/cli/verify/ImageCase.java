@@ -88,7 +88,7 @@ record ImageCase(Path folder, ModelFolder model, VisionConfig config, ConfigJson
                 backends.kernels(),
                 memory,
                 config.weightNames(),
-                backends.options().precision());
+                backends.options().compute().precision().weightFormat());
         Workspace workspace = new Workspace(backends.kernels())) {
       int[] shape = LongStream.of(pixels.shape()).mapToInt(Math::toIntExact).toArray();
       MemorySegment placed = backends.kernels().place(memory, pixels::toFloat32);

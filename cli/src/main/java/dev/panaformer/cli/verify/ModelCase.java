@@ -120,7 +120,7 @@ record ModelCase(String name, Path folder) implements GoldenCase {
                 backends.kernels(),
                 memory,
                 config.weightNames(),
-                backends.options().precision());
+                backends.options().compute().precision().weightFormat());
         Workspace workspace = new Workspace(backends.kernels())) {
       TextEncoder task = config.load(weights);
       inputs.appendTo(workspace.batch(), task);

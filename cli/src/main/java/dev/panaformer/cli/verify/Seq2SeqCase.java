@@ -77,7 +77,7 @@ record Seq2SeqCase(Path folder, ModelFolder model, Seq2SeqConfig config, ConfigJ
                 backends.kernels(),
                 memory,
                 config.weightNames(),
-                backends.options().precision());
+                backends.options().compute().precision().weightFormat());
         KvCache cache =
             new KvCache(
                 config.numLayers(),
@@ -142,7 +142,8 @@ record Seq2SeqCase(Path folder, ModelFolder model, Seq2SeqConfig config, ConfigJ
     long[] ours = new long[reference.length];
     int differing = 0;
     String first = "";
-    try (Seq2Seq seq2seq = Seq2Seq.load(folder, CausalLMOptions.of(backends.options()))) {
+    try (Seq2Seq seq2seq =
+        Seq2Seq.load(folder, CausalLMOptions.DEFAULT.withCompute(backends.options().compute()))) {
       GenerationOptions.Builder options =
           seq2seq.options().toBuilder()
               .maxNewTokens(most)

@@ -1,4 +1,4 @@
-package dev.panaformer;
+package dev.panaformer.runtime;
 
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;

@@ -1,4 +1,6 @@
-package dev.panaformer;
+package dev.panaformer.runtime;
+
+import dev.panaformer.model.Sequence;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
@@ -19,8 +21,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** A model over a cache of its own. */
-final class PagedDecoder implements Decoder {
+/** A language model with its key-value cache, as the scheduler evaluates it. */
+public final class PagedDecoder implements Decoder {
   /** Contexts for which the cache has room by default, unless they are too large. */
   private static final int DEFAULT_CONTEXTS = 4;
 
@@ -46,11 +48,11 @@ final class PagedDecoder implements Decoder {
   /** The rows of the hidden states, by their numbers in the pass. */
   private int[] asked = {};
 
-  PagedDecoder(LanguageModel model, CausalLMOptions options) {
+  public PagedDecoder(LanguageModel model, GenerationLimits limits) {
     DecoderConfig c = model.config();
     this.model = model;
-    this.stepTokens = options.stepTokens();
-    int blocks = Math.ceilDiv(cacheTokens(c, options), options.blockTokens());
+    this.stepTokens = limits.stepTokens();
+    int blocks = Math.ceilDiv(cacheTokens(c, limits), limits.blockTokens());
     this.head = new ScreenedHead(model);
     try {
       this.cache =
@@ -59,19 +61,19 @@ final class PagedDecoder implements Decoder {
               c.kvHeads(),
               c.headDim(),
               blocks,
-              options.blockTokens(),
+              limits.blockTokens(),
               model.kernels());
     } catch (Throwable e) {
       head.close();
       throw e;
     }
     this.workspace = new Workspace(model.kernels());
-    this.contextLength = (int) Math.min(c.contextLength(), (long) blocks * options.blockTokens());
+    this.contextLength = (int) Math.min(c.contextLength(), (long) blocks * limits.blockTokens());
   }
 
-  private static int cacheTokens(DecoderConfig c, CausalLMOptions options) {
-    if (options.cacheTokens() > 0) {
-      return options.cacheTokens();
+  private static int cacheTokens(DecoderConfig c, GenerationLimits limits) {
+    if (limits.cacheTokens() > 0) {
+      return limits.cacheTokens();
     }
     long tokenBytes = 2L * c.numLayers() * c.kvHeads() * c.headDim() * Float.BYTES;
     long tokens = Math.max(1, MAX_DEFAULT_BYTES / tokenBytes);
@@ -153,7 +155,8 @@ final class PagedDecoder implements Decoder {
     return cache.blocks();
   }
 
-  int freeBlocks() {
+  /** The number of blocks of the cache that no sequence holds. */
+  public int freeBlocks() {
     return cache.freeBlocks();
   }
 

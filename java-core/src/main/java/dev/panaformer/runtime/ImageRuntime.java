@@ -1,15 +1,13 @@
-package dev.panaformer;
+package dev.panaformer.runtime;
 
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.image.ImagePreprocessor;
 import dev.panaformer.image.RgbImage;
-import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.Workspace;
 import dev.panaformer.kernel.Workspace.Buffer;
-import dev.panaformer.kernel.WorkspacePool;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.Trace;
 import dev.panaformer.model.VisionConfig;
@@ -20,46 +18,32 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiFunction;
 
-/**
- * A model that reads images with all that it owns: preprocessing, weights, kernels, workspaces.
- * Whatever is done with it is done under a lease, which is what {@link #close} waits for.
- */
-final class LoadedImageModel<M extends VisionTask> implements AutoCloseable {
-  private final String name;
-  private final ImageOptions options;
+/** A loaded model of images: preprocesses them, and forms batches of equal sizes. */
+public final class ImageRuntime<M extends VisionTask> extends ModelRuntime<M> {
+  private final ImageLimits limits;
   private final ImagePreprocessor preprocessor;
-  private final ModelResources resources;
-  private final M task;
-  private final WorkspacePool workspaces;
-  private final AtomicBoolean closed = new AtomicBoolean();
 
-  private LoadedImageModel(
-      Path path,
-      ImageOptions options,
-      ImagePreprocessor preprocessor,
-      ModelResources resources,
-      M task) {
-    this.name = path.toString();
-    this.options = options;
+  private ImageRuntime(
+      Path path, ImageLimits limits, ImagePreprocessor preprocessor, Resources resources, M model) {
+    super(path.toString(), model, resources, limits.maxConcurrency());
+    this.limits = limits;
     this.preprocessor = preprocessor;
-    this.resources = resources;
-    this.task = task;
-    this.workspaces =
-        new WorkspacePool(name, options.compute().maxConcurrency(), resources.kernels());
   }
 
   /**
-   * @param architecture how the class of config.json has to end, for what this is to do
+   * Loads a model.
+   *
+   * @param architecture part of the name of the model class that config.json has to name
    * @param loader makes the model of its weights
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model;
    *     nothing stays open or allocated then
    */
-  static <M extends VisionTask> LoadedImageModel<M> load(
+  public static <M extends VisionTask> ImageRuntime<M> load(
       Path path,
-      ImageOptions options,
+      ComputeSettings compute,
+      ImageLimits limits,
       String architecture,
       BiFunction<Weights, VisionConfig, M> loader) {
     ModelFolder folder = ModelFolder.open(path);
@@ -76,53 +60,31 @@ final class LoadedImageModel<M extends VisionTask> implements AutoCloseable {
     }
     ImagePreprocessor preprocessor =
         ImagePreprocessor.read(folder.transformer(), config.preprocessing());
-    return ModelResources.load(
-        options.compute().backend(),
-        options.compute().threads(),
-        options.compute().device(),
+    return Resources.load(
+        compute,
         NativeMemory.onHugePages(),
         Optional.empty(),
         resources ->
-            new LoadedImageModel<>(
+            new ImageRuntime<>(
                 path,
-                options,
+                limits,
                 preprocessor,
                 resources,
                 resources.weights(
-                    folder,
-                    config.weightNames(),
-                    options.compute().precision(),
-                    weights -> loader.apply(weights, config))));
+                    folder, config.weightNames(), weights -> loader.apply(weights, config))));
   }
 
-  M task() {
-    return task;
+  public VisionConfig config() {
+    return model().config();
   }
 
-  VisionConfig config() {
-    return task.config();
-  }
-
-  Kernels kernels() {
-    return resources.kernels();
-  }
-
-  /** Decodes a file, within the limit that the options set. */
-  RgbImage read(Path file) {
-    return RgbImage.read(file, options.maxPixels());
-  }
-
-  /**
-   * What every call begins with and holds to its end.
-   *
-   * @throws IllegalStateException if the model is closed
-   */
-  Workspace lease() {
-    return workspaces.lease();
+  /** Decodes a file, unless it has more pixels than the limits allow. */
+  public RgbImage read(Path file) {
+    return RgbImage.read(file, limits.maxPixels());
   }
 
   /** Preprocesses images of one {@link #size} into the workspace. */
-  Images pixels(List<RgbImage> images, Workspace workspace) {
+  public Images pixels(List<RgbImage> images, Workspace workspace) {
     int[] size = size(images.getFirst());
     long floats = (long) RgbImage.CHANNELS * size[0] * size[1];
     MemorySegment pixels = workspace.floats(Buffer.PIXELS, images.size() * floats);
@@ -140,13 +102,16 @@ final class LoadedImageModel<M extends VisionTask> implements AutoCloseable {
   }
 
   /** {@code [height, width]} that preprocessing gives an image. */
-  int[] size(RgbImage image) {
+  public int[] size(RgbImage image) {
     return preprocessor.outputSize(image);
   }
 
-  /** How many images from {@code first} on are computed together: those of one size, in bounds. */
-  int batch(List<RgbImage> images, int first, int tokensEach) {
-    int most = Math.max(1, options.compute().maxBatchTokens() / tokensEach);
+  /**
+   * The number of images from {@code first} on that are computed together: those of the same size,
+   * within the limits.
+   */
+  public int batch(List<RgbImage> images, int first, int tokensEach) {
+    int most = Math.max(1, limits.maxBatchTokens() / tokensEach);
     int count = 1;
     while (first + count < images.size()
         && count < most
@@ -156,34 +121,22 @@ final class LoadedImageModel<M extends VisionTask> implements AutoCloseable {
     return count;
   }
 
-  /** What a model computes of images. */
-  interface Pass<M> {
+  /** An evaluation of a model of images. */
+  public interface Pass<M> {
     MemorySegment run(M task, boolean interpolatePositions);
   }
 
-  /** Runs images. */
-  MemorySegment forward(Images images, Workspace workspace, Trace trace) {
+  /** Evaluates the whole model on images. */
+  public MemorySegment forward(Images images, Workspace workspace, Trace trace) {
     return forward((task, interpolate) -> task.forward(images, interpolate, workspace, trace));
   }
 
-  /** Runs a pass, naming the model in what it refuses. */
-  MemorySegment forward(Pass<M> pass) {
+  /** Evaluates a pass; the messages of what it refuses name the model. */
+  public MemorySegment forward(Pass<M> pass) {
     try {
-      return pass.run(task, options.interpolatePositions());
+      return pass.run(model(), limits.interpolatePositions());
     } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException(name + ": " + e.getMessage(), e);
-    }
-  }
-
-  /**
-   * Refuses further calls, waits for those in flight, and frees everything. Closing again does
-   * nothing.
-   */
-  @Override
-  public void close() {
-    if (closed.compareAndSet(false, true)) {
-      workspaces.close();
-      resources.close();
+      throw new IllegalArgumentException(name() + ": " + e.getMessage(), e);
     }
   }
 }

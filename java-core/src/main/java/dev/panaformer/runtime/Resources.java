@@ -1,11 +1,9 @@
-package dev.panaformer;
+package dev.panaformer.runtime;
 
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ModelFolder;
-import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.Precision;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.tokenizer.Tokenizer;
@@ -16,48 +14,50 @@ import java.util.concurrent.CompletionException;
 import java.util.function.Function;
 
 /**
- * What a loaded model owns besides its workspaces: kernels, the memory of its weights, perhaps a
- * tokenizer. In a young JVM the tokenizer takes as long as all the rest, so it is read on a thread
- * of its own meanwhile.
+ * What a loaded model owns besides its workspaces: the kernels, the memory of its weights and, for
+ * texts, a tokenizer. In a JVM that has just started, reading the tokenizer takes as long as
+ * everything else. It is therefore read on a thread of its own.
  */
-final class ModelResources implements AutoCloseable {
+final class Resources implements AutoCloseable {
+  private final ComputeSettings compute;
   private final Kernels kernels;
   private final NativeMemory memory;
   private final Optional<CompletableFuture<Tokenizer>> tokenizer;
 
-  private ModelResources(
-      Kernels kernels, NativeMemory memory, Optional<CompletableFuture<Tokenizer>> tokenizer) {
+  private Resources(
+      ComputeSettings compute,
+      Kernels kernels,
+      NativeMemory memory,
+      Optional<CompletableFuture<Tokenizer>> tokenizer) {
+    this.compute = compute;
     this.kernels = kernels;
     this.memory = memory;
     this.tokenizer = tokenizer;
   }
 
-  /** Makes a model of its resources. */
-  interface Loader<T> {
-    T load(ModelResources resources);
+  /** Makes a runtime of its resources. */
+  interface Loader<R> {
+    R load(Resources resources);
   }
 
   /**
-   * Opens resources and makes a model with them, which owns them from then on; nothing stays open
-   * or allocated if that fails.
+   * Opens resources and makes a runtime with them, which owns them from then on. If that fails,
+   * nothing stays open or allocated.
    *
-   * @param device which of several
    * @param memory where the weights go, unless the kernels have memory of their own
-   * @param tokenizerFolder where a tokenizer is to be read, if one is
+   * @param tokenizerFolder the folder of the tokenizer; empty to read none
    */
-  static <T> T load(
-      Backend backend,
-      int threads,
-      int device,
+  static <R> R load(
+      ComputeSettings compute,
       NativeMemory memory,
       Optional<Path> tokenizerFolder,
-      Loader<T> loader) {
+      Loader<R> loader) {
     Optional<CompletableFuture<Tokenizer>> tokenizer =
-        tokenizerFolder.map(ModelResources::readTokenizer);
-    ModelResources resources;
+        tokenizerFolder.map(Resources::readTokenizer);
+    Resources resources;
     try {
-      Kernels kernels = backend.open(threads, device);
-      resources = new ModelResources(kernels, kernels.memory(memory), tokenizer);
+      Kernels kernels = compute.kernels().get();
+      resources = new Resources(compute, kernels, kernels.memory(memory), tokenizer);
     } catch (Throwable e) {
       memory.close();
       close(tokenizer);
@@ -84,20 +84,18 @@ final class ModelResources implements AutoCloseable {
   /**
    * Reads the weights of a folder into this memory.
    *
-   * @param precision what they are packed in
    * @param model makes the model of its weights
    */
-  <M> M weights(
-      ModelFolder folder, WeightNames names, Precision precision, Function<Weights, M> model) {
+  <M> M weights(ModelFolder folder, WeightNames names, Function<Weights, M> model) {
     try (Checkpoint checkpoint = folder.openWeights();
-        Weights weights = new Weights(checkpoint, kernels, memory, names, precision)) {
+        Weights weights = new Weights(checkpoint, kernels, memory, names, compute.weightFormat())) {
       return model.apply(weights);
     }
   }
 
-  /** The tokenizer, once it is read, or what kept it from being read. */
+  /** Waits for the tokenizer; throws what its reading failed with. */
   Optional<Tokenizer> tokenizer() {
-    return tokenizer.map(ModelResources::join);
+    return tokenizer.map(Resources::join);
   }
 
   private static Tokenizer join(CompletableFuture<Tokenizer> tokenizer) {
@@ -114,7 +112,7 @@ final class ModelResources implements AutoCloseable {
     }
   }
 
-  /** Nothing that is freed here may be in use. */
+  /** Frees everything. None of it may be in use. */
   @Override
   public void close() {
     memory.close();

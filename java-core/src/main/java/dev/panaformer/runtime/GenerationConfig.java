@@ -1,9 +1,11 @@
-package dev.panaformer.generate;
+package dev.panaformer.runtime;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonPrimitive;
 import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.generate.EarlyStopping;
+import dev.panaformer.generate.GenerationOptions;
 import java.util.HashSet;
 import java.util.Set;
 
@@ -12,7 +14,7 @@ import java.util.Set;
  * same names in an older config.json. Every field that Hugging Face's transformers lets change the
  * text of an encoder-decoder is read, or refused by name.
  */
-public final class GenerationConfig {
+final class GenerationConfig {
   /** Where a file does not say how many of the best tokens are drawn from. */
   private static final int DEFAULT_TOP_K = 50;
 
@@ -24,7 +26,7 @@ public final class GenerationConfig {
    * @throws dev.panaformer.checkpoint.CheckpointException naming a field that is wrong, or asks for
    *     what we do not do
    */
-  public static GenerationOptions of(ConfigJson json, int vocabulary) {
+  static GenerationOptions of(ConfigJson json, int vocabulary) {
     refuseUnknown(json);
     GenerationOptions.Builder options =
         GenerationOptions.builder()

@@ -1,4 +1,4 @@
-package dev.panaformer;
+package dev.panaformer.runtime;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 

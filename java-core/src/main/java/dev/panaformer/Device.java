@@ -1,0 +1,50 @@
+package dev.panaformer;
+
+import dev.panaformer.kernel.CudaDevices;
+import java.util.List;
+
+/**
+ * The device that a model is computed on: {@code ModelOptions.DEFAULT.withDevice(Device.cuda(0))}.
+ *
+ * @param backend the implementation of the kernels that run there
+ * @param index the number of the GPU; 0 for the processor
+ */
+public record Device(Backend backend, int index) {
+
+  /**
+   * @throws IllegalArgumentException if the index is negative
+   */
+  public Device {
+    if (index < 0) {
+      throw new IllegalArgumentException("device is " + index + ", at least 0");
+    }
+  }
+
+  /** The processor, with the best instruction set that it has. */
+  public static Device cpu() {
+    return new Device(Backend.AUTO, 0);
+  }
+
+  /**
+   * A GPU.
+   *
+   * @param index its number, from 0
+   * @throws UnsupportedOperationException if there is no driver or no such GPU; the message says
+   *     which
+   * @throws RuntimeException if the CUDA library is missing, which is an artifact of its own
+   */
+  public static Device cuda(int index) {
+    CudaDevices.require(index);
+    return new Device(Backend.CUDA, index);
+  }
+
+  /** The first GPU if one can be used, otherwise the processor. */
+  public static Device best() {
+    return CudaDevices.isUsable(0) ? new Device(Backend.CUDA, 0) : cpu();
+  }
+
+  /** A line of text for each GPU, or one line that says why there is none. */
+  public static List<String> describeAll() {
+    return CudaDevices.describeAll();
+  }
+}

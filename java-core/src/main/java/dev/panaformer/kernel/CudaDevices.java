@@ -1,0 +1,74 @@
+package dev.panaformer.kernel;
+
+import dev.panaformer.bindings.CudaException;
+import dev.panaformer.bindings.CudaLibrary;
+import dev.panaformer.bindings.NativeLibraryException;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The GPUs of this machine that the CUDA library can use. */
+public final class CudaDevices {
+  private CudaDevices() {}
+
+  /**
+   * Checks that a GPU can be used.
+   *
+   * @throws NativeLibraryException if there is no CUDA library
+   * @throws UnsupportedOperationException if there is no driver or no such GPU; the message says
+   *     which
+   */
+  public static void require(int index) {
+    require(CudaLibrary.load(), index);
+  }
+
+  static void require(CudaLibrary library, int index) {
+    int count;
+    try {
+      count = library.deviceCount();
+    } catch (CudaException e) {
+      throw new UnsupportedOperationException("There is no CUDA device: " + e.getMessage(), e);
+    }
+    if (index < 0 || index >= count) {
+      throw new UnsupportedOperationException(
+          "There is no CUDA device " + index + ": the driver finds " + count);
+    }
+  }
+
+  /** Whether {@link #require} finds nothing wrong. */
+  public static boolean isUsable(int index) {
+    try {
+      require(index);
+      return true;
+    } catch (NativeLibraryException | UnsupportedOperationException none) {
+      return false;
+    }
+  }
+
+  /** A line of text for each GPU, or one line that says why there is none. */
+  public static List<String> describeAll() {
+    List<String> devices = new ArrayList<>();
+    try {
+      CudaLibrary library = CudaLibrary.load();
+      int count = library.deviceCount();
+      for (int i = 0; i < count; i++) {
+        CudaLibrary.Description device = library.describe(i);
+        devices.add(
+            String.format(
+                "cuda %d: %s, compute capability %d.%d, %d MB",
+                i,
+                device.name(),
+                device.computeCapability() / 10,
+                device.computeCapability() % 10,
+                device.memoryBytes() / 1_000_000));
+      }
+      if (count == 0) {
+        devices.add("no cuda: the driver finds no device");
+      }
+    } catch (NativeLibraryException e) {
+      devices.add("no cuda: the library for it is not on the class path");
+    } catch (CudaException e) {
+      devices.add("no cuda: " + e.getMessage());
+    }
+    return devices;
+  }
+}

@@ -1,0 +1,153 @@
+package dev.panaformer.runtime;
+
+import dev.panaformer.checkpoint.ModelFolder;
+import dev.panaformer.generate.Decoder;
+import dev.panaformer.generate.GenerationOptions;
+import dev.panaformer.generate.Scheduler;
+import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.model.CausalConfig;
+import dev.panaformer.model.CausalModel;
+import dev.panaformer.model.LanguageModel;
+import dev.panaformer.model.Seq2SeqConfig;
+import dev.panaformer.model.Seq2SeqModel;
+import dev.panaformer.nn.WeightNames;
+import dev.panaformer.nn.Weights;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.function.Function;
+
+/**
+ * A loaded model that generates texts. Its scheduler evaluates all of them together, on one thread;
+ * {@link #call} is for what else the model is asked for.
+ */
+public final class GenerationRuntime<M extends LanguageModel> extends ModelRuntime<M> {
+  private final GenerationDefaults defaults;
+  private final Scheduler scheduler;
+  private final int contextLength;
+  private final int sourceLength;
+
+  private GenerationRuntime(
+      ModelFolder folder,
+      GenerationDefaults defaults,
+      GenerationLimits limits,
+      Resources resources,
+      M model) {
+    super(folder.path().toString(), model, resources, 1);
+    this.defaults = defaults;
+    Decoder decoder = new PagedDecoder(model, limits);
+    this.contextLength = decoder.contextLength();
+    this.sourceLength = decoder.sourceLength();
+    Function<int[], String> decode = hasTokenizer() ? ids -> tokenizer().decode(ids, true) : null;
+    this.scheduler =
+        new Scheduler(
+            name(), decoder, defaults.ends(), decode, limits.maxSequences(), limits.stepTokens());
+  }
+
+  /**
+   * Loads a decoder. A folder without a tokenizer is usable with ids.
+   *
+   * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model;
+   *     nothing stays open or allocated then
+   */
+  public static GenerationRuntime<CausalModel> decoder(
+      Path path, ComputeSettings compute, GenerationLimits limits) {
+    ModelFolder folder = ModelFolder.open(path);
+    CausalConfig config = CausalConfig.of(folder.config());
+    return load(
+        folder,
+        config.weightNames(),
+        weights -> CausalModel.load(weights, config),
+        GenerationDefaults.of(folder, config),
+        compute,
+        limits);
+  }
+
+  /** As {@link #decoder}, of an encoder-decoder. */
+  public static GenerationRuntime<Seq2SeqModel> encoderDecoder(
+      Path path, ComputeSettings compute, GenerationLimits limits) {
+    ModelFolder folder = ModelFolder.open(path);
+    Seq2SeqConfig config = Seq2SeqConfig.of(folder.config());
+    return load(
+        folder,
+        config.weightNames(),
+        weights -> Seq2SeqModel.load(weights, config),
+        GenerationDefaults.of(folder, config),
+        compute,
+        limits);
+  }
+
+  private static <M extends LanguageModel> GenerationRuntime<M> load(
+      ModelFolder folder,
+      WeightNames names,
+      Function<Weights, M> loader,
+      GenerationDefaults defaults,
+      ComputeSettings compute,
+      GenerationLimits limits) {
+    return Resources.load(
+        compute,
+        // Each step reads all weights in order; encoders gain nothing and would load more slowly.
+        NativeMemory.onHugePages(),
+        Optional.of(folder.transformer()).filter(GenerationRuntime::holdsTokenizer),
+        resources ->
+            new GenerationRuntime<>(
+                folder, defaults, limits, resources, resources.weights(folder, names, loader)));
+  }
+
+  private static boolean holdsTokenizer(Path folder) {
+    return Files.exists(folder.resolve("tokenizer.json"))
+        || Files.exists(folder.resolve("vocab.txt"));
+  }
+
+  /** What evaluates all texts of this model. */
+  public Scheduler scheduler() {
+    return scheduler;
+  }
+
+  /**
+   * The options that the folder asks for.
+   *
+   * @throws dev.panaformer.checkpoint.UnsupportedModelException if they are not supported, naming
+   *     the field
+   */
+  public GenerationOptions options() {
+    return defaults.options().get();
+  }
+
+  /** The token that the text of an encoder-decoder begins with, if the folder says so. */
+  public OptionalInt startToken() {
+    return defaults.start();
+  }
+
+  /** The tokens that end a text. */
+  public Set<Integer> endTokens() {
+    return defaults.ends();
+  }
+
+  /** The number of tokens of the longest text: the model's positions, or what the cache holds. */
+  public int contextLength() {
+    return contextLength;
+  }
+
+  /** The number of tokens of the longest source; 0 if there is no encoder. */
+  public int sourceLength() {
+    return sourceLength;
+  }
+
+  /** The ids of a text, including special tokens. */
+  public int[] ids(String text) {
+    return tokenize(tokenizer -> tokenizer.ids(text));
+  }
+
+  /** The text of ids, without special tokens. */
+  public String decode(int[] ids) {
+    return tokenize(tokenizer -> tokenizer.decode(ids, true));
+  }
+
+  @Override
+  void stop() {
+    scheduler.close();
+  }
+}

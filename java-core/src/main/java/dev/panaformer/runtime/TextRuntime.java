@@ -1,0 +1,183 @@
+package dev.panaformer.runtime;
+
+import dev.panaformer.checkpoint.ModelFolder;
+import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.kernel.TokenBatch;
+import dev.panaformer.kernel.Workspace;
+import dev.panaformer.model.BertConfig;
+import dev.panaformer.model.BertTask;
+import dev.panaformer.model.EncoderConfig;
+import dev.panaformer.model.TextEncoder;
+import dev.panaformer.nn.Weights;
+import dev.panaformer.tokenizer.Encoding;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import java.util.function.IntFunction;
+
+/** A loaded encoder of texts: tokenizes them, and fills batches with them. */
+public final class TextRuntime<M extends TextEncoder> extends ModelRuntime<M> {
+  private final ModelFolder folder;
+  private final TextLimits limits;
+  private final int maxTokens;
+
+  private TextRuntime(ModelFolder folder, TextLimits limits, Resources resources, M model) {
+    super(folder.path().toString(), model, resources, limits.maxConcurrency());
+    this.folder = folder;
+    this.limits = limits;
+    this.maxTokens =
+        Math.min(model.config().maxTokens(), folder.maxSequenceLength().orElse(Integer.MAX_VALUE));
+  }
+
+  /**
+   * Loads an encoder of any family, with whatever head it has.
+   *
+   * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
+   */
+  public static TextRuntime<TextEncoder> load(
+      Path path, ComputeSettings compute, TextLimits limits) {
+    ModelFolder folder = ModelFolder.open(path);
+    EncoderConfig config = EncoderConfig.of(folder.config());
+    return load(folder, config, compute, limits, config::encoder);
+  }
+
+  /**
+   * Loads a model of the BERT family under a head.
+   *
+   * @param loader makes the model of its weights
+   * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model;
+   *     nothing stays open or allocated then
+   */
+  public static <M extends BertTask> TextRuntime<M> load(
+      Path path,
+      ComputeSettings compute,
+      TextLimits limits,
+      BiFunction<Weights, BertConfig, M> loader) {
+    ModelFolder folder = ModelFolder.open(path);
+    BertConfig config = BertConfig.of(folder.config());
+    return load(folder, config, compute, limits, weights -> loader.apply(weights, config));
+  }
+
+  private static <M extends TextEncoder> TextRuntime<M> load(
+      ModelFolder folder,
+      EncoderConfig config,
+      ComputeSettings compute,
+      TextLimits limits,
+      Function<Weights, M> loader) {
+    return Resources.load(
+        compute,
+        new NativeMemory(),
+        Optional.of(folder.transformer()),
+        resources ->
+            new TextRuntime<>(
+                folder,
+                limits,
+                resources,
+                resources.weights(folder, config.weightNames(), loader)));
+  }
+
+  public ModelFolder folder() {
+    return folder;
+  }
+
+  /**
+   * The number of tokens of the longest text: the model's positions, or fewer if its folder says
+   * so.
+   */
+  public int maxTokens() {
+    return maxTokens;
+  }
+
+  /**
+   * The ids of a text, including special tokens, truncated to {@link #maxTokens}.
+   *
+   * @throws IllegalArgumentException if the text is too long and the limits say to refuse it
+   * @throws IllegalStateException if the model is closed
+   */
+  public int[] ids(String text) {
+    if (!limits.refusesLongTexts()) {
+      return tokenize(tokenizer -> tokenizer.ids(text, maxTokens));
+    }
+    int[] ids = tokenize(tokenizer -> tokenizer.ids(text));
+    requireFit(ids.length);
+    return ids;
+  }
+
+  /** As {@link #ids}, with everything that the tokenizer says of each token. */
+  public Encoding encode(String text) {
+    return fit(tokenize(tokenizer -> tokenizer.encode(text)));
+  }
+
+  /** As {@link #encode(String)}, of two texts in one sequence. */
+  public Encoding encode(String text, String pair) {
+    return fit(tokenize(tokenizer -> tokenizer.encode(text, pair)));
+  }
+
+  private Encoding fit(Encoding encoding) {
+    if (limits.refusesLongTexts()) {
+      requireFit(encoding.length());
+    }
+    return encoding.truncate(maxTokens);
+  }
+
+  private void requireFit(int tokens) {
+    if (tokens > maxTokens) {
+      throw new IllegalArgumentException(
+          name() + ": a text of " + tokens + " tokens, at most " + maxTokens + " are allowed");
+    }
+  }
+
+  /** Receives each filled batch, before the next one replaces it. */
+  public interface BatchConsumer {
+    /**
+     * @param first index of the input that is the batch's sequence 0
+     */
+    void accept(int first, TokenBatch batch);
+  }
+
+  /**
+   * Fills the workspace's batch with the inputs in their order, as many at a time as the limits
+   * allow.
+   *
+   * @param typeIds may give null, for 0
+   */
+  public void inBatches(
+      int count,
+      IntFunction<int[]> ids,
+      IntFunction<int[]> typeIds,
+      Workspace workspace,
+      BatchConsumer consumer) {
+    TokenBatch batch = workspace.batch();
+    for (int first = 0; first < count; first += batch.sequences()) {
+      batch.clear();
+      int next = first;
+      do {
+        model().append(batch, ids.apply(next), typeIds.apply(next), null);
+        next++;
+      } while (next < count && batch.tokens() + ids.apply(next).length <= limits.maxBatchTokens());
+      consumer.accept(first, batch);
+    }
+  }
+
+  /**
+   * {@link #inBatches(int, IntFunction, IntFunction, Workspace, BatchConsumer)} of encoded texts.
+   */
+  public void inBatches(List<Encoding> encodings, Workspace workspace, BatchConsumer consumer) {
+    inBatches(
+        encodings.size(),
+        i -> encodings.get(i).ids(),
+        i -> encodings.get(i).typeIds(),
+        workspace,
+        consumer);
+  }
+
+  /** Replaces the contents of the workspace's batch by one sequence. */
+  public TokenBatch only(Encoding encoding, Workspace workspace) {
+    TokenBatch batch = workspace.batch();
+    batch.clear();
+    model().append(batch, encoding.ids(), encoding.typeIds(), null);
+    return batch;
+  }
+}
