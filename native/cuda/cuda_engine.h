@@ -24,7 +24,7 @@ struct device_buffer {
   size_t bytes;
 };
 
-/* What a packed weight is. It is kept here, since to read a header from the device would wait for it. */
+/* What a packed weight is. The engine remembers it: to read a header from the device, the host would have to wait. */
 struct packed_weight {
   int64_t n, k;
   pf_precision precision;
@@ -54,14 +54,14 @@ struct step_kernel {
   }
 };
 
-/* Kernels one after the other, launched as one. What differs the next time is replaced in place. */
+/* Kernels that run one after the other and are launched as one. Arguments that differ the next time are replaced. */
 struct step_graph {
   std::vector<step_kernel> kernels;
   cudaGraph_t graph;
   cudaGraphExec_t executable;
 };
 
-/* Memory of the host that copies to the device begin from: of two halves one is written while the other is read. */
+/* Memory of the host, from which copies to the device start. One half is written while the device reads the other. */
 struct staging_memory {
   char *memory;
   size_t used; /* of the current half */

@@ -4,7 +4,7 @@
 
 #include "kernels.h"
 
-/* What every engine begins with, whichever library made it: api.c finds its way by this alone. */
+/* What every engine begins with, whichever library made it. The functions of api.c read nothing else of it. */
 struct pf_engine {
   const pf_kernels *kernels;
   int32_t threads;
@@ -17,9 +17,9 @@ struct pf_engine {
 typedef void (*pf_task)(const void *context, int64_t task, int32_t thread);
 
 /*
- * Runs task(context, 0 .. tasks - 1) and returns when all are done. Each thread has an equal, contiguous range of tasks
- * and helps with the others' when it is through; a worker that is not awake in time is not waited for. If the pool
- * serves another call, or there is but one task, everything runs on the caller's thread.
+ * Runs task(context, 0 .. tasks - 1) and returns when all are done. Each thread begins with an equal, contiguous range
+ * of tasks and takes some of the others' when it is done with its own; nobody waits for a worker that does not wake up
+ * in time. If the pool is busy with another call, or there is only one task, everything runs on the caller's thread.
  */
 void pf_parallel_for(pf_engine *engine, int64_t tasks, pf_task task, const void *context);
 

@@ -1,14 +1,15 @@
 /*
- * The inside of attention, as pf_attention and pf_paged_attention have it: one block of queries against one tile of
- * keys after another, with an online softmax.
+ * The inner loops of all kinds of attention: one block of queries against one tile of keys after another, with an
+ * online softmax.
  *
- * Everything is computed with the queries in the lanes: scores^T = k q^T, then y^T = v^T p^T. So keys and values are
- * only ever broadcast, straight from where they lie, and neither is repacked; maximum, exponential and sum run down the
- * registers with no horizontal step; and only q and y are transposed, once a block of queries, whatever the number of
- * keys. A lane computes what it would alone: its result depends on its own query, keys and values.
+ * Every lane of a vector has a query: scores^T = k q^T, then y^T = v^T p^T. Keys and values are therefore broadcast
+ * straight from where they lie, and neither is repacked. Maximum, exponential and sum work on whole registers, without
+ * a step across lanes. Only q and y are transposed, once for each block of queries, however many keys there are. A lane
+ * computes what it would compute alone: its result depends on its own query, keys and values.
  *
- * The order is part of the contract between the two kernels. Keys come in tiles counted from the first one; a score is
- * one chain of FMAs over the features; the sum of weights and each feature of y are one chain over the keys.
+ * The order of additions is the same in pf_attention and pf_paged_attention, which have to agree to the last bit. Keys
+ * come in tiles that are counted from the first key; a score is one chain of FMAs over the features; the sum of weights
+ * and each feature of y are one chain over the keys.
  */
 #ifndef PF_ATTENTION_TILE_H
 #define PF_ATTENTION_TILE_H

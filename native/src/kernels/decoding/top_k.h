@@ -1,4 +1,4 @@
-/* Choosing the largest of a row's logits as they come, chunk by chunk, for pf_top_k and pf_linear_top_k. */
+/* The choice of a row's largest logits, chunk by chunk as they come, for pf_top_k and pf_linear_top_k. */
 #ifndef PF_TOP_K_H
 #define PF_TOP_K_H
 

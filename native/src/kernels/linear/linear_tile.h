@@ -8,9 +8,9 @@
 #include "cpu.h"
 #include "linear_format.h"
 
-/* Rows that are few: the stream of weights is the floor. */
+/* Up to so many rows are few: a product then takes as long as it takes to read the weights. */
 #define FEW_ROWS 8
-/* Panels that are then read side by side at most. */
+/* The most panels that are read side by side for few rows. */
 #define STREAMS 4
 /* Steps along k between two looks at what to fetch. */
 #define FETCH_STEPS 16
@@ -137,13 +137,14 @@ static inline int32_t load_bytes(const void *p) {
 void PF_KERNEL(linear_bf16_prepare)(const linear_layer *layer, const float *x, int64_t rows, void *input, int64_t first,
                                     int64_t end);
 
-/* An input as bfloat16 has it. */
+/* Rounds values to the nearest bfloat16, as the input of linear_bf16.c is. */
 void PF_KERNEL(linear_bf16_round)(const float *x, int64_t count, float *to);
 
 /*
- * What the codes of int8 stand for: INT8_PIECE input features or, at the end, half as many, from a multiple of it on,
- * of an output feature's weight and of a row of a prepared input. Gives how many. Those behind the k-th, which are 0
- * before they become codes, are multiplied like all others.
+ * Both read codes of int8 back as the values that they stand for: those of an output feature's weight, and those of a
+ * row of a prepared input. They read a piece, which is INT8_PIECE input features from a multiple of INT8_PIECE on, or
+ * half as many at the end, and return how many. Features behind the k-th are among them: they are 0 before they become
+ * codes, and are multiplied like all others.
  */
 #define INT8_PIECE PF_PACKED_INT8_ROTATED
 int64_t PF_KERNEL(linear_int8_piece)(const linear_layer *layer, int64_t feature, int64_t p, float *values);
@@ -151,8 +152,8 @@ int64_t PF_KERNEL(linear_int8_input_piece)(const linear_layer *layer, const void
                                            int64_t p, float *values);
 
 /*
- * Rows of a prepared input in bytes. Where the kernel's tiles are AMX's, they lie in blocks of 16 rows, tile after
- * tile, [rows/16][row_bytes/64][16][64]; otherwise row after row. `at` is a multiple of four, in bytes of the row.
+ * Where byte `at` of a row lies in a prepared input; `at` is a multiple of four. Rows follow one another, unless they
+ * are multiplied by the tiles of AMX. For those they are `blocked`: [rows/16][row_bytes/64][16][64], tile after tile.
  */
 static inline char *input_at(void *input, int blocked, int64_t row_bytes, int64_t row, int64_t at) {
   if (!blocked) return (char *)input + row * row_bytes + at;

@@ -1,4 +1,4 @@
-/* LayerNorm of one row, as pf_embedding needs it too. */
+/* LayerNorm of one row, which pf_embedding uses too. */
 #ifndef PF_LAYER_NORM_H
 #define PF_LAYER_NORM_H
 

@@ -68,10 +68,10 @@ public class panaformer_h {
     public static final AddressLayout C_POINTER = ValueLayout.ADDRESS
             .withTargetLayout(MemoryLayout.sequenceLayout(java.lang.Long.MAX_VALUE, JAVA_BYTE));
     public static final ValueLayout.OfLong C_LONG = ValueLayout.JAVA_LONG;
-    private static final int PF_ABI_VERSION = (int)5L;
+    private static final int PF_ABI_VERSION = (int)6L;
     /**
      * {@snippet lang=c :
-     * #define PF_ABI_VERSION 5
+     * #define PF_ABI_VERSION 6
      * }
      */
     public static int PF_ABI_VERSION() {
@@ -130,6 +130,96 @@ public class panaformer_h {
      */
     public static int PF_MAX_KERNEL() {
         return PF_MAX_KERNEL;
+    }
+    private static final int PF_PACKED_MAGIC = (int)843859536L;
+    /**
+     * {@snippet lang=c :
+     * #define PF_PACKED_MAGIC 843859536
+     * }
+     */
+    public static int PF_PACKED_MAGIC() {
+        return PF_PACKED_MAGIC;
+    }
+    private static final int PF_PACKED_HEADER_BYTES = (int)64L;
+    /**
+     * {@snippet lang=c :
+     * #define PF_PACKED_HEADER_BYTES 64
+     * }
+     */
+    public static int PF_PACKED_HEADER_BYTES() {
+        return PF_PACKED_HEADER_BYTES;
+    }
+    private static final int PF_PACKED_PANEL = (int)32L;
+    /**
+     * {@snippet lang=c :
+     * #define PF_PACKED_PANEL 32
+     * }
+     */
+    public static int PF_PACKED_PANEL() {
+        return PF_PACKED_PANEL;
+    }
+    private static final int PF_PACKED_BF16_FEATURES = (int)32L;
+    /**
+     * {@snippet lang=c :
+     * #define PF_PACKED_BF16_FEATURES 32
+     * }
+     */
+    public static int PF_PACKED_BF16_FEATURES() {
+        return PF_PACKED_BF16_FEATURES;
+    }
+    private static final int PF_PACKED_INT8_FEATURES = (int)64L;
+    /**
+     * {@snippet lang=c :
+     * #define PF_PACKED_INT8_FEATURES 64
+     * }
+     */
+    public static int PF_PACKED_INT8_FEATURES() {
+        return PF_PACKED_INT8_FEATURES;
+    }
+    private static final int PF_PACKED_INT8_ROTATED = (int)128L;
+    /**
+     * {@snippet lang=c :
+     * #define PF_PACKED_INT8_ROTATED 128
+     * }
+     */
+    public static int PF_PACKED_INT8_ROTATED() {
+        return PF_PACKED_INT8_ROTATED;
+    }
+    private static final int PF_PACKED_INT8_ROTATED_APART = (int)16L;
+    /**
+     * {@snippet lang=c :
+     * #define PF_PACKED_INT8_ROTATED_APART 16
+     * }
+     */
+    public static int PF_PACKED_INT8_ROTATED_APART() {
+        return PF_PACKED_INT8_ROTATED_APART;
+    }
+    private static final int PF_PACKED_INT4_GROUP = (int)32L;
+    /**
+     * {@snippet lang=c :
+     * #define PF_PACKED_INT4_GROUP 32
+     * }
+     */
+    public static int PF_PACKED_INT4_GROUP() {
+        return PF_PACKED_INT4_GROUP;
+    }
+    private static final int PF_PACKED_INT4_128_GROUP = (int)128L;
+    /**
+     * {@snippet lang=c :
+     * #define PF_PACKED_INT4_128_GROUP 128
+     * }
+     */
+    public static int PF_PACKED_INT4_128_GROUP() {
+        return PF_PACKED_INT4_128_GROUP;
+    }
+    private static final int PF_PACKED_INT4_INPUT_GROUP = (int)32L;
+    /**
+     * {@snippet lang=c :
+     * #define PF_PACKED_INT4_INPUT_GROUP 32
+     * }
+     */
+    public static int PF_PACKED_INT4_INPUT_GROUP() {
+        return PF_PACKED_INT4_INPUT_GROUP;
     }
     private static final int PF_MAX_SPARSE_HEAD_DIM = (int)8192L;
     /**
@@ -1221,7 +1311,7 @@ public class panaformer_h {
         }
     }
 
-    private static class pf_linear_dense_size {
+    private static class pf_linear_compact_size {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             panaformer_h.C_INT,
             panaformer_h.C_POINTER,
@@ -1231,7 +1321,7 @@ public class panaformer_h {
             panaformer_h.C_POINTER
         );
 
-        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_linear_dense_size");
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_linear_compact_size");
 
         public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
@@ -1239,43 +1329,43 @@ public class panaformer_h {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * pf_status pf_linear_dense_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision, int64_t *bytes)
+     * pf_status pf_linear_compact_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision, int64_t *bytes)
      * }
      */
-    public static FunctionDescriptor pf_linear_dense_size$descriptor() {
-        return pf_linear_dense_size.DESC;
+    public static FunctionDescriptor pf_linear_compact_size$descriptor() {
+        return pf_linear_compact_size.DESC;
     }
 
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * pf_status pf_linear_dense_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision, int64_t *bytes)
+     * pf_status pf_linear_compact_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision, int64_t *bytes)
      * }
      */
-    public static MethodHandle pf_linear_dense_size$handle() {
-        return pf_linear_dense_size.HANDLE;
+    public static MethodHandle pf_linear_compact_size$handle() {
+        return pf_linear_compact_size.HANDLE;
     }
 
     /**
      * Address for:
      * {@snippet lang=c :
-     * pf_status pf_linear_dense_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision, int64_t *bytes)
+     * pf_status pf_linear_compact_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision, int64_t *bytes)
      * }
      */
-    public static MemorySegment pf_linear_dense_size$address() {
-        return pf_linear_dense_size.ADDR;
+    public static MemorySegment pf_linear_compact_size$address() {
+        return pf_linear_compact_size.ADDR;
     }
 
     /**
      * {@snippet lang=c :
-     * pf_status pf_linear_dense_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision, int64_t *bytes)
+     * pf_status pf_linear_compact_size(const pf_engine *engine, int64_t n, int64_t k, pf_precision precision, int64_t *bytes)
      * }
      */
-    public static int pf_linear_dense_size(MemorySegment engine, long n, long k, int precision, MemorySegment bytes) {
-        var mh$ = pf_linear_dense_size.HANDLE;
+    public static int pf_linear_compact_size(MemorySegment engine, long n, long k, int precision, MemorySegment bytes) {
+        var mh$ = pf_linear_compact_size.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("pf_linear_dense_size", engine, n, k, precision, bytes);
+                traceDowncall("pf_linear_compact_size", engine, n, k, precision, bytes);
             }
             return (int)mh$.invokeExact(engine, n, k, precision, bytes);
         } catch (Throwable ex$) {
@@ -1283,7 +1373,7 @@ public class panaformer_h {
         }
     }
 
-    private static class pf_linear_dense_pack {
+    private static class pf_linear_compact_pack {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             panaformer_h.C_INT,
             panaformer_h.C_POINTER,
@@ -1294,7 +1384,7 @@ public class panaformer_h {
             panaformer_h.C_POINTER
         );
 
-        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_linear_dense_pack");
+        public static final MemorySegment ADDR = panaformer_h.findOrThrow("pf_linear_compact_pack");
 
         public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
@@ -1302,45 +1392,45 @@ public class panaformer_h {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k, int64_t *used)
+     * pf_status pf_linear_compact_pack(pf_engine *engine, const void *packed, void *compact, int64_t n, int64_t k, int64_t *used)
      * }
      */
-    public static FunctionDescriptor pf_linear_dense_pack$descriptor() {
-        return pf_linear_dense_pack.DESC;
+    public static FunctionDescriptor pf_linear_compact_pack$descriptor() {
+        return pf_linear_compact_pack.DESC;
     }
 
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k, int64_t *used)
+     * pf_status pf_linear_compact_pack(pf_engine *engine, const void *packed, void *compact, int64_t n, int64_t k, int64_t *used)
      * }
      */
-    public static MethodHandle pf_linear_dense_pack$handle() {
-        return pf_linear_dense_pack.HANDLE;
+    public static MethodHandle pf_linear_compact_pack$handle() {
+        return pf_linear_compact_pack.HANDLE;
     }
 
     /**
      * Address for:
      * {@snippet lang=c :
-     * pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k, int64_t *used)
+     * pf_status pf_linear_compact_pack(pf_engine *engine, const void *packed, void *compact, int64_t n, int64_t k, int64_t *used)
      * }
      */
-    public static MemorySegment pf_linear_dense_pack$address() {
-        return pf_linear_dense_pack.ADDR;
+    public static MemorySegment pf_linear_compact_pack$address() {
+        return pf_linear_compact_pack.ADDR;
     }
 
     /**
      * {@snippet lang=c :
-     * pf_status pf_linear_dense_pack(pf_engine *engine, const void *packed, void *dense, int64_t n, int64_t k, int64_t *used)
+     * pf_status pf_linear_compact_pack(pf_engine *engine, const void *packed, void *compact, int64_t n, int64_t k, int64_t *used)
      * }
      */
-    public static int pf_linear_dense_pack(MemorySegment engine, MemorySegment packed, MemorySegment dense, long n, long k, MemorySegment used) {
-        var mh$ = pf_linear_dense_pack.HANDLE;
+    public static int pf_linear_compact_pack(MemorySegment engine, MemorySegment packed, MemorySegment compact, long n, long k, MemorySegment used) {
+        var mh$ = pf_linear_compact_pack.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("pf_linear_dense_pack", engine, packed, dense, n, k, used);
+                traceDowncall("pf_linear_compact_pack", engine, packed, compact, n, k, used);
             }
-            return (int)mh$.invokeExact(engine, packed, dense, n, k, used);
+            return (int)mh$.invokeExact(engine, packed, compact, n, k, used);
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }

@@ -146,14 +146,14 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
       long in,
       Precision precision,
       NativeMemory memory) {
-    long bytes = denseBytes(out, in, precision);
+    long bytes = compactBytes(out, in, precision);
     if (bytes == 0) {
       return pack(name, weight, dtype, out, in, precision, memory);
     }
     try (NativeMemory staging = NativeMemory.ofSegment(bytes)) {
       PackedWeight packed = pack(name, weight, dtype, out, in, precision, staging);
       MemorySegment room = memory.allocate(bytes, PF_ALIGNMENT());
-      return packDense(packed, room, memory)
+      return packCompact(packed, room, memory)
           .orElseGet(
               () -> new PackedWeight(name, room.copyFrom(packed.segment()), out, in, precision));
     }
@@ -161,19 +161,19 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
 
   @Override
   public PackedWeight forFewRows(PackedWeight weight, NativeMemory memory) {
-    long bytes = denseBytes(weight.out(), weight.in(), weight.precision());
+    long bytes = compactBytes(weight.out(), weight.in(), weight.precision());
     if (bytes == 0) {
       return weight;
     }
     MemorySegment room = memory.allocate(bytes, PF_ALIGNMENT());
-    return packDense(weight, room, memory).orElse(weight);
+    return packCompact(weight, room, memory).orElse(weight);
   }
 
   /** 0 where the engine has no layout for few rows. */
-  private long denseBytes(long out, long in, Precision precision) {
+  private long compactBytes(long out, long in, Precision precision) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment bytes = arena.allocate(JAVA_LONG);
-      int status = pf_linear_dense_size(engine(), out, in, precision.ordinal(), bytes);
+      int status = pf_linear_compact_size(engine(), out, in, precision.ordinal(), bytes);
       // What is wrong with the weight, packing says.
       return status == PF_OK() ? bytes.get(JAVA_LONG, 0) : 0;
     }
@@ -184,20 +184,20 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
    *
    * @param room the last segment of the memory, which gets back what is not needed of it
    */
-  private Optional<PackedWeight> packDense(
+  private Optional<PackedWeight> packCompact(
       PackedWeight weight, MemorySegment room, NativeMemory memory) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment used = arena.allocate(JAVA_LONG);
       int status =
-          pf_linear_dense_pack(
+          pf_linear_compact_pack(
               engine(), at(weight.segment()), at(room), weight.out(), weight.in(), used);
       if (status == PF_ERROR_UNSUPPORTED()) {
         return Optional.empty();
       }
       check("packForFewRows", status, weight);
-      MemorySegment dense = memory.trim(room, used.get(JAVA_LONG, 0));
+      MemorySegment compact = memory.trim(room, used.get(JAVA_LONG, 0));
       return Optional.of(
-          new PackedWeight(weight.name(), dense, weight.out(), weight.in(), weight.precision()));
+          new PackedWeight(weight.name(), compact, weight.out(), weight.in(), weight.precision()));
     }
   }
 
