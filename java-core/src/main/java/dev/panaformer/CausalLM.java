@@ -8,7 +8,7 @@ import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.Prefix;
 import dev.panaformer.generate.Scheduler;
-import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.CausalModel;
 import dev.panaformer.tokenizer.Tokenizer;

@@ -2,7 +2,7 @@ package dev.panaformer;
 
 import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.Device;
-import dev.panaformer.kernel.Precision;
+import dev.panaformer.kernel.linear.WeightFormat;
 import java.util.Objects;
 
 /**
@@ -18,7 +18,7 @@ import java.util.Objects;
  *     being read delays the other texts; at least half as many are kept for prompts
  * @param device which GPU, where the backend is one for GPUs
  * @param precision what the weights of linear layers and of words are kept in and computed with; of
- *     a folder that {@code quantize} wrote {@link Precision#FP32} means its own
+ *     a folder that {@code quantize} wrote {@link WeightFormat#FP32} means its own
  */
 public record CausalLMOptions(
     Backend backend,
@@ -28,7 +28,7 @@ public record CausalLMOptions(
     int maxSequences,
     int stepTokens,
     int device,
-    Precision precision) {
+    WeightFormat precision) {
 
   /** On the first device, should there be a choice, in float32. */
   public CausalLMOptions(
@@ -58,7 +58,7 @@ public record CausalLMOptions(
         maxSequences,
         stepTokens,
         device,
-        Precision.FP32);
+        WeightFormat.FP32);
   }
 
   /** Native code where there is some, on all processors; up to 64 sequences. */
@@ -140,7 +140,7 @@ public record CausalLMOptions(
         precision);
   }
 
-  public CausalLMOptions withPrecision(Precision value) {
+  public CausalLMOptions withPrecision(WeightFormat value) {
     return new CausalLMOptions(
         backend, threads, cacheTokens, blockTokens, maxSequences, stepTokens, device, value);
   }

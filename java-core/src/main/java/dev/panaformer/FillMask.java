@@ -3,9 +3,9 @@ package dev.panaformer;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.checkpoint.CheckpointException;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertForMaskedLM;
 import dev.panaformer.tokenizer.Encoding;
@@ -110,11 +110,11 @@ public final class FillMask implements AutoCloseable {
     MemorySegment x = model.task().bert().forward(batch, workspace);
     MemorySegment rows = workspace.floats(Buffer.POOLED, masks.length * hidden);
     for (int m = 0; m < masks.length; m++) {
-      model.kernels().copy(x, masks[m] * hidden, rows, m * hidden, hidden);
+      model.kernels().memory().copy(x, masks[m] * hidden, rows, m * hidden, hidden);
     }
     MemorySegment logits = model.task().logits(rows, masks.length, workspace);
-    model.kernels().softmax(logits, logits, masks.length, vocab);
-    return model.kernels().onHost(logits, masks.length * vocab, workspace);
+    model.kernels().norm().softmax(logits, logits, masks.length, vocab);
+    return model.kernels().memory().onHost(logits, masks.length * vocab, workspace);
   }
 
   private List<Guess> best(MemorySegment scores, int mask, int[] ids, int[] masks, int count) {

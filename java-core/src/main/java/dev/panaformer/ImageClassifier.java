@@ -1,7 +1,7 @@
 package dev.panaformer;
 
 import dev.panaformer.image.RgbImage;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.ImageClassification;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.VisionConfig;
@@ -68,12 +68,7 @@ public final class ImageClassifier implements AutoCloseable {
         int count = model.batch(images, first, Math.max(1, layout.tokens()));
         Images batch = model.pixels(images.subList(first, first + count), workspace);
         MemorySegment logits =
-            model
-                .kernels()
-                .onHost(
-                    model.forward(batch, workspace, null),
-                    (long) count * labels().size(),
-                    workspace);
+            model.kernels().memory().onHost(model.forward(batch, workspace, null), (long) count * labels().size(), workspace);
         for (int i = 0; i < count; i++) {
           results.add(Labels.scored(logits, i, labels(), model.config().problemType()));
         }
@@ -112,7 +107,7 @@ public final class ImageClassifier implements AutoCloseable {
           workspace,
           (name, values, shape) ->
               rollout.accept(
-                  name, model.kernels().onHost(values, Tensor.elements(shape), workspace)));
+                  name, model.kernels().memory().onHost(values, Tensor.elements(shape), workspace)));
       return rollout.map(layout);
     }
   }

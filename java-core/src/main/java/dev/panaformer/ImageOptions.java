@@ -1,7 +1,7 @@
 package dev.panaformer;
 
 import dev.panaformer.kernel.Backend;
-import dev.panaformer.kernel.Precision;
+import dev.panaformer.kernel.linear.WeightFormat;
 import java.util.Objects;
 
 /**
@@ -41,7 +41,7 @@ public record ImageOptions(ModelOptions compute, long maxPixels, boolean interpo
     return withCompute(compute.withThreads(value));
   }
 
-  public ImageOptions withPrecision(Precision value) {
+  public ImageOptions withPrecision(WeightFormat value) {
     return withCompute(compute.withPrecision(value));
   }
 

@@ -3,10 +3,10 @@ package dev.panaformer;
 import dev.panaformer.ModelOptions.Truncation;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.WorkspacePool;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.WorkspacePool;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertTask;
 import dev.panaformer.model.EncoderConfig;
@@ -47,7 +47,7 @@ final class LoadedModel<M extends TextEncoder> implements AutoCloseable {
     this.task = task;
     this.maxTokens =
         Math.min(task.config().maxTokens(), folder.maxSequenceLength().orElse(Integer.MAX_VALUE));
-    this.workspaces = new WorkspacePool(name, options.maxConcurrency(), resources.kernels());
+    this.workspaces = new WorkspacePool(name, options.maxConcurrency(), resources.kernels().memory());
   }
 
   /**

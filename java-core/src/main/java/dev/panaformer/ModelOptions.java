@@ -2,7 +2,7 @@ package dev.panaformer;
 
 import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.Device;
-import dev.panaformer.kernel.Precision;
+import dev.panaformer.kernel.linear.WeightFormat;
 import java.util.Objects;
 
 /**
@@ -18,7 +18,7 @@ import java.util.Objects;
  * @param truncation what becomes of texts that are too long
  * @param device which GPU, where the backend is one for GPUs
  * @param precision what the weights of linear layers and of words are kept in and computed with; of
- *     a folder that {@code quantize} wrote {@link Precision#FP32} means its own
+ *     a folder that {@code quantize} wrote {@link WeightFormat#FP32} means its own
  */
 public record ModelOptions(
     Backend backend,
@@ -27,7 +27,7 @@ public record ModelOptions(
     int maxBatchTokens,
     Truncation truncation,
     int device,
-    Precision precision) {
+    WeightFormat precision) {
 
   /** On the first device, should there be a choice, in float32. */
   public ModelOptions(
@@ -43,7 +43,7 @@ public record ModelOptions(
       int maxBatchTokens,
       Truncation truncation,
       int device) {
-    this(backend, threads, maxConcurrency, maxBatchTokens, truncation, device, Precision.FP32);
+    this(backend, threads, maxConcurrency, maxBatchTokens, truncation, device, WeightFormat.FP32);
   }
 
   /** What becomes of a text that has more tokens than the model has positions. */
@@ -123,7 +123,7 @@ public record ModelOptions(
         precision);
   }
 
-  public ModelOptions withPrecision(Precision value) {
+  public ModelOptions withPrecision(WeightFormat value) {
     return new ModelOptions(
         backend, threads, maxConcurrency, maxBatchTokens, truncation, device, value);
   }

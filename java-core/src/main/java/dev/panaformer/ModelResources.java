@@ -4,8 +4,8 @@ import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.Precision;
+import dev.panaformer.kernel.linear.WeightFormat;
+import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.tokenizer.Tokenizer;
@@ -57,7 +57,7 @@ final class ModelResources implements AutoCloseable {
     ModelResources resources;
     try {
       Kernels kernels = backend.open(threads, device);
-      resources = new ModelResources(kernels, kernels.memory(memory), tokenizer);
+      resources = new ModelResources(kernels, kernels.memory().allocator(memory), tokenizer);
     } catch (Throwable e) {
       memory.close();
       close(tokenizer);
@@ -88,7 +88,7 @@ final class ModelResources implements AutoCloseable {
    * @param model makes the model of its weights
    */
   <M> M weights(
-      ModelFolder folder, WeightNames names, Precision precision, Function<Weights, M> model) {
+      ModelFolder folder, WeightNames names, WeightFormat precision, Function<Weights, M> model) {
     try (Checkpoint checkpoint = folder.openWeights();
         Weights weights = new Weights(checkpoint, kernels, memory, names, precision)) {
       return model.apply(weights);

@@ -3,7 +3,7 @@ package dev.panaformer;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.image.RgbImage;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.VisionConfig;
 import dev.panaformer.model.VitConfig;
@@ -67,7 +67,7 @@ public final class ObjectDetector implements AutoCloseable {
       long floats =
           (long) objects * (model.config().labels().size() + 1 + YolosForObjectDetection.BOX);
       MemorySegment logits =
-          model.kernels().onHost(model.forward(images, workspace, null), floats, workspace);
+          model.kernels().memory().onHost(model.forward(images, workspace, null), floats, workspace);
       return detections(logits, image, threshold);
     }
   }

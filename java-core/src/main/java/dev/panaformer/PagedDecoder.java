@@ -4,12 +4,13 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.generate.Candidates;
 import dev.panaformer.generate.Decoder;
-import dev.panaformer.kernel.Activation;
-import dev.panaformer.kernel.DecoderBatch;
-import dev.panaformer.kernel.GrowableBuffer;
-import dev.panaformer.kernel.KvCache;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.decoding.DecoderBatch;
+import dev.panaformer.kernel.decoding.KvCache;
+import dev.panaformer.kernel.decoding.TopK;
+import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.memory.GrowableBuffer;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.DecoderConfig;
 import dev.panaformer.model.LanguageModel;
 import dev.panaformer.model.Seq2SeqConfig;
@@ -60,12 +61,12 @@ final class PagedDecoder implements Decoder {
               c.headDim(),
               blocks,
               options.blockTokens(),
-              model.kernels());
+              model.kernels().memory());
     } catch (Throwable e) {
       head.close();
       throw e;
     }
-    this.workspace = new Workspace(model.kernels());
+    this.workspace = new Workspace(model.kernels().memory());
     this.contextLength = (int) Math.min(c.contextLength(), (long) blocks * options.blockTokens());
   }
 
@@ -241,7 +242,7 @@ final class PagedDecoder implements Decoder {
     MemorySegment gathered = workspace.floats(Buffer.POOLED, count * hidden);
     for (int i = 0; i < count; i++) {
       long row = Arrays.binarySearch(asked, rows[i]);
-      model.kernels().copy(hiddenStates, row * hidden, gathered, i * hidden, hidden);
+      model.kernels().memory().copy(hiddenStates, row * hidden, gathered, i * hidden, hidden);
     }
     return gathered;
   }
@@ -249,35 +250,14 @@ final class PagedDecoder implements Decoder {
   @Override
   public MemorySegment logits(int[] rows, int count) {
     MemorySegment logits = workspace.floats(Buffer.LOGITS, (long) count * vocabulary());
-    model
-        .kernels()
-        .linear(
-            gather(rows, count),
-            model.head(),
-            model.headBias(),
-            MemorySegment.NULL,
-            logits,
-            count,
-            Activation.NONE);
-    return model.kernels().onHost(logits, (long) count * vocabulary(), workspace);
+    model.kernels().linear().linear(gather(rows, count), model.head(), MemorySegment.NULL, logits, count, Activation.NONE);
+    return model.kernels().memory().onHost(logits, (long) count * vocabulary(), workspace);
   }
 
   @Override
   public Candidates best(int[] rows, int count, int k, float[] inverseTemperatures) {
     Candidates best = room(count, k, logSumExp.ensure((long) count * Float.BYTES));
-    model
-        .kernels()
-        .linearTopK(
-            gather(rows, count),
-            model.head(),
-            model.headBias(),
-            floats(inverseTemperatures, count),
-            best.values(),
-            best.ids(),
-            best.logSumExp(),
-            count,
-            k,
-            workspace);
+    model.kernels().decoding().linearTopK(gather(rows, count), model.head(), floats(inverseTemperatures, count), new TopK(best.values(), best.ids(), best.logSumExp(), k), count, workspace);
     return best;
   }
 
@@ -291,17 +271,7 @@ final class PagedDecoder implements Decoder {
   @Override
   public Candidates best(MemorySegment logits, int count, int k, float[] inverseTemperatures) {
     Candidates best = room(count, k, logSumExp.ensure((long) count * Float.BYTES));
-    model
-        .kernels()
-        .topK(
-            logits,
-            floats(inverseTemperatures, count),
-            best.values(),
-            best.ids(),
-            best.logSumExp(),
-            count,
-            vocabulary(),
-            k);
+    model.kernels().decoding().topK(logits, floats(inverseTemperatures, count), new TopK(best.values(), best.ids(), best.logSumExp(), k), count, vocabulary());
     return best;
   }
 

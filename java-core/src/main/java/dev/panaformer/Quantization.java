@@ -7,9 +7,9 @@ import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.SafetensorsWriter;
 import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.PackedWeight;
-import dev.panaformer.kernel.Precision;
+import dev.panaformer.kernel.linear.PackedWeight;
+import dev.panaformer.kernel.linear.WeightFormat;
+import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.model.Architecture;
 import dev.panaformer.nn.NonFiniteWeights;
 import dev.panaformer.nn.QuantizedWeights;
@@ -57,13 +57,13 @@ public final class Quantization {
    *
    * @param source a folder that any model class loads
    * @param target the folder to write; it must not be there, or be empty, and appears whole
-   * @throws IllegalArgumentException if the precision is {@link Precision#FP32}
+   * @throws IllegalArgumentException if the precision is {@link WeightFormat#FP32}
    * @throws CheckpointException if the source holds no model, or weights that are packed already or
    *     not finite
    * @throws IOException if the target cannot be written; nothing is left behind
    */
-  public static void write(Path source, Path target, Precision precision) throws IOException {
-    if (precision == Precision.FP32) {
+  public static void write(Path source, Path target, WeightFormat precision) throws IOException {
+    if (precision == WeightFormat.FP32) {
       throw new IllegalArgumentException(
           "precision is fp32, expected bf16, int8, int4 or int4-128");
     }
@@ -97,7 +97,7 @@ public final class Quantization {
     }
   }
 
-  private static void writeWeights(ModelFolder folder, Path to, Precision precision)
+  private static void writeWeights(ModelFolder folder, Path to, WeightFormat precision)
       throws IOException {
     ConfigJson config = folder.config();
     Architecture architecture = Architecture.of(config);

@@ -2,7 +2,7 @@ package dev.panaformer;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertTask;
 import dev.panaformer.tokenizer.Encoding;
@@ -76,12 +76,7 @@ public final class QuestionAnswerer implements AutoCloseable {
           workspace,
           (first, batch) -> {
             MemorySegment logits =
-                model
-                    .kernels()
-                    .onHost(
-                        model.task().forward(batch, workspace, null),
-                        2L * batch.tokens(),
-                        workspace);
+                model.kernels().memory().onHost(model.task().forward(batch, workspace, null), 2L * batch.tokens(), workspace);
             for (int s = 0; s < batch.sequences(); s++) {
               search.read(windows.get(first + s), logits, batch.start(s));
             }

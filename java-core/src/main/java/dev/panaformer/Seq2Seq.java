@@ -8,9 +8,9 @@ import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationConfig;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.Scheduler;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.WorkspacePool;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.WorkspacePool;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.Seq2SeqModel;
@@ -76,7 +76,7 @@ public final class Seq2Seq implements AutoCloseable {
     this.resources = resources;
     this.tokenizer = resources.tokenizer();
     Decoder decoder = new PagedDecoder(model, options);
-    this.workspaces = new WorkspacePool(name, 1, resources.kernels());
+    this.workspaces = new WorkspacePool(name, 1, resources.kernels().memory());
     this.maxSourceTokens = decoder.sourceLength();
     Function<int[], String> decode =
         tokenizer.<Function<int[], String>>map(t -> ids -> t.decode(ids, true)).orElse(null);

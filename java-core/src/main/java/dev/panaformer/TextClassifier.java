@@ -1,6 +1,6 @@
 package dev.panaformer;
 
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertForSequenceClassification;
 import dev.panaformer.tokenizer.Encoding;
@@ -72,12 +72,7 @@ public final class TextClassifier implements AutoCloseable {
         workspace,
         (first, batch) -> {
           MemorySegment logits =
-              model
-                  .kernels()
-                  .onHost(
-                      model.task().forward(batch, workspace, null),
-                      (long) batch.sequences() * labels().size(),
-                      workspace);
+              model.kernels().memory().onHost(model.task().forward(batch, workspace, null), (long) batch.sequences() * labels().size(), workspace);
           for (int s = 0; s < batch.sequences(); s++) {
             results.add(scored(logits, s));
           }

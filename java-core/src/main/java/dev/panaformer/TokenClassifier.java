@@ -2,7 +2,7 @@ package dev.panaformer;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertForTokenClassification;
 import dev.panaformer.tokenizer.Encoding;
@@ -62,12 +62,7 @@ public final class TokenClassifier implements AutoCloseable {
     try (Workspace workspace = model.lease()) {
       Encoding encoding = model.fit(model.tokenizer().encode(text));
       MemorySegment logits =
-          model
-              .kernels()
-              .onHost(
-                  model.task().forward(model.only(encoding, workspace), workspace, null),
-                  (long) encoding.length() * labels().size(),
-                  workspace);
+          model.kernels().memory().onHost(model.task().forward(model.only(encoding, workspace), workspace, null), (long) encoding.length() * labels().size(), workspace);
       int length = encoding.length();
       String[] labels = new String[length];
       double[] scores = new double[length];

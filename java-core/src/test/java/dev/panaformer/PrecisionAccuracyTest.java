@@ -3,7 +3,7 @@ package dev.panaformer;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonParser;
-import dev.panaformer.kernel.Precision;
+import dev.panaformer.kernel.linear.WeightFormat;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,7 +35,7 @@ class PrecisionAccuracyTest {
         .getAsJsonArray()
         .forEach(sentence -> texts.add(sentence.getAsString()));
     texts.addAll(Sentences.generate(GENERATED));
-    exact = embed(Precision.FP32);
+    exact = embed(WeightFormat.FP32);
   }
 
   private static void copy(String resource, String name) throws Exception {
@@ -44,7 +44,7 @@ class PrecisionAccuracyTest {
     }
   }
 
-  private static float[][] embed(Precision precision) {
+  private static float[][] embed(WeightFormat precision) {
     try (TextEmbedder embedder =
         TextEmbedder.load(folder, ModelOptions.DEFAULT.withPrecision(precision))) {
       return embedder.embedAll(texts);
@@ -53,7 +53,7 @@ class PrecisionAccuracyTest {
 
   @ParameterizedTest
   @CsvSource({"BF16, 0.9999", "INT8, 0.995", "INT4, 0.9", "INT4_128, 0.8"})
-  void noVectorPointsElsewhere(Precision precision, double least) {
+  void noVectorPointsElsewhere(WeightFormat precision, double least) {
     float[][] vectors = embed(precision);
     double minimum = 1;
     int worst = 0;

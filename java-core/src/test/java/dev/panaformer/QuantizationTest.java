@@ -15,9 +15,9 @@ import dev.panaformer.checkpoint.SafetensorsWriter;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.PackedWeight;
-import dev.panaformer.kernel.Precision;
+import dev.panaformer.kernel.linear.PackedWeight;
+import dev.panaformer.kernel.linear.WeightFormat;
+import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.model.Architecture;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.tensor.DType;
@@ -75,7 +75,7 @@ class QuantizationTest {
   @ParameterizedTest(name = "{0}")
   @MethodSource("models")
   void everyModelIsPackedAsAtLoad(String name, Path source) throws IOException {
-    for (Precision precision : low()) {
+    for (WeightFormat precision : low()) {
       Path quantized = folder.resolve(name + "-" + precision);
       Quantization.write(source, quantized, precision);
       for (Backend backend : List.of(Backend.NATIVE, Backend.JAVA)) {
@@ -90,7 +90,7 @@ class QuantizationTest {
           try (Weights atLoad =
                   new Weights(original, kernels, memory, architecture.weightNames(), precision);
               Weights packed =
-                  new Weights(file, kernels, mapped, architecture.weightNames(), Precision.FP32)) {
+                  new Weights(file, kernels, mapped, architecture.weightNames(), WeightFormat.FP32)) {
             architecture.loader().apply(atLoad.forStorage());
             architecture.loader().apply(packed.forStorage());
             assertEquals(precision, packed.precision());
@@ -109,8 +109,8 @@ class QuantizationTest {
     }
   }
 
-  private static List<Precision> low() {
-    return Stream.of(Precision.values()).filter(p -> p != Precision.FP32).toList();
+  private static List<WeightFormat> low() {
+    return Stream.of(WeightFormat.values()).filter(p -> p != WeightFormat.FP32).toList();
   }
 
   private Path tiny() {
@@ -119,15 +119,15 @@ class QuantizationTest {
     return source;
   }
 
-  private Path quantized(Precision precision) throws IOException {
+  private Path quantized(WeightFormat precision) throws IOException {
     Path target = folder.resolve("quantized");
     Quantization.write(tiny(), target, precision);
     return target;
   }
 
   @ParameterizedTest
-  @EnumSource(value = Precision.class, names = "FP32", mode = EnumSource.Mode.EXCLUDE)
-  void textsHaveTheSameVectors(Precision precision) throws IOException {
+  @EnumSource(value = WeightFormat.class, names = "FP32", mode = EnumSource.Mode.EXCLUDE)
+  void textsHaveTheSameVectors(WeightFormat precision) throws IOException {
     Path target = quantized(precision);
     for (Backend backend : List.of(Backend.NATIVE, Backend.JAVA)) {
       ModelOptions options = ModelOptions.DEFAULT.withBackend(backend);
@@ -143,8 +143,8 @@ class QuantizationTest {
   }
 
   @ParameterizedTest
-  @EnumSource(value = Precision.class, names = "FP32", mode = EnumSource.Mode.EXCLUDE)
-  void decodersGiveTheSameScores(Precision precision) throws IOException {
+  @EnumSource(value = WeightFormat.class, names = "FP32", mode = EnumSource.Mode.EXCLUDE)
+  void decodersGiveTheSameScores(WeightFormat precision) throws IOException {
     Path source = Path.of("../cli/src/test/resources/golden/gpt2-lm-generate");
     Path target = folder.resolve("quantized");
     Quantization.write(source, target, precision);
@@ -170,7 +170,7 @@ class QuantizationTest {
     Path floats = folder.resolve("floats");
     rewrite(source, halves, QuantizationTest::toBf16);
     rewrite(halves, floats, tensor -> Tensor.ofFloats(tensor.toFloats(), tensor.shape()));
-    for (Precision precision : Precision.values()) {
+    for (WeightFormat precision : WeightFormat.values()) {
       ModelOptions options = ModelOptions.DEFAULT.withPrecision(precision);
       try (TextEmbedder one = TextEmbedder.load(halves, options);
           TextEmbedder other = TextEmbedder.load(floats, options)) {
@@ -211,7 +211,7 @@ class QuantizationTest {
   /** Another writer aligns tensors to their elements alone; what lies askew is copied. */
   @Test
   void weightsThatLieAskewAreReadAllTheSame() throws IOException {
-    Path target = quantized(Precision.INT8);
+    Path target = quantized(WeightFormat.INT8);
     float[] expected;
     try (TextEmbedder mapped = TextEmbedder.load(target)) {
       expected = mapped.embed("i love you");
@@ -232,10 +232,10 @@ class QuantizationTest {
     void to(Map<String, Tensor> tensors, Map<String, String> metadata);
   }
 
-  private void assertRefused(String message, Precision asked, Damage damage) throws IOException {
+  private void assertRefused(String message, WeightFormat asked, Damage damage) throws IOException {
     Path target = folder.resolve("damaged");
     Path file = target.resolve("model.safetensors");
-    Quantization.write(folder.resolve("source"), target, Precision.INT8);
+    Quantization.write(folder.resolve("source"), target, WeightFormat.INT8);
     try (SafetensorsCheckpoint checkpoint = SafetensorsCheckpoint.open(file);
         Arena arena = Arena.ofConfined()) {
       Map<String, Tensor> tensors = new LinkedHashMap<>();
@@ -262,7 +262,7 @@ class QuantizationTest {
   void damagedWeightsAreRefused() throws IOException {
     tiny();
     String words = "embeddings.word_embeddings.weight";
-    Precision fp32 = Precision.FP32;
+    WeightFormat fp32 = WeightFormat.FP32;
     // Magic number, precision, output and input features of the header.
     for (int offset : new int[] {0, 4, 8, 12, 16, 24}) {
       assertRefused(
@@ -301,7 +301,7 @@ class QuantizationTest {
         "is no weight", fp32, (tensors, metadata) -> metadata.put("panaformer.precision", "bf16"));
     assertRefused(
         "was quantized to int8, and cannot be loaded in bf16",
-        Precision.BF16,
+        WeightFormat.BF16,
         (tensors, metadata) -> {});
   }
 
@@ -310,10 +310,10 @@ class QuantizationTest {
     Path source = tiny();
     Path target = folder.resolve("target");
     assertThrows(
-        IllegalArgumentException.class, () -> Quantization.write(source, target, Precision.FP32));
+        IllegalArgumentException.class, () -> Quantization.write(source, target, WeightFormat.FP32));
     Path missing = folder.resolve("missing");
     assertThrows(
-        CheckpointException.class, () -> Quantization.write(missing, target, Precision.INT8));
+        CheckpointException.class, () -> Quantization.write(missing, target, WeightFormat.INT8));
     Path strange = folder.resolve("strange");
     TinyModel model = new TinyModel("BertModel");
     float[] row = new float[TinyModel.HIDDEN];
@@ -322,19 +322,19 @@ class QuantizationTest {
     model.write(strange);
     Exception e =
         assertThrows(
-            CheckpointException.class, () -> Quantization.write(strange, target, Precision.INT8));
+            CheckpointException.class, () -> Quantization.write(strange, target, WeightFormat.INT8));
     assertTrue(e.getMessage().contains("tensor embeddings.LayerNorm.bias has 1 elements"));
     assertEquals(List.of("source", "strange"), entries());
 
-    Quantization.write(source, target, Precision.INT8);
+    Quantization.write(source, target, WeightFormat.INT8);
     assertThrows(
-        FileAlreadyExistsException.class, () -> Quantization.write(source, target, Precision.INT8));
+        FileAlreadyExistsException.class, () -> Quantization.write(source, target, WeightFormat.INT8));
     Path again = folder.resolve("again");
     assertThrows(
-        CheckpointException.class, () -> Quantization.write(target, again, Precision.INT8));
+        CheckpointException.class, () -> Quantization.write(target, again, WeightFormat.INT8));
     assertEquals(List.of("source", "strange", "target"), entries());
     Files.createDirectories(again);
-    Quantization.write(source, again, Precision.INT4);
+    Quantization.write(source, again, WeightFormat.INT4);
     assertTrue(Files.exists(again.resolve("config.json")));
   }
 

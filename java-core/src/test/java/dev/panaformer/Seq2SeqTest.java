@@ -18,7 +18,7 @@ import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.RankedText;
 import dev.panaformer.kernel.Backend;
-import dev.panaformer.kernel.CacheExhaustedException;
+import dev.panaformer.kernel.decoding.CacheExhaustedException;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;

@@ -8,7 +8,7 @@ import dev.panaformer.bench.Compare.Pass;
 import dev.panaformer.bench.OnnxRuntimeMiniLm.Tuning;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.GenerationResult;
-import dev.panaformer.kernel.Precision;
+import dev.panaformer.kernel.linear.WeightFormat;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -87,7 +87,7 @@ public final class ComparePrecision {
     Map<String, Pass> sides = new LinkedHashMap<>();
     List<AutoCloseable> open = new ArrayList<>();
     try {
-      for (Precision precision : List.of(Precision.FP32, Precision.BF16, Precision.INT8)) {
+      for (WeightFormat precision : List.of(WeightFormat.FP32, WeightFormat.BF16, WeightFormat.INT8)) {
         ModelOptions options = ModelOptions.DEFAULT.withThreads(threads).withPrecision(precision);
         TextEmbedder ours = TextEmbedder.load(folder, options);
         open.add(ours);
@@ -200,7 +200,7 @@ public final class ComparePrecision {
     Map<String, Callable<Turn>> sides = new LinkedHashMap<>();
     List<AutoCloseable> open = new ArrayList<>();
     try {
-      for (Precision precision : Precision.values()) {
+      for (WeightFormat precision : WeightFormat.values()) {
         CausalLMOptions options =
             CausalLMOptions.DEFAULT
                 .withThreads(threads)
@@ -209,7 +209,7 @@ public final class ComparePrecision {
         CausalLM lm = CausalLM.load(folder, options);
         open.add(lm);
         sides.put(precision.toString(), () -> turn(lm, true));
-        if (precision == Precision.FP32 || precision == Precision.BF16) {
+        if (precision == WeightFormat.FP32 || precision == WeightFormat.BF16) {
           sides.put(precision + ", greedy", () -> turn(lm, false));
         }
       }

@@ -4,7 +4,7 @@ import dev.panaformer.CausalLMOptions;
 import dev.panaformer.Seq2Seq;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.GenerationResult;
-import dev.panaformer.kernel.Precision;
+import dev.panaformer.kernel.linear.WeightFormat;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -39,7 +39,7 @@ public final class CompareSeq2Seq {
       Path encoder = shape.onnxEncoder(cache);
       Path decoder = shape.onnxDecoder(cache);
       for (int count : threads) {
-        for (Precision precision : List.of(Precision.FP32, Precision.BF16)) {
+        for (WeightFormat precision : List.of(WeightFormat.FP32, WeightFormat.BF16)) {
           CausalLMOptions options =
               CausalLMOptions.DEFAULT
                   .withThreads(count)
@@ -75,9 +75,9 @@ public final class CompareSeq2Seq {
   }
 
   private static void compare(
-      Seq2SeqShape shape, Precision precision, Seq2Seq model, OnnxRuntimeSeq2Seq peer)
+      Seq2SeqShape shape, WeightFormat precision, Seq2Seq model, OnnxRuntimeSeq2Seq peer)
       throws Exception {
-    boolean exact = precision == Precision.FP32;
+    boolean exact = precision == WeightFormat.FP32;
     double greedyBytes = exact ? shape.screenedStepBytes() : shape.stepBytes() / 2.0;
     double searchBytes = exact ? shape.stepBytes() : shape.stepBytes() / 2.0;
     double[][] first = new double[2][ROUNDS];

@@ -4,18 +4,18 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtEnvironment;
-import ai.onnxruntime.OrtSession;
 import ai.onnxruntime.OrtSession.SessionOptions;
+import ai.onnxruntime.OrtSession;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.image.ImagePreprocessor;
 import dev.panaformer.image.RgbImage;
-import dev.panaformer.kernel.Isa;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeKernels;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.Precision;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.engine.Isa;
+import dev.panaformer.kernel.linear.WeightFormat;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.VisionConfig;
 import dev.panaformer.model.VisionTask;
@@ -84,8 +84,8 @@ public final class CompareVision {
         Arena arena = Arena.ofConfined();
         SessionOptions options = options(threads);
         OrtSession session = environment.createSession(graph, options)) {
-      VisionTask exact = task(model, config, kernels, memory, Precision.FP32);
-      VisionTask rounded = task(model, config, kernels, memory, Precision.BF16);
+      VisionTask exact = task(model, config, kernels, memory, WeightFormat.FP32);
+      VisionTask rounded = task(model, config, kernels, memory, WeightFormat.BF16);
       float[] values = noise(images * 3 * VisionModels.SIDE * VisionModels.SIDE);
       MemorySegment pixels = arena.allocate(values.length * 4L, 64);
       MemorySegment.copy(values, 0, pixels, JAVA_FLOAT, 0, values.length);
@@ -118,7 +118,7 @@ public final class CompareVision {
       VisionConfig config,
       Kernels kernels,
       NativeMemory memory,
-      Precision precision)
+      WeightFormat precision)
       throws IOException {
     try (Checkpoint checkpoint = model.openWeights();
         Weights weights =

@@ -9,7 +9,7 @@ import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.UnsupportedModelException;
-import dev.panaformer.kernel.Precision;
+import dev.panaformer.kernel.linear.WeightFormat;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.VisionConfig;
@@ -89,8 +89,8 @@ final class CompareCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Precision precision = compute.precision().orElse(Precision.FP32);
-    if (precision == Precision.FP32) {
+    WeightFormat precision = compute.precision().orElse(WeightFormat.FP32);
+    if (precision == WeightFormat.FP32) {
       throw new ParameterException(
           spec.commandLine(), "--precision is needed: bf16, int8, int4 or int4-128");
     }
@@ -134,8 +134,8 @@ final class CompareCommand implements Callable<Integer> {
     }
   }
 
-  private Vectors vectors(Path path, Precision precision, List<String> all) {
-    float[][] exact = embed(path, Precision.FP32, all);
+  private Vectors vectors(Path path, WeightFormat precision, List<String> all) {
+    float[][] exact = embed(path, WeightFormat.FP32, all);
     float[][] low = embed(path, precision, all);
     double sum = 0;
     double min = Double.POSITIVE_INFINITY;
@@ -178,7 +178,7 @@ final class CompareCommand implements Callable<Integer> {
         count > 0 ? (double) shared / ((long) count * all.size()) : null);
   }
 
-  private float[][] embed(Path path, Precision precision, List<String> all) {
+  private float[][] embed(Path path, WeightFormat precision, List<String> all) {
     ModelOptions options = compute.options().withPrecision(precision);
     try (TextEmbedder embedder = TextEmbedder.load(path, options);
         Progress progress = Progress.of("Embedding in " + precision, all.size())) {
@@ -217,8 +217,8 @@ final class CompareCommand implements Callable<Integer> {
     return nearest;
   }
 
-  private Foresight foresight(Path path, Precision precision, List<String> all) {
-    List<TextScore> exact = score(path, Precision.FP32, all);
+  private Foresight foresight(Path path, WeightFormat precision, List<String> all) {
+    List<TextScore> exact = score(path, WeightFormat.FP32, all);
     List<TextScore> low = score(path, precision, all);
     double likelihoodExact = 0;
     double likelihood = 0;
@@ -253,7 +253,7 @@ final class CompareCommand implements Callable<Integer> {
   }
 
   /** Texts of a single token are left out. */
-  private List<TextScore> score(Path path, Precision precision, List<String> all) {
+  private List<TextScore> score(Path path, WeightFormat precision, List<String> all) {
     CausalLMOptions options = CausalLMOptions.of(compute.options()).withPrecision(precision);
     List<TextScore> scores = new ArrayList<>();
     try (CausalLM lm = CausalLM.load(path, options);

@@ -3,7 +3,7 @@ package dev.panaformer.cli;
 import dev.panaformer.ModelOptions;
 import dev.panaformer.kernel.Backend;
 import dev.panaformer.kernel.Device;
-import dev.panaformer.kernel.Precision;
+import dev.panaformer.kernel.linear.WeightFormat;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -37,20 +37,20 @@ public final class ComputeArguments {
       description =
           "What weights are kept in and computed with: fp32, bf16, int8, int4 or int4-128."
               + " Default: fp32, or what the model was quantized to.")
-  private Precision precision;
+  private WeightFormat precision;
 
   /** A precision as it is written, {@code int4-128}, in whichever case. */
-  static final class PrecisionName implements ITypeConverter<Precision> {
+  static final class PrecisionName implements ITypeConverter<WeightFormat> {
     @Override
-    public Precision convert(String name) {
-      return Arrays.stream(Precision.values())
+    public WeightFormat convert(String name) {
+      return Arrays.stream(WeightFormat.values())
           .filter(precision -> precision.toString().equalsIgnoreCase(name))
           .findFirst()
           .orElseThrow(() ->
               new TypeConversionException(
                   "expected one of "
-                      + Arrays.stream(Precision.values())
-                          .map(Precision::toString)
+                      + Arrays.stream(WeightFormat.values())
+                          .map(WeightFormat::toString)
                           .collect(Collectors.joining(", "))
                       + " but was '"
                       + name
@@ -59,7 +59,7 @@ public final class ComputeArguments {
   }
 
   /** The precision, if one was asked for. */
-  Optional<Precision> precision() {
+  Optional<WeightFormat> precision() {
     return Optional.ofNullable(precision);
   }
 
@@ -68,6 +68,6 @@ public final class ComputeArguments {
     return ModelOptions.DEFAULT
         .withDevice(new Device(backend, device))
         .withThreads(threads)
-        .withPrecision(precision().orElse(Precision.FP32));
+        .withPrecision(precision().orElse(WeightFormat.FP32));
   }
 }

@@ -3,12 +3,12 @@ package dev.panaformer.cli;
 import dev.panaformer.ModelOptions;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ConfigJson;
-import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.ModelFolder.SentenceModules;
+import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.kernel.Device;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.model.Architecture;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertFamily;
@@ -190,7 +190,7 @@ final class InfoCommand implements Callable<Integer> {
     BertConfig config = BertConfig.of(folder.config());
     long own = 0;
     try (Kernels kernels = open();
-        NativeMemory memory = kernels.memory(new NativeMemory());
+        NativeMemory memory = kernels.memory().allocator(new NativeMemory());
         Checkpoint checkpoint = folder.openWeights();
         Weights weights = new Weights(checkpoint, kernels, memory, config.weightNames())) {
       config.task(weights);
@@ -215,7 +215,7 @@ final class InfoCommand implements Callable<Integer> {
     ModelOptions options = compute.options();
     try (Kernels kernels = options.backend().open(options.threads(), options.device());
         // As decoders have it, which give back there what dense weights do not take.
-        NativeMemory memory = kernels.memory(NativeMemory.onHugePages());
+        NativeMemory memory = kernels.memory().allocator(NativeMemory.onHugePages());
         Weights weights =
             new Weights(
                 checkpoint, kernels, memory, architecture.weightNames(), options.precision())) {

@@ -1,7 +1,7 @@
 package dev.panaformer.cli;
 
 import dev.panaformer.Quantization;
-import dev.panaformer.kernel.Precision;
+import dev.panaformer.kernel.linear.WeightFormat;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -37,11 +37,11 @@ final class QuantizeCommand implements Callable<Integer> {
       paramLabel = "P",
       converter = ComputeArguments.PrecisionName.class,
       description = "bf16, int8, int4 or int4-128.")
-  private Precision precision;
+  private WeightFormat precision;
 
   @Override
   public Integer call() throws IOException {
-    if (precision == Precision.FP32) {
+    if (precision == WeightFormat.FP32) {
       throw new ParameterException(
           spec.commandLine(), "--precision is fp32, expected bf16, int8, int4 or int4-128");
     }

@@ -1,11 +1,8 @@
 package dev.panaformer.kernel;
 
-import dev.panaformer.bindings.NativeLibrary;
 import dev.panaformer.bindings.NativeLibraryException;
-import java.lang.System.Logger.Level;
+import dev.panaformer.kernel.engine.Isa;
 import java.util.Locale;
-import java.util.Optional;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 /** What computes. */
 public enum Backend {
@@ -23,8 +20,6 @@ public enum Backend {
    * The kernels for CUDA, compiled for the host and run there: slow, to test them without a GPU.
    */
   CUDA_EMULATED;
-
-  private static final AtomicBoolean WARNED = new AtomicBoolean();
 
   /**
    * Kernels of this kind, to be closed by the caller. An instruction set that PANAFORMER_ISA
@@ -50,7 +45,7 @@ public enum Backend {
       case CUDA_EMULATED -> CudaKernels.createEmulated();
       case NATIVE -> NativeKernels.create(Isa.AUTO, threads);
       case JAVA -> new JavaKernels();
-      case AUTO -> choose(threads);
+      case AUTO -> Kernels.best(threads);
     };
   }
 
@@ -63,18 +58,5 @@ public enum Backend {
   @Override
   public String toString() {
     return name().toLowerCase(Locale.ROOT).replace('_', '-');
-  }
-
-  private static Kernels choose(int threads) {
-    Optional<NativeLibraryException> missing = NativeLibrary.tryLoad();
-    if (missing.isEmpty()) {
-      return NativeKernels.create(Isa.AUTO, threads);
-    }
-    if (WARNED.compareAndSet(false, true)) {
-      // Not looked up before it is needed: the JDK's logging takes a while to start.
-      System.getLogger(Backend.class.getName())
-          .log(Level.WARNING, "Computing in plain Java, slowly: {0}", missing.get().getMessage());
-    }
-    return new JavaKernels();
   }
 }

@@ -3,6 +3,7 @@ package dev.panaformer.kernel;
 import dev.panaformer.bindings.CudaException;
 import dev.panaformer.bindings.CudaLibrary;
 import dev.panaformer.bindings.NativeLibraryException;
+import dev.panaformer.kernel.engine.CudaEngine;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -26,7 +27,7 @@ public record Device(Backend backend, int index) {
    * @throws UnsupportedOperationException if there is no driver or no such GPU, saying which
    */
   public static Device cuda(int index) {
-    requireCuda(CudaLibrary.load(), index);
+    CudaEngine.requireDevice(CudaLibrary.load(), index);
     return new Device(Backend.CUDA, index);
   }
 
@@ -65,18 +66,5 @@ public record Device(Backend backend, int index) {
       devices.add("no cuda: " + e.getMessage());
     }
     return devices;
-  }
-
-  static void requireCuda(CudaLibrary library, int index) {
-    int count;
-    try {
-      count = library.deviceCount();
-    } catch (CudaException e) {
-      throw new UnsupportedOperationException("There is no CUDA device: " + e.getMessage(), e);
-    }
-    if (index < 0 || index >= count) {
-      throw new UnsupportedOperationException(
-          "There is no CUDA device " + index + ": the driver finds " + count);
-    }
   }
 }

@@ -4,7 +4,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonPrimitive;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.UnsupportedModelException;
-import dev.panaformer.kernel.Activation;
+import dev.panaformer.kernel.linear.Activation;
 import java.util.LinkedHashSet;
 import java.util.Set;
 

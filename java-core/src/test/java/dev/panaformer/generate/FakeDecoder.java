@@ -2,7 +2,7 @@ package dev.panaformer.generate;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.panaformer.kernel.CacheExhaustedException;
+import dev.panaformer.kernel.decoding.CacheExhaustedException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;

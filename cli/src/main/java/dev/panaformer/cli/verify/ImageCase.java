@@ -5,8 +5,8 @@ import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.VisionConfig;
 import dev.panaformer.model.VisionTask;
@@ -83,7 +83,7 @@ record ImageCase(Path folder, ModelFolder model, ConfigJson config, ConfigJson m
   private Map<String, Output> compute(
       Backends backends, VisionConfig vision, Tensor pixels, boolean interpolate) {
     Map<String, Output> outputs = new HashMap<>();
-    try (NativeMemory memory = backends.kernels().memory(new NativeMemory());
+    try (NativeMemory memory = backends.kernels().memory().allocator(new NativeMemory());
         Checkpoint checkpoint = model.openWeights();
         Weights weights =
             new Weights(
@@ -92,9 +92,9 @@ record ImageCase(Path folder, ModelFolder model, ConfigJson config, ConfigJson m
                 memory,
                 vision.weightNames(),
                 backends.options().precision());
-        Workspace workspace = new Workspace(backends.kernels())) {
+        Workspace workspace = new Workspace(backends.kernels().memory())) {
       int[] shape = LongStream.of(pixels.shape()).mapToInt(Math::toIntExact).toArray();
-      MemorySegment placed = backends.kernels().place(memory, pixels::toFloat32);
+      MemorySegment placed = backends.kernels().memory().place(memory, pixels::toFloat32);
       VisionTask.load(weights, vision)
           .forward(
               new Images(placed, shape[0], shape[1], shape[2], shape[3]),
