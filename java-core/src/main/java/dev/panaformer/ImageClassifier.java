@@ -68,7 +68,13 @@ public final class ImageClassifier implements AutoCloseable {
         int count = model.batch(images, first, Math.max(1, layout.tokens()));
         Images batch = model.pixels(images.subList(first, first + count), workspace);
         MemorySegment logits =
-            model.kernels().memory().onHost(model.forward(batch, workspace, null), (long) count * labels().size(), workspace);
+            model
+                .kernels()
+                .memory()
+                .onHost(
+                    model.forward(batch, workspace, null),
+                    (long) count * labels().size(),
+                    workspace);
         for (int i = 0; i < count; i++) {
           results.add(Labels.scored(logits, i, labels(), model.config().problemType()));
         }
@@ -107,7 +113,8 @@ public final class ImageClassifier implements AutoCloseable {
           workspace,
           (name, values, shape) ->
               rollout.accept(
-                  name, model.kernels().memory().onHost(values, Tensor.elements(shape), workspace)));
+                  name,
+                  model.kernels().memory().onHost(values, Tensor.elements(shape), workspace)));
       return rollout.map(layout);
     }
   }

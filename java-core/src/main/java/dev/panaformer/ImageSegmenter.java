@@ -6,8 +6,8 @@ import dev.panaformer.image.RgbImage;
 import dev.panaformer.kernel.image.ImageShape;
 import dev.panaformer.kernel.image.Interpolation;
 import dev.panaformer.kernel.image.Resize;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.SegformerConfig;
 import dev.panaformer.model.SegformerForSemanticSegmentation;
@@ -85,7 +85,19 @@ public final class ImageSegmenter implements AutoCloseable {
     // Bilinear interpolation is one of columns and one of lines. Scores of every pixel would take
     // too much memory, so the second goes line by line.
     MemorySegment wide = workspace.floats(Buffer.FEATURES, (long) layout.rows() * width * labels);
-    model.kernels().image().interpolate(logits, new Resize(new ImageShape(layout.rows(), 1, layout.columns(), labels), 1, width, labels, Interpolation.BILINEAR), wide, workspace);
+    model
+        .kernels()
+        .image()
+        .interpolate(
+            logits,
+            new Resize(
+                new ImageShape(layout.rows(), 1, layout.columns(), labels),
+                1,
+                width,
+                labels,
+                Interpolation.BILINEAR),
+            wide,
+            workspace);
     MemorySegment scores =
         model.kernels().memory().onHost(wide, (long) layout.rows() * width * labels, workspace);
     float[] line = new float[width * labels];

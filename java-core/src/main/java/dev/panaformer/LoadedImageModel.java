@@ -7,8 +7,8 @@ import dev.panaformer.image.ImagePreprocessor;
 import dev.panaformer.image.RgbImage;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.memory.NativeMemory;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.WorkspacePool;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.Trace;
@@ -126,7 +126,13 @@ final class LoadedImageModel<M extends VisionTask> implements AutoCloseable {
     int[] size = size(images.getFirst());
     long floats = (long) RgbImage.CHANNELS * size[0] * size[1];
     MemorySegment pixels = workspace.floats(Buffer.PIXELS, images.size() * floats);
-    kernels().memory().write(pixels, images.size() * floats, workspace, host -> {
+    kernels()
+        .memory()
+        .write(
+            pixels,
+            images.size() * floats,
+            workspace,
+            host -> {
               for (int i = 0; i < images.size(); i++) {
                 preprocessor.write(images.get(i), host.asSlice(i * floats * Float.BYTES));
               }

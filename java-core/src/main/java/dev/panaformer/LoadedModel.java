@@ -47,7 +47,8 @@ final class LoadedModel<M extends TextEncoder> implements AutoCloseable {
     this.task = task;
     this.maxTokens =
         Math.min(task.config().maxTokens(), folder.maxSequenceLength().orElse(Integer.MAX_VALUE));
-    this.workspaces = new WorkspacePool(name, options.maxConcurrency(), resources.kernels().memory());
+    this.workspaces =
+        new WorkspacePool(name, options.maxConcurrency(), resources.kernels().memory());
   }
 
   /**

@@ -67,7 +67,10 @@ public final class ObjectDetector implements AutoCloseable {
       long floats =
           (long) objects * (model.config().labels().size() + 1 + YolosForObjectDetection.BOX);
       MemorySegment logits =
-          model.kernels().memory().onHost(model.forward(images, workspace, null), floats, workspace);
+          model
+              .kernels()
+              .memory()
+              .onHost(model.forward(images, workspace, null), floats, workspace);
       return detections(logits, image, threshold);
     }
   }

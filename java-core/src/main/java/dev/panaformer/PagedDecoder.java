@@ -9,8 +9,8 @@ import dev.panaformer.kernel.decoding.KvCache;
 import dev.panaformer.kernel.decoding.TopK;
 import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.kernel.memory.GrowableBuffer;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.model.DecoderConfig;
 import dev.panaformer.model.LanguageModel;
 import dev.panaformer.model.Seq2SeqConfig;
@@ -250,14 +250,27 @@ final class PagedDecoder implements Decoder {
   @Override
   public MemorySegment logits(int[] rows, int count) {
     MemorySegment logits = workspace.floats(Buffer.LOGITS, (long) count * vocabulary());
-    model.kernels().linear().linear(gather(rows, count), model.head(), MemorySegment.NULL, logits, count, Activation.NONE);
+    model
+        .kernels()
+        .linear()
+        .linear(
+            gather(rows, count), model.head(), MemorySegment.NULL, logits, count, Activation.NONE);
     return model.kernels().memory().onHost(logits, (long) count * vocabulary(), workspace);
   }
 
   @Override
   public Candidates best(int[] rows, int count, int k, float[] inverseTemperatures) {
     Candidates best = room(count, k, logSumExp.ensure((long) count * Float.BYTES));
-    model.kernels().decoding().linearTopK(gather(rows, count), model.head(), floats(inverseTemperatures, count), new TopK(best.values(), best.ids(), best.logSumExp(), k), count, workspace);
+    model
+        .kernels()
+        .decoding()
+        .linearTopK(
+            gather(rows, count),
+            model.head(),
+            floats(inverseTemperatures, count),
+            new TopK(best.values(), best.ids(), best.logSumExp(), k),
+            count,
+            workspace);
     return best;
   }
 
@@ -271,7 +284,15 @@ final class PagedDecoder implements Decoder {
   @Override
   public Candidates best(MemorySegment logits, int count, int k, float[] inverseTemperatures) {
     Candidates best = room(count, k, logSumExp.ensure((long) count * Float.BYTES));
-    model.kernels().decoding().topK(logits, floats(inverseTemperatures, count), new TopK(best.values(), best.ids(), best.logSumExp(), k), count, vocabulary());
+    model
+        .kernels()
+        .decoding()
+        .topK(
+            logits,
+            floats(inverseTemperatures, count),
+            new TopK(best.values(), best.ids(), best.logSumExp(), k),
+            count,
+            vocabulary());
     return best;
   }
 

@@ -76,7 +76,13 @@ public final class QuestionAnswerer implements AutoCloseable {
           workspace,
           (first, batch) -> {
             MemorySegment logits =
-                model.kernels().memory().onHost(model.task().forward(batch, workspace, null), 2L * batch.tokens(), workspace);
+                model
+                    .kernels()
+                    .memory()
+                    .onHost(
+                        model.task().forward(batch, workspace, null),
+                        2L * batch.tokens(),
+                        workspace);
             for (int s = 0; s < batch.sequences(); s++) {
               search.read(windows.get(first + s), logits, batch.start(s));
             }

@@ -41,7 +41,16 @@ final class ScreenedHead implements AutoCloseable {
       Workspace workspace) {
     boolean screens = screen.isPresent() && rows <= Screen.MAX_ROWS && pause.isOver();
     long computed =
-        model.kernels().decoding().linearBest(x, model.head(), screens ? screen : Optional.empty(), new TopK(values, ids, MemorySegment.NULL, k), rows, workspace);
+        model
+            .kernels()
+            .decoding()
+            .linearBest(
+                x,
+                model.head(),
+                screens ? screen : Optional.empty(),
+                new TopK(values, ids, MemorySegment.NULL, k),
+                rows,
+                workspace);
     if (screens) {
       pause.after(computed < model.head().out());
     }

@@ -72,7 +72,13 @@ public final class TextClassifier implements AutoCloseable {
         workspace,
         (first, batch) -> {
           MemorySegment logits =
-              model.kernels().memory().onHost(model.task().forward(batch, workspace, null), (long) batch.sequences() * labels().size(), workspace);
+              model
+                  .kernels()
+                  .memory()
+                  .onHost(
+                      model.task().forward(batch, workspace, null),
+                      (long) batch.sequences() * labels().size(),
+                      workspace);
           for (int s = 0; s < batch.sequences(); s++) {
             results.add(scored(logits, s));
           }

@@ -62,7 +62,13 @@ public final class TokenClassifier implements AutoCloseable {
     try (Workspace workspace = model.lease()) {
       Encoding encoding = model.fit(model.tokenizer().encode(text));
       MemorySegment logits =
-          model.kernels().memory().onHost(model.task().forward(model.only(encoding, workspace), workspace, null), (long) encoding.length() * labels().size(), workspace);
+          model
+              .kernels()
+              .memory()
+              .onHost(
+                  model.task().forward(model.only(encoding, workspace), workspace, null),
+                  (long) encoding.length() * labels().size(),
+                  workspace);
       int length = encoding.length();
       String[] labels = new String[length];
       double[] scores = new double[length];

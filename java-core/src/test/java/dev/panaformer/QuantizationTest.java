@@ -90,7 +90,8 @@ class QuantizationTest {
           try (Weights atLoad =
                   new Weights(original, kernels, memory, architecture.weightNames(), precision);
               Weights packed =
-                  new Weights(file, kernels, mapped, architecture.weightNames(), WeightFormat.FP32)) {
+                  new Weights(
+                      file, kernels, mapped, architecture.weightNames(), WeightFormat.FP32)) {
             architecture.loader().apply(atLoad.forStorage());
             architecture.loader().apply(packed.forStorage());
             assertEquals(precision, packed.precision());
@@ -310,7 +311,8 @@ class QuantizationTest {
     Path source = tiny();
     Path target = folder.resolve("target");
     assertThrows(
-        IllegalArgumentException.class, () -> Quantization.write(source, target, WeightFormat.FP32));
+        IllegalArgumentException.class,
+        () -> Quantization.write(source, target, WeightFormat.FP32));
     Path missing = folder.resolve("missing");
     assertThrows(
         CheckpointException.class, () -> Quantization.write(missing, target, WeightFormat.INT8));
@@ -322,13 +324,15 @@ class QuantizationTest {
     model.write(strange);
     Exception e =
         assertThrows(
-            CheckpointException.class, () -> Quantization.write(strange, target, WeightFormat.INT8));
+            CheckpointException.class,
+            () -> Quantization.write(strange, target, WeightFormat.INT8));
     assertTrue(e.getMessage().contains("tensor embeddings.LayerNorm.bias has 1 elements"));
     assertEquals(List.of("source", "strange"), entries());
 
     Quantization.write(source, target, WeightFormat.INT8);
     assertThrows(
-        FileAlreadyExistsException.class, () -> Quantization.write(source, target, WeightFormat.INT8));
+        FileAlreadyExistsException.class,
+        () -> Quantization.write(source, target, WeightFormat.INT8));
     Path again = folder.resolve("again");
     assertThrows(
         CheckpointException.class, () -> Quantization.write(target, again, WeightFormat.INT8));

@@ -199,7 +199,9 @@ public final class AttentionScaling {
             1,
             (batch, sequence) -> longformer.append(batch, sequence, GlobalTokens.FIRST),
             (qkv, batch, y, workspace) -> {
-              kernels.attention().sparseAttention(all(qkv, batch, y, workspace), batch.keyLists(0), workspace);
+              kernels
+                  .attention()
+                  .sparseAttention(all(qkv, batch, y, workspace), batch.keyLists(0), workspace);
               // What the global token sees.
               Attention first = all(qkv, batch, y, workspace);
               first.query(qkv, 0, 3L * HIDDEN, HEAD_DIM, oneQuery, 1);
@@ -210,19 +212,31 @@ public final class AttentionScaling {
             Arrays.stream(LENGTHS).filter(bigBird::isSparse).min().orElseThrow(),
             (batch, sequence) -> bigBird.append(batch, sequence, GlobalTokens.NONE),
             (qkv, batch, y, workspace) ->
-                kernels.attention().sparseAttention(all(qkv, batch, y, workspace), batch.keyLists(0), workspace)),
+                kernels
+                    .attention()
+                    .sparseAttention(all(qkv, batch, y, workspace), batch.keyLists(0), workspace)),
         new Kind(
             "Linformer",
             1,
             null,
             (qkv, batch, y, workspace) ->
-                kernels.attention().linformerAttention(qkv, new LinformerShape(projections, HEADS, HEAD_DIM, SCALE), batch, y, workspace)),
+                kernels
+                    .attention()
+                    .linformerAttention(
+                        qkv,
+                        new LinformerShape(projections, HEADS, HEAD_DIM, SCALE),
+                        batch,
+                        y,
+                        workspace)),
         new Kind(
             "Performer",
             1,
             null,
             (qkv, batch, y, workspace) ->
-                kernels.attention().performerAttention(qkv, new PerformerShape(features, HEADS, false), batch, y, workspace)));
+                kernels
+                    .attention()
+                    .performerAttention(
+                        qkv, new PerformerShape(features, HEADS, false), batch, y, workspace)));
   }
 
   private static Attention all(

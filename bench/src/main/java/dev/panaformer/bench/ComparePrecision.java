@@ -87,7 +87,8 @@ public final class ComparePrecision {
     Map<String, Pass> sides = new LinkedHashMap<>();
     List<AutoCloseable> open = new ArrayList<>();
     try {
-      for (WeightFormat precision : List.of(WeightFormat.FP32, WeightFormat.BF16, WeightFormat.INT8)) {
+      for (WeightFormat precision :
+          List.of(WeightFormat.FP32, WeightFormat.BF16, WeightFormat.INT8)) {
         ModelOptions options = ModelOptions.DEFAULT.withThreads(threads).withPrecision(precision);
         TextEmbedder ours = TextEmbedder.load(folder, options);
         open.add(ours);

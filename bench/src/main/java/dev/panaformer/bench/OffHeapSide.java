@@ -106,37 +106,66 @@ final class OffHeapSide implements KernelSide {
 
   @Override
   public void linear() {
-    kernels.linear().linear(x, new LinearWeights(square, bias), MemorySegment.NULL, y, tokens, Activation.NONE);
+    kernels
+        .linear()
+        .linear(x, new LinearWeights(square, bias), MemorySegment.NULL, y, tokens, Activation.NONE);
   }
 
   @Override
   public void feedForward() {
-    kernels.linear().feedForward(x, FeedForwardWeights.plain(new LinearWeights(up, upBias), new LinearWeights(down, bias), Activation.GELU_ERF), residual, y, tokens, workspace);
+    kernels
+        .linear()
+        .feedForward(
+            x,
+            FeedForwardWeights.plain(
+                new LinearWeights(up, upBias), new LinearWeights(down, bias), Activation.GELU_ERF),
+            residual,
+            y,
+            tokens,
+            workspace);
   }
 
   @Override
   public void attention() {
-    kernels.attention().attention(Attention.in(workspace).of(heads, heads, hidden / heads, scale).packed(qkv, y, batch), workspace);
+    kernels
+        .attention()
+        .attention(
+            Attention.in(workspace).of(heads, heads, hidden / heads, scale).packed(qkv, y, batch),
+            workspace);
   }
 
   @Override
   public void linformerAttention() {
-    kernels.attention().linformerAttention(qkv, new LinformerShape(projections, heads, hidden / heads, scale), batch, y, workspace);
+    kernels
+        .attention()
+        .linformerAttention(
+            qkv,
+            new LinformerShape(projections, heads, hidden / heads, scale),
+            batch,
+            y,
+            workspace);
   }
 
   @Override
   public void performerAttention() {
-    kernels.attention().performerAttention(qkv, new PerformerShape(features, heads, false), batch, y, workspace);
+    kernels
+        .attention()
+        .performerAttention(qkv, new PerformerShape(features, heads, false), batch, y, workspace);
   }
 
   @Override
   public void layerNorm() {
-    kernels.norm().layerNorm(x, residual, new NormWeights(normWeight, bias, hidden, KernelInputs.EPS), y, tokens);
+    kernels
+        .norm()
+        .layerNorm(
+            x, residual, new NormWeights(normWeight, bias, hidden, KernelInputs.EPS), y, tokens);
   }
 
   @Override
   public void rmsNorm() {
-    kernels.norm().rmsNorm(x, residual, new NormWeights(normWeight, hidden, KernelInputs.EPS), y, tokens);
+    kernels
+        .norm()
+        .rmsNorm(x, residual, new NormWeights(normWeight, hidden, KernelInputs.EPS), y, tokens);
   }
 
   @Override

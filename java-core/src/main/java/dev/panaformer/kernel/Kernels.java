@@ -18,10 +18,10 @@ import java.util.Optional;
  * contract for native code and plain Java.
  *
  * <p>Tensors are contiguous float32 in native byte order unless strides are given; sizes count
- * elements. An absent tensor is {@link java.lang.foreign.MemorySegment#NULL}. Segments may be longer
- * than a call needs. Every implementation checks shapes before it computes and throws an {@link
- * IllegalArgumentException} that names the argument, the expected and the received size; ids outside
- * of their table are an {@link IndexOutOfBoundsException}. A call allocates nothing.
+ * elements. An absent tensor is {@link java.lang.foreign.MemorySegment#NULL}. Segments may be
+ * longer than a call needs. Every implementation checks shapes before it computes and throws an
+ * {@link IllegalArgumentException} that names the argument, the expected and the received size; ids
+ * outside of their table are an {@link IndexOutOfBoundsException}. A call allocates nothing.
  *
  * <p>Thread-safe: any number of threads may call all methods at once, with distinct outputs and
  * workspaces. Results do not depend on the number of threads, nor, for a sequence, on its batch.

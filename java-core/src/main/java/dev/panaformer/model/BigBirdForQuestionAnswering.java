@@ -5,8 +5,8 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.FeedForward;
 import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;

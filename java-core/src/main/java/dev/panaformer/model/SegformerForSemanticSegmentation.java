@@ -8,8 +8,8 @@ import dev.panaformer.kernel.image.ImageShape;
 import dev.panaformer.kernel.image.Interpolation;
 import dev.panaformer.kernel.image.Resize;
 import dev.panaformer.kernel.linear.Activation;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.Arena;
@@ -112,7 +112,18 @@ public record SegformerForSemanticSegmentation(
           long tokens = (long) count * height * width;
           MemorySegment projected = workspace.floats(Buffer.HEAD, tokens * hidden);
           projections.get(stage).forward(kernels, x, projected, tokens);
-          kernels.image().interpolate(projected, new Resize(new ImageShape(count, height, width, hidden), layout.rows(), layout.columns(), (long) stages * hidden, Interpolation.BILINEAR), side.asSlice((stages - 1L - stage) * hidden * Float.BYTES), workspace);
+          kernels
+              .image()
+              .interpolate(
+                  projected,
+                  new Resize(
+                      new ImageShape(count, height, width, hidden),
+                      layout.rows(),
+                      layout.columns(),
+                      (long) stages * hidden,
+                      Interpolation.BILINEAR),
+                  side.asSlice((stages - 1L - stage) * hidden * Float.BYTES),
+                  workspace);
         });
     MemorySegment fused = workspace.floats(Buffer.HEAD, places * hidden);
     MemorySegment logits = workspace.floats(Buffer.LOGITS, places * classifier.out());

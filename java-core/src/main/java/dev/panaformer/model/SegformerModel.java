@@ -11,8 +11,8 @@ import dev.panaformer.kernel.image.PatchLayer;
 import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.kernel.linear.LinearWeights;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.Weights;
@@ -216,7 +216,18 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
     long hidden = stage.hidden();
     long tokens = images * grid.patches();
     MemorySegment x = workspace.floats(buffer, tokens * hidden);
-    kernels.image().patchEmbedding(in, images, new PatchLayer(grid, new LinearWeights(stage.patches().weight(), stage.patches().bias()), MemorySegment.NULL), x, grid.patches() * hidden, workspace);
+    kernels
+        .image()
+        .patchEmbedding(
+            in,
+            images,
+            new PatchLayer(
+                grid,
+                new LinearWeights(stage.patches().weight(), stage.patches().bias()),
+                MemorySegment.NULL),
+            x,
+            grid.patches() * hidden,
+            workspace);
     stage.patchNorm().forward(kernels, x, x, tokens);
     int height = Math.toIntExact(grid.rows());
     int width = Math.toIntExact(grid.columns());
@@ -262,19 +273,34 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
     if (attention.reduction().isPresent()) {
       int ratio = attention.ratio();
       Linear reduction = attention.reduction().get();
-      kernels.image().patchEmbedding(in, images, new PatchLayer(PatchGrid.overlapping(hidden, height, width, ratio, ratio, 0, true), new LinearWeights(reduction.weight(), reduction.bias()), MemorySegment.NULL), reduced, (long) keyRows * keyColumns * hidden, workspace);
+      kernels
+          .image()
+          .patchEmbedding(
+              in,
+              images,
+              new PatchLayer(
+                  PatchGrid.overlapping(hidden, height, width, ratio, ratio, 0, true),
+                  new LinearWeights(reduction.weight(), reduction.bias()),
+                  MemorySegment.NULL),
+              reduced,
+              (long) keyRows * keyColumns * hidden,
+              workspace);
       attention.reductionNorm().orElseThrow().forward(kernels, reduced, reduced, keys);
     }
     attention.kv().forward(kernels, reduced, kv, keys);
     TokenBatch batch = workspace.batch();
     fill(batch, images, height * width);
     fill(workspace.keys(), images, keyRows * keyColumns);
-    kernels.attention().attention(Attention.in(workspace)
-            .of(heads, heads, headDim, (float) (1 / Math.sqrt(headDim)))
-            .query(queries, 0, hidden, headDim, batch.cuSeqlens(), tokens)
-            .keys(kv, 0, kv, hidden, 2 * hidden, headDim, workspace.keys().cuSeqlens(), keys)
-            .output(context, hidden, headDim)
-            .sequences(images), workspace);
+    kernels
+        .attention()
+        .attention(
+            Attention.in(workspace)
+                .of(heads, heads, headDim, (float) (1 / Math.sqrt(headDim)))
+                .query(queries, 0, hidden, headDim, batch.cuSeqlens(), tokens)
+                .keys(kv, 0, kv, hidden, 2 * hidden, headDim, workspace.keys().cuSeqlens(), keys)
+                .output(context, hidden, headDim)
+                .sequences(images),
+            workspace);
     attention.output().add(kernels, context, x, tokens);
   }
 
@@ -302,7 +328,14 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
     MemorySegment wide = workspace.floats(Buffer.HEAD, tokens * intermediate);
     MemorySegment mixed = workspace.floats(Buffer.QKV, tokens * intermediate);
     mix.up().forward(kernels, in, wide, tokens);
-    kernels.image().depthwiseConv(wide, new ImageShape(images, height, width, intermediate), new DepthwiseWeights(mix.neighbours(), mix.bias(), NEIGHBOURS, mix.activation()), mixed, workspace);
+    kernels
+        .image()
+        .depthwiseConv(
+            wide,
+            new ImageShape(images, height, width, intermediate),
+            new DepthwiseWeights(mix.neighbours(), mix.bias(), NEIGHBOURS, mix.activation()),
+            mixed,
+            workspace);
     mix.down().add(kernels, mixed, x, tokens);
   }
 

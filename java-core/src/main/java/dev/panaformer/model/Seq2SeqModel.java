@@ -53,7 +53,12 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
     int longest = Math.max(source.length, target.length);
     try (KvCache cache =
             new KvCache(
-                config.numLayers(), config.kvHeads(), config.headDim(), 2, longest, kernels().memory());
+                config.numLayers(),
+                config.kvHeads(),
+                config.headDim(),
+                2,
+                longest,
+                kernels().memory());
         DecoderBatch sources = new DecoderBatch();
         DecoderBatch batch = new DecoderBatch()) {
       KvCache.Sequence read = cache.open();

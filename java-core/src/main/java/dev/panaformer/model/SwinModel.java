@@ -9,11 +9,11 @@ import dev.panaformer.kernel.image.PatchLayer;
 import dev.panaformer.kernel.image.Resize;
 import dev.panaformer.kernel.linear.LinearWeights;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.nn.FeedForward;
 import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
-import dev.panaformer.nn.FeedForward;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.nn.WindowAttention;
 import java.lang.foreign.Arena;
@@ -213,7 +213,16 @@ public record SwinModel(
             rows,
             columns,
             false);
-    kernels.image().patchEmbedding(images.pixels(), images.count(), new PatchLayer(grid, new LinearWeights(patches.weight(), patches.bias()), MemorySegment.NULL), x, (long) rows * columns * dim, workspace);
+    kernels
+        .image()
+        .patchEmbedding(
+            images.pixels(),
+            images.count(),
+            new PatchLayer(
+                grid, new LinearWeights(patches.weight(), patches.bias()), MemorySegment.NULL),
+            x,
+            (long) rows * columns * dim,
+            workspace);
     patchNorm.forward(kernels, x, x, tokens);
     if (positions.isEmpty()) {
       return new Map(x, spare, rows, columns);
@@ -257,7 +266,14 @@ public record SwinModel(
     }
     int dim = config.embedDim();
     MemorySegment y = workspace.floats(Buffer.POSITIONS, (long) rows * columns * dim);
-    kernels.image().interpolate(positions.orElseThrow(), new Resize(new ImageShape(1, side, side, dim), rows, columns, dim, Interpolation.BICUBIC), y, workspace);
+    kernels
+        .image()
+        .interpolate(
+            positions.orElseThrow(),
+            new Resize(
+                new ImageShape(1, side, side, dim), rows, columns, dim, Interpolation.BICUBIC),
+            y,
+            workspace);
     return y;
   }
 
@@ -275,7 +291,9 @@ public record SwinModel(
     }
     batch.endSequence();
     long rows = (long) images * places;
-    kernels.embedding().embedding(gathered(x, rows, table, places, config.embedDim()), batch, y, workspace);
+    kernels
+        .embedding()
+        .embedding(gathered(x, rows, table, places, config.embedDim()), batch, y, workspace);
   }
 
   private static EmbeddingTables gathered(
@@ -319,7 +337,10 @@ public record SwinModel(
     }
     batch.endSequence();
     long tokens = (long) images * map.height() * map.width();
-    kernels.embedding().embedding(gathered(map.x(), tokens, MemorySegment.NULL, 0, features), batch, four, workspace);
+    kernels
+        .embedding()
+        .embedding(
+            gathered(map.x(), tokens, MemorySegment.NULL, 0, features), batch, four, workspace);
     if (map.height() % 2 + map.width() % 2 > 0) {
       for (int at = 0; at < merged * 4; at++) {
         if (source(at, map, height, width) < 0) {
@@ -347,7 +368,8 @@ public record SwinModel(
     trace(trace, "hidden_states." + stage, map, images, features);
     if (trace != null) {
       int places = map.height() * map.width();
-      MemorySegment x = kernels.memory().onHost(map.x(), (long) images * places * features, workspace);
+      MemorySegment x =
+          kernels.memory().onHost(map.x(), (long) images * places * features, workspace);
       try (Arena arena = Arena.ofConfined()) {
         trace.accept(
             "reshaped_hidden_states." + stage,

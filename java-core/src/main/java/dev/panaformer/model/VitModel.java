@@ -11,13 +11,13 @@ import dev.panaformer.kernel.image.PatchLayer;
 import dev.panaformer.kernel.image.Resize;
 import dev.panaformer.kernel.linear.LinearWeights;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.EncoderLayer;
+import dev.panaformer.nn.FeedForward;
 import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.NormPlacement;
-import dev.panaformer.nn.FeedForward;
 import dev.panaformer.nn.SelfAttention;
 import dev.panaformer.nn.SinCosPositions;
 import dev.panaformer.nn.Weights;
@@ -249,12 +249,23 @@ public record VitModel(
       copyRows(before, 0, x, (long) i * layout.tokens(), layout.before());
       copyRows(after, 0, x, (i + 1L) * layout.tokens() - layout.after(), layout.after());
     }
-    kernels.image().patchEmbedding(images.pixels(), images.count(), new PatchLayer(PatchGrid.sideBySide(
-            config.numChannels(),
-            images.height(),
-            images.width(),
-            config.patchHeight(),
-            config.patchWidth()), new LinearWeights(patches.weight(), patches.bias()), gridPositions(images, interpolate, layout, workspace)), x.asSlice(row(layout.before(), hidden)), floats, workspace);
+    kernels
+        .image()
+        .patchEmbedding(
+            images.pixels(),
+            images.count(),
+            new PatchLayer(
+                PatchGrid.sideBySide(
+                    config.numChannels(),
+                    images.height(),
+                    images.width(),
+                    config.patchHeight(),
+                    config.patchWidth()),
+                new LinearWeights(patches.weight(), patches.bias()),
+                gridPositions(images, interpolate, layout, workspace)),
+            x.asSlice(row(layout.before(), hidden)),
+            floats,
+            workspace);
     return x;
   }
 
@@ -304,7 +315,18 @@ public record VitModel(
       MemorySegment y,
       Workspace workspace) {
     int hidden = config.hiddenSize();
-    kernels.image().interpolate(table, new Resize(new ImageShape(1, rows, columns, hidden), layout.rows(), layout.columns(), hidden, Interpolation.BICUBIC), y, workspace);
+    kernels
+        .image()
+        .interpolate(
+            table,
+            new Resize(
+                new ImageShape(1, rows, columns, hidden),
+                layout.rows(),
+                layout.columns(),
+                hidden,
+                Interpolation.BICUBIC),
+            y,
+            workspace);
   }
 
   /**
@@ -320,17 +342,23 @@ public record VitModel(
     Buffer other = layer % 2 == 0 ? Buffer.MAP : Buffer.HIDDEN;
     MemorySegment y = workspace.floats(other, rows * hidden);
     MemorySegment none = MemorySegment.NULL;
-    kernels.embedding().embedding(new EmbeddingTables(
-            x,
-            midPositionTable(layer, layout, workspace),
-            none,
-            none,
-            none,
-            rows,
-            tokens,
-            0,
-            hidden,
-            0), workspace.batch(), y, workspace);
+    kernels
+        .embedding()
+        .embedding(
+            new EmbeddingTables(
+                x,
+                midPositionTable(layer, layout, workspace),
+                none,
+                none,
+                none,
+                rows,
+                tokens,
+                0,
+                hidden,
+                0),
+            workspace.batch(),
+            y,
+            workspace);
     return y;
   }
 

@@ -4,8 +4,8 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.linear.Activation;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
@@ -76,7 +76,9 @@ public record YolosForObjectDetection(VitModel vit, List<Linear> labels, List<Li
     apply(boxes, detections, places, rows, workspace);
     // Java writes where it reads, on the host or in place.
     MemorySegment linear = vit.kernels().memory().onHost(places, rows * BOX, workspace);
-    vit.kernels().memory().write(places, rows * BOX, workspace, y -> sigmoid(linear, y, rows * BOX));
+    vit.kernels()
+        .memory()
+        .write(places, rows * BOX, workspace, y -> sigmoid(linear, y, rows * BOX));
     if (trace != null) {
       trace.accept("logits", logits, images.count(), objects, classes);
       trace.accept("pred_boxes", places, images.count(), objects, BOX);

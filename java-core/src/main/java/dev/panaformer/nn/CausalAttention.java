@@ -7,8 +7,8 @@ import dev.panaformer.kernel.decoding.DecoderBatch;
 import dev.panaformer.kernel.decoding.DistanceBias;
 import dev.panaformer.kernel.decoding.KvCache;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
@@ -67,7 +67,18 @@ public record CausalAttention(
       asked = workspace.floats(Buffer.POOLED, queries.tokens() * row);
       kernels.memory().gather(projected, tokens, row, queries, asked, workspace);
     }
-    kernels.decoding().pagedAttention(CachedAttention.in(workspace).of(heads, scale).window(window).bias(bias).over(batch, cache.layer(layer)).queries(queries).query(asked, row).output(context), workspace);
+    kernels
+        .decoding()
+        .pagedAttention(
+            CachedAttention.in(workspace)
+                .of(heads, scale)
+                .window(window)
+                .bias(bias)
+                .over(batch, cache.layer(layer))
+                .queries(queries)
+                .query(asked, row)
+                .output(context),
+            workspace);
     output.add(kernels, context, x, queries.tokens());
   }
 }

@@ -4,8 +4,8 @@ import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.decoding.DecoderBatch;
 import dev.panaformer.kernel.decoding.KvCache;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 

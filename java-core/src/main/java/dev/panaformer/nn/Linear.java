@@ -24,7 +24,6 @@ public record Linear(LinearWeights weights) {
     return weights.bias();
   }
 
-
   public long out() {
     return weights.out();
   }

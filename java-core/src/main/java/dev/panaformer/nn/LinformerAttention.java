@@ -4,8 +4,8 @@ import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.attention.LinformerShape;
 import dev.panaformer.kernel.attention.SequenceProjections;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -27,7 +27,6 @@ public record LinformerAttention(Linear qkv, Linear output, LinformerShape shape
         output,
         new LinformerShape(projections, heads, headDim, (float) (1 / Math.sqrt(headDim))));
   }
-
 
   @Override
   public void add(

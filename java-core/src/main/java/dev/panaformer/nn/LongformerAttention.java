@@ -4,8 +4,8 @@ import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.attention.Attention;
 import dev.panaformer.kernel.memory.KeyLists;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -80,7 +80,9 @@ public record LongformerAttention(
     kernels.memory().clear(apart, 0, rows * width);
     for (int row = 0; row < rows; row++) {
       long head = row % local.heads() * headDim;
-      kernels.memory().copy(q, row / local.heads() * width + head, apart, row * width + head, headDim);
+      kernels
+          .memory()
+          .copy(q, row / local.heads() * width + head, apart, row * width + head, headDim);
     }
     MemorySegment brought = workspace.floats(Buffer.POOLED, rows * Math.max(width, hidden));
     globalKeyTransposed.forward(kernels, apart, brought, rows);

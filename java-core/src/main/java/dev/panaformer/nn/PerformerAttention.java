@@ -6,8 +6,8 @@ import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.attention.PerformerShape;
 import dev.panaformer.kernel.attention.RandomFeatures;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -28,7 +28,6 @@ public record PerformerAttention(Linear qkv, Linear output, PerformerShape shape
       Linear qkv, Linear output, int heads, RandomFeatures features, boolean causal) {
     this(qkv, output, new PerformerShape(features, heads, causal));
   }
-
 
   @Override
   public void add(

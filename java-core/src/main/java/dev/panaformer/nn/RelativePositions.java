@@ -6,8 +6,8 @@ import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.attention.Attention;
 import dev.panaformer.kernel.decoding.DistanceBias;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 
 /**

@@ -4,8 +4,8 @@ import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.attention.Attention;
 import dev.panaformer.kernel.attention.Rotation;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
@@ -64,7 +64,9 @@ public record SelfAttention(
       kernels.attention().rope(rotary.get(), projected, batch, workspace);
     }
     Attention attention =
-        Attention.in(workspace).of(heads, kvHeads, headDim, scale).packed(projected, context, batch);
+        Attention.in(workspace)
+            .of(heads, kvHeads, headDim, scale)
+            .packed(projected, context, batch);
     if (queries != batch) {
       // The projection has what the layer reads of x. Rows move whole, as they are few.
       kernels.memory().retainRows(x, tokens, output.out(), queries, workspace);

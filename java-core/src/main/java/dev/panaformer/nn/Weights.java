@@ -150,8 +150,8 @@ public final class Weights implements AutoCloseable {
   }
 
   /**
-   * The same names with all matrices {@linkplain WeightPacking#packForFewRows for few rows} at a time, as
-   * the steps of a decoder have them.
+   * The same names with all matrices {@linkplain WeightPacking#packForFewRows for few rows} at a
+   * time, as the steps of a decoder have them.
    */
   public Weights forFewRows() {
     return layout == Layout.STORED ? this : as(precision, Layout.FEW_ROWS, prefix);
@@ -313,24 +313,32 @@ public final class Weights implements AutoCloseable {
    * @param fill writes its {@code count} floats
    */
   public MemorySegment floats(long count, Consumer<MemorySegment> fill) {
-    return kernels.memory().place(memory, host -> {
-          MemorySegment floats = host.allocate(JAVA_FLOAT, count);
-          fill.accept(floats);
-          return floats;
-        });
+    return kernels
+        .memory()
+        .place(
+            memory,
+            host -> {
+              MemorySegment floats = host.allocate(JAVA_FLOAT, count);
+              fill.accept(floats);
+              return floats;
+            });
   }
 
   /** A tensor times a factor as float32, row by row. */
   public MemorySegment scaledTensor(String name, float factor, long... shape) {
     try (Arena mapped = Arena.ofConfined()) {
       Tensor tensor = read(name, mapped, shape);
-      return kernels.memory().place(memory, host -> {
-            MemorySegment floats = tensor.toFloat32(host);
-            if (factor != 1) {
-              scale(floats, tensor.elements(), factor);
-            }
-            return floats;
-          });
+      return kernels
+          .memory()
+          .place(
+              memory,
+              host -> {
+                MemorySegment floats = tensor.toFloat32(host);
+                if (factor != 1) {
+                  scale(floats, tensor.elements(), factor);
+                }
+                return floats;
+              });
     }
   }
 
@@ -408,8 +416,13 @@ public final class Weights implements AutoCloseable {
       String name = prefix + rows.getFirst().name;
       PackedWeight packed =
           layout == Layout.FEW_ROWS
-              ? kernels.packing().packForFewRows(new UnpackedWeight(name, weight, dtype, out, in), precision, memory)
-              : kernels.packing().pack(new UnpackedWeight(name, weight, dtype, out, in), precision, memory);
+              ? kernels
+                  .packing()
+                  .packForFewRows(
+                      new UnpackedWeight(name, weight, dtype, out, in), precision, memory)
+              : kernels
+                  .packing()
+                  .pack(new UnpackedWeight(name, weight, dtype, out, in), precision, memory);
       if (low) {
         read.packed.put(String.join(QuantizedWeights.SEPARATOR, found), packed);
       } else {

@@ -60,7 +60,9 @@ class CudaKernelsTest {
 
   private static float[] read(Kernels kernels, MemorySegment tensor, int count) {
     try (Workspace workspace = new Workspace(kernels.memory())) {
-      return kernels.memory().onHost(tensor, count, workspace)
+      return kernels
+          .memory()
+          .onHost(tensor, count, workspace)
           .asSlice(0, (long) count * Float.BYTES)
           .toArray(JAVA_FLOAT);
     }
@@ -72,7 +74,15 @@ class CudaKernelsTest {
           kernels.packing().pack("w", place(kernels, memory, random(OUT * IN)), OUT, IN, memory);
       MemorySegment x = place(kernels, memory, random(TOKENS * IN));
       MemorySegment y = memory.allocate(TOKENS * OUT * Float.BYTES);
-      kernels.linear().linear(x, new LinearWeights(weight, MemorySegment.NULL), MemorySegment.NULL, y, TOKENS, Activation.GELU_ERF);
+      kernels
+          .linear()
+          .linear(
+              x,
+              new LinearWeights(weight, MemorySegment.NULL),
+              MemorySegment.NULL,
+              y,
+              TOKENS,
+              Activation.GELU_ERF);
       return read(kernels, y, TOKENS * OUT);
     }
   }
@@ -124,7 +134,8 @@ class CudaKernelsTest {
       MemorySegment y = host.allocate(8);
       IllegalArgumentException e =
           assertThrows(
-              IllegalArgumentException.class, () -> cuda.linear().activate(x, y, 2, Activation.RELU));
+              IllegalArgumentException.class,
+              () -> cuda.linear().activate(x, y, 2, Activation.RELU));
       assertTrue(e.getMessage().contains("y lies in the host's memory"), e.getMessage());
     }
   }
@@ -140,7 +151,10 @@ class CudaKernelsTest {
         batch.add(0, 0, 0);
       }
       batch.endSequence();
-      kernels.attention().attention(Attention.in(workspace).of(2, 2, IN / 2, 0.3f).packed(qkv, y, batch), workspace);
+      kernels
+          .attention()
+          .attention(
+              Attention.in(workspace).of(2, 2, IN / 2, 0.3f).packed(qkv, y, batch), workspace);
       return read(kernels, y, floats);
     }
   }
@@ -179,10 +193,22 @@ class CudaKernelsTest {
         NativeMemory memory = cuda.memory().allocator(new NativeMemory())) {
       int tokens = 70;
       PackedWeight weight =
-          cuda.packing().pack(new UnpackedWeight("w", place(cuda, memory, random(OUT * IN)), DType.F32, OUT, IN), WeightFormat.BF16, memory);
+          cuda.packing()
+              .pack(
+                  new UnpackedWeight(
+                      "w", place(cuda, memory, random(OUT * IN)), DType.F32, OUT, IN),
+                  WeightFormat.BF16,
+                  memory);
       MemorySegment x = place(cuda, memory, random(tokens * IN));
       MemorySegment y = memory.allocate(tokens * OUT * Float.BYTES);
-      cuda.linear().linear(x, new LinearWeights(weight, MemorySegment.NULL), MemorySegment.NULL, y, tokens, Activation.NONE);
+      cuda.linear()
+          .linear(
+              x,
+              new LinearWeights(weight, MemorySegment.NULL),
+              MemorySegment.NULL,
+              y,
+              tokens,
+              Activation.NONE);
       float[] expected = new float[tokens * OUT];
       float[] w = random(OUT * IN);
       float[] inputs = random(tokens * IN);
@@ -236,7 +262,12 @@ class CudaKernelsTest {
         NativeMemory memory = cuda.memory().allocator(new NativeMemory());
         Workspace workspace = new Workspace(cuda.memory())) {
       MemorySegment x = memory.allocate(5 * Float.BYTES);
-      cuda.memory().write(x, 5, workspace, host -> MemorySegment.copy(new float[] {1, 2, 3, 4, 5}, 0, host, JAVA_FLOAT, 0, 5));
+      cuda.memory()
+          .write(
+              x,
+              5,
+              workspace,
+              host -> MemorySegment.copy(new float[] {1, 2, 3, 4, 5}, 0, host, JAVA_FLOAT, 0, 5));
       cuda.memory().clear(x, 1, 2);
       assertArrayEquals(new float[] {1, 0, 0, 4, 5}, read(cuda, x, 5));
       assertThrows(IndexOutOfBoundsException.class, () -> cuda.memory().clear(x, 4, 2));

@@ -93,7 +93,16 @@ class KernelsContractTest {
         float[] residual = withResidual ? random(tokens * out) : new float[tokens * out];
         // The residual is where the result goes, as in a layer's output projection.
         MemorySegment y = withResidual ? segment(residual) : output(tokens * out);
-        kernels.linear().linear(segment(x), new LinearWeights(kernels.packing().pack("w", segment(w), out, in, arena), segment(bias)), withResidual ? y : MemorySegment.NULL, y, tokens, activation);
+        kernels
+            .linear()
+            .linear(
+                segment(x),
+                new LinearWeights(
+                    kernels.packing().pack("w", segment(w), out, in, arena), segment(bias)),
+                withResidual ? y : MemorySegment.NULL,
+                y,
+                tokens,
+                activation);
         double[] expected = Reference.linear(x, w, bias, tokens, out, in);
         for (int i = 0; i < expected.length; i++) {
           expected[i] = Reference.activate(expected[i], activation) + residual[i];
@@ -110,7 +119,15 @@ class KernelsContractTest {
     float[] w = random(63 * 17);
     MemorySegment y = output(7 * 63);
     PackedWeight packed = kernels.packing().pack("w", segment(w), 63, 17, arena);
-    kernels.linear().linear(segment(x), new LinearWeights(packed, MemorySegment.NULL), MemorySegment.NULL, y, 7, Activation.NONE);
+    kernels
+        .linear()
+        .linear(
+            segment(x),
+            new LinearWeights(packed, MemorySegment.NULL),
+            MemorySegment.NULL,
+            y,
+            7,
+            Activation.NONE);
     assertClose(Reference.linear(x, w, new float[63], 7, 63, 17), y, 20 * FLOAT_ULP * 17);
   }
 
@@ -124,7 +141,22 @@ class KernelsContractTest {
     float[] downBias = random(hidden);
     MemorySegment input = segment(x);
     MemorySegment y = output(tokens * hidden);
-    kernels.linear().feedForward(input, FeedForwardWeights.plain(new LinearWeights(kernels.packing().pack("up", segment(up), intermediate, hidden, arena), segment(upBias)), new LinearWeights(kernels.packing().pack("down", segment(down), hidden, intermediate, arena), segment(downBias)), Activation.GELU_ERF), input, y, tokens, workspace);
+    kernels
+        .linear()
+        .feedForward(
+            input,
+            FeedForwardWeights.plain(
+                new LinearWeights(
+                    kernels.packing().pack("up", segment(up), intermediate, hidden, arena),
+                    segment(upBias)),
+                new LinearWeights(
+                    kernels.packing().pack("down", segment(down), hidden, intermediate, arena),
+                    segment(downBias)),
+                Activation.GELU_ERF),
+            input,
+            y,
+            tokens,
+            workspace);
     double[] inner = Reference.linear(x, up, upBias, tokens, intermediate, hidden);
     float[] activated = new float[inner.length];
     for (int i = 0; i < inner.length; i++) {
@@ -194,15 +226,36 @@ class KernelsContractTest {
       z[i] = (double) x[i] + residual[i];
     }
     MemorySegment y = output(tokens * hidden);
-    kernels.norm().layerNorm(segment(x), segment(residual), new NormWeights(segment(weight), segment(bias), hidden, EPS), y, tokens);
+    kernels
+        .norm()
+        .layerNorm(
+            segment(x),
+            segment(residual),
+            new NormWeights(segment(weight), segment(bias), hidden, EPS),
+            y,
+            tokens);
     assertClose(Reference.layerNorm(z, weight, bias, hidden, EPS), y, normError(hidden));
 
     y = output(tokens * hidden);
-    kernels.norm().rmsNorm(segment(x), segment(residual), new NormWeights(segment(weight), hidden, EPS), y, tokens);
+    kernels
+        .norm()
+        .rmsNorm(
+            segment(x),
+            segment(residual),
+            new NormWeights(segment(weight), hidden, EPS),
+            y,
+            tokens);
     assertClose(Reference.rmsNorm(z, weight, hidden, EPS), y, normError(hidden));
 
     MemorySegment inPlace = segment(x);
-    kernels.norm().layerNorm(inPlace, segment(residual), new NormWeights(segment(weight), segment(bias), hidden, EPS), inPlace, tokens);
+    kernels
+        .norm()
+        .layerNorm(
+            inPlace,
+            segment(residual),
+            new NormWeights(segment(weight), segment(bias), hidden, EPS),
+            inPlace,
+            tokens);
     assertClose(Reference.layerNorm(z, weight, bias, hidden, EPS), inPlace, normError(hidden));
   }
 
@@ -355,28 +408,36 @@ class KernelsContractTest {
     int tokens = batch.tokens();
     float[] qkv = random(tokens * 3 * hidden);
     MemorySegment packed = output(tokens * hidden);
-    kernels.attention().attention(new Attention().of(heads, heads, headDim, 0.2f).packed(segment(qkv), packed, batch), workspace);
+    kernels
+        .attention()
+        .attention(
+            new Attention().of(heads, heads, headDim, 0.2f).packed(segment(qkv), packed, batch),
+            workspace);
     MemorySegment separate = output(tokens * hidden);
-    kernels.attention().attention(new Attention()
-            .of(heads, heads, headDim, 0.2f)
-            .query(
-                segment(columns(qkv, tokens, 3 * hidden, 0, hidden)),
-                0,
-                hidden,
-                headDim,
-                batch.cuSeqlens(),
-                tokens)
-            .keys(
-                segment(columns(qkv, tokens, 3 * hidden, hidden, hidden)),
-                0,
-                segment(columns(qkv, tokens, 3 * hidden, 2 * hidden, hidden)),
-                0,
-                hidden,
-                headDim,
-                batch.cuSeqlens(),
-                tokens)
-            .output(separate, hidden, headDim)
-            .sequences(batch.sequences()), workspace);
+    kernels
+        .attention()
+        .attention(
+            new Attention()
+                .of(heads, heads, headDim, 0.2f)
+                .query(
+                    segment(columns(qkv, tokens, 3 * hidden, 0, hidden)),
+                    0,
+                    hidden,
+                    headDim,
+                    batch.cuSeqlens(),
+                    tokens)
+                .keys(
+                    segment(columns(qkv, tokens, 3 * hidden, hidden, hidden)),
+                    0,
+                    segment(columns(qkv, tokens, 3 * hidden, 2 * hidden, hidden)),
+                    0,
+                    hidden,
+                    headDim,
+                    batch.cuSeqlens(),
+                    tokens)
+                .output(separate, hidden, headDim)
+                .sequences(batch.sequences()),
+            workspace);
     assertArrayEquals(floats(separate, 0, tokens * hidden), floats(packed, 0, tokens * hidden));
   }
 
@@ -524,15 +585,29 @@ class KernelsContractTest {
     PackedWeight up = kernels.packing().pack("up", w, 4, 3, arena);
     PackedWeight down = kernels.packing().pack("down", w, 3, 4, arena);
     kernels.linear().linear(none, new LinearWeights(up, none), none, none, 0, Activation.NONE);
-    kernels.linear().feedForward(none, FeedForwardWeights.plain(new LinearWeights(up, none), new LinearWeights(down, none), Activation.RELU), none, none, 0, workspace);
+    kernels
+        .linear()
+        .feedForward(
+            none,
+            FeedForwardWeights.plain(
+                new LinearWeights(up, none), new LinearWeights(down, none), Activation.RELU),
+            none,
+            none,
+            0,
+            workspace);
     kernels.norm().layerNorm(none, none, new NormWeights(w, none, 3, EPS), none, 0);
     kernels.norm().rmsNorm(none, none, new NormWeights(w, 3, EPS), none, 0);
     kernels.norm().softmax(none, none, 0, 3);
     kernels.linear().activate(none, none, 0, Activation.TANH);
     TokenBatch batch = workspace.batch();
     kernels.embedding().pool(none, batch, none, 3, Pooling.MEAN, true);
-    kernels.attention().attention(Attention.in(workspace).of(1, 1, 3, 1).packed(none, none, batch), workspace);
-    kernels.embedding().embedding(new EmbeddingTables(w, none, none, w, w, 4, 0, 0, 3, EPS), batch, none, workspace);
+    kernels
+        .attention()
+        .attention(Attention.in(workspace).of(1, 1, 3, 1).packed(none, none, batch), workspace);
+    kernels
+        .embedding()
+        .embedding(
+            new EmbeddingTables(w, none, none, w, w, 4, 0, 0, 3, EPS), batch, none, workspace);
   }
 
   @Test
@@ -586,11 +661,17 @@ class KernelsContractTest {
     final MemorySegment tables = segment(random(200 * hidden));
     final MemorySegment vector = segment(random(3 * hidden));
     final PackedWeight qkv =
-        kernels.packing().pack("qkv", segment(random(3 * hidden * hidden)), 3 * hidden, hidden, arena);
+        kernels
+            .packing()
+            .pack("qkv", segment(random(3 * hidden * hidden)), 3 * hidden, hidden, arena);
     final PackedWeight up =
-        kernels.packing().pack("up", segment(random(intermediate * hidden)), intermediate, hidden, arena);
+        kernels
+            .packing()
+            .pack("up", segment(random(intermediate * hidden)), intermediate, hidden, arena);
     final PackedWeight down =
-        kernels.packing().pack("down", segment(random(intermediate * hidden)), hidden, intermediate, arena);
+        kernels
+            .packing()
+            .pack("down", segment(random(intermediate * hidden)), hidden, intermediate, arena);
 
     float[] run(TokenBatch batch) {
       int tokens = batch.tokens();
@@ -601,10 +682,27 @@ class KernelsContractTest {
       EmbeddingTables embeddings =
           new EmbeddingTables(tables, tables, tables, vector, vector, 40, 200, 2, hidden, EPS);
       kernels.embedding().embedding(embeddings, batch, x, workspace);
-      kernels.linear().linear(x, new LinearWeights(qkv, vector), none, projected, tokens, Activation.NONE);
-      kernels.attention().attention(Attention.in(workspace).of(4, 4, 17, 0.25f).packed(projected, context, batch), workspace);
+      kernels
+          .linear()
+          .linear(x, new LinearWeights(qkv, vector), none, projected, tokens, Activation.NONE);
+      kernels
+          .attention()
+          .attention(
+              Attention.in(workspace).of(4, 4, 17, 0.25f).packed(projected, context, batch),
+              workspace);
       kernels.norm().layerNorm(context, x, new NormWeights(vector, vector, hidden, EPS), x, tokens);
-      kernels.linear().feedForward(x, FeedForwardWeights.plain(new LinearWeights(up, none), new LinearWeights(down, vector), Activation.GELU_TANH), x, context, tokens, workspace);
+      kernels
+          .linear()
+          .feedForward(
+              x,
+              FeedForwardWeights.plain(
+                  new LinearWeights(up, none),
+                  new LinearWeights(down, vector),
+                  Activation.GELU_TANH),
+              x,
+              context,
+              tokens,
+              workspace);
       kernels.norm().rmsNorm(context, none, new NormWeights(vector, hidden, EPS), x, tokens);
       kernels.linear().activate(x, x, (long) tokens * hidden, Activation.SILU);
       kernels.norm().softmax(x, x, tokens, hidden);
@@ -620,30 +718,58 @@ class KernelsContractTest {
     MemorySegment y = output(100);
     refused(
         "linear: x has 5 floats, but [2, 3] float32 needs 6",
-        () -> kernels.linear().linear(floats(5), new LinearWeights(w, none), none, y, 2, Activation.NONE));
+        () ->
+            kernels
+                .linear()
+                .linear(floats(5), new LinearWeights(w, none), none, y, 2, Activation.NONE));
     refused(
         "linear: bias has 4 floats, but [1, 5] float32 needs 5",
-        () -> kernels.linear().linear(ample, new LinearWeights(w, floats(4)), none, y, 2, Activation.NONE));
+        () ->
+            kernels
+                .linear()
+                .linear(ample, new LinearWeights(w, floats(4)), none, y, 2, Activation.NONE));
     refused(
         "linear: residual has 9 floats, but [2, 5] float32 needs 10",
-        () -> kernels.linear().linear(ample, new LinearWeights(w, none), floats(9), y, 2, Activation.NONE));
+        () ->
+            kernels
+                .linear()
+                .linear(ample, new LinearWeights(w, none), floats(9), y, 2, Activation.NONE));
     refused(
         "linear: y has 9 floats, but [2, 5] float32 needs 10",
-        () -> kernels.linear().linear(ample, new LinearWeights(w, none), none, floats(9), 2, Activation.NONE));
+        () ->
+            kernels
+                .linear()
+                .linear(ample, new LinearWeights(w, none), none, floats(9), 2, Activation.NONE));
     refused(
         "linear: x is on the heap, but [2, 3] float32 needs 6",
         () ->
-            kernels.linear().linear(MemorySegment.ofArray(new float[6]), new LinearWeights(w, none), none, y, 2, Activation.NONE));
+            kernels
+                .linear()
+                .linear(
+                    MemorySegment.ofArray(new float[6]),
+                    new LinearWeights(w, none),
+                    none,
+                    y,
+                    2,
+                    Activation.NONE));
     refused(
         "linear: rows is -1, not in 0 to 2147483647",
-        () -> kernels.linear().linear(ample, new LinearWeights(w, none), none, y, -1, Activation.NONE));
+        () ->
+            kernels
+                .linear()
+                .linear(ample, new LinearWeights(w, none), none, y, -1, Activation.NONE));
     refused(
         "linear: y overlaps x",
-        () -> kernels.linear().linear(ample, new LinearWeights(w, none), none, ample, 2, Activation.NONE));
+        () ->
+            kernels
+                .linear()
+                .linear(ample, new LinearWeights(w, none), none, ample, 2, Activation.NONE));
     refused(
         "w: weight has 14 floats, but [5, 3] float32 needs 15",
         () -> kernels.packing().pack("w", floats(14), 5, 3, arena));
-    refused("w: in is 0, not in 1 to 2147483647", () -> kernels.packing().pack("w", ample, 5, 0, arena));
+    refused(
+        "w: in is 0, not in 1 to 2147483647",
+        () -> kernels.packing().pack("w", ample, 5, 0, arena));
   }
 
   @Test
@@ -655,14 +781,47 @@ class KernelsContractTest {
     MemorySegment y = output(6);
     refused(
         "feedForward: down is [5, 3], but must be [3, 5] after an up of [5, 3]",
-        () -> kernels.linear().feedForward(x, FeedForwardWeights.plain(new LinearWeights(up, none), new LinearWeights(up, none), Activation.RELU), x, y, 2, workspace));
+        () ->
+            kernels
+                .linear()
+                .feedForward(
+                    x,
+                    FeedForwardWeights.plain(
+                        new LinearWeights(up, none), new LinearWeights(up, none), Activation.RELU),
+                    x,
+                    y,
+                    2,
+                    workspace));
     refused(
         "feedForward: y overlaps x",
-        () -> kernels.linear().feedForward(x, FeedForwardWeights.plain(new LinearWeights(up, none), new LinearWeights(down, none), Activation.RELU), x, x, 2, workspace));
+        () ->
+            kernels
+                .linear()
+                .feedForward(
+                    x,
+                    FeedForwardWeights.plain(
+                        new LinearWeights(up, none),
+                        new LinearWeights(down, none),
+                        Activation.RELU),
+                    x,
+                    x,
+                    2,
+                    workspace));
     refused(
         "feedForward: upBias has 3 floats, but [1, 5] float32 needs 5",
         () ->
-            kernels.linear().feedForward(x, FeedForwardWeights.plain(new LinearWeights(up, floats(3)), new LinearWeights(down, none), Activation.RELU), x, y, 2, workspace));
+            kernels
+                .linear()
+                .feedForward(
+                    x,
+                    FeedForwardWeights.plain(
+                        new LinearWeights(up, floats(3)),
+                        new LinearWeights(down, none),
+                        Activation.RELU),
+                    x,
+                    y,
+                    2,
+                    workspace));
   }
 
   @Test
@@ -673,33 +832,52 @@ class KernelsContractTest {
     MemorySegment y = output(3 * 8);
     refused(
         "attention: 3 kvHeads do not divide 4 heads",
-        () -> kernels.attention().attention(new Attention().of(4, 3, 2, 1).packed(qkv, y, batch), workspace));
+        () ->
+            kernels
+                .attention()
+                .attention(new Attention().of(4, 3, 2, 1).packed(qkv, y, batch), workspace));
     refused(
         "attention: headDim is 257, not in 1 to 256",
-        () -> kernels.attention().attention(new Attention().of(1, 1, 257, 1).packed(qkv, y, batch), workspace));
+        () ->
+            kernels
+                .attention()
+                .attention(new Attention().of(1, 1, 257, 1).packed(qkv, y, batch), workspace));
     refused(
         "attention: v has 71 floats, but 3 tokens (stride 24), 4 heads (stride 2) of 2 from 16"
             + " need 72",
         () ->
-            kernels.attention().attention(new Attention().of(4, 4, 2, 1).packed(floats(71), y, batch), workspace));
+            kernels
+                .attention()
+                .attention(new Attention().of(4, 4, 2, 1).packed(floats(71), y, batch), workspace));
     refused(
         "attention: y overlaps q",
-        () -> kernels.attention().attention(new Attention().of(4, 4, 2, 1).packed(qkv, qkv, batch), workspace));
+        () ->
+            kernels
+                .attention()
+                .attention(new Attention().of(4, 4, 2, 1).packed(qkv, qkv, batch), workspace));
     refused(
         "attention: bias has 3 floats, but sequence 0 needs 4",
         () ->
-            kernels.attention().attention(new Attention().of(4, 4, 2, 1).packed(qkv, y, batch).bias(floats(3), 0, 0, 2), workspace));
+            kernels
+                .attention()
+                .attention(
+                    new Attention().of(4, 4, 2, 1).packed(qkv, y, batch).bias(floats(3), 0, 0, 2),
+                    workspace));
     MemorySegment wrong = cumulative(new int[] {2, 2});
     IndexOutOfBoundsException e =
         assertThrows(
             IndexOutOfBoundsException.class,
             () ->
-                kernels.attention().attention(new Attention()
-                        .of(1, 1, 8, 1)
-                        .query(qkv, 0, 24, 8, wrong, 3)
-                        .keys(qkv, 8, qkv, 16, 24, 8, batch.cuSeqlens(), 3)
-                        .output(y, 8, 8)
-                        .sequences(2), workspace));
+                kernels
+                    .attention()
+                    .attention(
+                        new Attention()
+                            .of(1, 1, 8, 1)
+                            .query(qkv, 0, 24, 8, wrong, 3)
+                            .keys(qkv, 8, qkv, 16, 24, 8, batch.cuSeqlens(), 3)
+                            .output(y, 8, 8)
+                            .sequences(2),
+                        workspace));
     assertEquals("attention: cuSeqlensQ does not ascend from 0 to 3", e.getMessage());
   }
 
@@ -747,11 +925,17 @@ class KernelsContractTest {
       refused(
           "sparseAttention: headDim is 8193, not in 1 to 8192",
           () ->
-              kernels.attention().sparseAttention(new Attention().of(1, 1, 8193, 1).packed(qkv, y, batch), lists, workspace));
+              kernels
+                  .attention()
+                  .sparseAttention(
+                      new Attention().of(1, 1, 8193, 1).packed(qkv, y, batch), lists, workspace));
       refused(
           "sparseAttention: y overlaps q",
           () ->
-              kernels.attention().sparseAttention(new Attention().of(4, 4, 2, 1).packed(qkv, qkv, batch), lists, workspace));
+              kernels
+                  .attention()
+                  .sparseAttention(
+                      new Attention().of(4, 4, 2, 1).packed(qkv, qkv, batch), lists, workspace));
     }
   }
 
@@ -785,7 +969,8 @@ class KernelsContractTest {
     MemorySegment y = output(3);
     IndexOutOfBoundsException e =
         assertThrows(
-            IndexOutOfBoundsException.class, () -> kernels.embedding().embedding(tables, batch, y, workspace));
+            IndexOutOfBoundsException.class,
+            () -> kernels.embedding().embedding(tables, batch, y, workspace));
     assertEquals(message, e.getMessage());
     assertTrue(Float.isNaN(y.get(JAVA_FLOAT, 0)), "written before the check");
   }

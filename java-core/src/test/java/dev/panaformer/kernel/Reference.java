@@ -52,7 +52,8 @@ public final class Reference {
     return 2 / Math.sqrt(Math.PI) * sum * width / 6;
   }
 
-  public static double[] layerNorm(double[] z, float[] weight, float[] bias, int hidden, float eps) {
+  public static double[] layerNorm(
+      double[] z, float[] weight, float[] bias, int hidden, float eps) {
     double[] y = new double[z.length];
     for (int row = 0; row < z.length; row += hidden) {
       double mean = 0;

@@ -53,7 +53,8 @@ class DecoderQueriesTest {
   private static float[][] passes(CausalModel model, Kernels kernels, int[]... asked) {
     CausalConfig c = model.config();
     float[][] results = new float[asked.length][];
-    try (KvCache cache = new KvCache(c.numLayers(), c.kvHeads(), c.headDim(), 40, 4, kernels.memory());
+    try (KvCache cache =
+            new KvCache(c.numLayers(), c.kvHeads(), c.headDim(), 40, 4, kernels.memory());
         Workspace workspace = new Workspace(kernels.memory());
         DecoderBatch batch = new DecoderBatch()) {
       KvCache.Sequence[] sequences = new KvCache.Sequence[LENGTHS.length];

@@ -115,7 +115,15 @@ class TiedHeadTest {
         hidden = transformer.decode(batch, cache, workspace, null, null);
       }
       MemorySegment logits = memory.allocate(JAVA_FLOAT, (long) IDS.length * VOCABULARY);
-      kernels.linear().linear(hidden, transformer.head().orElseThrow(), MemorySegment.NULL, logits, IDS.length, Activation.NONE);
+      kernels
+          .linear()
+          .linear(
+              hidden,
+              transformer.head().orElseThrow(),
+              MemorySegment.NULL,
+              logits,
+              IDS.length,
+              Activation.NONE);
       return new Outcome(
           memory.bytes() - logits.byteSize(),
           hidden.asSlice(0, 4L * IDS.length * WIDTH).toArray(JAVA_FLOAT),

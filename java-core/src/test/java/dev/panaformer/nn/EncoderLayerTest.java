@@ -54,7 +54,10 @@ class EncoderLayerTest {
 
   private Linear linear(Kernels kernels, int out, int in, WeightFormat precision) {
     return new Linear(
-        kernels.packing().pack(new UnpackedWeight("w", noise(out * in), DType.F32, out, in), precision, memory), noise(out));
+        kernels
+            .packing()
+            .pack(new UnpackedWeight("w", noise(out * in), DType.F32, out, in), precision, memory),
+        noise(out));
   }
 
   private LayerNorm norm() {

@@ -14,8 +14,8 @@ import dev.panaformer.kernel.decoding.DecoderBatch;
 import dev.panaformer.kernel.decoding.KvCache;
 import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.kernel.memory.NativeMemory;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.CausalModel;
 import dev.panaformer.nn.Weights;
@@ -121,7 +121,10 @@ record DecoderCase(Path folder, ModelFolder model, ConfigJson meta) {
       outputs.put("last_hidden_state", outputs.get("hidden_states." + config.numLayers()));
       long[] shape = {batch.tokens().tokens(), config.vocabSize()};
       MemorySegment logits = workspace.floats(Buffer.LOGITS, Tensor.elements(shape));
-      decoder.kernels().linear().linear(hidden, decoder.head(), MemorySegment.NULL, logits, shape[0], Activation.NONE);
+      decoder
+          .kernels()
+          .linear()
+          .linear(hidden, decoder.head(), MemorySegment.NULL, logits, shape[0], Activation.NONE);
       outputs.put(
           "logits",
           new Output(shape, ModelCase.read(backends.kernels(), logits, shape, workspace)));

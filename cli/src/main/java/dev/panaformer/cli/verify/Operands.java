@@ -109,7 +109,9 @@ final class Operands implements AutoCloseable {
 
   /** Floats of the host, where the kernels read them. */
   MemorySegment place(MemorySegment host) {
-    return kernels.memory().place(memory, allocator -> allocator.allocate(host.byteSize()).copyFrom(host));
+    return kernels
+        .memory()
+        .place(memory, allocator -> allocator.allocate(host.byteSize()).copyFrom(host));
   }
 
   /** As {@link #floats}, or {@link MemorySegment#NULL} if there is no such tensor. */

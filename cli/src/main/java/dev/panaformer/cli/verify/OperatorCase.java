@@ -88,11 +88,15 @@ record OperatorCase(String name, Path file) implements GoldenCase {
 
     PackedWeight packed = kernels.packing().pack("weight", weight, out, in, operands.allocator());
     MemorySegment y = operands.allocateFloats(tokens * out);
-    kernels.linear().linear(x, new LinearWeights(packed, bias), MemorySegment.NULL, y, tokens, activation);
+    kernels
+        .linear()
+        .linear(x, new LinearWeights(packed, bias), MemorySegment.NULL, y, tokens, activation);
     Map<String, MemorySegment> outputs = new LinkedHashMap<>(Map.of("y", y));
     if (!residual.equals(MemorySegment.NULL)) {
       MemorySegment sum = operands.allocateFloats(tokens * out);
-      kernels.linear().linear(x, new LinearWeights(packed, bias), residual, sum, tokens, activation);
+      kernels
+          .linear()
+          .linear(x, new LinearWeights(packed, bias), residual, sum, tokens, activation);
       outputs.put("y_plus_residual", sum);
     }
     return outputs;
@@ -112,14 +116,27 @@ record OperatorCase(String name, Path file) implements GoldenCase {
     Activation activation = operands.activation();
     operands.requireAllRead();
 
-    PackedWeight packedUp = kernels.packing().pack("w1", up, intermediate, hidden, operands.allocator());
-    PackedWeight packedDown = kernels.packing().pack("w2", down, hidden, intermediate, operands.allocator());
+    PackedWeight packedUp =
+        kernels.packing().pack("w1", up, intermediate, hidden, operands.allocator());
+    PackedWeight packedDown =
+        kernels.packing().pack("w2", down, hidden, intermediate, operands.allocator());
     Map<String, MemorySegment> outputs = new LinkedHashMap<>();
     outputs.put("y", MemorySegment.NULL);
     outputs.put("y_plus_residual", x);
     outputs.replaceAll((name, residual) -> {
       MemorySegment y = operands.allocateFloats(tokens * hidden);
-      kernels.linear().feedForward(x, FeedForwardWeights.plain(new LinearWeights(packedUp, upBias), new LinearWeights(packedDown, downBias), activation), residual, y, tokens, workspace);
+      kernels
+          .linear()
+          .feedForward(
+              x,
+              FeedForwardWeights.plain(
+                  new LinearWeights(packedUp, upBias),
+                  new LinearWeights(packedDown, downBias),
+                  activation),
+              residual,
+              y,
+              tokens,
+              workspace);
       return y;
     });
     return outputs;
@@ -142,7 +159,29 @@ record OperatorCase(String name, Path file) implements GoldenCase {
     operands.requireAllRead();
 
     MemorySegment y = operands.allocateFloats(tokens * hidden);
-    kernels.linear().feedForward(x, FeedForwardWeights.gated(new LinearWeights(kernels.packing().pack("gate", gate, intermediate, hidden, operands.allocator()), gateBias), new LinearWeights(kernels.packing().pack("up", up, intermediate, hidden, operands.allocator()), upBias), new LinearWeights(kernels.packing().pack("down", down, hidden, intermediate, operands.allocator()), downBias), activation), MemorySegment.NULL, y, tokens, workspace);
+    kernels
+        .linear()
+        .feedForward(
+            x,
+            FeedForwardWeights.gated(
+                new LinearWeights(
+                    kernels
+                        .packing()
+                        .pack("gate", gate, intermediate, hidden, operands.allocator()),
+                    gateBias),
+                new LinearWeights(
+                    kernels.packing().pack("up", up, intermediate, hidden, operands.allocator()),
+                    upBias),
+                new LinearWeights(
+                    kernels
+                        .packing()
+                        .pack("down", down, hidden, intermediate, operands.allocator()),
+                    downBias),
+                activation),
+            MemorySegment.NULL,
+            y,
+            tokens,
+            workspace);
     return Map.of("y", y);
   }
 
@@ -157,7 +196,9 @@ record OperatorCase(String name, Path file) implements GoldenCase {
     operands.requireAllRead();
 
     MemorySegment y = operands.allocateFloats(Tensor.elements(shape));
-    kernels.norm().layerNorm(x, residual, new NormWeights(weight, bias, hidden, eps), y, rows(shape));
+    kernels
+        .norm()
+        .layerNorm(x, residual, new NormWeights(weight, bias, hidden, eps), y, rows(shape));
     return Map.of("y", y);
   }
 

@@ -14,8 +14,8 @@ import dev.panaformer.kernel.decoding.DecoderBatch;
 import dev.panaformer.kernel.decoding.KvCache;
 import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.kernel.memory.NativeMemory;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.Seq2SeqModel;
 import dev.panaformer.model.Trace;
@@ -110,7 +110,10 @@ record Seq2SeqCase(Path folder, ModelFolder model, ConfigJson meta) {
       outputs.put("last_hidden_state", outputs.get("decoder_hidden_states." + config.numLayers()));
       long[] shape = {batch.tokens().tokens(), config.vocabSize()};
       MemorySegment logits = workspace.floats(Buffer.LOGITS, Tensor.elements(shape));
-      seq2seq.kernels().linear().linear(hidden, seq2seq.head(), MemorySegment.NULL, logits, shape[0], Activation.NONE);
+      seq2seq
+          .kernels()
+          .linear()
+          .linear(hidden, seq2seq.head(), MemorySegment.NULL, logits, shape[0], Activation.NONE);
       trace.accept("logits", logits, shape);
     }
     return outputs;

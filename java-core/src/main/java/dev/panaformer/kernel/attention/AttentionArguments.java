@@ -156,7 +156,9 @@ final class AttentionArguments {
     requireDisjoint(kernel, y, batch.tokens() * row, "qkv", qkv, batch.tokens() * 3 * row);
   }
 
-  /** Checks a number of things of each head: all heads together have at most a dimension of them. */
+  /**
+   * Checks a number of things of each head: all heads together have at most a dimension of them.
+   */
   private static void requireHeads(String kernel, long heads, String name, long count) {
     requireSize(kernel, name, count, 1);
     requireSize(kernel, "heads * " + name, heads * count, 1);
@@ -171,12 +173,19 @@ final class AttentionArguments {
         || tables.rotaryDim() % 2 != 0
         || tables.rotaryDim() > Limits.MAX_HEAD_DIM) {
       throw new IllegalArgumentException(
-          "rope: rotaryDim is " + tables.rotaryDim() + ", not an even number to " + Limits.MAX_HEAD_DIM);
+          "rope: rotaryDim is "
+              + tables.rotaryDim()
+              + ", not an even number to "
+              + Limits.MAX_HEAD_DIM);
     }
     requireFloats("rope", "cos", tables.cos(), tables.positions(), tables.rotaryDim() / 2);
     requireFloats("rope", "sin", tables.sin(), tables.positions(), tables.rotaryDim() / 2);
     requireRows(
-        "rope", x, batch.tokens(), rotation.tokenStride(), (heads - 1) * rotation.headStride() + tables.rotaryDim());
+        "rope",
+        x,
+        batch.tokens(),
+        rotation.tokenStride(),
+        (heads - 1) * rotation.headStride() + tables.rotaryDim());
     for (long t = 0; t < batch.tokens(); t++) {
       int position = batch.positionIds().getAtIndex(JAVA_INT, t);
       if (position < 0 || position >= tables.positions()) {

@@ -18,7 +18,9 @@ public sealed interface AttentionKernels permits NativeAttention, JavaAttention 
     return new JavaAttention();
   }
 
-  /** {@code y = softmax(scale q kᵀ + bias) v} for every sequence and head; see {@link Attention}. */
+  /**
+   * {@code y = softmax(scale q kᵀ + bias) v} for every sequence and head; see {@link Attention}.
+   */
   void attention(Attention attention, Workspace workspace);
 
   /**
@@ -62,8 +64,8 @@ public sealed interface AttentionKernels permits NativeAttention, JavaAttention 
       Workspace workspace);
 
   /**
-   * Rotary position embedding (Su et al. 2021): turns the pairs {@code (x[i], x[i + rotaryDim / 2])}
-   * of every head by the angles of its token's position, in place.
+   * Rotary position embedding (Su et al. 2021): turns the pairs {@code (x[i], x[i + rotaryDim /
+   * 2])} of every head by the angles of its token's position, in place.
    *
    * @throws IndexOutOfBoundsException if the tables have no row for a position
    */

@@ -1,11 +1,9 @@
 package dev.panaformer.kernel.attention;
 
-import static dev.panaformer.bindings.panaformer_h.PF_FEATURE_MAP_SOFTMAX;
 import static dev.panaformer.bindings.panaformer_h.PF_FEATURE_MAP_RELU;
+import static dev.panaformer.bindings.panaformer_h.PF_FEATURE_MAP_SOFTMAX;
 
-/**
- * What attention by random features makes of the product of a query or a key with a feature.
- */
+/** What attention by random features makes of the product of a query or a key with a feature. */
 public enum FeatureMap {
   /** {@code exp(w x - |x|²/2)}, whose products estimate {@code exp(q k)}. */
   SOFTMAX(PF_FEATURE_MAP_SOFTMAX()),

@@ -8,9 +8,9 @@ import dev.panaformer.kernel.memory.Workspace;
 import java.lang.foreign.MemorySegment;
 
 /**
- * {@link AttentionKernels#performerAttention} in plain loops, in double and key by key. What the keys seen
- * so far add up to is, for each feature, the sums of its weights times the values, the sum of its
- * weights, and the exponent that all of them are less by.
+ * {@link AttentionKernels#performerAttention} in plain loops, in double and key by key. What the
+ * keys seen so far add up to is, for each feature, the sums of its weights times the values, the
+ * sum of its weights, and the exponent that all of them are less by.
  */
 final class JavaPerformerAttention {
   private final MemorySegment qkv;
@@ -69,8 +69,7 @@ final class JavaPerformerAttention {
 
   /** A query's or a key's product with a feature. */
   private double product(long feature, long x) {
-    return features.scale()
-        * Floats.dot(features.weight(), feature * headDim, qkv, x, headDim);
+    return features.scale() * Floats.dot(features.weight(), feature * headDim, qkv, x, headDim);
   }
 
   private double relu(double product) {

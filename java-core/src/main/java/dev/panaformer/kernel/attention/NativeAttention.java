@@ -69,7 +69,8 @@ final class NativeAttention implements AttentionKernels {
     AttentionArguments.sparseAttention(a, lists);
     engine.requireReachable("sparseAttention", "y", a.y);
     MemorySegment params = workspace.parameters();
-    check("sparseAttention", pf_sparse_attention_workspace_size(engine.pointer(), a.headDim, params));
+    check(
+        "sparseAttention", pf_sparse_attention_workspace_size(engine.pointer(), a.headDim, params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
     storeTensors(params, a);
     storeLists(params, lists);
@@ -119,7 +120,8 @@ final class NativeAttention implements AttentionKernels {
     MemorySegment params = workspace.parameters();
     check(
         "linformerAttention",
-        pf_linformer_attention_workspace_size(engine.pointer(), shape.heads(), shape.headDim(), projections.projected(), params));
+        pf_linformer_attention_workspace_size(
+            engine.pointer(), shape.heads(), shape.headDim(), projections.projected(), params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
     storeLinformer(params, qkv, y, shape);
     pf_linformer_attention_params.cu_seqlens(params, batch.cuSeqlens());
@@ -169,7 +171,12 @@ final class NativeAttention implements AttentionKernels {
     check(
         "performerAttention",
         pf_performer_attention_workspace_size(
-            engine.pointer(), shape.heads(), features.headDim(), features.count(), shape.causal() ? 1 : 0, params));
+            engine.pointer(),
+            shape.heads(),
+            features.headDim(),
+            features.count(),
+            shape.causal() ? 1 : 0,
+            params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
     storePerformer(params, qkv, y, shape);
     pf_performer_attention_params.cu_seqlens(params, batch.cuSeqlens());

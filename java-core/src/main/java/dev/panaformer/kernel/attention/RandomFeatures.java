@@ -3,8 +3,8 @@ package dev.panaformer.kernel.attention;
 import java.lang.foreign.MemorySegment;
 
 /**
- * What {@link AttentionKernels#performerAttention} makes features of queries and keys with, the same for
- * every head.
+ * What {@link AttentionKernels#performerAttention} makes features of queries and keys with, the
+ * same for every head.
  *
  * @param weight {@code [count, headDim]}
  * @param scale of queries and keys before they meet the features

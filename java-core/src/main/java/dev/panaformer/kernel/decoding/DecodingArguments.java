@@ -70,11 +70,7 @@ final class DecodingArguments {
   }
 
   static void topK(
-      MemorySegment logits,
-      MemorySegment inverseTemperatures,
-      TopK best,
-      long rows,
-      long columns) {
+      MemorySegment logits, MemorySegment inverseTemperatures, TopK best, long rows, long columns) {
     requireFloats("topK", "logits", logits, rows, columns);
     requireTopK("topK", inverseTemperatures, best, rows, columns);
   }

@@ -56,11 +56,7 @@ final class JavaDecoding implements DecodingKernels {
 
   @Override
   public void topK(
-      MemorySegment logits,
-      MemorySegment inverseTemperatures,
-      TopK best,
-      long rows,
-      long columns) {
+      MemorySegment logits, MemorySegment inverseTemperatures, TopK best, long rows, long columns) {
     DecodingArguments.topK(logits, inverseTemperatures, best, rows, columns);
     for (long row = 0; row < rows; row++) {
       topKRow(logits, row * columns, get(inverseTemperatures, row), best, row, columns);

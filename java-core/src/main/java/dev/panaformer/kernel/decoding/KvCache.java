@@ -60,8 +60,7 @@ public final class KvCache implements AutoCloseable {
     this.free = new int[blocks];
     try {
       for (int i = 0; i < layers; i++) {
-        this.layers[i] =
-            new Layer(memory.allocate(blocks * blockBytes, NativeMemory.ALIGNMENT));
+        this.layers[i] = new Layer(memory.allocate(blocks * blockBytes, NativeMemory.ALIGNMENT));
       }
     } catch (Throwable e) {
       memory.close();

@@ -112,11 +112,7 @@ final class NativeDecoding implements DecodingKernels {
 
   @Override
   public void topK(
-      MemorySegment logits,
-      MemorySegment inverseTemperatures,
-      TopK best,
-      long rows,
-      long columns) {
+      MemorySegment logits, MemorySegment inverseTemperatures, TopK best, long rows, long columns) {
     DecodingArguments.topK(logits, inverseTemperatures, best, rows, columns);
     check(
         "topK",
@@ -193,7 +189,9 @@ final class NativeDecoding implements DecodingKernels {
     return params;
   }
 
-  /** Of heads in FP32 or BF16 on the CPU: a device reads a head so fast that a screen gains nothing. */
+  /**
+   * Of heads in FP32 or BF16 on the CPU: a device reads a head so fast that a screen gains nothing.
+   */
   @Override
   public Optional<Screen> screen(PackedWeight weight, SegmentAllocator memory) {
     boolean large = weight.format() == WeightFormat.FP32 || weight.format() == WeightFormat.BF16;

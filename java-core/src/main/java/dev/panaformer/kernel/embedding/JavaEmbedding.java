@@ -24,7 +24,8 @@ final class JavaEmbedding implements EmbeddingKernels {
     long hidden = tables.hidden();
     for (long t = 0; t < batch.tokens(); t++) {
       long id = batch.ids().getAtIndex(JAVA_INT, t);
-      float[] packed = tables.packedWord().map(words -> JavaPackedWeight.row(words, id)).orElse(null);
+      float[] packed =
+          tables.packedWord().map(words -> JavaPackedWeight.row(words, id)).orElse(null);
       long position = batch.positionIds().getAtIndex(JAVA_INT, t) * hidden;
       long tokenType = batch.tokenTypeIds().getAtIndex(JAVA_INT, t) * hidden;
       for (long i = 0; i < hidden; i++) {

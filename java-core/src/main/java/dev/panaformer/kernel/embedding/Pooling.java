@@ -1,9 +1,9 @@
 package dev.panaformer.kernel.embedding;
 
 import static dev.panaformer.bindings.panaformer_h.PF_POOLING_CLS;
-import static dev.panaformer.bindings.panaformer_h.PF_POOLING_MEAN;
-import static dev.panaformer.bindings.panaformer_h.PF_POOLING_MAX;
 import static dev.panaformer.bindings.panaformer_h.PF_POOLING_LAST;
+import static dev.panaformer.bindings.panaformer_h.PF_POOLING_MAX;
+import static dev.panaformer.bindings.panaformer_h.PF_POOLING_MEAN;
 
 /** How the token vectors of a sequence become one vector. */
 public enum Pooling {

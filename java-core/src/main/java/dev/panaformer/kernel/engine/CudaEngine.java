@@ -20,7 +20,8 @@ import java.util.Locale;
 public final class CudaEngine extends NativeEngine implements DeviceMemory {
   /**
    * System property: the type to which attention rounds queries, keys and values in order to
-   * multiply them on tensor cores, {@code fp16} or {@code bf16}. Default: {@code fp32}, no rounding.
+   * multiply them on tensor cores, {@code fp16} or {@code bf16}. Default: {@code fp32}, no
+   * rounding.
    */
   public static final String ATTENTION_PROPERTY = "panaformer.cuda.attention";
 

@@ -1,11 +1,11 @@
 package dev.panaformer.kernel.engine;
 
 import static dev.panaformer.bindings.panaformer_h.PF_ISA_AUTO;
-import static dev.panaformer.bindings.panaformer_h.PF_ISA_PORTABLE;
 import static dev.panaformer.bindings.panaformer_h.PF_ISA_AVX2;
 import static dev.panaformer.bindings.panaformer_h.PF_ISA_AVX512;
-import static dev.panaformer.bindings.panaformer_h.PF_ISA_NEON;
 import static dev.panaformer.bindings.panaformer_h.PF_ISA_CUDA;
+import static dev.panaformer.bindings.panaformer_h.PF_ISA_NEON;
+import static dev.panaformer.bindings.panaformer_h.PF_ISA_PORTABLE;
 
 /** The instruction sets that native kernels are compiled for. */
 public enum Isa {

@@ -108,8 +108,7 @@ public sealed class NativeEngine implements AutoCloseable permits CudaEngine {
   public void requireReachable(String kernel, String name, MemorySegment tensor) {}
 
   /** Stores the address of a float within a segment, without allocating a slice for it. */
-  public static void address(
-      MemorySegment params, long field, MemorySegment segment, long offset) {
+  public static void address(MemorySegment params, long field, MemorySegment segment, long offset) {
     params.set(JAVA_LONG, field, segment.address() + offset * Float.BYTES);
   }
 

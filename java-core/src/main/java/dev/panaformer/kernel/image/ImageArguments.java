@@ -93,7 +93,8 @@ final class ImageArguments {
     Arguments.requireSize(kernel, "pixelStride", resize.pixelStride(), channels);
     long read = Math.multiplyExact(images, Math.multiplyExact(height * width, channels));
     long pixels = Math.multiplyExact(images, yHeight * yWidth);
-    long written = images == 0 ? 0 : Math.multiplyExact(pixels - 1, resize.pixelStride()) + channels;
+    long written =
+        images == 0 ? 0 : Math.multiplyExact(pixels - 1, resize.pixelStride()) + channels;
     Arguments.requireFloats(kernel, "x", x, 1, read);
     Arguments.requireFloats(kernel, "y", y, 1, written);
     Arguments.requireDisjoint(kernel, y, written, "x", x, read);

@@ -48,8 +48,8 @@ public sealed interface ImageKernels permits NativeImage, JavaImage {
    * align_corners=False}).
    *
    * @param x {@code [images, height, width, channels]}
-   * @param y {@code [images, resized height, resized width, pixelStride]}, of which {@code channels}
-   *     are written
+   * @param y {@code [images, resized height, resized width, pixelStride]}, of which {@code
+   *     channels} are written
    */
   void interpolate(MemorySegment x, Resize resize, MemorySegment y, Workspace workspace);
 }

@@ -1,7 +1,7 @@
 package dev.panaformer.kernel.image;
 
-import static dev.panaformer.bindings.panaformer_h.PF_INTERPOLATION_BILINEAR;
 import static dev.panaformer.bindings.panaformer_h.PF_INTERPOLATION_BICUBIC;
+import static dev.panaformer.bindings.panaformer_h.PF_INTERPOLATION_BILINEAR;
 
 /** How an image is resized. */
 public enum Interpolation {

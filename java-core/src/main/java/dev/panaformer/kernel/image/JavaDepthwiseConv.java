@@ -33,7 +33,8 @@ final class JavaDepthwiseConv {
                     * x.getAtIndex(JAVA_FLOAT, (at + down * width + right) * channels + c);
           }
         }
-        y.setAtIndex(JAVA_FLOAT, at * channels + c, (float) JavaLinear.activate(sum, weights.activation()));
+        y.setAtIndex(
+            JAVA_FLOAT, at * channels + c, (float) JavaLinear.activate(sum, weights.activation()));
       }
     }
   }

@@ -1,10 +1,10 @@
 package dev.panaformer.kernel.linear;
 
+import static dev.panaformer.bindings.panaformer_h.PF_ACTIVATION_GELU_ERF;
+import static dev.panaformer.bindings.panaformer_h.PF_ACTIVATION_GELU_QUICK;
+import static dev.panaformer.bindings.panaformer_h.PF_ACTIVATION_GELU_TANH;
 import static dev.panaformer.bindings.panaformer_h.PF_ACTIVATION_NONE;
 import static dev.panaformer.bindings.panaformer_h.PF_ACTIVATION_RELU;
-import static dev.panaformer.bindings.panaformer_h.PF_ACTIVATION_GELU_ERF;
-import static dev.panaformer.bindings.panaformer_h.PF_ACTIVATION_GELU_TANH;
-import static dev.panaformer.bindings.panaformer_h.PF_ACTIVATION_GELU_QUICK;
 import static dev.panaformer.bindings.panaformer_h.PF_ACTIVATION_SILU;
 import static dev.panaformer.bindings.panaformer_h.PF_ACTIVATION_TANH;
 

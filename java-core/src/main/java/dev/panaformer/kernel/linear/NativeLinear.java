@@ -37,8 +37,7 @@ final class NativeLinear implements LinearKernels {
       MemorySegment bytes = buffer.ensure(JAVA_LONG.byteSize());
       int format = weights.weight().format().value();
       check(
-          "linear",
-          pf_linear_workspace_size(engine.pointer(), rows, weights.in(), format, bytes));
+          "linear", pf_linear_workspace_size(engine.pointer(), rows, weights.in(), format, bytes));
       MemorySegment scratch = buffer.ensure(bytes.get(JAVA_LONG, 0));
       linear(x, weights, residual, y, rows, activation, scratch);
     } finally {
@@ -85,8 +84,7 @@ final class NativeLinear implements LinearKernels {
     long hidden = weights.up().in();
     long intermediate = weights.up().out();
     check(
-        "feedForward",
-        pf_ffn_workspace_size(engine.pointer(), rows, hidden, intermediate, params));
+        "feedForward", pf_ffn_workspace_size(engine.pointer(), rows, hidden, intermediate, params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
     storeWeights(params, weights);
     pf_ffn_params.x(params, x);

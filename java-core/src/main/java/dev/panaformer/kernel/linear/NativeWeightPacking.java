@@ -62,10 +62,8 @@ final class NativeWeightPacking implements WeightPacking {
       PackedWeight packed = pack(w, format, staging);
       MemorySegment room = memory.allocate(bytes, PF_ALIGNMENT());
       return packCompact(packed, room, memory)
-          .orElseGet(
-              () ->
-                  new PackedWeight(
-                      w.name(), room.copyFrom(packed.segment()), w.out(), w.in(), format));
+          .orElseGet(() ->
+              new PackedWeight(w.name(), room.copyFrom(packed.segment()), w.out(), w.in(), format));
     }
   }
 

@@ -12,5 +12,4 @@ import java.lang.foreign.MemorySegment;
  * @param out output features
  * @param in input features
  */
-public record UnpackedWeight(
-    String name, MemorySegment elements, DType dtype, long out, long in) {}
+public record UnpackedWeight(String name, MemorySegment elements, DType dtype, long out, long in) {}

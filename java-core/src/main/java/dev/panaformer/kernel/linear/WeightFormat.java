@@ -12,8 +12,8 @@ import java.util.Locale;
  * The format in which the weights of linear layers are stored and multiplied. Everything else
  * (attention, norms, activations) is float32. {@code panaformer.h} describes the layouts.
  *
- * <p>Encoders are bound by arithmetic, decoding by memory bandwidth. A smaller format speeds up both
- * and costs accuracy.
+ * <p>Encoders are bound by arithmetic, decoding by memory bandwidth. A smaller format speeds up
+ * both and costs accuracy.
  */
 public enum WeightFormat {
   /** Weights as they are: the reference's numbers. */

@@ -28,8 +28,7 @@ public sealed interface WeightPacking permits NativeWeightPacking, JavaWeightPac
   /** {@link #pack} of float32 in {@link WeightFormat#FP32}. */
   default PackedWeight pack(
       String name, MemorySegment weight, long out, long in, SegmentAllocator allocator) {
-    return pack(
-        new UnpackedWeight(name, weight, DType.F32, out, in), WeightFormat.FP32, allocator);
+    return pack(new UnpackedWeight(name, weight, DType.F32, out, in), WeightFormat.FP32, allocator);
   }
 
   /**

@@ -4,8 +4,8 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * Checks of kernels' arguments that all families share. Each check throws an {@link
- * IllegalArgumentException} that names the kernel, the argument, the expected and the received size.
- * Nothing is allocated unless a check fails.
+ * IllegalArgumentException} that names the kernel, the argument, the expected and the received
+ * size. Nothing is allocated unless a check fails.
  */
 public final class Arguments {
   private Arguments() {}

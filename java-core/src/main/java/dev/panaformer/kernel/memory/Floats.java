@@ -22,8 +22,7 @@ public final class Floats {
   }
 
   /** The dot product of two vectors, as four sums, so that no addition waits for the one before. */
-  public static double dot(
-      MemorySegment a, long aStart, MemorySegment b, long bStart, long count) {
+  public static double dot(MemorySegment a, long aStart, MemorySegment b, long bStart, long count) {
     double sum0 = 0;
     double sum1 = 0;
     double sum2 = 0;

@@ -84,7 +84,18 @@ class LinearTimeKernelsTest {
     float[] values = random(positions * projected, 0.2f);
     float scale = (float) (1 / Math.sqrt(headDim));
     MemorySegment y = poisoned(batch.tokens() * row + 1);
-    kernels.attention().linformerAttention(segment(qkv), new LinformerShape(new SequenceProjections(segment(keys), segment(values), positions, projected), heads, headDim, scale), batch, y, workspace);
+    kernels
+        .attention()
+        .linformerAttention(
+            segment(qkv),
+            new LinformerShape(
+                new SequenceProjections(segment(keys), segment(values), positions, projected),
+                heads,
+                headDim,
+                scale),
+            batch,
+            y,
+            workspace);
     for (int s = 0; s < LENGTHS.length; s++) {
       for (int h = 0; h < heads && LENGTHS[s] > 0; h++) {
         float[][] q = rows(qkv, batch.start(s), LENGTHS[s], row, h * headDim, headDim);
@@ -130,7 +141,10 @@ class LinearTimeKernelsTest {
       for (boolean causal : new boolean[] {false, true}) {
         RandomFeatures features = RandomFeatures.of(map, segment(weight), count, headDim);
         MemorySegment y = poisoned(batch.tokens() * row + 1);
-        kernels.attention().performerAttention(segment(qkv), new PerformerShape(features, heads, causal), batch, y, workspace);
+        kernels
+            .attention()
+            .performerAttention(
+                segment(qkv), new PerformerShape(features, heads, causal), batch, y, workspace);
         for (int s = 0; s < LENGTHS.length; s++) {
           for (int h = 0; h < heads && LENGTHS[s] > 0; h++) {
             float[][] q = rows(qkv, batch.start(s), LENGTHS[s], row, h * headDim, headDim);
@@ -198,7 +212,10 @@ class LinearTimeKernelsTest {
       for (boolean causal : new boolean[] {false, true}) {
         MemorySegment y = poisoned(50 * 16);
         RandomFeatures features = RandomFeatures.of(map, weight, 24, 16);
-        kernels.attention().performerAttention(segment(qkv), new PerformerShape(features, 1, causal), batch, y, workspace);
+        kernels
+            .attention()
+            .performerAttention(
+                segment(qkv), new PerformerShape(features, 1, causal), batch, y, workspace);
         for (int i = 0; i < 50 * 16; i++) {
           assertTrue(Math.abs(at(y, i)) <= 1.001f, map + " " + causal + ": " + at(y, i));
         }
@@ -222,9 +239,15 @@ class LinearTimeKernelsTest {
       Attend attend =
           (x, batch, y) -> {
             if (which == 4) {
-              kernels.attention().linformerAttention(x, new LinformerShape(projections, 2, 16, 0.25f), batch, y, workspace);
+              kernels
+                  .attention()
+                  .linformerAttention(
+                      x, new LinformerShape(projections, 2, 16, 0.25f), batch, y, workspace);
             } else {
-              kernels.attention().performerAttention(x, new PerformerShape(features, 2, which > 1), batch, y, workspace);
+              kernels
+                  .attention()
+                  .performerAttention(
+                      x, new PerformerShape(features, 2, which > 1), batch, y, workspace);
             }
           };
       attend.run(segment(qkv), batch(lengths), together);
@@ -253,30 +276,66 @@ class LinearTimeKernelsTest {
     SequenceProjections fitting = new SequenceProjections(projection, projection, 5, 3);
     refused(
         "linformerAttention: qkv has 40 floats, but [5, 24] float32 needs 120",
-        () -> kernels.attention().linformerAttention(y, new LinformerShape(fitting, 2, 4, 1), batch, y, workspace));
+        () ->
+            kernels
+                .attention()
+                .linformerAttention(y, new LinformerShape(fitting, 2, 4, 1), batch, y, workspace));
     refused(
         "linformerAttention: y overlaps qkv",
-        () -> kernels.attention().linformerAttention(x, new LinformerShape(fitting, 2, 4, 1), batch, x, workspace));
+        () ->
+            kernels
+                .attention()
+                .linformerAttention(x, new LinformerShape(fitting, 2, 4, 1), batch, x, workspace));
     refused(
         "linformerAttention: heads is 0, not in 1 to 2147483647",
-        () -> kernels.attention().linformerAttention(x, new LinformerShape(fitting, 0, 4, 1), batch, y, workspace));
+        () ->
+            kernels
+                .attention()
+                .linformerAttention(x, new LinformerShape(fitting, 0, 4, 1), batch, y, workspace));
     refused(
         "linformerAttention: headDim is 257, not in 1 to 256",
-        () -> kernels.attention().linformerAttention(x, new LinformerShape(fitting, 2, 257, 1), batch, y, workspace));
+        () ->
+            kernels
+                .attention()
+                .linformerAttention(
+                    x, new LinformerShape(fitting, 2, 257, 1), batch, y, workspace));
     refused(
         "linformerAttention: keys has 15 floats, but [5, 4] float32 needs 20",
         () ->
-            kernels.attention().linformerAttention(x, new LinformerShape(new SequenceProjections(projection, projection, 5, 4), 2, 4, 1), batch, y, workspace));
+            kernels
+                .attention()
+                .linformerAttention(
+                    x,
+                    new LinformerShape(
+                        new SequenceProjections(projection, projection, 5, 4), 2, 4, 1),
+                    batch,
+                    y,
+                    workspace));
     refused(
         "linformerAttention: heads * projected is 4294967294, not in 1 to 2147483647",
         () ->
-            kernels.attention().linformerAttention(x, new LinformerShape(new SequenceProjections(projection, projection, 5, Integer.MAX_VALUE), 2, 4, 1), batch, y, workspace));
+            kernels
+                .attention()
+                .linformerAttention(
+                    x,
+                    new LinformerShape(
+                        new SequenceProjections(projection, projection, 5, Integer.MAX_VALUE),
+                        2,
+                        4,
+                        1),
+                    batch,
+                    y,
+                    workspace));
     SequenceProjections few = new SequenceProjections(projection, projection, 3, 3);
     assertEquals(
         "linformerAttention: token 4 has position 3, but there are projections of 3",
         assertThrows(
                 IndexOutOfBoundsException.class,
-                () -> kernels.attention().linformerAttention(x, new LinformerShape(few, 2, 4, 1), batch, y, workspace))
+                () ->
+                    kernels
+                        .attention()
+                        .linformerAttention(
+                            x, new LinformerShape(few, 2, 4, 1), batch, y, workspace))
             .getMessage());
   }
 
@@ -289,23 +348,55 @@ class LinearTimeKernelsTest {
     RandomFeatures fitting = RandomFeatures.of(FeatureMap.RELU, weight, 7, 4);
     refused(
         "performerAttention: qkv has 40 floats, but [5, 24] float32 needs 120",
-        () -> kernels.attention().performerAttention(y, new PerformerShape(fitting, 2, false), batch, y, workspace));
+        () ->
+            kernels
+                .attention()
+                .performerAttention(y, new PerformerShape(fitting, 2, false), batch, y, workspace));
     refused(
         "performerAttention: y has 40 floats, but [5, 12] float32 needs 60",
         () ->
-            kernels.attention().performerAttention(segment(new float[300]), new PerformerShape(fitting, 3, false), batch, y, workspace));
+            kernels
+                .attention()
+                .performerAttention(
+                    segment(new float[300]),
+                    new PerformerShape(fitting, 3, false),
+                    batch,
+                    y,
+                    workspace));
     refused(
         "performerAttention: features has 28 floats, but [8, 4] float32 needs 32",
         () ->
-            kernels.attention().performerAttention(x, new PerformerShape(RandomFeatures.of(FeatureMap.RELU, weight, 8, 4), 2, false), batch, y, workspace));
+            kernels
+                .attention()
+                .performerAttention(
+                    x,
+                    new PerformerShape(RandomFeatures.of(FeatureMap.RELU, weight, 8, 4), 2, false),
+                    batch,
+                    y,
+                    workspace));
     refused(
         "performerAttention: features is 0, not in 1 to 2147483647",
         () ->
-            kernels.attention().performerAttention(x, new PerformerShape(RandomFeatures.of(FeatureMap.RELU, weight, 0, 4), 2, false), batch, y, workspace));
+            kernels
+                .attention()
+                .performerAttention(
+                    x,
+                    new PerformerShape(RandomFeatures.of(FeatureMap.RELU, weight, 0, 4), 2, false),
+                    batch,
+                    y,
+                    workspace));
     refused(
         "performerAttention: offset is -1.0, not at least 0",
         () ->
-            kernels.attention().performerAttention(x, new PerformerShape(new RandomFeatures(weight, 7, 4, FeatureMap.RELU, 1, -1), 2, false), batch, y, workspace));
+            kernels
+                .attention()
+                .performerAttention(
+                    x,
+                    new PerformerShape(
+                        new RandomFeatures(weight, 7, 4, FeatureMap.RELU, 1, -1), 2, false),
+                    batch,
+                    y,
+                    workspace));
   }
 
   private static void refused(String message, Executable call) {

@@ -78,7 +78,15 @@ class CrossAttentionTest {
       batch.add(cache.open(), read[0], new int[4], 0, 4);
       batch.add(cache.open(), read[1], new int[2], 0, 2);
       batch.add(cache.open(), fork, new int[1], 0, 1);
-      kernels.decoding().crossAttention(CachedAttention.in(workspace).of(HEADS, 0.3f).over(batch, cache.layer(0)).query(q, (long) HEADS * cache.headDim()).output(y), workspace);
+      kernels
+          .decoding()
+          .crossAttention(
+              CachedAttention.in(workspace)
+                  .of(HEADS, 0.3f)
+                  .over(batch, cache.layer(0))
+                  .query(q, (long) HEADS * cache.headDim())
+                  .output(y),
+              workspace);
 
       // Sequence 2 has the source of sequence 0: its keys once more.
       MemorySegment expected = floats(7L * ROW);
@@ -99,7 +107,16 @@ class CrossAttentionTest {
       without.add(cache.open(), new int[1], 0, 1);
       assertThrows(
           IllegalArgumentException.class,
-          () -> kernels.decoding().crossAttention(CachedAttention.in(workspace).of(HEADS, 0.3f).over(without, cache.layer(0)).query(q, (long) HEADS * cache.headDim()).output(y), workspace));
+          () ->
+              kernels
+                  .decoding()
+                  .crossAttention(
+                      CachedAttention.in(workspace)
+                          .of(HEADS, 0.3f)
+                          .over(without, cache.layer(0))
+                          .query(q, (long) HEADS * cache.headDim())
+                          .output(y),
+                      workspace));
       assertThrows(
           IllegalArgumentException.class,
           () -> without.add(cache.open(), cache.open(), new int[1], 0, 1));
@@ -129,14 +146,30 @@ class CrossAttentionTest {
         batch.add(cache.open(), read[of[s]], new int[tokens[s]], 0, tokens[s]);
       }
       assertEquals(3, batch.sources());
-      kernels.decoding().crossAttention(CachedAttention.in(workspace).of(HEADS, 0.3f).over(batch, cache.layer(0)).query(q, (long) HEADS * cache.headDim()).output(y), workspace);
+      kernels
+          .decoding()
+          .crossAttention(
+              CachedAttention.in(workspace)
+                  .of(HEADS, 0.3f)
+                  .over(batch, cache.layer(0))
+                  .query(q, (long) HEADS * cache.headDim())
+                  .output(y),
+              workspace);
       int first = 0;
       for (int s = 0; s < of.length; s++) {
         MemorySegment alone = floats((long) tokens[s] * ROW);
         long offset = 4L * first * ROW;
         batch.clear();
         batch.add(cache.open(), read[of[s]], new int[tokens[s]], 0, tokens[s]);
-        kernels.decoding().crossAttention(CachedAttention.in(workspace).of(HEADS, 0.3f).over(batch, cache.layer(0)).query(q.asSlice(offset), (long) HEADS * cache.headDim()).output(alone), workspace);
+        kernels
+            .decoding()
+            .crossAttention(
+                CachedAttention.in(workspace)
+                    .of(HEADS, 0.3f)
+                    .over(batch, cache.layer(0))
+                    .query(q.asSlice(offset), (long) HEADS * cache.headDim())
+                    .output(alone),
+                workspace);
         assertEquals(-1, alone.mismatch(y.asSlice(offset, alone.byteSize())), "sequence " + s);
         first += tokens[s];
       }
@@ -165,7 +198,17 @@ class CrossAttentionTest {
         DecoderBatch batch = new DecoderBatch()) {
       batch.add(cache.open(), new int[tokens], 0, tokens);
       kernels.decoding().kvStore(qkv, ROW, 3 * ROW, batch, cache.layer(0), workspace);
-      kernels.decoding().pagedAttention(CachedAttention.in(workspace).of(HEADS, 1).window(0).bias(new DistanceBias(table, distances)).over(batch, cache.layer(0)).query(qkv, 3 * ROW).output(y), workspace);
+      kernels
+          .decoding()
+          .pagedAttention(
+              CachedAttention.in(workspace)
+                  .of(HEADS, 1)
+                  .window(0)
+                  .bias(new DistanceBias(table, distances))
+                  .over(batch, cache.layer(0))
+                  .query(qkv, 3 * ROW)
+                  .output(y),
+              workspace);
       Attention attention =
           new Attention()
               .of(HEADS, HEADS, HEAD_DIM, 1)
@@ -176,11 +219,23 @@ class CrossAttentionTest {
       assertArrayEquals(array(expected, tokens * ROW), array(y, tokens * ROW), 2e-6f);
 
       attention.bias(spread, tokens - 2, 0, width, -1);
-      assertThrows(IllegalArgumentException.class, () -> kernels.attention().attention(attention, workspace));
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> kernels.attention().attention(attention, workspace));
       assertThrows(
           IllegalArgumentException.class,
           () ->
-              kernels.decoding().pagedAttention(CachedAttention.in(workspace).of(HEADS, 1).window(0).bias(new DistanceBias(table, 10)).over(batch, cache.layer(0)).query(qkv, 3 * ROW).output(y), workspace));
+              kernels
+                  .decoding()
+                  .pagedAttention(
+                      CachedAttention.in(workspace)
+                          .of(HEADS, 1)
+                          .window(0)
+                          .bias(new DistanceBias(table, 10))
+                          .over(batch, cache.layer(0))
+                          .query(qkv, 3 * ROW)
+                          .output(y),
+                      workspace));
     }
   }
 }

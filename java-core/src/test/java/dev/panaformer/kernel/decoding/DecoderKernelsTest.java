@@ -124,7 +124,16 @@ class DecoderKernelsTest {
         MemorySegment.copy(qkv, done * ROW * 4L, rows, ROW * 4L, piece * ROW * 4L);
         MemorySegment y = floats((long) (piece + 1) * CONTEXT_ROW);
         kernels.decoding().kvStore(rows, HEADS * HEAD_DIM, ROW, batch, cache.layer(1), workspace);
-        kernels.decoding().pagedAttention(CachedAttention.in(workspace).of(HEADS, 0.2f).window(window).over(batch, cache.layer(1)).query(rows, ROW).output(y), workspace);
+        kernels
+            .decoding()
+            .pagedAttention(
+                CachedAttention.in(workspace)
+                    .of(HEADS, 0.2f)
+                    .window(window)
+                    .over(batch, cache.layer(1))
+                    .query(rows, ROW)
+                    .output(y),
+                workspace);
         MemorySegment.copy(
             y, JAVA_FLOAT, CONTEXT_ROW * 4L, context, done * CONTEXT_ROW, piece * CONTEXT_ROW);
         done += piece;
@@ -166,7 +175,8 @@ class DecoderKernelsTest {
       long keys = HEADS * HEAD_DIM;
       float[] cached = cache.layer(1).memory().toArray(JAVA_FLOAT);
       assertRefused(
-          "kvStore: x", () -> kernels.decoding().kvStore(shortRows, keys, ROW, batch, cache.layer(1), workspace));
+          "kvStore: x",
+          () -> kernels.decoding().kvStore(shortRows, keys, ROW, batch, cache.layer(1), workspace));
       assertRefused(
           "kvStore: rows of",
           () -> kernels.decoding().kvStore(qkv, keys, ROW - 1, batch, cache.layer(1), workspace));
@@ -202,7 +212,16 @@ class DecoderKernelsTest {
       KvCache cache,
       long heads,
       long window) {
-    kernels.decoding().pagedAttention(CachedAttention.in(workspace).of(heads, 0.2f).window(window).over(batch, cache.layer(1)).query(q, stride).output(y), workspace);
+    kernels
+        .decoding()
+        .pagedAttention(
+            CachedAttention.in(workspace)
+                .of(heads, 0.2f)
+                .window(window)
+                .over(batch, cache.layer(1))
+                .query(q, stride)
+                .output(y),
+            workspace);
   }
 
   private static void assertRefused(String expected, Executable call) {
@@ -252,7 +271,10 @@ class DecoderKernelsTest {
       batch.endSequence();
       assertThrows(
           IndexOutOfBoundsException.class,
-          () -> kernels.attention().rope(new Rotation(tables, heads, row, HEAD_DIM), x, batch, workspace));
+          () ->
+              kernels
+                  .attention()
+                  .rope(new Rotation(tables, heads, row, HEAD_DIM), x, batch, workspace));
     }
   }
 
@@ -293,18 +315,54 @@ class DecoderKernelsTest {
       PackedWeight gate = kernels.packing().pack("gate", w[0], inner, hidden, arena);
       PackedWeight up = kernels.packing().pack("up", w[1], inner, hidden, arena);
       PackedWeight down = kernels.packing().pack("down", w[2], hidden, inner, arena);
-      kernels.linear().feedForward(x, FeedForwardWeights.gated(new LinearWeights(gate, biases[0]), new LinearWeights(up, biases[1]), new LinearWeights(down, biases[2]), Activation.SILU), y, y, tokens, workspace);
+      kernels
+          .linear()
+          .feedForward(
+              x,
+              FeedForwardWeights.gated(
+                  new LinearWeights(gate, biases[0]),
+                  new LinearWeights(up, biases[1]),
+                  new LinearWeights(down, biases[2]),
+                  Activation.SILU),
+              y,
+              y,
+              tokens,
+              workspace);
       assertClose(expected, array(y, tokens * hidden), 3e-6);
       MemorySegment none = MemorySegment.NULL;
       assertThrows(
           IllegalArgumentException.class,
           () ->
-              kernels.linear().feedForward(x, FeedForwardWeights.gated(new LinearWeights(down, none), new LinearWeights(up, none), new LinearWeights(down, none), Activation.SILU), y, y, tokens, workspace));
+              kernels
+                  .linear()
+                  .feedForward(
+                      x,
+                      FeedForwardWeights.gated(
+                          new LinearWeights(down, none),
+                          new LinearWeights(up, none),
+                          new LinearWeights(down, none),
+                          Activation.SILU),
+                      y,
+                      y,
+                      tokens,
+                      workspace));
       IllegalArgumentException e =
           assertThrows(
               IllegalArgumentException.class,
               () ->
-                  kernels.linear().feedForward(x, FeedForwardWeights.gated(new LinearWeights(gate, biases[0].asSlice(4)), new LinearWeights(up, none), new LinearWeights(down, none), Activation.SILU), y, y, tokens, workspace));
+                  kernels
+                      .linear()
+                      .feedForward(
+                          x,
+                          FeedForwardWeights.gated(
+                              new LinearWeights(gate, biases[0].asSlice(4)),
+                              new LinearWeights(up, none),
+                              new LinearWeights(down, none),
+                              Activation.SILU),
+                          y,
+                          y,
+                          tokens,
+                          workspace));
       assertTrue(e.getMessage().contains("gateBias"), e.getMessage());
     }
   }
@@ -325,12 +383,30 @@ class DecoderKernelsTest {
     MemorySegment logits = floats((long) rows * vocabulary);
     try (Kernels kernels = supplier.get()) {
       PackedWeight head = kernels.packing().pack("head", weight, vocabulary, hidden, arena);
-      kernels.linear().linear(x, new LinearWeights(head, MemorySegment.NULL), MemorySegment.NULL, logits, rows, Activation.NONE);
+      kernels
+          .linear()
+          .linear(
+              x,
+              new LinearWeights(head, MemorySegment.NULL),
+              MemorySegment.NULL,
+              logits,
+              rows,
+              Activation.NONE);
       for (int count : new int[] {1, 7, 64, vocabulary}) {
         MemorySegment[] a = results(rows, count);
         MemorySegment[] b = results(rows, count);
-        kernels.decoding().topK(logits, inverse, new TopK(a[0], a[1], a[2], count), rows, vocabulary);
-        kernels.decoding().linearTopK(x, new LinearWeights(head, MemorySegment.NULL), inverse, new TopK(b[0], b[1], b[2], count), rows, workspace);
+        kernels
+            .decoding()
+            .topK(logits, inverse, new TopK(a[0], a[1], a[2], count), rows, vocabulary);
+        kernels
+            .decoding()
+            .linearTopK(
+                x,
+                new LinearWeights(head, MemorySegment.NULL),
+                inverse,
+                new TopK(b[0], b[1], b[2], count),
+                rows,
+                workspace);
         for (int i = 0; i < 3; i++) {
           assertEquals(-1, a[i].mismatch(b[i]), "result " + i + " of " + count);
         }
@@ -339,7 +415,15 @@ class DecoderKernelsTest {
         for (Optional<Screen> by : List.of(screen, Optional.<Screen>empty())) {
           MemorySegment[] c = results(rows, count);
           long computed =
-              kernels.decoding().linearBest(x, new LinearWeights(head, MemorySegment.NULL), by, new TopK(c[0], c[1], MemorySegment.NULL, count), rows, workspace);
+              kernels
+                  .decoding()
+                  .linearBest(
+                      x,
+                      new LinearWeights(head, MemorySegment.NULL),
+                      by,
+                      new TopK(c[0], c[1], MemorySegment.NULL, count),
+                      rows,
+                      workspace);
           assertTrue(
               count == 1 && by.isPresent() ? computed < vocabulary / 4 : computed <= vocabulary);
           assertEquals(-1, a[0].mismatch(c[0]), "values, by " + by);
@@ -359,14 +443,23 @@ class DecoderKernelsTest {
       assertTrue(r[1].getAtIndex(JAVA_INT, 3 * 3) >= 0);
       assertThrows(
           IllegalArgumentException.class,
-          () -> kernels.decoding().topK(logits, inverse, new TopK(r[0], r[1], r[2], 0), rows, vocabulary));
+          () ->
+              kernels
+                  .decoding()
+                  .topK(logits, inverse, new TopK(r[0], r[1], r[2], 0), rows, vocabulary));
       assertThrows(
           IllegalArgumentException.class,
-          () -> kernels.decoding().topK(logits, inverse, new TopK(r[0], r[1], r[2], 4), rows, vocabulary));
+          () ->
+              kernels
+                  .decoding()
+                  .topK(logits, inverse, new TopK(r[0], r[1], r[2], 4), rows, vocabulary));
       inverse.setAtIndex(JAVA_FLOAT, 0, 0);
       assertThrows(
           IllegalArgumentException.class,
-          () -> kernels.decoding().topK(logits, inverse, new TopK(r[0], r[1], r[2], 3), rows, vocabulary));
+          () ->
+              kernels
+                  .decoding()
+                  .topK(logits, inverse, new TopK(r[0], r[1], r[2], 3), rows, vocabulary));
     }
   }
 
@@ -381,7 +474,16 @@ class DecoderKernelsTest {
       Exception e =
           assertThrows(
               IllegalArgumentException.class,
-              () -> kernels.decoding().linearBest(floats(24), new LinearWeights(head, none), other, new TopK(r[0], r[1], MemorySegment.NULL, 3), 1, workspace));
+              () ->
+                  kernels
+                      .decoding()
+                      .linearBest(
+                          floats(24),
+                          new LinearWeights(head, none),
+                          other,
+                          new TopK(r[0], r[1], MemorySegment.NULL, 3),
+                          1,
+                          workspace));
       assertTrue(e.getMessage().contains("[30, 23], expected one of head [30, 24]"));
     }
   }

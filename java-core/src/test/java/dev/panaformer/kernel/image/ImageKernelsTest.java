@@ -89,7 +89,19 @@ class ImageKernelsTest {
     float[] positions = random(patches * n);
     int imageStride = patches * n + 3;
     MemorySegment y = poisoned(images * imageStride);
-    kernels.image().patchEmbedding(segment(x), images, new PatchLayer(grid, new LinearWeights(kernels.packing().pack("w", segment(w), n, k, arena), segment(bias)), segment(positions)), y, imageStride, workspace);
+    kernels
+        .image()
+        .patchEmbedding(
+            segment(x),
+            images,
+            new PatchLayer(
+                grid,
+                new LinearWeights(
+                    kernels.packing().pack("w", segment(w), n, k, arena), segment(bias)),
+                segment(positions)),
+            y,
+            imageStride,
+            workspace);
     for (int i = 0; i < images; i++) {
       for (int at = 0; at < patches * n; at++) {
         double expected = bias[at % n] + positions[at];
@@ -120,7 +132,14 @@ class ImageKernelsTest {
     float[] w = random(kernel * kernel * channels);
     float[] bias = random(channels);
     MemorySegment y = poisoned(x.length);
-    kernels.image().depthwiseConv(segment(x), new ImageShape(images, height, width, channels), new DepthwiseWeights(segment(w), segment(bias), kernel, Activation.GELU_ERF), y, workspace);
+    kernels
+        .image()
+        .depthwiseConv(
+            segment(x),
+            new ImageShape(images, height, width, channels),
+            new DepthwiseWeights(segment(w), segment(bias), kernel, Activation.GELU_ERF),
+            y,
+            workspace);
     for (int at = 0; at < x.length; at++) {
       int c = at % channels;
       int pixel = at / channels;
@@ -146,12 +165,24 @@ class ImageKernelsTest {
     float[] constant = new float[4 * 3 * 17];
     Arrays.fill(constant, 2.5f);
     MemorySegment y = poisoned(7 * 9 * 17);
-    kernels.image().interpolate(segment(constant), new Resize(new ImageShape(1, 4, 3, 17), 7, 9, 17, interpolation), y, workspace);
+    kernels
+        .image()
+        .interpolate(
+            segment(constant),
+            new Resize(new ImageShape(1, 4, 3, 17), 7, 9, 17, interpolation),
+            y,
+            workspace);
     for (int i = 0; i < 7 * 9 * 17; i++) {
       assertEquals(2.5, at(y, i), 20 * ULP);
     }
     float[] x = random(2 * 5 * 6 * 7);
-    kernels.image().interpolate(segment(x), new Resize(new ImageShape(2, 5, 6, 7), 5, 6, 7, interpolation), y, workspace);
+    kernels
+        .image()
+        .interpolate(
+            segment(x),
+            new Resize(new ImageShape(2, 5, 6, 7), 5, 6, 7, interpolation),
+            y,
+            workspace);
     assertArrayEquals(x, Arrays.copyOf(y.toArray(JAVA_FLOAT), x.length));
   }
 
@@ -159,11 +190,23 @@ class ImageKernelsTest {
   void interpolationBetweenTwoPixels() {
     MemorySegment x = segment(0, 8);
     MemorySegment y = poisoned(2 * 4);
-    kernels.image().interpolate(x, new Resize(new ImageShape(1, 1, 2, 1), 1, 4, 2, Interpolation.BILINEAR), y, workspace);
+    kernels
+        .image()
+        .interpolate(
+            x,
+            new Resize(new ImageShape(1, 1, 2, 1), 1, 4, 2, Interpolation.BILINEAR),
+            y,
+            workspace);
     // Middles at -1/4, 1/4, 3/4 and 5/4 of the distance; beyond the border is the border.
     assertEquals(List.of(0f, 2f, 6f, 8f), List.of(at(y, 0), at(y, 2), at(y, 4), at(y, 6)));
     assertTrue(Float.isNaN(at(y, 1)), "written between pixels");
-    kernels.image().interpolate(x, new Resize(new ImageShape(1, 1, 2, 1), 1, 4, 1, Interpolation.BICUBIC), y, workspace);
+    kernels
+        .image()
+        .interpolate(
+            x,
+            new Resize(new ImageShape(1, 1, 2, 1), 1, 4, 1, Interpolation.BICUBIC),
+            y,
+            workspace);
     // Keys' cubic with a = -3/4 at 1/4: its weights for the two pixels on the right sum to this.
     double near = (1.25 * 0.75 - 2.25) * 0.75 * 0.75 + 1;
     double far = ((1.75 - 5) * 1.75 + 8) * 1.75 * -0.75 + 3;
@@ -179,9 +222,25 @@ class ImageKernelsTest {
     MemorySegment bias = segment(random(40));
     MemorySegment all = poisoned(3 * 12 * 40);
     MemorySegment alone = poisoned(12 * 40);
-    kernels.image().patchEmbedding(segment(x), 3, new PatchLayer(grid, new LinearWeights(w, bias), MemorySegment.NULL), all, 12 * 40, workspace);
+    kernels
+        .image()
+        .patchEmbedding(
+            segment(x),
+            3,
+            new PatchLayer(grid, new LinearWeights(w, bias), MemorySegment.NULL),
+            all,
+            12 * 40,
+            workspace);
     float[] second = Arrays.copyOfRange(x, 3 * 32 * 24, 2 * 3 * 32 * 24);
-    kernels.image().patchEmbedding(segment(second), 1, new PatchLayer(grid, new LinearWeights(w, bias), MemorySegment.NULL), alone, 12 * 40, workspace);
+    kernels
+        .image()
+        .patchEmbedding(
+            segment(second),
+            1,
+            new PatchLayer(grid, new LinearWeights(w, bias), MemorySegment.NULL),
+            alone,
+            12 * 40,
+            workspace);
     assertArrayEquals(
         Arrays.copyOfRange(all.toArray(JAVA_FLOAT), 12 * 40, 2 * 12 * 40),
         Arrays.copyOf(alone.toArray(JAVA_FLOAT), 12 * 40));
@@ -196,30 +255,96 @@ class ImageKernelsTest {
     MemorySegment y = poisoned(40);
     refused(
         "patchEmbedding: x has 768 floats, but [1, 1536] float32 needs 1536",
-        () -> kernels.image().patchEmbedding(x, 2, new PatchLayer(grid, new LinearWeights(w, none), none), y, 40, workspace));
+        () ->
+            kernels
+                .image()
+                .patchEmbedding(
+                    x,
+                    2,
+                    new PatchLayer(grid, new LinearWeights(w, none), none),
+                    y,
+                    40,
+                    workspace));
     refused(
         "patchEmbedding: yImageStride is 39, but an image needs 40",
-        () -> kernels.image().patchEmbedding(x, 1, new PatchLayer(grid, new LinearWeights(w, none), none), y, 39, workspace));
+        () ->
+            kernels
+                .image()
+                .patchEmbedding(
+                    x,
+                    1,
+                    new PatchLayer(grid, new LinearWeights(w, none), none),
+                    y,
+                    39,
+                    workspace));
     refused(
         "patchEmbedding: weight w takes 192 values, but 1 channels of 8 x 8 are 64",
         () ->
-            kernels.image().patchEmbedding(x, 1, new PatchLayer(PatchGrid.sideBySide(1, 16, 16, 8, 8), new LinearWeights(w, none), none), y, 40, workspace));
+            kernels
+                .image()
+                .patchEmbedding(
+                    x,
+                    1,
+                    new PatchLayer(
+                        PatchGrid.sideBySide(1, 16, 16, 8, 8), new LinearWeights(w, none), none),
+                    y,
+                    40,
+                    workspace));
     refused(
         "patchEmbedding: grid of 0 x 2",
         () ->
-            kernels.image().patchEmbedding(x, 1, new PatchLayer(PatchGrid.sideBySide(3, 7, 16, 8, 8), new LinearWeights(w, none), none), y, 40, workspace));
+            kernels
+                .image()
+                .patchEmbedding(
+                    x,
+                    1,
+                    new PatchLayer(
+                        PatchGrid.sideBySide(3, 7, 16, 8, 8), new LinearWeights(w, none), none),
+                    y,
+                    40,
+                    workspace));
     refused(
         "depthwiseConv: side is 2, not an odd number to 31",
-        () -> kernels.image().depthwiseConv(x, new ImageShape(1, 2, 2, 2), new DepthwiseWeights(x, none, 2, Activation.NONE), y, workspace));
+        () ->
+            kernels
+                .image()
+                .depthwiseConv(
+                    x,
+                    new ImageShape(1, 2, 2, 2),
+                    new DepthwiseWeights(x, none, 2, Activation.NONE),
+                    y,
+                    workspace));
     refused(
         "depthwiseConv: y overlaps x",
-        () -> kernels.image().depthwiseConv(x, new ImageShape(1, 2, 2, 2), new DepthwiseWeights(x, none, 3, Activation.NONE), x, workspace));
+        () ->
+            kernels
+                .image()
+                .depthwiseConv(
+                    x,
+                    new ImageShape(1, 2, 2, 2),
+                    new DepthwiseWeights(x, none, 3, Activation.NONE),
+                    x,
+                    workspace));
     refused(
         "interpolate: pixelStride is 1, not in 2 to 2147483647",
-        () -> kernels.image().interpolate(x, new Resize(new ImageShape(1, 2, 2, 2), 3, 3, 1, Interpolation.BILINEAR), y, workspace));
+        () ->
+            kernels
+                .image()
+                .interpolate(
+                    x,
+                    new Resize(new ImageShape(1, 2, 2, 2), 3, 3, 1, Interpolation.BILINEAR),
+                    y,
+                    workspace));
     refused(
         "interpolate: image of 0 x 2",
-        () -> kernels.image().interpolate(x, new Resize(new ImageShape(1, 0, 2, 2), 3, 3, 2, Interpolation.BILINEAR), y, workspace));
+        () ->
+            kernels
+                .image()
+                .interpolate(
+                    x,
+                    new Resize(new ImageShape(1, 0, 2, 2), 3, 3, 2, Interpolation.BILINEAR),
+                    y,
+                    workspace));
   }
 
   private static void refused(String message, Executable call) {

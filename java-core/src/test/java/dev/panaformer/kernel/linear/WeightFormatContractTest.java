@@ -86,9 +86,12 @@ class WeightFormatContractTest {
     samePacked(floats(out * in), DType.F32, out, in, precision);
   }
 
-  private void samePacked(MemorySegment weight, DType dtype, int out, int in, WeightFormat precision) {
-    PackedWeight ours = kernels.packing().pack(new UnpackedWeight("w", weight, dtype, out, in), precision, arena);
-    PackedWeight theirs = plain.packing().pack(new UnpackedWeight("w", weight, dtype, out, in), precision, arena);
+  private void samePacked(
+      MemorySegment weight, DType dtype, int out, int in, WeightFormat precision) {
+    PackedWeight ours =
+        kernels.packing().pack(new UnpackedWeight("w", weight, dtype, out, in), precision, arena);
+    PackedWeight theirs =
+        plain.packing().pack(new UnpackedWeight("w", weight, dtype, out, in), precision, arena);
     assertEquals(precision, ours.format());
     assertEquals(theirs.segment().byteSize(), ours.segment().byteSize());
     assertEquals(-1, ours.segment().mismatch(theirs.segment()), precision + " of " + dtype);
@@ -102,7 +105,10 @@ class WeightFormatContractTest {
       half.setAtIndex(JAVA_SHORT, i, Float.floatToFloat16(random.nextFloat()));
       floats.setAtIndex(JAVA_FLOAT, i, Float.float16ToFloat(half.getAtIndex(JAVA_SHORT, i)));
     }
-    PackedWeight ours = kernels.packing().pack(new UnpackedWeight("w", half, DType.F16, 5, 7), WeightFormat.FP32, arena);
+    PackedWeight ours =
+        kernels
+            .packing()
+            .pack(new UnpackedWeight("w", half, DType.F16, 5, 7), WeightFormat.FP32, arena);
     PackedWeight theirs = kernels.packing().pack("w", floats, 5, 7, arena);
     assertEquals(-1, ours.segment().mismatch(theirs.segment()));
   }
@@ -119,12 +125,17 @@ class WeightFormatContractTest {
       MemorySegment w = floats(out * in);
       MemorySegment bias = floats(out);
       MemorySegment residual = floats(tokens * out);
-      PackedWeight packed = kernels.packing().pack(new UnpackedWeight("w", w, DType.F32, out, in), precision, arena);
+      PackedWeight packed =
+          kernels.packing().pack(new UnpackedWeight("w", w, DType.F32, out, in), precision, arena);
       for (Activation activation : List.of(Activation.NONE, Activation.GELU_ERF)) {
         MemorySegment y = arena.allocate(JAVA_FLOAT, (long) tokens * out);
         MemorySegment expected = arena.allocate(JAVA_FLOAT, (long) tokens * out);
-        kernels.linear().linear(x, new LinearWeights(packed, bias), residual, y, tokens, activation);
-        plain.linear().linear(x, new LinearWeights(packed, bias), residual, expected, tokens, activation);
+        kernels
+            .linear()
+            .linear(x, new LinearWeights(packed, bias), residual, y, tokens, activation);
+        plain
+            .linear()
+            .linear(x, new LinearWeights(packed, bias), residual, expected, tokens, activation);
         close(expected, y, 1e-6 * in);
         if (activation == Activation.NONE) {
           resembles(precision, exact(x, w, bias, residual, tokens, out, in), y);
@@ -146,12 +157,35 @@ class WeightFormatContractTest {
     MemorySegment y = arena.allocate(JAVA_FLOAT, (long) tokens * hidden);
     MemorySegment middle = arena.allocate(JAVA_FLOAT, (long) tokens * inner);
     MemorySegment expected = arena.allocate(JAVA_FLOAT, (long) tokens * hidden);
-    kernels.linear().feedForward(x, FeedForwardWeights.plain(new LinearWeights(up, NONE), new LinearWeights(down, NONE), Activation.RELU), x, y, tokens, workspace);
+    kernels
+        .linear()
+        .feedForward(
+            x,
+            FeedForwardWeights.plain(
+                new LinearWeights(up, NONE), new LinearWeights(down, NONE), Activation.RELU),
+            x,
+            y,
+            tokens,
+            workspace);
     kernels.linear().linear(x, new LinearWeights(up, NONE), NONE, middle, tokens, Activation.RELU);
-    kernels.linear().linear(middle, new LinearWeights(down, NONE), x, expected, tokens, Activation.NONE);
+    kernels
+        .linear()
+        .linear(middle, new LinearWeights(down, NONE), x, expected, tokens, Activation.NONE);
     assertEquals(-1, y.mismatch(expected));
 
-    kernels.linear().feedForward(x, FeedForwardWeights.gated(new LinearWeights(gate, NONE), new LinearWeights(up, NONE), new LinearWeights(down, NONE), Activation.SILU), x, y, tokens, workspace);
+    kernels
+        .linear()
+        .feedForward(
+            x,
+            FeedForwardWeights.gated(
+                new LinearWeights(gate, NONE),
+                new LinearWeights(up, NONE),
+                new LinearWeights(down, NONE),
+                Activation.SILU),
+            x,
+            y,
+            tokens,
+            workspace);
     MemorySegment gates = arena.allocate(JAVA_FLOAT, (long) tokens * inner);
     kernels.linear().linear(x, new LinearWeights(gate, NONE), NONE, gates, tokens, Activation.SILU);
     kernels.linear().linear(x, new LinearWeights(up, NONE), NONE, middle, tokens, Activation.NONE);
@@ -159,7 +193,9 @@ class WeightFormatContractTest {
       float product = middle.getAtIndex(JAVA_FLOAT, i) * gates.getAtIndex(JAVA_FLOAT, i);
       middle.setAtIndex(JAVA_FLOAT, i, product);
     }
-    kernels.linear().linear(middle, new LinearWeights(down, NONE), x, expected, tokens, Activation.NONE);
+    kernels
+        .linear()
+        .linear(middle, new LinearWeights(down, NONE), x, expected, tokens, Activation.NONE);
     close(expected, y, 1e-3);
   }
 
@@ -178,9 +214,19 @@ class WeightFormatContractTest {
     MemorySegment values = arena.allocate(JAVA_FLOAT, 5 * tokens);
     MemorySegment ids = arena.allocate(JAVA_INT, 5 * tokens);
     MemorySegment sums = arena.allocate(JAVA_FLOAT, tokens);
-    kernels.decoding().linearTopK(x, new LinearWeights(head, MemorySegment.NULL), temperatures, new TopK(values, ids, sums, 5), tokens, workspace);
+    kernels
+        .decoding()
+        .linearTopK(
+            x,
+            new LinearWeights(head, MemorySegment.NULL),
+            temperatures,
+            new TopK(values, ids, sums, 5),
+            tokens,
+            workspace);
     MemorySegment logits = arena.allocate(JAVA_FLOAT, (long) tokens * vocab);
-    kernels.linear().linear(x, new LinearWeights(head, NONE), NONE, logits, tokens, Activation.NONE);
+    kernels
+        .linear()
+        .linear(x, new LinearWeights(head, NONE), NONE, logits, tokens, Activation.NONE);
     for (int i = 0; i < 5 * tokens; i++) {
       long at = (long) i / 5 * vocab + ids.getAtIndex(JAVA_INT, i);
       assertEquals(logits.getAtIndex(JAVA_FLOAT, at), values.getAtIndex(JAVA_FLOAT, i));
@@ -194,8 +240,14 @@ class WeightFormatContractTest {
     int vocab = 45;
     int hidden = 70;
     MemorySegment table = floats(vocab * hidden);
-    PackedWeight words = kernels.packing().pack(new UnpackedWeight("words", table, DType.F32, vocab, hidden), precision, arena);
-    PackedWeight same = plain.packing().pack(new UnpackedWeight("words", table, DType.F32, vocab, hidden), precision, arena);
+    PackedWeight words =
+        kernels
+            .packing()
+            .pack(new UnpackedWeight("words", table, DType.F32, vocab, hidden), precision, arena);
+    PackedWeight same =
+        plain
+            .packing()
+            .pack(new UnpackedWeight("words", table, DType.F32, vocab, hidden), precision, arena);
     EmbeddingTables tables =
         new EmbeddingTables(NONE, floats(9 * hidden), NONE, NONE, NONE, vocab, 9, 0, hidden, 0)
             .withWords(words, 2.5f);
@@ -221,7 +273,8 @@ class WeightFormatContractTest {
             .withWords(words, 1);
     Exception e =
         assertThrows(
-            IllegalArgumentException.class, () -> kernels.embedding().embedding(wrong, batch, y, workspace));
+            IllegalArgumentException.class,
+            () -> kernels.embedding().embedding(wrong, batch, y, workspace));
     assertEquals(
         "embedding: packed words words [45, 70] in place of a table of [46, 70]", e.getMessage());
   }
@@ -234,27 +287,42 @@ class WeightFormatContractTest {
     int in = 160;
     MemorySegment w = floats(out * in);
     w.asSlice(9L * in * Float.BYTES, (long) in * Float.BYTES).fill((byte) 0);
-    PackedWeight packed = kernels.packing().pack(new UnpackedWeight("w", w, DType.F32, out, in), precision, arena);
+    PackedWeight packed =
+        kernels.packing().pack(new UnpackedWeight("w", w, DType.F32, out, in), precision, arena);
     try (NativeMemory memory = NativeMemory.onHugePages()) {
       List<PackedWeight> forFew =
           List.of(
-              kernels.packing().packForFewRows(new UnpackedWeight("w", w, DType.F32, out, in), precision, memory),
+              kernels
+                  .packing()
+                  .packForFewRows(
+                      new UnpackedWeight("w", w, DType.F32, out, in), precision, memory),
               kernels.packing().forFewRows(packed, memory),
-              kernels.packing().packForFewRows(new UnpackedWeight("w", w, DType.F32, out, in), precision, memory));
+              kernels
+                  .packing()
+                  .packForFewRows(
+                      new UnpackedWeight("w", w, DType.F32, out, in), precision, memory));
       for (int tokens : new int[] {1, 8, 40}) {
         MemorySegment x = floats(tokens * in);
         MemorySegment expected = arena.allocate(JAVA_FLOAT, (long) tokens * out);
-        kernels.linear().linear(x, new LinearWeights(packed, NONE), NONE, expected, tokens, Activation.NONE);
+        kernels
+            .linear()
+            .linear(x, new LinearWeights(packed, NONE), NONE, expected, tokens, Activation.NONE);
         for (PackedWeight weight : forFew) {
           assertEquals(precision, weight.format());
           MemorySegment y = arena.allocate(JAVA_FLOAT, (long) tokens * out);
-          kernels.linear().linear(x, new LinearWeights(weight, NONE), NONE, y, tokens, Activation.NONE);
+          kernels
+              .linear()
+              .linear(x, new LinearWeights(weight, NONE), NONE, y, tokens, Activation.NONE);
           assertEquals(-1, expected.mismatch(y), tokens + " tokens");
         }
       }
       assertThrows(
           IllegalArgumentException.class,
-          () -> kernels.packing().packForFewRows(new UnpackedWeight("w", w, DType.F32, out, in + 1), precision, memory));
+          () ->
+              kernels
+                  .packing()
+                  .packForFewRows(
+                      new UnpackedWeight("w", w, DType.F32, out, in + 1), precision, memory));
     }
   }
 
@@ -272,26 +340,41 @@ class WeightFormatContractTest {
         w.segment().asSlice(0, bytes - 1),
         70,
         WeightFormat.INT8);
-    refused("w: not a packed weight [40, 70] in int8", arena.allocate(8, 64), 70, WeightFormat.INT8);
+    refused(
+        "w: not a packed weight [40, 70] in int8", arena.allocate(8, 64), 70, WeightFormat.INT8);
     refused(
         "w: packed is on the heap, or not aligned to 64",
         MemorySegment.ofArray(new byte[(int) bytes]),
         70,
         WeightFormat.INT8);
-    refused("w: weights in fp32 are packed where they are used", w.segment(), 70, WeightFormat.FP32);
+    refused(
+        "w: weights in fp32 are packed where they are used", w.segment(), 70, WeightFormat.FP32);
     refused("w: in is 70000, more than the 65536 of int8", w.segment(), 70000, WeightFormat.INT8);
     assertThrows(
         IllegalArgumentException.class,
-        () -> kernels.packing().pack(new UnpackedWeight("w", arena.allocate(9), DType.F16, 1, 5), WeightFormat.BF16, arena));
+        () ->
+            kernels
+                .packing()
+                .pack(
+                    new UnpackedWeight("w", arena.allocate(9), DType.F16, 1, 5),
+                    WeightFormat.BF16,
+                    arena));
     assertThrows(
         IllegalArgumentException.class,
-        () -> kernels.packing().pack(new UnpackedWeight("w", arena.allocate(90), DType.I64, 1, 5), WeightFormat.BF16, arena));
+        () ->
+            kernels
+                .packing()
+                .pack(
+                    new UnpackedWeight("w", arena.allocate(90), DType.I64, 1, 5),
+                    WeightFormat.BF16,
+                    arena));
   }
 
   private void refused(String message, MemorySegment packed, long in, WeightFormat precision) {
     Exception e =
         assertThrows(
-            IllegalArgumentException.class, () -> kernels.packing().packed("w", packed, 40, in, precision));
+            IllegalArgumentException.class,
+            () -> kernels.packing().packed("w", packed, 40, in, precision));
     assertEquals(message, e.getMessage());
   }
 
@@ -309,7 +392,9 @@ class WeightFormatContractTest {
   }
 
   private PackedWeight pack(int out, int in, WeightFormat precision) {
-    return kernels.packing().pack(new UnpackedWeight("w", floats(out * in), DType.F32, out, in), precision, arena);
+    return kernels
+        .packing()
+        .pack(new UnpackedWeight("w", floats(out * in), DType.F32, out, in), precision, arena);
   }
 
   private MemorySegment floats(int count) {
