@@ -19,6 +19,14 @@ module dev.panaformer {
   exports dev.panaformer.generate;
   exports dev.panaformer.image;
   exports dev.panaformer.kernel;
+  exports dev.panaformer.kernel.attention;
+  exports dev.panaformer.kernel.decoding;
+  exports dev.panaformer.kernel.embedding;
+  exports dev.panaformer.kernel.engine;
+  exports dev.panaformer.kernel.image;
+  exports dev.panaformer.kernel.linear;
+  exports dev.panaformer.kernel.memory;
+  exports dev.panaformer.kernel.norm;
   exports dev.panaformer.model;
   exports dev.panaformer.nn;
   exports dev.panaformer.objective;

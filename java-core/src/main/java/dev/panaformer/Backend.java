@@ -1,7 +1,7 @@
 package dev.panaformer;
 
 import dev.panaformer.kernel.CudaKernels;
-import dev.panaformer.kernel.Isa;
+import dev.panaformer.kernel.engine.Isa;
 import dev.panaformer.kernel.JavaKernels;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeKernels;

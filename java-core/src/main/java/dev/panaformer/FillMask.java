@@ -3,9 +3,10 @@ package dev.panaformer;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.checkpoint.CheckpointException;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertForMaskedLM;
 import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.tokenizer.Encoding;
@@ -107,11 +108,11 @@ public final class FillMask implements Model {
     MemorySegment x = runtime.model().bert().forward(batch, workspace);
     MemorySegment rows = workspace.floats(Buffer.POOLED, masks.length * hidden);
     for (int m = 0; m < masks.length; m++) {
-      runtime.kernels().copy(x, masks[m] * hidden, rows, m * hidden, hidden);
+      runtime.kernels().memory().copy(x, masks[m] * hidden, rows, m * hidden, hidden);
     }
     MemorySegment logits = runtime.model().logits(rows, masks.length, workspace);
-    runtime.kernels().softmax(logits, logits, masks.length, vocab);
-    return runtime.kernels().onHost(logits, masks.length * vocab, workspace);
+    runtime.kernels().norm().softmax(logits, logits, masks.length, vocab);
+    return runtime.kernels().memory().onHost(logits, masks.length * vocab, workspace);
   }
 
   private List<Guess> best(MemorySegment scores, int mask, int[] ids, int[] masks, int count) {

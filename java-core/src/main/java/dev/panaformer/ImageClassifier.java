@@ -1,6 +1,7 @@
 package dev.panaformer;
 
 import dev.panaformer.image.RgbImage;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.ImageClassification;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.VisionEncoder;
@@ -70,6 +71,7 @@ public final class ImageClassifier implements Model {
         MemorySegment logits =
             runtime
                 .kernels()
+                .memory()
                 .onHost(
                     runtime.forward(batch, workspace, null),
                     (long) count * labels().size(),
@@ -112,7 +114,7 @@ public final class ImageClassifier implements Model {
           workspace,
           (name, values, shape) ->
               rollout.accept(
-                  name, runtime.kernels().onHost(values, Tensor.elements(shape), workspace)));
+                  name, runtime.kernels().memory().onHost(values, Tensor.elements(shape), workspace)));
       return rollout.map(layout);
     });
   }

@@ -3,7 +3,7 @@ package dev.panaformer;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.image.RgbImage;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.VisionEncoder;
 import dev.panaformer.runtime.ImageRuntime;
@@ -82,7 +82,7 @@ public final class ImageEmbedder implements Model {
 
   private MemorySegment onHost(
       MemorySegment x, long tokens, VisionEncoder.Layout layout, Workspace workspace) {
-    return runtime.kernels().onHost(x, tokens * layout.hidden(), workspace);
+    return runtime.kernels().memory().onHost(x, tokens * layout.hidden(), workspace);
   }
 
   private static float[] mean(MemorySegment x, int first, int count, VisionEncoder.Layout layout) {

@@ -3,9 +3,11 @@ package dev.panaformer;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.image.RgbImage;
-import dev.panaformer.kernel.Interpolation;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.image.ImageShape;
+import dev.panaformer.kernel.image.Interpolation;
+import dev.panaformer.kernel.image.Resize;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.SegformerConfig;
 import dev.panaformer.model.SegformerForSemanticSegmentation;
@@ -81,20 +83,19 @@ public final class ImageSegmenter implements Model {
     MemorySegment wide = workspace.floats(Buffer.FEATURES, (long) layout.rows() * width * labels);
     runtime
         .kernels()
+        .image()
         .interpolate(
             logits,
-            layout.rows(),
-            1,
-            layout.columns(),
-            labels,
+            new Resize(
+                new ImageShape(layout.rows(), 1, layout.columns(), labels),
+                1,
+                width,
+                labels,
+                Interpolation.BILINEAR),
             wide,
-            1,
-            width,
-            labels,
-            Interpolation.BILINEAR,
             workspace);
     MemorySegment scores =
-        runtime.kernels().onHost(wide, (long) layout.rows() * width * labels, workspace);
+        runtime.kernels().memory().onHost(wide, (long) layout.rows() * width * labels, workspace);
     float[] line = new float[width * labels];
     float[] above = new float[width * labels];
     float[] below = new float[width * labels];

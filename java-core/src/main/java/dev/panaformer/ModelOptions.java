@@ -1,6 +1,7 @@
 package dev.panaformer;
 
 import dev.panaformer.runtime.TextLimits;
+import dev.panaformer.kernel.linear.WeightFormat;
 import java.util.Objects;
 
 /**

@@ -3,6 +3,7 @@ package dev.panaformer;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.image.RgbImage;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.VitConfig;
 import dev.panaformer.model.YolosForObjectDetection;
@@ -62,7 +63,7 @@ public final class ObjectDetector implements Model {
       long floats =
           (long) objects * (runtime.config().labels().size() + 1 + YolosForObjectDetection.BOX);
       MemorySegment logits =
-          runtime.kernels().onHost(runtime.forward(images, workspace, null), floats, workspace);
+          runtime.kernels().memory().onHost(runtime.forward(images, workspace, null), floats, workspace);
       return detections(logits, image, threshold);
     });
   }

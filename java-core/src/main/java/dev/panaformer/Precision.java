@@ -1,5 +1,6 @@
 package dev.panaformer;
 
+import dev.panaformer.kernel.linear.WeightFormat;
 import java.util.Locale;
 
 /**
@@ -11,31 +12,31 @@ import java.util.Locale;
  */
 public enum Precision {
   /** Weights in float32, as the checkpoint has them. */
-  FP32(dev.panaformer.kernel.Precision.FP32),
+  FP32(WeightFormat.FP32),
   /** Weights and the inputs of layers rounded to bfloat16, sums in float32: half the memory. */
-  BF16(dev.panaformer.kernel.Precision.BF16),
+  BF16(WeightFormat.BF16),
   /**
    * Weights in 8 bits with one scale for each output feature, inputs in 8 bits with one scale for
    * each token, exact sums: a quarter of the memory.
    */
-  INT8(dev.panaformer.kernel.Precision.INT8),
+  INT8(WeightFormat.INT8),
   /**
    * Weights in 4 bits with one scale for each 32 input features, inputs in 8 bits scaled in the
    * same groups: a seventh of the memory, for decoders.
    */
-  INT4(dev.panaformer.kernel.Precision.INT4),
+  INT4(WeightFormat.INT4),
   /** As {@link #INT4} with one scale for each 128 input features: a little smaller, less exact. */
-  INT4_128(dev.panaformer.kernel.Precision.INT4_128);
+  INT4_128(WeightFormat.INT4_128);
 
-  private final dev.panaformer.kernel.Precision weightFormat;
+  private final WeightFormat weightFormat;
 
-  Precision(dev.panaformer.kernel.Precision weightFormat) {
+  Precision(WeightFormat weightFormat) {
     this.weightFormat = weightFormat;
   }
 
   /** The kernels' name for this format. For the project's own modules. */
   @SuppressWarnings("exports")
-  public dev.panaformer.kernel.Precision weightFormat() {
+  public WeightFormat weightFormat() {
     return weightFormat;
   }
 

@@ -6,9 +6,8 @@ import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.SafetensorsWriter;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.PackedWeight;
-import dev.panaformer.kernel.Precision;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.linear.PackedWeight;
 import dev.panaformer.model.ModelConfig;
 import dev.panaformer.nn.NonFiniteWeights;
 import dev.panaformer.nn.QuantizedWeights;
@@ -101,7 +100,7 @@ public final class Quantization {
     ConfigJson json = folder.config();
     ModelConfig config = ModelConfig.of(json);
     if (!Files.exists(folder.transformer().resolve("config.json"))) {
-      Files.writeString(to.resolve("config.json"), json.json() + System.lineSeparator());
+      Files.writeString(to.resolve("config.json"), json + System.lineSeparator());
     }
     try (Kernels kernels = ComputeOptions.DEFAULT.openKernels();
         NativeMemory memory = new NativeMemory();

@@ -2,6 +2,8 @@ package dev.panaformer;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertTask;
 import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.tokenizer.Encoding;
@@ -78,6 +80,7 @@ public final class QuestionAnswerer implements Model {
             MemorySegment logits =
                 runtime
                     .kernels()
+                    .memory()
                     .onHost(
                         runtime.model().forward(batch, workspace, null),
                         2L * batch.tokens(),

@@ -1,6 +1,7 @@
 package dev.panaformer;
 
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertForSequenceClassification;
 import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.tokenizer.Encoding;
@@ -73,6 +74,7 @@ public final class TextClassifier implements Model {
           MemorySegment logits =
               runtime
                   .kernels()
+                  .memory()
                   .onHost(
                       runtime.model().forward(batch, workspace, null),
                       (long) batch.sequences() * labels().size(),

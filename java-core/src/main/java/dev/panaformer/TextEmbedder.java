@@ -4,10 +4,11 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.checkpoint.ModelFolder.SentenceModules;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.Pooling;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.embedding.Pooling;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.model.EncoderConfig;
 import dev.panaformer.model.TextEncoder;
 import dev.panaformer.runtime.ModelRuntime.Evaluation;
 import dev.panaformer.runtime.TextRuntime;
@@ -149,8 +150,8 @@ public final class TextEmbedder implements Model {
         modules.pooling() == Pooling.CLS ? workspace.queries().firstOf(batch, 1) : batch;
     MemorySegment x = runtime.model().hiddenStates(batch, queries, workspace, null);
     MemorySegment y = workspace.floats(Buffer.POOLED, (long) batch.sequences() * dimension);
-    kernels.pool(x, queries, y, dimension, modules.pooling(), modules.normalize());
-    return kernels.onHost(y, (long) batch.sequences() * dimension, workspace);
+    kernels.embedding().pool(x, queries, y, dimension, modules.pooling(), modules.normalize());
+    return kernels.memory().onHost(y, (long) batch.sequences() * dimension, workspace);
   }
 
   private void copy(MemorySegment pooled, int sequence, float[] vector) {

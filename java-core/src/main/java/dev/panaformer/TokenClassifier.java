@@ -2,6 +2,8 @@ package dev.panaformer;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertForTokenClassification;
 import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.tokenizer.Encoding;
@@ -65,6 +67,7 @@ public final class TokenClassifier implements Model {
       MemorySegment logits =
           runtime
               .kernels()
+              .memory()
               .onHost(
                   runtime.model().forward(runtime.only(encoding, workspace), workspace, null),
                   (long) encoding.length() * labels().size(),

@@ -97,7 +97,7 @@ class CausalLMTest {
       List<Generation> running = new ArrayList<>();
       prompts.forEach(prompt -> running.add(lm.generate(prompt, greedy)));
       prompts.forEach(prompt -> running.add(lm.generate(prompt, beams)));
-      Backend backend = options.backend();
+      Backend backend = options.compute().backend();
       List<int[]> expected = new ArrayList<>(alone(folder, backend, prompts, greedy));
       expected.addAll(alone(folder, backend, prompts, beams));
       for (int i = 0; i < expected.size(); i++) {

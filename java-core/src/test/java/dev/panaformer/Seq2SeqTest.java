@@ -19,7 +19,7 @@ import dev.panaformer.generate.EarlyStopping;
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.RankedText;
-import dev.panaformer.kernel.CacheExhaustedException;
+import dev.panaformer.kernel.decoding.CacheExhaustedException;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;

@@ -1,5 +1,7 @@
 package dev.panaformer.cli;
 
+import dev.panaformer.ComputeOptions;
+
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.abort;
@@ -11,7 +13,7 @@ import dev.panaformer.cli.verify.CaseFinder;
 import dev.panaformer.cli.verify.CaseResult;
 import dev.panaformer.cli.verify.GoldenCase;
 import dev.panaformer.Backend;
-import dev.panaformer.kernel.Isa;
+import dev.panaformer.kernel.engine.Isa;
 import dev.panaformer.kernel.NativeKernels;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -178,7 +180,7 @@ class GoldenCasesTest {
   @MethodSource("repositoryOnTheEmulationOfCuda")
   void aModelOfTheRepositoryPassesOnTheEmulationOfCuda(String name, Configuration configuration) {
     try {
-      Backend.CUDA_EMULATED.open(1).close();
+      ComputeOptions.DEFAULT.withBackend(Backend.CUDA_EMULATED).openKernels().close();
     } catch (NativeLibraryException noCompiler) {
       abort(noCompiler.getMessage());
     }

@@ -1,6 +1,6 @@
 package dev.panaformer.cli;
 
-import dev.panaformer.kernel.Isa;
+import dev.panaformer.kernel.engine.Isa;
 import dev.panaformer.kernel.NativeKernels;
 import java.util.List;
 import java.util.stream.Stream;

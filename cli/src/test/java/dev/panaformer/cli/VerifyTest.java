@@ -9,7 +9,7 @@ import dev.panaformer.checkpoint.SafetensorsWriter;
 import dev.panaformer.Backend;
 import dev.panaformer.ComputeOptions;
 import dev.panaformer.bindings.NativeLibraryException;
-import dev.panaformer.kernel.Isa;
+import dev.panaformer.kernel.engine.Isa;
 import dev.panaformer.kernel.NativeKernels;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;

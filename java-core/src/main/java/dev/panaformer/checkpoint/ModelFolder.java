@@ -2,7 +2,7 @@ package dev.panaformer.checkpoint;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
-import dev.panaformer.kernel.Pooling;
+import dev.panaformer.kernel.embedding.Pooling;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;

@@ -1,6 +1,6 @@
 package dev.panaformer.generate;
 
-import dev.panaformer.kernel.CacheExhaustedException;
+import dev.panaformer.kernel.decoding.CacheExhaustedException;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.Arrays;

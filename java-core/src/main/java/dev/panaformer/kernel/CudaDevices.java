@@ -3,6 +3,7 @@ package dev.panaformer.kernel;
 import dev.panaformer.bindings.CudaException;
 import dev.panaformer.bindings.CudaLibrary;
 import dev.panaformer.bindings.NativeLibraryException;
+import dev.panaformer.kernel.engine.CudaEngine;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -18,20 +19,7 @@ public final class CudaDevices {
    *     which
    */
   public static void require(int index) {
-    require(CudaLibrary.load(), index);
-  }
-
-  static void require(CudaLibrary library, int index) {
-    int count;
-    try {
-      count = library.deviceCount();
-    } catch (CudaException e) {
-      throw new UnsupportedOperationException("There is no CUDA device: " + e.getMessage(), e);
-    }
-    if (index < 0 || index >= count) {
-      throw new UnsupportedOperationException(
-          "There is no CUDA device " + index + ": the driver finds " + count);
-    }
+    CudaEngine.requireDevice(CudaLibrary.load(), index);
   }
 
   /** Whether {@link #require} finds nothing wrong. */

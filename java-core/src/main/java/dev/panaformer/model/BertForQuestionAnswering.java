@@ -1,9 +1,9 @@
 package dev.panaformer.model;
 
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
@@ -57,7 +57,7 @@ public record BertForQuestionAnswering(BertModel bert, Linear outputs) implement
       Kernels kernels, MemorySegment logits, int column, int tokens, Workspace workspace) {
     MemorySegment values = workspace.floats(Buffer.HEAD, tokens);
     for (long t = 0; t < tokens; t++) {
-      kernels.copy(logits, START_AND_END * t + column, values, t, 1);
+      kernels.memory().copy(logits, START_AND_END * t + column, values, t, 1);
     }
     return values;
   }

@@ -1,9 +1,9 @@
 package dev.panaformer.model;
 
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;

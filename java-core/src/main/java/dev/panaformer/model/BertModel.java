@@ -1,19 +1,19 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.Activation;
-import dev.panaformer.kernel.EmbeddingTables;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.PackedWeight;
-import dev.panaformer.kernel.Pooling;
-import dev.panaformer.kernel.Precision;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.embedding.EmbeddingTables;
+import dev.panaformer.kernel.embedding.Pooling;
+import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.linear.PackedWeight;
+import dev.panaformer.kernel.linear.WeightFormat;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.EncoderLayer;
+import dev.panaformer.nn.FeedForward;
 import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.NormPlacement;
-import dev.panaformer.nn.PlainFeedForward;
 import dev.panaformer.nn.SelfAttention;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
@@ -95,7 +95,7 @@ public record BertModel(
     int width = c.embeddingSize();
     int types = c.typeVocabSize();
     LayerNorm norm = w.layerNorm("LayerNorm", width, c.layerNormEps());
-    boolean packs = w.precision() != Precision.FP32;
+    boolean packs = w.precision() != WeightFormat.FP32;
     Optional<PackedWeight> packed =
         ofHead.or(() ->
             packs
@@ -108,13 +108,13 @@ public record BertModel(
                 : w.tensor("word_embeddings.weight", c.vocabSize(), width),
             w.tensor("position_embeddings.weight", c.maxPositionEmbeddings(), width),
             types > 0 ? w.tensor("token_type_embeddings.weight", types, width) : MemorySegment.NULL,
-            norm.weight(),
-            norm.bias(),
+            norm.weights().weight(),
+            norm.weights().bias(),
             c.vocabSize(),
             c.maxPositionEmbeddings(),
             types,
             width,
-            norm.eps());
+            norm.weights().eps());
     return packed.map(words -> tables.withWords(words, 1)).orElse(tables);
   }
 
@@ -130,7 +130,7 @@ public record BertModel(
                 c.numAttentionHeads(),
                 c.headDim()),
         attention.at("output").layerNorm("LayerNorm", hidden, c.layerNormEps()),
-        new PlainFeedForward(
+        FeedForward.plain(
             w.at("intermediate").linear("dense", c.intermediateSize(), hidden),
             w.at("output").linear("dense", hidden, c.intermediateSize()),
             c.hiddenAct()),
@@ -225,19 +225,19 @@ public record BertModel(
       tracePooler(trace, x, batch, workspace);
     }
     if (queries != last) {
-      kernels.keep(x, tokens, hidden, queries, workspace);
+      kernels.memory().retainRows(x, tokens, hidden, queries, workspace);
     }
     return x;
   }
 
   private void embed(MemorySegment x, TokenBatch batch, Workspace workspace) {
     if (projection.isEmpty()) {
-      kernels.embedding(embeddings, batch, x, workspace);
+      kernels.embedding().embedding(embeddings, batch, x, workspace);
       return;
     }
     MemorySegment embedded =
         workspace.floats(Buffer.NORMED, (long) batch.tokens() * embeddings.hidden());
-    kernels.embedding(embeddings, batch, embedded, workspace);
+    kernels.embedding().embedding(embeddings, batch, embedded, workspace);
     projection.get().forward(kernels, embedded, x, batch.tokens());
   }
 
@@ -261,7 +261,7 @@ public record BertModel(
   private MemorySegment firstTokens(MemorySegment x, TokenBatch batch, Workspace workspace) {
     MemorySegment y =
         workspace.floats(Buffer.POOLED, (long) batch.sequences() * config.hiddenSize());
-    kernels.pool(x, batch, y, config.hiddenSize(), Pooling.CLS, false);
+    kernels.embedding().pool(x, batch, y, config.hiddenSize(), Pooling.CLS, false);
     return y;
   }
 }

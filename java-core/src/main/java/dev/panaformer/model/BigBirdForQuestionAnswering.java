@@ -4,13 +4,12 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.FeedForward;
 import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
-import dev.panaformer.nn.PlainFeedForward;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
@@ -37,7 +36,7 @@ public record BigBirdForQuestionAnswering(
     Weights head = weights.at("qa_classifier");
     return new BigBirdForQuestionAnswering(
         BertModel.load(weights, config),
-        new PlainFeedForward(
+        FeedForward.plain(
             head.at("intermediate").linear("dense", config.intermediateSize(), hidden),
             head.at("output").linear("dense", hidden, config.intermediateSize()),
             config.hiddenAct()),
@@ -91,8 +90,8 @@ public record BigBirdForQuestionAnswering(
     // Java writes where it reads, on the host or in place.
     long count = (long) tokens * START_AND_END;
     MemorySegment logits = workspace.floats(Buffer.LOGITS, count);
-    MemorySegment read = kernels.onHost(scores, count, workspace);
-    kernels.write(logits, count, workspace, to -> lowerQuestions(batch, read, to));
+    MemorySegment read = kernels.memory().onHost(scores, count, workspace);
+    kernels.memory().write(logits, count, workspace, to -> lowerQuestions(batch, read, to));
     if (trace != null) {
       BertForQuestionAnswering.trace(trace, kernels, logits, tokens, workspace);
     }

@@ -1,8 +1,8 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.DecoderBatch;
-import dev.panaformer.kernel.KvCache;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.decoding.DecoderBatch;
+import dev.panaformer.kernel.decoding.KvCache;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 

@@ -3,7 +3,7 @@ package dev.panaformer.model;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonPrimitive;
 import dev.panaformer.checkpoint.ConfigJson;
-import dev.panaformer.kernel.Activation;
+import dev.panaformer.kernel.linear.Activation;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;

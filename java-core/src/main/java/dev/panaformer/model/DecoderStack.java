@@ -1,12 +1,12 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.DecoderBatch;
-import dev.panaformer.kernel.EmbeddingTables;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.KvCache;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.decoding.DecoderBatch;
+import dev.panaformer.kernel.decoding.KvCache;
+import dev.panaformer.kernel.embedding.EmbeddingTables;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.CrossAttention;
 import dev.panaformer.nn.DecoderLayer;
 import dev.panaformer.nn.Norm;
@@ -38,7 +38,7 @@ public record DecoderStack(
     TokenBatch queries = batch.queries();
     long hidden = embeddings.hidden();
     MemorySegment x = workspace.floats(Buffer.HIDDEN, tokens * hidden);
-    kernels.embedding(embeddings, batch.tokens(), x, workspace);
+    kernels.embedding().embedding(embeddings, batch.tokens(), x, workspace);
     for (int i = 0; i < layers.size(); i++) {
       if (trace != null) {
         trace.accept("hidden_states." + i, x, tokens, hidden);
@@ -55,7 +55,7 @@ public record DecoderStack(
       trace.accept("hidden_states." + layers.size(), last, tokens, hidden);
     }
     if (trace != null && queries != batch.tokens()) {
-      kernels.keep(x, tokens, hidden, queries, workspace);
+      kernels.memory().retainRows(x, tokens, hidden, queries, workspace);
     }
     if (headNorm.isPresent()) {
       headNorm.get().forward(kernels, x, x, queries.tokens());

@@ -1,10 +1,10 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.EmbeddingTables;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.embedding.EmbeddingTables;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.EncoderLayer;
 import dev.panaformer.nn.Norm;
 import java.lang.foreign.MemorySegment;
@@ -30,7 +30,7 @@ public record EncoderStack(
     int tokens = batch.tokens();
     long hidden = embeddings.hidden();
     MemorySegment x = workspace.floats(Buffer.HIDDEN, tokens * hidden);
-    kernels.embedding(embeddings, batch, x, workspace);
+    kernels.embedding().embedding(embeddings, batch, x, workspace);
     for (int i = 0; i < layers.size(); i++) {
       if (trace != null) {
         trace.accept("hidden_states." + i, x, tokens, hidden);

@@ -3,10 +3,10 @@ package dev.panaformer.model;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.Pooling;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.embedding.Pooling;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
@@ -73,8 +73,8 @@ public record ImageClassification(VisionEncoder encoder, List<Linear> classifier
         trace.accept("distillation_logits", distilled, images.count(), labels);
       }
       // Java writes where it reads, on the host or in place.
-      MemorySegment both = kernels.onHost(logits, 2 * count, workspace);
-      kernels.write(logits, count, workspace, mean -> average(both, mean, count));
+      MemorySegment both = kernels.memory().onHost(logits, 2 * count, workspace);
+      kernels.memory().write(logits, count, workspace, mean -> average(both, mean, count));
     }
     if (trace != null) {
       trace.accept("logits", logits, images.count(), labels);
@@ -105,7 +105,7 @@ public record ImageClassification(VisionEncoder encoder, List<Linear> classifier
       batch.endSequence();
     }
     MemorySegment y = workspace.floats(Buffer.POOLED, (long) images.count() * layout.hidden());
-    kernels.pool(x, batch, y, layout.hidden(), Pooling.MEAN, false);
+    kernels.embedding().pool(x, batch, y, layout.hidden(), Pooling.MEAN, false);
     return y;
   }
 

@@ -1,10 +1,10 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.DecoderBatch;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.KvCache;
-import dev.panaformer.kernel.PackedWeight;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.decoding.DecoderBatch;
+import dev.panaformer.kernel.decoding.KvCache;
+import dev.panaformer.kernel.linear.LinearWeights;
+import dev.panaformer.kernel.memory.Workspace;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -25,13 +25,8 @@ public sealed interface LanguageModel extends Model permits CausalModel, Seq2Seq
   }
 
   /** {@code [vocab, hidden]}: what makes logits of hidden states. */
-  default PackedWeight head() {
+  default LinearWeights head() {
     return transformer().head().orElseThrow();
-  }
-
-  /** {@code [vocab]}, added to the logits; or absent. */
-  default MemorySegment headBias() {
-    return transformer().headBias();
   }
 
   /**

@@ -2,7 +2,7 @@ package dev.panaformer.model;
 
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
-import dev.panaformer.kernel.SequenceProjections;
+import dev.panaformer.kernel.attention.SequenceProjections;
 import dev.panaformer.nn.EncoderAttention;
 import dev.panaformer.nn.LinformerAttention;
 import dev.panaformer.nn.Weights;

@@ -1,7 +1,7 @@
 package dev.panaformer.model;
 
 import dev.panaformer.checkpoint.ConfigJson;
-import dev.panaformer.kernel.Activation;
+import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.model.Transformer.Normalization;
 import dev.panaformer.model.Transformer.Positions;
 import dev.panaformer.nn.NormPlacement;

@@ -2,8 +2,8 @@ package dev.panaformer.model;
 
 import com.google.gson.JsonArray;
 import dev.panaformer.checkpoint.ConfigJson;
-import dev.panaformer.kernel.KeyLists;
-import dev.panaformer.kernel.TokenBatch;
+import dev.panaformer.kernel.memory.KeyLists;
+import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.nn.EncoderAttention;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.LongformerAttention;

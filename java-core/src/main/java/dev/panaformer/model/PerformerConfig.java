@@ -4,8 +4,8 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
-import dev.panaformer.kernel.FeatureMap;
-import dev.panaformer.kernel.RandomFeatures;
+import dev.panaformer.kernel.attention.FeatureMap;
+import dev.panaformer.kernel.attention.RandomFeatures;
 import dev.panaformer.nn.EncoderAttention;
 import dev.panaformer.nn.OrthogonalFeatures;
 import dev.panaformer.nn.PerformerAttention;

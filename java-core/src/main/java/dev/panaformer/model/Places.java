@@ -1,6 +1,6 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.TokenBatch;
+import dev.panaformer.kernel.memory.TokenBatch;
 
 /**
  * Where the tokens of a batch's last sequence are: from places, which count those that are masked

@@ -1,7 +1,7 @@
 package dev.panaformer.model;
 
 import dev.panaformer.checkpoint.ConfigJson;
-import dev.panaformer.kernel.Activation;
+import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.nn.EncoderAttention;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;

@@ -1,15 +1,15 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.EmbeddingTables;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.embedding.EmbeddingTables;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.EncoderLayer;
+import dev.panaformer.nn.FeedForward;
 import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.NormPlacement;
 import dev.panaformer.nn.OrthogonalFeatures;
-import dev.panaformer.nn.PlainFeedForward;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -67,7 +67,7 @@ public record PreNormEncoder(
     return new EncoderLayer(
         config.attention(w.at("attention"), index),
         w.layerNorm("attention_layer_norm", hidden, s.layerNormEps()),
-        new PlainFeedForward(
+        FeedForward.plain(
             w.linear("intermediate", s.intermediateSize(), hidden),
             w.linear("output", hidden, s.intermediateSize()),
             s.hiddenAct()),
@@ -112,7 +112,7 @@ public record PreNormEncoder(
     int tokens = batch.tokens();
     int hidden = config.hiddenSize();
     MemorySegment x = workspace.floats(Buffer.HIDDEN, (long) tokens * hidden);
-    kernels.embedding(embeddings, batch, x, workspace);
+    kernels.embedding().embedding(embeddings, batch, x, workspace);
     trace(trace, "hidden_states.0", x, tokens);
     TokenBatch last = trace == null ? queries : batch;
     for (int i = 0; i < layers.size(); i++) {
@@ -122,7 +122,7 @@ public record PreNormEncoder(
     norm.forward(kernels, x, x, last.tokens());
     trace(trace, "last_hidden_state", x, tokens);
     if (queries != last) {
-      kernels.keep(x, tokens, hidden, queries, workspace);
+      kernels.memory().retainRows(x, tokens, hidden, queries, workspace);
     }
     return x;
   }

@@ -5,7 +5,7 @@ import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.image.ImageSize;
 import dev.panaformer.image.PreprocessorDefaults;
 import dev.panaformer.image.Resampling;
-import dev.panaformer.kernel.Activation;
+import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
 import java.util.List;

@@ -3,11 +3,13 @@ package dev.panaformer.model;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.checkpoint.UnsupportedModelException;
-import dev.panaformer.kernel.Activation;
-import dev.panaformer.kernel.Interpolation;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.image.ImageShape;
+import dev.panaformer.kernel.image.Interpolation;
+import dev.panaformer.kernel.image.Resize;
+import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.Arena;
@@ -110,18 +112,18 @@ public record SegformerForSemanticSegmentation(
           long tokens = (long) count * height * width;
           MemorySegment projected = workspace.floats(Buffer.HEAD, tokens * hidden);
           projections.get(stage).forward(kernels, x, projected, tokens);
-          kernels.interpolate(
-              projected,
-              count,
-              height,
-              width,
-              hidden,
-              side.asSlice((stages - 1L - stage) * hidden * Float.BYTES),
-              layout.rows(),
-              layout.columns(),
-              (long) stages * hidden,
-              Interpolation.BILINEAR,
-              workspace);
+          kernels
+              .image()
+              .interpolate(
+                  projected,
+                  new Resize(
+                      new ImageShape(count, height, width, hidden),
+                      layout.rows(),
+                      layout.columns(),
+                      (long) stages * hidden,
+                      Interpolation.BILINEAR),
+                  side.asSlice((stages - 1L - stage) * hidden * Float.BYTES),
+                  workspace);
         });
     MemorySegment fused = workspace.floats(Buffer.HEAD, places * hidden);
     MemorySegment logits = workspace.floats(Buffer.LOGITS, places * classifier.out());
@@ -132,7 +134,7 @@ public record SegformerForSemanticSegmentation(
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment y =
             SegformerModel.channelsFirst(
-                kernels.onHost(logits, places * labels, workspace),
+                kernels.memory().onHost(logits, places * labels, workspace),
                 count,
                 layout.rows() * layout.columns(),
                 labels,

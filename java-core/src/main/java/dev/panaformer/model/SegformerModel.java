@@ -2,12 +2,17 @@ package dev.panaformer.model;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.panaformer.kernel.Activation;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.PatchGrid;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.attention.Attention;
+import dev.panaformer.kernel.image.DepthwiseWeights;
+import dev.panaformer.kernel.image.ImageShape;
+import dev.panaformer.kernel.image.PatchGrid;
+import dev.panaformer.kernel.image.PatchLayer;
+import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.linear.LinearWeights;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.Weights;
@@ -34,7 +39,7 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
    * @param reduction of {@code ratio × ratio} places to one, where the ratio is above 1
    * @param kv {@code [2 hidden, hidden]}: keys, values
    */
-  record Attention(
+  record ReducedAttention(
       Linear query,
       Linear kv,
       Linear output,
@@ -56,7 +61,7 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
       Activation activation) {}
 
   record Layer(
-      LayerNorm attentionNorm, Attention attention, LayerNorm mixNorm, MixFeedForward mix) {}
+      LayerNorm attentionNorm, ReducedAttention attention, LayerNorm mixNorm, MixFeedForward mix) {}
 
   record Stage(
       Linear patches,
@@ -119,7 +124,7 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
     Weights mlp = w.at("mlp");
     return new Layer(
         w.layerNorm("layer_norm_1", hidden, EPS),
-        new Attention(
+        new ReducedAttention(
             self.linear("query", hidden, hidden),
             self.concatenated(hidden, hidden, "key", "value"),
             w.at("attention.output").linear("dense", hidden, hidden),
@@ -191,7 +196,7 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
       if (trace != null) {
         boolean last = i + 1 == stages.size();
         MemorySegment read =
-            kernels.onHost(x, images.count() * grid.patches() * stage.hidden(), workspace);
+            kernels.memory().onHost(x, images.count() * grid.patches() * stage.hidden(), workspace);
         traceMap(trace, "hidden_states." + i, read, images.count(), height, width, stage, last);
         if (last) {
           traceMap(trace, "last_hidden_state", read, images.count(), height, width, stage, true);
@@ -211,16 +216,18 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
     long hidden = stage.hidden();
     long tokens = images * grid.patches();
     MemorySegment x = workspace.floats(buffer, tokens * hidden);
-    kernels.patchEmbedding(
-        in,
-        images,
-        grid,
-        stage.patches().weight(),
-        stage.patches().bias(),
-        MemorySegment.NULL,
-        x,
-        grid.patches() * hidden,
-        workspace);
+    kernels
+        .image()
+        .patchEmbedding(
+            in,
+            images,
+            new PatchLayer(
+                grid,
+                new LinearWeights(stage.patches().weight(), stage.patches().bias()),
+                MemorySegment.NULL),
+            x,
+            grid.patches() * hidden,
+            workspace);
     stage.patchNorm().forward(kernels, x, x, tokens);
     int height = Math.toIntExact(grid.rows());
     int width = Math.toIntExact(grid.columns());
@@ -237,7 +244,7 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
 
   /** {@code x += attention(in)}. */
   private void attend(
-      Attention attention,
+      ReducedAttention attention,
       MemorySegment in,
       MemorySegment x,
       int images,
@@ -266,31 +273,34 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
     if (attention.reduction().isPresent()) {
       int ratio = attention.ratio();
       Linear reduction = attention.reduction().get();
-      kernels.patchEmbedding(
-          in,
-          images,
-          PatchGrid.overlapping(hidden, height, width, ratio, ratio, 0, true),
-          reduction.weight(),
-          reduction.bias(),
-          MemorySegment.NULL,
-          reduced,
-          (long) keyRows * keyColumns * hidden,
-          workspace);
+      kernels
+          .image()
+          .patchEmbedding(
+              in,
+              images,
+              new PatchLayer(
+                  PatchGrid.overlapping(hidden, height, width, ratio, ratio, 0, true),
+                  new LinearWeights(reduction.weight(), reduction.bias()),
+                  MemorySegment.NULL),
+              reduced,
+              (long) keyRows * keyColumns * hidden,
+              workspace);
       attention.reductionNorm().orElseThrow().forward(kernels, reduced, reduced, keys);
     }
     attention.kv().forward(kernels, reduced, kv, keys);
     TokenBatch batch = workspace.batch();
     fill(batch, images, height * width);
     fill(workspace.keys(), images, keyRows * keyColumns);
-    kernels.attention(
-        workspace
-            .attention()
-            .of(heads, heads, headDim, (float) (1 / Math.sqrt(headDim)))
-            .query(queries, 0, hidden, headDim, batch.cuSeqlens(), tokens)
-            .keys(kv, 0, kv, hidden, 2 * hidden, headDim, workspace.keys().cuSeqlens(), keys)
-            .output(context, hidden, headDim)
-            .sequences(images),
-        workspace);
+    kernels
+        .attention()
+        .attention(
+            Attention.in(workspace)
+                .of(heads, heads, headDim, (float) (1 / Math.sqrt(headDim)))
+                .query(queries, 0, hidden, headDim, batch.cuSeqlens(), tokens)
+                .keys(kv, 0, kv, hidden, 2 * hidden, headDim, workspace.keys().cuSeqlens(), keys)
+                .output(context, hidden, headDim)
+                .sequences(images),
+            workspace);
     attention.output().add(kernels, context, x, tokens);
   }
 
@@ -318,18 +328,14 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
     MemorySegment wide = workspace.floats(Buffer.HEAD, tokens * intermediate);
     MemorySegment mixed = workspace.floats(Buffer.QKV, tokens * intermediate);
     mix.up().forward(kernels, in, wide, tokens);
-    kernels.depthwiseConv(
-        wide,
-        mix.neighbours(),
-        mix.bias(),
-        mixed,
-        images,
-        height,
-        width,
-        intermediate,
-        NEIGHBOURS,
-        mix.activation(),
-        workspace);
+    kernels
+        .image()
+        .depthwiseConv(
+            wide,
+            new ImageShape(images, height, width, intermediate),
+            new DepthwiseWeights(mix.neighbours(), mix.bias(), NEIGHBOURS, mix.activation()),
+            mixed,
+            workspace);
     mix.down().add(kernels, mixed, x, tokens);
   }
 

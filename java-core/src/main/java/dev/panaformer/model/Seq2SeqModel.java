@@ -2,9 +2,9 @@ package dev.panaformer.model;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.panaformer.kernel.DecoderBatch;
-import dev.panaformer.kernel.KvCache;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.decoding.DecoderBatch;
+import dev.panaformer.kernel.decoding.KvCache;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.nn.CrossAttention;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
@@ -53,7 +53,12 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
     int longest = Math.max(source.length, target.length);
     try (KvCache cache =
             new KvCache(
-                config.numLayers(), config.kvHeads(), config.headDim(), 2, longest, kernels());
+                config.numLayers(),
+                config.kvHeads(),
+                config.headDim(),
+                2,
+                longest,
+                kernels().memory());
         DecoderBatch sources = new DecoderBatch();
         DecoderBatch batch = new DecoderBatch()) {
       KvCache.Sequence read = cache.open();
@@ -84,7 +89,8 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
     int heads = attention.heads();
     int width = heads * cache.headDim();
     float[] asked = floats(queries, (long) tokens * width, workspace);
-    MemorySegment memory = cache.layer(layer);
+    KvCache.Layer cached = cache.layer(layer);
+    MemorySegment memory = cached.memory();
     float[] kept = floats(memory, memory.byteSize() / Float.BYTES, workspace);
     float[][][] weights = new float[heads][tokens][];
     for (int h = 0; h < heads; h++) {
@@ -92,7 +98,7 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
         double[] scores = new double[source.length()];
         for (int j = 0; j < scores.length; j++) {
           int query = t * width + h * cache.headDim();
-          int key = Math.toIntExact(cache.key(source.slot(j), h));
+          int key = Math.toIntExact(cached.key(source.slot(j), h));
           for (int d = 0; d < cache.headDim(); d++) {
             scores[j] += (double) asked[query + d] * kept[key + d];
           }
@@ -106,7 +112,7 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
 
   private float[] floats(MemorySegment tensor, long count, Workspace workspace) {
     float[] floats = new float[Math.toIntExact(count)];
-    MemorySegment host = kernels().onHost(tensor, count, workspace);
+    MemorySegment host = kernels().memory().onHost(tensor, count, workspace);
     MemorySegment.copy(host, JAVA_FLOAT, 0, floats, 0, floats.length);
     return floats;
   }

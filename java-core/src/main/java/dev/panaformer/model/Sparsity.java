@@ -1,6 +1,6 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.TokenBatch;
+import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.nn.EncoderAttention;
 import dev.panaformer.nn.Weights;
 

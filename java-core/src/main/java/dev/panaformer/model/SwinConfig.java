@@ -3,7 +3,7 @@ package dev.panaformer.model;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.image.PreprocessorDefaults;
-import dev.panaformer.kernel.Activation;
+import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
 import java.util.List;

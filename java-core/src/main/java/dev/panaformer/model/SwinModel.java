@@ -1,15 +1,19 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.EmbeddingTables;
-import dev.panaformer.kernel.Interpolation;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.PatchGrid;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.embedding.EmbeddingTables;
+import dev.panaformer.kernel.image.ImageShape;
+import dev.panaformer.kernel.image.Interpolation;
+import dev.panaformer.kernel.image.PatchGrid;
+import dev.panaformer.kernel.image.PatchLayer;
+import dev.panaformer.kernel.image.Resize;
+import dev.panaformer.kernel.linear.LinearWeights;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.nn.FeedForward;
 import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
-import dev.panaformer.nn.PlainFeedForward;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.nn.WindowAttention;
 import java.lang.foreign.Arena;
@@ -39,7 +43,7 @@ public record SwinModel(
   /** What the reference normalises with wherever config.json does not say. */
   private static final float DEFAULT_EPS = 1e-5f;
 
-  record Layer(WindowAttention attention, LayerNorm norm, PlainFeedForward feedForward) {}
+  record Layer(WindowAttention attention, LayerNorm norm, FeedForward feedForward) {}
 
   /**
    * Four neighbouring places become one of twice the features.
@@ -135,7 +139,7 @@ public record SwinModel(
             c.windowSize(),
             bias),
         w.layerNorm("layernorm_after", features, c.layerNormEps()),
-        new PlainFeedForward(
+        FeedForward.plain(
             w.at("intermediate").linear("dense", intermediate, features),
             w.at("output").linear("dense", features, intermediate),
             c.hiddenAct()));
@@ -209,16 +213,16 @@ public record SwinModel(
             rows,
             columns,
             false);
-    kernels.patchEmbedding(
-        images.pixels(),
-        images.count(),
-        grid,
-        patches.weight(),
-        patches.bias(),
-        MemorySegment.NULL,
-        x,
-        (long) rows * columns * dim,
-        workspace);
+    kernels
+        .image()
+        .patchEmbedding(
+            images.pixels(),
+            images.count(),
+            new PatchLayer(
+                grid, new LinearWeights(patches.weight(), patches.bias()), MemorySegment.NULL),
+            x,
+            (long) rows * columns * dim,
+            workspace);
     patchNorm.forward(kernels, x, x, tokens);
     if (positions.isEmpty()) {
       return new Map(x, spare, rows, columns);
@@ -262,18 +266,14 @@ public record SwinModel(
     }
     int dim = config.embedDim();
     MemorySegment y = workspace.floats(Buffer.POSITIONS, (long) rows * columns * dim);
-    kernels.interpolate(
-        positions.orElseThrow(),
-        1,
-        side,
-        side,
-        dim,
-        y,
-        rows,
-        columns,
-        dim,
-        Interpolation.BICUBIC,
-        workspace);
+    kernels
+        .image()
+        .interpolate(
+            positions.orElseThrow(),
+            new Resize(
+                new ImageShape(1, side, side, dim), rows, columns, dim, Interpolation.BICUBIC),
+            y,
+            workspace);
     return y;
   }
 
@@ -291,7 +291,9 @@ public record SwinModel(
     }
     batch.endSequence();
     long rows = (long) images * places;
-    kernels.embedding(gathered(x, rows, table, places, config.embedDim()), batch, y, workspace);
+    kernels
+        .embedding()
+        .embedding(gathered(x, rows, table, places, config.embedDim()), batch, y, workspace);
   }
 
   private static EmbeddingTables gathered(
@@ -335,12 +337,14 @@ public record SwinModel(
     }
     batch.endSequence();
     long tokens = (long) images * map.height() * map.width();
-    kernels.embedding(
-        gathered(map.x(), tokens, MemorySegment.NULL, 0, features), batch, four, workspace);
+    kernels
+        .embedding()
+        .embedding(
+            gathered(map.x(), tokens, MemorySegment.NULL, 0, features), batch, four, workspace);
     if (map.height() % 2 + map.width() % 2 > 0) {
       for (int at = 0; at < merged * 4; at++) {
         if (source(at, map, height, width) < 0) {
-          kernels.clear(four, (long) at * features, features);
+          kernels.memory().clear(four, (long) at * features, features);
         }
       }
     }
@@ -364,7 +368,8 @@ public record SwinModel(
     trace(trace, "hidden_states." + stage, map, images, features);
     if (trace != null) {
       int places = map.height() * map.width();
-      MemorySegment x = kernels.onHost(map.x(), (long) images * places * features, workspace);
+      MemorySegment x =
+          kernels.memory().onHost(map.x(), (long) images * places * features, workspace);
       try (Arena arena = Arena.ofConfined()) {
         trace.accept(
             "reshaped_hidden_states." + stage,

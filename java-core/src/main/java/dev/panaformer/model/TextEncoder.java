@@ -1,7 +1,7 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
 import java.lang.foreign.MemorySegment;
 
 /**

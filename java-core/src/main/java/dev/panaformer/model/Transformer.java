@@ -1,12 +1,12 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.Activation;
-import dev.panaformer.kernel.DecoderBatch;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.KvCache;
-import dev.panaformer.kernel.PackedWeight;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.decoding.DecoderBatch;
+import dev.panaformer.kernel.decoding.KvCache;
+import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.linear.LinearWeights;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.nn.CrossAttention;
 import dev.panaformer.nn.DecoderLayer;
 import dev.panaformer.nn.NormPlacement;
@@ -30,14 +30,12 @@ import java.util.function.IntUnaryOperator;
  * kernels belong to whoever opened the weights.
  *
  * @param head {@code [vocabulary, width]}, what makes logits of a decoder's hidden states
- * @param headBias {@code [vocabulary]}, added to the logits; or absent
  */
 public record Transformer(
     Kernels kernels,
     Optional<EncoderStack> encoder,
     Optional<DecoderStack> decoder,
-    Optional<PackedWeight> head,
-    MemorySegment headBias) {
+    Optional<LinearWeights> head) {
 
   /** How a token's place enters. */
   public enum Positions {

@@ -1,10 +1,12 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.DistanceBias;
-import dev.panaformer.kernel.EmbeddingTables;
-import dev.panaformer.kernel.PackedWeight;
-import dev.panaformer.kernel.Precision;
-import dev.panaformer.kernel.RotaryTables;
+import dev.panaformer.kernel.attention.RotaryTables;
+import dev.panaformer.kernel.attention.Rotation;
+import dev.panaformer.kernel.decoding.DistanceBias;
+import dev.panaformer.kernel.embedding.EmbeddingTables;
+import dev.panaformer.kernel.linear.LinearWeights;
+import dev.panaformer.kernel.linear.PackedWeight;
+import dev.panaformer.kernel.linear.WeightFormat;
 import dev.panaformer.model.Transformer.Normalization;
 import dev.panaformer.model.Transformer.Positions;
 import dev.panaformer.nn.CausalAttention;
@@ -12,11 +14,9 @@ import dev.panaformer.nn.CrossAttention;
 import dev.panaformer.nn.DecoderLayer;
 import dev.panaformer.nn.EncoderLayer;
 import dev.panaformer.nn.FeedForward;
-import dev.panaformer.nn.GatedFeedForward;
 import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.Norm;
-import dev.panaformer.nn.PlainFeedForward;
 import dev.panaformer.nn.RelativePositions;
 import dev.panaformer.nn.RmsNorm;
 import dev.panaformer.nn.SelfAttention;
@@ -65,11 +65,7 @@ final class TransformerAssembly {
         weights.kernels(),
         b.encoderLayers > 0 ? Optional.of(encoder(weights.at("encoder"))) : Optional.empty(),
         decodes ? Optional.of(decoder(weights.forFewRows().at("decoder"))) : Optional.empty(),
-        head,
-        // The reference begins with zeros where a checkpoint has none.
-        decodes && b.headBias && weights.has("final_logits_bias")
-            ? weights.tensor("final_logits_bias", 1, b.decoderVocabulary)
-            : MemorySegment.NULL);
+        head.map(weight -> new LinearWeights(weight, headBias())));
   }
 
   private void requireFitting() {
@@ -161,7 +157,7 @@ final class TransformerAssembly {
                 RelativePositions.load(
                     w, "relative_attention_bias.weight", b.encoderHeads, b.buckets, b.maxDistance))
             : Optional.empty();
-    Optional<RotaryTables> rotary = rotary(b.encoderHeads);
+    Optional<Rotation> rotary = rotation(b.encoderHeads, b.encoderHeads);
     EmbeddingTables embeddings =
         embeddings("encoder", b.encoderVocabulary, headHasWords && b.sharedEmbeddings);
     List<EncoderLayer> layers = new ArrayList<>();
@@ -193,8 +189,8 @@ final class TransformerAssembly {
             ? RelativePositions.loadCausal(
                 w, "relative_attention_bias.weight", b.decoderHeads, b.buckets, b.maxDistance)
             : DistanceBias.NONE;
-    Optional<RotaryTables> rotary = rotary(b.decoderHeads);
     int kvHeads = b.kvHeads > 0 ? b.kvHeads : b.decoderHeads;
+    Optional<Rotation> rotary = rotation(b.decoderHeads, kvHeads);
     EmbeddingTables embeddings = embeddings("decoder", b.decoderVocabulary, headHasWords);
     List<DecoderLayer> layers = new ArrayList<>();
     for (int i = 0; i < b.decoderLayers; i++) {
@@ -263,13 +259,13 @@ final class TransformerAssembly {
 
   private FeedForward feedForward(Weights w, int intermediate) {
     if (b.gated) {
-      return new GatedFeedForward(
+      return FeedForward.gated(
           linear(w, "gate", intermediate, b.width, b.biases),
           linear(w, "fc1", intermediate, b.width, b.biases),
           linear(w, "fc2", b.width, intermediate, b.biases),
           b.activation);
     }
-    return new PlainFeedForward(
+    return FeedForward.plain(
         linear(w, "fc1", intermediate, b.width, b.biases),
         linear(w, "fc2", b.width, intermediate, b.biases),
         b.activation);
@@ -326,7 +322,7 @@ final class TransformerAssembly {
   }
 
   private boolean lowPrecision() {
-    return weights.precision() != Precision.FP32;
+    return weights.precision() != WeightFormat.FP32;
   }
 
   /** Words that are not the head's, in low precision; those that two stacks share are kept once. */
@@ -377,14 +373,15 @@ final class TransformerAssembly {
     return sinusoids;
   }
 
-  private Optional<RotaryTables> rotary(int heads) {
+  private Optional<Rotation> rotation(int heads, int kvHeads) {
     if (b.positions != Positions.ROTARY) {
       return Optional.empty();
     }
     int headDim = headDim(heads);
-    return Optional.of(
+    RotaryTables tables =
         new RotaryTables(
-            rotary(headDim, Math::cos), rotary(headDim, Math::sin), b.maxPositions, headDim));
+            rotary(headDim, Math::cos), rotary(headDim, Math::sin), b.maxPositions, headDim);
+    return Optional.of(Rotation.ofPacked(tables, heads, kvHeads, headDim));
   }
 
   private MemorySegment rotary(int headDim, DoubleUnaryOperator of) {
@@ -394,6 +391,13 @@ final class TransformerAssembly {
     return weights.floats(
         (long) b.maxPositions * half,
         table -> RotaryTables.fill(table, b.maxPositions, half, frequency, of));
+  }
+
+  /** The reference begins with zeros where a checkpoint has no bias. */
+  private MemorySegment headBias() {
+    return b.headBias && weights.has("final_logits_bias")
+        ? weights.tensor("final_logits_bias", 1, b.decoderVocabulary)
+        : MemorySegment.NULL;
   }
 
   private PackedWeight head() {

@@ -1,8 +1,9 @@
 package dev.panaformer.model;
 
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
 /** A model of images without a head: hidden states of patches and of the model's own tokens. */
@@ -54,7 +55,7 @@ public interface VisionEncoder extends VisionTask {
     long hidden = config().hiddenSize();
     MemorySegment y = workspace.floats(Buffer.POOLED, images.count() * hidden);
     for (int i = 0; i < images.count(); i++) {
-      kernels().copy(x, ((long) i * tokens + token) * hidden, y, i * hidden, hidden);
+      kernels().memory().copy(x, ((long) i * tokens + token) * hidden, y, i * hidden, hidden);
     }
     return y;
   }

@@ -1,6 +1,9 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.checkpoint.CheckpointException;
+import dev.panaformer.checkpoint.UnsupportedModelException;
+import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
 /**

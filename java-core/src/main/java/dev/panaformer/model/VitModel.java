@@ -2,18 +2,22 @@ package dev.panaformer.model;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.panaformer.kernel.EmbeddingTables;
-import dev.panaformer.kernel.Interpolation;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.PatchGrid;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.embedding.EmbeddingTables;
+import dev.panaformer.kernel.image.ImageShape;
+import dev.panaformer.kernel.image.Interpolation;
+import dev.panaformer.kernel.image.PatchGrid;
+import dev.panaformer.kernel.image.PatchLayer;
+import dev.panaformer.kernel.image.Resize;
+import dev.panaformer.kernel.linear.LinearWeights;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.EncoderLayer;
+import dev.panaformer.nn.FeedForward;
 import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.NormPlacement;
-import dev.panaformer.nn.PlainFeedForward;
 import dev.panaformer.nn.SelfAttention;
 import dev.panaformer.nn.SinCosPositions;
 import dev.panaformer.nn.Weights;
@@ -139,7 +143,7 @@ public record VitModel(
             c.numAttentionHeads(),
             c.headDim()),
         w.layerNorm("layernorm_before", hidden, c.layerNormEps()),
-        new PlainFeedForward(
+        FeedForward.plain(
             w.at("intermediate").linear("dense", c.intermediateSize(), hidden),
             w.at("output").linear("dense", hidden, c.intermediateSize()),
             c.hiddenAct()),
@@ -198,7 +202,7 @@ public record VitModel(
       trace.accept("pooler_output", pooled, images.count(), pooler.get().out());
     }
     if (read != queries) {
-      kernels.keep(x, batch.tokens(), config.hiddenSize(), read, workspace);
+      kernels.memory().retainRows(x, batch.tokens(), config.hiddenSize(), read, workspace);
     }
     return x;
   }
@@ -245,21 +249,23 @@ public record VitModel(
       copyRows(before, 0, x, (long) i * layout.tokens(), layout.before());
       copyRows(after, 0, x, (i + 1L) * layout.tokens() - layout.after(), layout.after());
     }
-    kernels.patchEmbedding(
-        images.pixels(),
-        images.count(),
-        PatchGrid.sideBySide(
-            config.numChannels(),
-            images.height(),
-            images.width(),
-            config.patchHeight(),
-            config.patchWidth()),
-        patches.weight(),
-        patches.bias(),
-        gridPositions(images, interpolate, layout, workspace),
-        x.asSlice(row(layout.before(), hidden)),
-        floats,
-        workspace);
+    kernels
+        .image()
+        .patchEmbedding(
+            images.pixels(),
+            images.count(),
+            new PatchLayer(
+                PatchGrid.sideBySide(
+                    config.numChannels(),
+                    images.height(),
+                    images.width(),
+                    config.patchHeight(),
+                    config.patchWidth()),
+                new LinearWeights(patches.weight(), patches.bias()),
+                gridPositions(images, interpolate, layout, workspace)),
+            x.asSlice(row(layout.before(), hidden)),
+            floats,
+            workspace);
     return x;
   }
 
@@ -309,18 +315,18 @@ public record VitModel(
       MemorySegment y,
       Workspace workspace) {
     int hidden = config.hiddenSize();
-    kernels.interpolate(
-        table,
-        1,
-        rows,
-        columns,
-        hidden,
-        y,
-        layout.rows(),
-        layout.columns(),
-        hidden,
-        Interpolation.BICUBIC,
-        workspace);
+    kernels
+        .image()
+        .interpolate(
+            table,
+            new Resize(
+                new ImageShape(1, rows, columns, hidden),
+                layout.rows(),
+                layout.columns(),
+                hidden,
+                Interpolation.BICUBIC),
+            y,
+            workspace);
   }
 
   /**
@@ -336,21 +342,23 @@ public record VitModel(
     Buffer other = layer % 2 == 0 ? Buffer.MAP : Buffer.HIDDEN;
     MemorySegment y = workspace.floats(other, rows * hidden);
     MemorySegment none = MemorySegment.NULL;
-    kernels.embedding(
-        new EmbeddingTables(
-            x,
-            midPositionTable(layer, layout, workspace),
-            none,
-            none,
-            none,
-            rows,
-            tokens,
-            0,
-            hidden,
-            0),
-        workspace.batch(),
-        y,
-        workspace);
+    kernels
+        .embedding()
+        .embedding(
+            new EmbeddingTables(
+                x,
+                midPositionTable(layer, layout, workspace),
+                none,
+                none,
+                none,
+                rows,
+                tokens,
+                0,
+                hidden,
+                0),
+            workspace.batch(),
+            y,
+            workspace);
     return y;
   }
 
@@ -402,7 +410,7 @@ public record VitModel(
 
   private void copyRows(MemorySegment from, long row, MemorySegment to, long toRow, int rows) {
     long hidden = config.hiddenSize();
-    kernels.copy(from, row * hidden, to, toRow * hidden, rows * hidden);
+    kernels.memory().copy(from, row * hidden, to, toRow * hidden, rows * hidden);
   }
 
   private static long row(long index, int hidden) {

@@ -2,10 +2,10 @@ package dev.panaformer.model;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.panaformer.kernel.Activation;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
@@ -67,7 +67,7 @@ public record YolosForObjectDetection(VitModel vit, List<Linear> labels, List<Li
     long floats = (long) objects * hidden;
     for (int i = 0; i < images.count(); i++) {
       long end = (i + 1L) * tokens * hidden;
-      vit.kernels().copy(x, end - floats, detections, i * floats, floats);
+      vit.kernels().memory().copy(x, end - floats, detections, i * floats, floats);
     }
     long classes = labels.getLast().out();
     MemorySegment logits = workspace.floats(Buffer.LOGITS, rows * (classes + BOX));
@@ -75,8 +75,10 @@ public record YolosForObjectDetection(VitModel vit, List<Linear> labels, List<Li
     apply(labels, detections, logits, rows, workspace);
     apply(boxes, detections, places, rows, workspace);
     // Java writes where it reads, on the host or in place.
-    MemorySegment linear = vit.kernels().onHost(places, rows * BOX, workspace);
-    vit.kernels().write(places, rows * BOX, workspace, y -> sigmoid(linear, y, rows * BOX));
+    MemorySegment linear = vit.kernels().memory().onHost(places, rows * BOX, workspace);
+    vit.kernels()
+        .memory()
+        .write(places, rows * BOX, workspace, y -> sigmoid(linear, y, rows * BOX));
     if (trace != null) {
       trace.accept("logits", logits, images.count(), objects, classes);
       trace.accept("pred_boxes", places, images.count(), objects, BOX);

@@ -1,13 +1,14 @@
 package dev.panaformer.nn;
 
-import dev.panaformer.kernel.DecoderBatch;
-import dev.panaformer.kernel.DistanceBias;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.KvCache;
-import dev.panaformer.kernel.RotaryTables;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.attention.Rotation;
+import dev.panaformer.kernel.decoding.CachedAttention;
+import dev.panaformer.kernel.decoding.DecoderBatch;
+import dev.panaformer.kernel.decoding.DistanceBias;
+import dev.panaformer.kernel.decoding.KvCache;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
@@ -24,7 +25,7 @@ import java.util.Optional;
 public record CausalAttention(
     Linear qkv,
     Linear output,
-    Optional<RotaryTables> rotary,
+    Optional<Rotation> rotary,
     int heads,
     int kvHeads,
     int headDim,
@@ -56,20 +57,28 @@ public record CausalAttention(
     MemorySegment context = workspace.floats(Buffer.CONTEXT, queries.tokens() * width);
     qkv.forward(kernels, in, projected, tokens);
     if (rotary.isPresent()) {
-      // Queries and keys lie side by side, head by head.
-      kernels.rope(
-          rotary.get(), projected, batch.tokens(), heads + kvHeads, row, headDim, workspace);
+      kernels.attention().rope(rotary.get(), projected, batch.tokens(), workspace);
     }
-    kernels.kvStore(projected, width, row, batch, cache, layer, workspace);
+    kernels.decoding().kvStore(projected, width, row, batch, cache.layer(layer), workspace);
     MemorySegment asked = projected;
     if (queries != batch.tokens()) {
-      // What the layer reads of x is in the projection by now. Rows move whole, being few.
-      kernels.keep(x, tokens, output.out(), queries, workspace);
+      // The projection has what the layer reads of x. Rows move whole, as they are few.
+      kernels.memory().retainRows(x, tokens, output.out(), queries, workspace);
       asked = workspace.floats(Buffer.POOLED, queries.tokens() * row);
-      kernels.gather(projected, tokens, row, queries, asked, workspace);
+      kernels.memory().gather(projected, tokens, row, queries, asked, workspace);
     }
-    kernels.pagedAttention(
-        asked, row, context, batch, queries, cache, layer, heads, scale, window, bias, workspace);
+    kernels
+        .decoding()
+        .pagedAttention(
+            CachedAttention.in(workspace)
+                .of(heads, scale)
+                .window(window)
+                .bias(bias)
+                .over(batch, cache.layer(layer))
+                .queries(queries)
+                .query(asked, row)
+                .output(context),
+            workspace);
     output.add(kernels, context, x, queries.tokens());
   }
 }

@@ -1,10 +1,11 @@
 package dev.panaformer.nn;
 
-import dev.panaformer.kernel.DecoderBatch;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.KvCache;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.decoding.CachedAttention;
+import dev.panaformer.kernel.decoding.DecoderBatch;
+import dev.panaformer.kernel.decoding.KvCache;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -36,7 +37,9 @@ public record CrossAttention(
     int tokens = sources.tokens().tokens();
     MemorySegment projected = workspace.floats(Buffer.QKV, tokens * keysValues.out());
     keysValues.forward(kernels, encoded, projected, tokens);
-    kernels.kvStore(projected, 0, keysValues.out(), sources, cache, layer, workspace);
+    kernels
+        .decoding()
+        .kvStore(projected, 0, keysValues.out(), sources, cache.layer(layer), workspace);
   }
 
   /** Told what a pass asks of its sources. */
@@ -71,7 +74,15 @@ public record CrossAttention(
     if (observer != null) {
       observer.accept(layer, queries);
     }
-    kernels.crossAttention(queries, context, batch, cache, layer, heads, scale, workspace);
+    kernels
+        .decoding()
+        .crossAttention(
+            CachedAttention.in(workspace)
+                .of(heads, scale)
+                .over(batch, cache.layer(layer))
+                .query(queries, (long) heads * cache.headDim())
+                .output(context),
+            workspace);
     output.add(kernels, context, x, tokens);
   }
 }

@@ -1,11 +1,11 @@
 package dev.panaformer.nn;
 
-import dev.panaformer.kernel.DecoderBatch;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.KvCache;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.decoding.DecoderBatch;
+import dev.panaformer.kernel.decoding.KvCache;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
@@ -70,7 +70,7 @@ public record DecoderLayer(
       }
     }
     if (computed != queries) {
-      kernels.keep(x, all.tokens(), hidden, queries, workspace);
+      kernels.memory().retainRows(x, all.tokens(), hidden, queries, workspace);
     }
   }
 }

@@ -1,8 +1,8 @@
 package dev.panaformer.nn;
 
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
 import java.lang.foreign.MemorySegment;
 
 /** The part of an encoder's layer in which the tokens of a sequence see each other. */
@@ -42,7 +42,7 @@ public sealed interface EncoderAttention
       Workspace workspace) {
     add(kernels, in, x, batch, workspace);
     if (queries != batch) {
-      kernels.keep(x, batch.tokens(), output().out(), queries, workspace);
+      kernels.memory().retainRows(x, batch.tokens(), output().out(), queries, workspace);
     }
   }
 

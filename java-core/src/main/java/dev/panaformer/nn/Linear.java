@@ -1,24 +1,35 @@
 package dev.panaformer.nn;
 
-import dev.panaformer.kernel.Activation;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.PackedWeight;
+import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.linear.LinearWeights;
+import dev.panaformer.kernel.linear.PackedWeight;
 import java.lang.foreign.MemorySegment;
 
-/**
- * {@code y = x Wᵀ + bias}.
- *
- * @param weight W {@code [out, in]}
- * @param bias {@code [out]}
- */
-public record Linear(PackedWeight weight, MemorySegment bias) {
+/** A linear layer, {@code y = x Wᵀ + bias}. */
+public record Linear(LinearWeights weights) {
+  /**
+   * @param weight W {@code [out, in]}
+   * @param bias {@code [out]}; may be absent
+   */
+  public Linear(PackedWeight weight, MemorySegment bias) {
+    this(new LinearWeights(weight, bias));
+  }
+
+  public PackedWeight weight() {
+    return weights.weight();
+  }
+
+  public MemorySegment bias() {
+    return weights.bias();
+  }
 
   public long out() {
-    return weight.out();
+    return weights.out();
   }
 
   public long in() {
-    return weight.in();
+    return weights.in();
   }
 
   /**
@@ -36,7 +47,7 @@ public record Linear(PackedWeight weight, MemorySegment bias) {
    */
   public void forward(
       Kernels kernels, MemorySegment x, MemorySegment y, long tokens, Activation activation) {
-    kernels.linear(x, weight, bias, MemorySegment.NULL, y, tokens, activation);
+    kernels.linear().linear(x, weights, MemorySegment.NULL, y, tokens, activation);
   }
 
   /**
@@ -46,6 +57,6 @@ public record Linear(PackedWeight weight, MemorySegment bias) {
    * @param y {@code [tokens, out]}
    */
   public void add(Kernels kernels, MemorySegment x, MemorySegment y, long tokens) {
-    kernels.linear(x, weight, bias, y, y, tokens, Activation.NONE);
+    kernels.linear().linear(x, weights, y, y, tokens, Activation.NONE);
   }
 }

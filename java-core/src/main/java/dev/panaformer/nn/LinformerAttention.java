@@ -1,10 +1,11 @@
 package dev.panaformer.nn;
 
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.SequenceProjections;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.attention.LinformerShape;
+import dev.panaformer.kernel.attention.SequenceProjections;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -13,11 +14,19 @@ import java.lang.foreign.MemorySegment;
  *
  * @param qkv {@code [3 * heads * headDim, hidden]}: queries, keys, values
  * @param output {@code [hidden, heads * headDim]}
- * @param projections the same for every head
  */
-public record LinformerAttention(
-    Linear qkv, Linear output, int heads, int headDim, SequenceProjections projections)
+public record LinformerAttention(Linear qkv, Linear output, LinformerShape shape)
     implements EncoderAttention {
+  /**
+   * @param projections the same for every head
+   */
+  public LinformerAttention(
+      Linear qkv, Linear output, int heads, int headDim, SequenceProjections projections) {
+    this(
+        qkv,
+        output,
+        new LinformerShape(projections, heads, headDim, (float) (1 / Math.sqrt(headDim))));
+  }
 
   @Override
   public void add(
@@ -25,10 +34,8 @@ public record LinformerAttention(
     int tokens = batch.tokens();
     MemorySegment projected = workspace.floats(Buffer.QKV, tokens * qkv.out());
     MemorySegment context = workspace.floats(Buffer.CONTEXT, tokens * output.in());
-    float scale = (float) (1 / Math.sqrt(headDim));
     qkv.forward(kernels, in, projected, tokens);
-    kernels.linformerAttention(
-        projected, projections, batch, context, heads, headDim, scale, workspace);
+    kernels.attention().linformerAttention(projected, shape, batch, context, workspace);
     output.add(kernels, context, x, tokens);
   }
 }

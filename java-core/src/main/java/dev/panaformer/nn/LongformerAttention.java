@@ -1,11 +1,11 @@
 package dev.panaformer.nn;
 
-import dev.panaformer.kernel.Attention;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.KeyLists;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.attention.Attention;
+import dev.panaformer.kernel.memory.KeyLists;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -77,26 +77,27 @@ public record LongformerAttention(
     MemorySegment q = globalQueries(kernels, in, lists, workspace);
     // A row a head, with zeros for the others. The local projections are not needed any more.
     MemorySegment apart = workspace.floats(Buffer.QKV, rows * Math.max(width, hidden));
-    kernels.clear(apart, 0, rows * width);
+    kernels.memory().clear(apart, 0, rows * width);
     for (int row = 0; row < rows; row++) {
       long head = row % local.heads() * headDim;
-      kernels.copy(q, row / local.heads() * width + head, apart, row * width + head, headDim);
+      kernels
+          .memory()
+          .copy(q, row / local.heads() * width + head, apart, row * width + head, headDim);
     }
     MemorySegment brought = workspace.floats(Buffer.POOLED, rows * Math.max(width, hidden));
     globalKeyTransposed.forward(kernels, apart, brought, rows);
     Attention attention =
-        workspace
-            .attention()
+        Attention.in(workspace)
             .of(1, 1, hidden, local.scale())
             .query(brought, 0, hidden, hidden, MemorySegment.NULL, rows)
             .keys(in, 0, in, 0, hidden, hidden, MemorySegment.NULL, batch.tokens())
             .output(apart, hidden, hidden);
-    kernels.sparseAttention(attention, lists, workspace);
+    kernels.attention().sparseAttention(attention, lists, workspace);
     globalValue.forward(kernels, apart, brought, rows);
     for (int row = 0; row < rows; row++) {
       long head = row % local.heads() * headDim;
       long to = lists.row(row / local.heads()) * width + head;
-      kernels.copy(brought, row * width + head, context, to, headDim);
+      kernels.memory().copy(brought, row * width + head, context, to, headDim);
     }
   }
 
@@ -118,15 +119,14 @@ public record LongformerAttention(
     globalValue.forward(kernels, in, values, tokens);
     MemorySegment y = workspace.floats(Buffer.POOLED, lists.queries() * width);
     Attention attention =
-        workspace
-            .attention()
+        Attention.in(workspace)
             .of(local.heads(), local.heads(), headDim, local.scale())
             .query(q, 0, width, headDim, MemorySegment.NULL, lists.queries())
             .keys(keys, 0, values, 0, width, headDim, MemorySegment.NULL, tokens)
             .output(y, width, headDim);
-    kernels.sparseAttention(attention, lists, workspace);
+    kernels.attention().sparseAttention(attention, lists, workspace);
     for (int i = 0; i < lists.rows(); i++) {
-      kernels.copy(y, i * width, context, lists.row(i) * width, width);
+      kernels.memory().copy(y, i * width, context, lists.row(i) * width, width);
     }
   }
 
@@ -137,7 +137,7 @@ public record LongformerAttention(
     long hidden = globalQuery.in();
     MemorySegment rows = workspace.floats(Buffer.POOLED, count * hidden);
     for (int i = 0; i < count; i++) {
-      kernels.copy(in, lists.row(i) * hidden, rows, i * hidden, hidden);
+      kernels.memory().copy(in, lists.row(i) * hidden, rows, i * hidden, hidden);
     }
     MemorySegment q = workspace.floats(Buffer.HEAD, count * globalQuery.out());
     globalQuery.forward(kernels, rows, q, count);

@@ -3,10 +3,11 @@ package dev.panaformer.nn;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.RandomFeatures;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.attention.PerformerShape;
+import dev.panaformer.kernel.attention.RandomFeatures;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -15,12 +16,18 @@ import java.lang.foreign.MemorySegment;
  *
  * @param qkv {@code [3 * heads * headDim, hidden]}: queries, keys, values
  * @param output {@code [hidden, heads * headDim]}
- * @param features the same for every head; their weight alone may change, while no pass runs
- * @param causal whether a token sees those up to its own only
+ * @param shape whose features' weight alone may change, while no pass runs
  */
-public record PerformerAttention(
-    Linear qkv, Linear output, int heads, RandomFeatures features, boolean causal)
+public record PerformerAttention(Linear qkv, Linear output, PerformerShape shape)
     implements EncoderAttention {
+  /**
+   * @param features the same for every head
+   * @param causal whether a token sees those up to its own only
+   */
+  public PerformerAttention(
+      Linear qkv, Linear output, int heads, RandomFeatures features, boolean causal) {
+    this(qkv, output, new PerformerShape(features, heads, causal));
+  }
 
   @Override
   public void add(
@@ -29,17 +36,18 @@ public record PerformerAttention(
     MemorySegment projected = workspace.floats(Buffer.QKV, tokens * qkv.out());
     MemorySegment context = workspace.floats(Buffer.CONTEXT, tokens * output.in());
     qkv.forward(kernels, in, projected, tokens);
-    kernels.performerAttention(projected, features, batch, context, heads, causal, workspace);
+    kernels.attention().performerAttention(projected, shape, batch, context, workspace);
     output.add(kernels, context, x, tokens);
   }
 
   @Override
   public void redrawFeatures(Kernels kernels, long seed) {
+    RandomFeatures features = shape.features();
     int count = Math.toIntExact(features.count());
     float[] drawn = OrthogonalFeatures.draw(seed, count, Math.toIntExact(features.headDim()));
     try (Arena host = Arena.ofConfined()) {
       MemorySegment placed = host.allocateFrom(JAVA_FLOAT, drawn);
-      kernels.copy(placed, 0, features.weight(), 0, drawn.length);
+      kernels.memory().copy(placed, 0, features.weight(), 0, drawn.length);
     }
   }
 }

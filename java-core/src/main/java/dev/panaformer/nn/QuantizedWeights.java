@@ -3,9 +3,9 @@ package dev.panaformer.nn;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.PackedWeight;
-import dev.panaformer.kernel.Precision;
+import dev.panaformer.kernel.linear.PackedWeight;
+import dev.panaformer.kernel.linear.WeightFormat;
+import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -41,14 +41,14 @@ public final class QuantizedWeights {
   private static final long IN_OFFSET = 24;
 
   private final Checkpoint checkpoint;
-  private final Precision precision;
+  private final WeightFormat precision;
 
   /** The names that each packed weight is made of, and its own by the first of them. */
   private final Map<String, List<String>> parts = new LinkedHashMap<>();
 
   private final Map<String, String> byFirst = new HashMap<>();
 
-  private QuantizedWeights(Checkpoint checkpoint, Precision precision) {
+  private QuantizedWeights(Checkpoint checkpoint, WeightFormat precision) {
     this.checkpoint = checkpoint;
     this.precision = precision;
     for (String name : checkpoint.names()) {
@@ -79,9 +79,9 @@ public final class QuantizedWeights {
               "%s: %s is %s, expected %s",
               checkpoint.source(), LAYOUT, metadata.get(LAYOUT), LAYOUT_VERSION));
     }
-    Precision precision =
-        Arrays.stream(Precision.values())
-            .filter(p -> p != Precision.FP32 && p.toString().equals(name))
+    WeightFormat precision =
+        Arrays.stream(WeightFormat.values())
+            .filter(p -> p != WeightFormat.FP32 && p.toString().equals(name))
             .findFirst()
             .orElseThrow(() ->
                 new CheckpointException(
@@ -92,12 +92,12 @@ public final class QuantizedWeights {
   }
 
   /** The metadata of a file whose weights are packed so. */
-  public static Map<String, String> metadata(Precision precision) {
+  public static Map<String, String> metadata(WeightFormat precision) {
     return Map.of("format", "panaformer", PRECISION, precision.toString(), LAYOUT, LAYOUT_VERSION);
   }
 
   /** What they are packed in. */
-  public Precision precision() {
+  public WeightFormat precision() {
     return precision;
   }
 
@@ -141,7 +141,7 @@ public final class QuantizedWeights {
       packed = memory.allocate(packed.byteSize(), NativeMemory.ALIGNMENT).copyFrom(packed);
     }
     try {
-      return kernels.packed(name, packed, out, in, precision);
+      return kernels.packing().packed(name, packed, out, in, precision);
     } catch (IllegalArgumentException e) {
       throw new CheckpointException(
           String.format(

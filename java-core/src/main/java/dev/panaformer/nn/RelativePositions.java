@@ -2,12 +2,12 @@ package dev.panaformer.nn;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.panaformer.kernel.Attention;
-import dev.panaformer.kernel.DistanceBias;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.attention.Attention;
+import dev.panaformer.kernel.decoding.DistanceBias;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -82,7 +82,7 @@ public record RelativePositions(float[] table, int heads, int reach) {
     int last = longest - 1;
     long width = 2L * last + 1;
     MemorySegment spread = workspace.floats(Buffer.POSITION_BIAS, heads * width);
-    kernels.write(spread, heads * width, workspace, y -> spread(y, last));
+    kernels.memory().write(spread, heads * width, workspace, y -> spread(y, last));
     attention.bias(spread, last, 0, width, -1);
   }
 

@@ -1,11 +1,11 @@
 package dev.panaformer.nn;
 
-import dev.panaformer.kernel.Attention;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.RotaryTables;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.attention.Attention;
+import dev.panaformer.kernel.attention.Rotation;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
@@ -27,7 +27,7 @@ public record SelfAttention(
     int kvHeads,
     int headDim,
     float scale,
-    Optional<RotaryTables> rotary,
+    Optional<Rotation> rotary,
     Optional<RelativePositions> relative)
     implements EncoderAttention {
 
@@ -61,22 +61,23 @@ public record SelfAttention(
     MemorySegment context = workspace.floats(Buffer.CONTEXT, queries.tokens() * output.in());
     qkv.forward(kernels, in, projected, tokens);
     if (rotary.isPresent()) {
-      // Queries and keys lie side by side, head by head.
-      kernels.rope(rotary.get(), projected, batch, heads + kvHeads, qkv.out(), headDim, workspace);
+      kernels.attention().rope(rotary.get(), projected, batch, workspace);
     }
     Attention attention =
-        workspace.attention().of(heads, kvHeads, headDim, scale).packed(projected, context, batch);
+        Attention.in(workspace)
+            .of(heads, kvHeads, headDim, scale)
+            .packed(projected, context, batch);
     if (queries != batch) {
-      // What the layer reads of x is in the projection by now. Rows move whole, being few.
-      kernels.keep(x, tokens, output.out(), queries, workspace);
+      // The projection has what the layer reads of x. Rows move whole, as they are few.
+      kernels.memory().retainRows(x, tokens, output.out(), queries, workspace);
       MemorySegment rows = workspace.floats(Buffer.POOLED, queries.tokens() * qkv.out());
-      kernels.gather(projected, tokens, qkv.out(), queries, rows, workspace);
+      kernels.memory().gather(projected, tokens, qkv.out(), queries, rows, workspace);
       attention.query(rows, 0, qkv.out(), headDim, queries.cuSeqlens(), queries.tokens());
     }
     if (relative.isPresent()) {
       relative.get().addTo(kernels, attention, batch, workspace);
     }
-    kernels.attention(attention, workspace);
+    kernels.attention().attention(attention, workspace);
     output.add(kernels, context, x, queries.tokens());
   }
 }

@@ -1,9 +1,10 @@
 package dev.panaformer.nn;
 
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.attention.Attention;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -29,10 +30,14 @@ public record SparseAttention(Linear qkv, Linear output, int heads, int headDim,
     MemorySegment projected = workspace.floats(Buffer.QKV, tokens * qkv.out());
     MemorySegment context = workspace.floats(Buffer.CONTEXT, tokens * output.in());
     qkv.forward(kernels, in, projected, tokens);
-    kernels.sparseAttention(
-        workspace.attention().of(heads, heads, headDim, scale()).packed(projected, context, batch),
-        batch.keyLists(lists),
-        workspace);
+    kernels
+        .attention()
+        .sparseAttention(
+            Attention.in(workspace)
+                .of(heads, heads, headDim, scale())
+                .packed(projected, context, batch),
+            batch.keyLists(lists),
+            workspace);
     return context;
   }
 

@@ -4,11 +4,13 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.CheckpointException;
-import dev.panaformer.kernel.GrowableBuffer;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.PackedWeight;
-import dev.panaformer.kernel.Precision;
+import dev.panaformer.kernel.linear.PackedWeight;
+import dev.panaformer.kernel.linear.UnpackedWeight;
+import dev.panaformer.kernel.linear.WeightFormat;
+import dev.panaformer.kernel.linear.WeightPacking;
+import dev.panaformer.kernel.memory.GrowableBuffer;
+import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -40,7 +42,7 @@ public final class Weights implements AutoCloseable {
   private final Kernels kernels;
   private final NativeMemory memory;
   private final WeightNames names;
-  private final Precision precision;
+  private final WeightFormat precision;
   private final Layout layout;
   private final Optional<QuantizedWeights> quantized;
   private final Read read;
@@ -57,9 +59,9 @@ public final class Weights implements AutoCloseable {
   /** What was read up to now, under the checkpoint's names. */
   private record Read(Set<String> tensors, Map<String, PackedWeight> packed) {}
 
-  /** In {@link Precision#FP32}. */
+  /** In {@link WeightFormat#FP32}. */
   public Weights(Checkpoint checkpoint, Kernels kernels, NativeMemory memory, WeightNames names) {
-    this(checkpoint, kernels, memory, names, Precision.FP32);
+    this(checkpoint, kernels, memory, names, WeightFormat.FP32);
   }
 
   /**
@@ -67,7 +69,7 @@ public final class Weights implements AutoCloseable {
    * @param memory where layers live; it outlives this instance
    * @param names how the checkpoint spells names
    * @param precision what matrices are packed in; of a checkpoint whose weights are packed already
-   *     {@link Precision#FP32} stands for theirs
+   *     {@link WeightFormat#FP32} stands for theirs
    * @throws CheckpointException if they are packed in another precision
    */
   public Weights(
@@ -75,7 +77,7 @@ public final class Weights implements AutoCloseable {
       Kernels kernels,
       NativeMemory memory,
       WeightNames names,
-      Precision precision) {
+      WeightFormat precision) {
     this(checkpoint, kernels, memory, names, precision, QuantizedWeights.of(checkpoint));
   }
 
@@ -84,7 +86,7 @@ public final class Weights implements AutoCloseable {
       Kernels kernels,
       NativeMemory memory,
       WeightNames names,
-      Precision precision,
+      WeightFormat precision,
       Optional<QuantizedWeights> quantized) {
     this(
         checkpoint,
@@ -104,7 +106,7 @@ public final class Weights implements AutoCloseable {
       Kernels kernels,
       NativeMemory memory,
       WeightNames names,
-      Precision precision,
+      WeightFormat precision,
       Layout layout,
       Optional<QuantizedWeights> quantized,
       Read read,
@@ -122,10 +124,10 @@ public final class Weights implements AutoCloseable {
     this.prefix = prefix;
   }
 
-  private static Precision agreed(
-      Checkpoint checkpoint, Optional<QuantizedWeights> quantized, Precision asked) {
-    Precision own = quantized.map(QuantizedWeights::precision).orElse(asked);
-    if (asked != Precision.FP32 && asked != own) {
+  private static WeightFormat agreed(
+      Checkpoint checkpoint, Optional<QuantizedWeights> quantized, WeightFormat asked) {
+    WeightFormat own = quantized.map(QuantizedWeights::precision).orElse(asked);
+    if (asked != WeightFormat.FP32 && asked != own) {
       throw new CheckpointException(
           String.format(
               "%s: was quantized to %s, and cannot be loaded in %s",
@@ -144,12 +146,12 @@ public final class Weights implements AutoCloseable {
    * the answer. Labels, boxes and spans come out of them.
    */
   public Weights inFp32() {
-    return as(Precision.FP32, layout, prefix);
+    return as(WeightFormat.FP32, layout, prefix);
   }
 
   /**
-   * The same names with all matrices {@linkplain Kernels#packForFewRows for few rows} at a time, as
-   * the steps of a decoder have them.
+   * The same names with all matrices {@linkplain WeightPacking#packForFewRows for few rows} at a
+   * time, as the steps of a decoder have them.
    */
   public Weights forFewRows() {
     return layout == Layout.STORED ? this : as(precision, Layout.FEW_ROWS, prefix);
@@ -165,7 +167,7 @@ public final class Weights implements AutoCloseable {
     return as(precision, Layout.STORED, prefix);
   }
 
-  private Weights as(Precision precision, Layout layout, String prefix) {
+  private Weights as(WeightFormat precision, Layout layout, String prefix) {
     return new Weights(
         checkpoint, kernels, memory, names, precision, layout, quantized, read, staging, prefix);
   }
@@ -176,7 +178,7 @@ public final class Weights implements AutoCloseable {
   }
 
   /** What matrices are packed in. */
-  public Precision precision() {
+  public WeightFormat precision() {
     return precision;
   }
 
@@ -218,7 +220,7 @@ public final class Weights implements AutoCloseable {
   public MemorySegment tensor(String name, long... shape) {
     try (Arena mapped = Arena.ofConfined()) {
       Tensor tensor = read(name, mapped, shape);
-      return kernels.place(memory, tensor::toFloat32);
+      return kernels.memory().place(memory, tensor::toFloat32);
     }
   }
 
@@ -293,7 +295,7 @@ public final class Weights implements AutoCloseable {
   public MemorySegment depthwise(String name, long channels, long size) {
     try (Arena mapped = Arena.ofConfined()) {
       Tensor tensor = read(name, mapped, channels, 1, size, size);
-      return kernels.place(memory, tensor.transpose(0, 3).transpose(0, 2)::toFloat32);
+      return kernels.memory().place(memory, tensor.transpose(0, 3).transpose(0, 2)::toFloat32);
     }
   }
 
@@ -301,7 +303,7 @@ public final class Weights implements AutoCloseable {
   public MemorySegment transposedTensor(String name, long rows, long columns) {
     try (Arena mapped = Arena.ofConfined()) {
       Tensor tensor = read(name, mapped, rows, columns);
-      return kernels.place(memory, tensor.transpose(0, 1)::toFloat32);
+      return kernels.memory().place(memory, tensor.transpose(0, 1)::toFloat32);
     }
   }
 
@@ -311,28 +313,32 @@ public final class Weights implements AutoCloseable {
    * @param fill writes its {@code count} floats
    */
   public MemorySegment floats(long count, Consumer<MemorySegment> fill) {
-    return kernels.place(
-        memory,
-        host -> {
-          MemorySegment floats = host.allocate(JAVA_FLOAT, count);
-          fill.accept(floats);
-          return floats;
-        });
+    return kernels
+        .memory()
+        .place(
+            memory,
+            host -> {
+              MemorySegment floats = host.allocate(JAVA_FLOAT, count);
+              fill.accept(floats);
+              return floats;
+            });
   }
 
   /** A tensor times a factor as float32, row by row. */
   public MemorySegment scaledTensor(String name, float factor, long... shape) {
     try (Arena mapped = Arena.ofConfined()) {
       Tensor tensor = read(name, mapped, shape);
-      return kernels.place(
-          memory,
-          host -> {
-            MemorySegment floats = tensor.toFloat32(host);
-            if (factor != 1) {
-              scale(floats, tensor.elements(), factor);
-            }
-            return floats;
-          });
+      return kernels
+          .memory()
+          .place(
+              memory,
+              host -> {
+                MemorySegment floats = tensor.toFloat32(host);
+                if (factor != 1) {
+                  scale(floats, tensor.elements(), factor);
+                }
+                return floats;
+              });
     }
   }
 
@@ -386,12 +392,12 @@ public final class Weights implements AutoCloseable {
    * @param adjust or null
    */
   private PackedWeight pack(List<Matrix> rows, long out, long in, Consumer<MemorySegment> adjust) {
-    boolean low = precision != Precision.FP32;
+    boolean low = precision != WeightFormat.FP32;
     if (low && quantized.isPresent()) {
       List<List<String>> spellings =
           rows.stream().map(matrix -> names.of(prefix + matrix.name)).toList();
       PackedWeight stored = quantized.get().read(spellings, out, in, kernels, memory);
-      return layout == Layout.FEW_ROWS ? kernels.forFewRows(stored, memory) : stored;
+      return layout == Layout.FEW_ROWS ? kernels.packing().forFewRows(stored, memory) : stored;
     }
     try (Arena mapped = Arena.ofConfined()) {
       // All shapes are checked before memory is asked for: a lying config.json must not exhaust it.
@@ -410,8 +416,13 @@ public final class Weights implements AutoCloseable {
       String name = prefix + rows.getFirst().name;
       PackedWeight packed =
           layout == Layout.FEW_ROWS
-              ? kernels.packForFewRows(name, weight, dtype, out, in, precision, memory)
-              : kernels.pack(name, weight, dtype, out, in, precision, memory);
+              ? kernels
+                  .packing()
+                  .packForFewRows(
+                      new UnpackedWeight(name, weight, dtype, out, in), precision, memory)
+              : kernels
+                  .packing()
+                  .pack(new UnpackedWeight(name, weight, dtype, out, in), precision, memory);
       if (low) {
         read.packed.put(String.join(QuantizedWeights.SEPARATOR, found), packed);
       } else {

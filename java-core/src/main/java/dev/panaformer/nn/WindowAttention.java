@@ -2,11 +2,12 @@ package dev.panaformer.nn;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.panaformer.kernel.EmbeddingTables;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.attention.Attention;
+import dev.panaformer.kernel.embedding.EmbeddingTables;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -101,11 +102,13 @@ public record WindowAttention(
     MemorySegment context = workspace.floats(Buffer.CONTEXT, rows * output.in());
 
     order.fill(workspace.batch());
-    kernels.embedding(
-        rowsOf(x, tokens, MemorySegment.NULL, norm.weight(), norm.bias()),
-        workspace.batch(),
-        windows,
-        workspace);
+    kernels
+        .embedding()
+        .embedding(
+            rowsOf(x, tokens, MemorySegment.NULL, norm.weights().weight(), norm.weights().bias()),
+            workspace.batch(),
+            windows,
+            workspace);
     order.clearPadding(kernels, windows, hidden);
     qkv.forward(kernels, windows, projected, rows);
     for (int kind = 0; kind < KINDS; kind++) {
@@ -113,11 +116,13 @@ public record WindowAttention(
     }
     output.forward(kernels, context, windows, rows);
     order.fillInverse(workspace.batch());
-    kernels.embedding(
-        rowsOf(windows, rows, x, MemorySegment.NULL, MemorySegment.NULL),
-        workspace.batch(),
-        y,
-        workspace);
+    kernels
+        .embedding()
+        .embedding(
+            rowsOf(windows, rows, x, MemorySegment.NULL, MemorySegment.NULL),
+            workspace.batch(),
+            y,
+            workspace);
   }
 
   private EmbeddingTables rowsOf(
@@ -129,7 +134,16 @@ public record WindowAttention(
     long hidden = output.out();
     long addedRows = added.byteSize() / hidden / Float.BYTES;
     return new EmbeddingTables(
-        rows, added, MemorySegment.NULL, weight, normBias, count, addedRows, 0, hidden, norm.eps());
+        rows,
+        added,
+        MemorySegment.NULL,
+        weight,
+        normBias,
+        count,
+        addedRows,
+        0,
+        hidden,
+        norm.weights().eps());
   }
 
   private void attend(
@@ -152,24 +166,25 @@ public record WindowAttention(
     // Windows are equally long, so that those of any kind have the lengths of the first ones.
     MemorySegment lengths = workspace.batch().cuSeqlens();
     MemorySegment kindBias = bias.asSlice(kind * heads * area * area * Float.BYTES);
-    kernels.attention(
-        workspace
-            .attention()
-            .of(heads, heads, headDim, (float) (1 / Math.sqrt(headDim)))
-            .query(projected, start, row, headDim, lengths, tokens)
-            .keys(
-                projected,
-                start + queries,
-                projected,
-                start + 2 * queries,
-                row,
-                headDim,
-                lengths,
-                tokens)
-            .output(context.asSlice(first * queries * Float.BYTES), queries, headDim)
-            .bias(kindBias, 0, area * area, area)
-            .sequences(sequences),
-        workspace);
+    kernels
+        .attention()
+        .attention(
+            Attention.in(workspace)
+                .of(heads, heads, headDim, (float) (1 / Math.sqrt(headDim)))
+                .query(projected, start, row, headDim, lengths, tokens)
+                .keys(
+                    projected,
+                    start + queries,
+                    projected,
+                    start + 2 * queries,
+                    row,
+                    headDim,
+                    lengths,
+                    tokens)
+                .output(context.asSlice(first * queries * Float.BYTES), queries, headDim)
+                .bias(kindBias, 0, area * area, area)
+                .sequences(sequences),
+            workspace);
   }
 
   /**
@@ -266,7 +281,7 @@ public record WindowAttention(
       }
       forEach((row, token, last) -> {
         if (token < 0) {
-          kernels.clear(windows, row * hidden, hidden);
+          kernels.memory().clear(windows, row * hidden, hidden);
         }
       });
     }

@@ -1,7 +1,7 @@
 package dev.panaformer.runtime;
 
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.Precision;
+import dev.panaformer.kernel.linear.WeightFormat;
 import java.util.function.Supplier;
 
 /**
@@ -10,4 +10,4 @@ import java.util.function.Supplier;
  * @param kernels opens the kernels, which the runtime then owns
  * @param weightFormat the format that weights are packed in
  */
-public record ComputeSettings(Supplier<Kernels> kernels, Precision weightFormat) {}
+public record ComputeSettings(Supplier<Kernels> kernels, WeightFormat weightFormat) {}

@@ -4,7 +4,7 @@ import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.generate.Decoder;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.Scheduler;
-import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.CausalModel;
 import dev.panaformer.model.LanguageModel;

@@ -5,9 +5,11 @@ import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.image.ImagePreprocessor;
 import dev.panaformer.image.RgbImage;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.memory.WorkspacePool;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.Trace;
 import dev.panaformer.model.VisionConfig;
@@ -89,6 +91,7 @@ public final class ImageRuntime<M extends VisionTask> extends ModelRuntime<M> {
     long floats = (long) RgbImage.CHANNELS * size[0] * size[1];
     MemorySegment pixels = workspace.floats(Buffer.PIXELS, images.size() * floats);
     kernels()
+        .memory()
         .write(
             pixels,
             images.size() * floats,

@@ -1,8 +1,8 @@
 package dev.panaformer.runtime;
 
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.WorkspacePool;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.WorkspacePool;
 import dev.panaformer.tokenizer.Tokenizer;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -44,7 +44,7 @@ public abstract sealed class ModelRuntime<M> implements AutoCloseable
     this.model = model;
     this.resources = resources;
     this.tokenizer = resources.tokenizer();
-    this.workspaces = new WorkspacePool(name, maxConcurrency, resources.kernels());
+    this.workspaces = new WorkspacePool(name, maxConcurrency, resources.kernels().memory());
   }
 
   /** An evaluation of the model in a workspace. */

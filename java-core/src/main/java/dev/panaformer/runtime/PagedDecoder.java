@@ -6,12 +6,13 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.generate.Candidates;
 import dev.panaformer.generate.Decoder;
-import dev.panaformer.kernel.Activation;
-import dev.panaformer.kernel.DecoderBatch;
-import dev.panaformer.kernel.GrowableBuffer;
-import dev.panaformer.kernel.KvCache;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.decoding.DecoderBatch;
+import dev.panaformer.kernel.decoding.KvCache;
+import dev.panaformer.kernel.decoding.TopK;
+import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.memory.GrowableBuffer;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.model.DecoderConfig;
 import dev.panaformer.model.LanguageModel;
 import dev.panaformer.model.Seq2SeqConfig;
@@ -62,12 +63,12 @@ public final class PagedDecoder implements Decoder {
               c.headDim(),
               blocks,
               limits.blockTokens(),
-              model.kernels());
+              model.kernels().memory());
     } catch (Throwable e) {
       head.close();
       throw e;
     }
-    this.workspace = new Workspace(model.kernels());
+    this.workspace = new Workspace(model.kernels().memory());
     this.contextLength = (int) Math.min(c.contextLength(), (long) blocks * limits.blockTokens());
   }
 
@@ -244,7 +245,7 @@ public final class PagedDecoder implements Decoder {
     MemorySegment gathered = workspace.floats(Buffer.POOLED, count * hidden);
     for (int i = 0; i < count; i++) {
       long row = Arrays.binarySearch(asked, rows[i]);
-      model.kernels().copy(hiddenStates, row * hidden, gathered, i * hidden, hidden);
+      model.kernels().memory().copy(hiddenStates, row * hidden, gathered, i * hidden, hidden);
     }
     return gathered;
   }
@@ -254,15 +255,10 @@ public final class PagedDecoder implements Decoder {
     MemorySegment logits = workspace.floats(Buffer.LOGITS, (long) count * vocabulary());
     model
         .kernels()
+        .linear()
         .linear(
-            gather(rows, count),
-            model.head(),
-            model.headBias(),
-            MemorySegment.NULL,
-            logits,
-            count,
-            Activation.NONE);
-    return model.kernels().onHost(logits, (long) count * vocabulary(), workspace);
+            gather(rows, count), model.head(), MemorySegment.NULL, logits, count, Activation.NONE);
+    return model.kernels().memory().onHost(logits, (long) count * vocabulary(), workspace);
   }
 
   @Override
@@ -270,16 +266,13 @@ public final class PagedDecoder implements Decoder {
     Candidates best = room(count, k, logSumExp.ensure((long) count * Float.BYTES));
     model
         .kernels()
+        .decoding()
         .linearTopK(
             gather(rows, count),
             model.head(),
-            model.headBias(),
             floats(inverseTemperatures, count),
-            best.values(),
-            best.ids(),
-            best.logSumExp(),
+            new TopK(best.values(), best.ids(), best.logSumExp(), k),
             count,
-            k,
             workspace);
     return best;
   }
@@ -296,15 +289,13 @@ public final class PagedDecoder implements Decoder {
     Candidates best = room(count, k, logSumExp.ensure((long) count * Float.BYTES));
     model
         .kernels()
+        .decoding()
         .topK(
             logits,
             floats(inverseTemperatures, count),
-            best.values(),
-            best.ids(),
-            best.logSumExp(),
+            new TopK(best.values(), best.ids(), best.logSumExp(), k),
             count,
-            vocabulary(),
-            k);
+            vocabulary());
     return best;
   }
 

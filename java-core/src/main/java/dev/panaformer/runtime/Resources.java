@@ -3,7 +3,8 @@ package dev.panaformer.runtime;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.linear.WeightFormat;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.tokenizer.Tokenizer;
@@ -57,7 +58,7 @@ final class Resources implements AutoCloseable {
     Resources resources;
     try {
       Kernels kernels = compute.kernels().get();
-      resources = new Resources(compute, kernels, kernels.memory(memory), tokenizer);
+      resources = new Resources(compute, kernels, kernels.memory().allocator(memory), tokenizer);
     } catch (Throwable e) {
       memory.close();
       close(tokenizer);

@@ -1,9 +1,10 @@
 package dev.panaformer.runtime;
 
-import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.Screen;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.decoding.DecodingKernels;
+import dev.panaformer.kernel.decoding.Screen;
+import dev.panaformer.kernel.decoding.TopK;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.LanguageModel;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
@@ -23,14 +24,14 @@ final class ScreenedHead implements AutoCloseable {
   ScreenedHead(LanguageModel model) {
     this.model = model;
     try {
-      this.screen = model.kernels().screen(model.head(), memory);
+      this.screen = model.kernels().decoding().screen(model.head().weight(), memory);
     } catch (Throwable e) {
       memory.close();
       throw e;
     }
   }
 
-  /** {@link Kernels#linearBest} of rows of hidden states. */
+  /** {@link DecodingKernels#linearBest} of rows of hidden states. */
   void best(
       MemorySegment x,
       MemorySegment values,
@@ -38,19 +39,17 @@ final class ScreenedHead implements AutoCloseable {
       int rows,
       int k,
       Workspace workspace) {
-    boolean screens = screen.isPresent() && rows <= Screen.MAX_TOKENS && pause.isOver();
+    boolean screens = screen.isPresent() && rows <= Screen.MAX_ROWS && pause.isOver();
     long computed =
         model
             .kernels()
+            .decoding()
             .linearBest(
                 x,
                 model.head(),
-                model.headBias(),
                 screens ? screen : Optional.empty(),
-                values,
-                ids,
+                new TopK(values, ids, MemorySegment.NULL, k),
                 rows,
-                k,
                 workspace);
     if (screens) {
       pause.after(computed < model.head().out());

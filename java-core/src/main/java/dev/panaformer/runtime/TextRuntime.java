@@ -1,9 +1,9 @@
 package dev.panaformer.runtime;
 
 import dev.panaformer.checkpoint.ModelFolder;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertTask;
 import dev.panaformer.model.EncoderConfig;

@@ -4,7 +4,7 @@ import dev.panaformer.model.Sequence;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.panaformer.kernel.CacheExhaustedException;
+import dev.panaformer.kernel.decoding.CacheExhaustedException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;

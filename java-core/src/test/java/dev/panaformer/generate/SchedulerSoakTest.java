@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.panaformer.kernel.CacheExhaustedException;
+import dev.panaformer.kernel.decoding.CacheExhaustedException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

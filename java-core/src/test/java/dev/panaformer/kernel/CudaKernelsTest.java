@@ -12,6 +12,16 @@ import dev.panaformer.Backend;
 import dev.panaformer.ComputeOptions;
 import dev.panaformer.Device;
 import dev.panaformer.bindings.NativeLibraryException;
+import dev.panaformer.kernel.attention.Attention;
+import dev.panaformer.kernel.engine.CudaEngine;
+import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.linear.LinearWeights;
+import dev.panaformer.kernel.linear.PackedWeight;
+import dev.panaformer.kernel.linear.UnpackedWeight;
+import dev.panaformer.kernel.linear.WeightFormat;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -48,12 +58,13 @@ class CudaKernelsTest {
   }
 
   private static MemorySegment place(Kernels kernels, NativeMemory memory, float[] values) {
-    return kernels.place(memory, host -> host.allocateFrom(JAVA_FLOAT, values));
+    return kernels.memory().place(memory, host -> host.allocateFrom(JAVA_FLOAT, values));
   }
 
   private static float[] read(Kernels kernels, MemorySegment tensor, int count) {
-    try (Workspace workspace = new Workspace(kernels)) {
+    try (Workspace workspace = new Workspace(kernels.memory())) {
       return kernels
+          .memory()
           .onHost(tensor, count, workspace)
           .asSlice(0, (long) count * Float.BYTES)
           .toArray(JAVA_FLOAT);
@@ -61,13 +72,20 @@ class CudaKernelsTest {
   }
 
   private static float[] linear(Kernels kernels) {
-    try (NativeMemory memory = kernels.memory(new NativeMemory())) {
+    try (NativeMemory memory = kernels.memory().allocator(new NativeMemory())) {
       PackedWeight weight =
-          kernels.pack("w", place(kernels, memory, random(OUT * IN)), OUT, IN, memory);
+          kernels.packing().pack("w", place(kernels, memory, random(OUT * IN)), OUT, IN, memory);
       MemorySegment x = place(kernels, memory, random(TOKENS * IN));
       MemorySegment y = memory.allocate(TOKENS * OUT * Float.BYTES);
-      kernels.linear(
-          x, weight, MemorySegment.NULL, MemorySegment.NULL, y, TOKENS, Activation.GELU_ERF);
+      kernels
+          .linear()
+          .linear(
+              x,
+              new LinearWeights(weight, MemorySegment.NULL),
+              MemorySegment.NULL,
+              y,
+              TOKENS,
+              Activation.GELU_ERF);
       return read(kernels, y, TOKENS * OUT);
     }
   }
@@ -86,12 +104,12 @@ class CudaKernelsTest {
   @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
   void copiesBetweenHostAndDeviceAndWithinTheDevice(Backend backend) {
     try (Kernels cuda = open(backend);
-        NativeMemory memory = cuda.memory(new NativeMemory())) {
+        NativeMemory memory = cuda.memory().allocator(new NativeMemory())) {
       MemorySegment from = place(cuda, memory, new float[] {1, 2, 3, 4, 5});
       MemorySegment to = place(cuda, memory, new float[] {0, 0, 0});
-      cuda.copy(from, 2, to, 1, 2);
+      cuda.memory().copy(from, 2, to, 1, 2);
       assertArrayEquals(new float[] {0, 3, 4}, read(cuda, to, 3));
-      assertThrows(IndexOutOfBoundsException.class, () -> cuda.copy(from, 4, to, 0, 2));
+      assertThrows(IndexOutOfBoundsException.class, () -> cuda.memory().copy(from, 4, to, 0, 2));
       assertThrows(IndexOutOfBoundsException.class, () -> read(cuda, to, 4));
     }
   }
@@ -100,7 +118,7 @@ class CudaKernelsTest {
   @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
   void keepsJavaFromTheDevicesMemory(Backend backend) {
     try (Kernels cuda = open(backend);
-        NativeMemory memory = cuda.memory(new NativeMemory())) {
+        NativeMemory memory = cuda.memory().allocator(new NativeMemory())) {
       MemorySegment tensor = place(cuda, memory, new float[] {1, 2});
       assertEquals(2 * Float.BYTES, tensor.byteSize());
       assertThrows(IllegalStateException.class, () -> tensor.get(JAVA_FLOAT, 0));
@@ -114,20 +132,21 @@ class CudaKernelsTest {
   void refusesTheHostsMemoryForResults(Backend backend) {
     try (Kernels cuda = open(backend);
         NativeMemory host = new NativeMemory();
-        NativeMemory memory = cuda.memory(new NativeMemory())) {
+        NativeMemory memory = cuda.memory().allocator(new NativeMemory())) {
       MemorySegment x = place(cuda, memory, new float[] {1, 2});
       MemorySegment y = host.allocate(8);
       IllegalArgumentException e =
           assertThrows(
-              IllegalArgumentException.class, () -> cuda.activate(x, y, 2, Activation.RELU));
+              IllegalArgumentException.class,
+              () -> cuda.linear().activate(x, y, 2, Activation.RELU));
       assertTrue(e.getMessage().contains("y lies in the host's memory"), e.getMessage());
     }
   }
 
   private static float[] attention(Kernels kernels) {
     int floats = TOKENS * IN;
-    try (NativeMemory memory = kernels.memory(new NativeMemory());
-        Workspace workspace = new Workspace(kernels)) {
+    try (NativeMemory memory = kernels.memory().allocator(new NativeMemory());
+        Workspace workspace = new Workspace(kernels.memory())) {
       MemorySegment qkv = place(kernels, memory, random(3 * floats));
       MemorySegment y = memory.allocate(floats * Float.BYTES);
       TokenBatch batch = workspace.batch();
@@ -135,8 +154,10 @@ class CudaKernelsTest {
         batch.add(0, 0, 0);
       }
       batch.endSequence();
-      kernels.attention(
-          workspace.attention().of(2, 2, IN / 2, 0.3f).packed(qkv, y, batch), workspace);
+      kernels
+          .attention()
+          .attention(
+              Attention.in(workspace).of(2, 2, IN / 2, 0.3f).packed(qkv, y, batch), workspace);
       return read(kernels, y, floats);
     }
   }
@@ -150,14 +171,14 @@ class CudaKernelsTest {
     }
     try {
       for (String dtype : List.of("fp16", "bf16")) {
-        System.setProperty(CudaKernels.ATTENTION_PROPERTY, dtype);
+        System.setProperty(CudaEngine.ATTENTION_PROPERTY, dtype);
         try (Kernels cuda = open(backend)) {
           float[] rounded = attention(cuda);
           assertFalse(Arrays.equals(exact, rounded), dtype);
           assertArrayEquals(exact, rounded, 0.01f, dtype);
         }
       }
-      System.setProperty(CudaKernels.ATTENTION_PROPERTY, "fp8");
+      System.setProperty(CudaEngine.ATTENTION_PROPERTY, "fp8");
       String message =
           assertThrows(
                   IllegalArgumentException.class,
@@ -165,7 +186,7 @@ class CudaKernelsTest {
               .getMessage();
       assertEquals("panaformer.cuda.attention is fp8, expected fp32, fp16 or bf16", message);
     } finally {
-      System.clearProperty(CudaKernels.ATTENTION_PROPERTY);
+      System.clearProperty(CudaEngine.ATTENTION_PROPERTY);
     }
   }
 
@@ -173,22 +194,27 @@ class CudaKernelsTest {
   @ParameterizedTest
   @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
   void multipliesByTheLibraryThatIsAskedFor(Backend backend) {
-    System.setProperty(CudaKernels.CUBLAS_PROPERTY, "true");
+    System.setProperty(CudaEngine.CUBLAS_PROPERTY, "true");
     try (Kernels cuda = open(backend);
-        NativeMemory memory = cuda.memory(new NativeMemory())) {
+        NativeMemory memory = cuda.memory().allocator(new NativeMemory())) {
       int tokens = 70;
       PackedWeight weight =
-          cuda.pack(
-              "w",
-              place(cuda, memory, random(OUT * IN)),
-              DType.F32,
-              OUT,
-              IN,
-              Precision.BF16,
-              memory);
+          cuda.packing()
+              .pack(
+                  new UnpackedWeight(
+                      "w", place(cuda, memory, random(OUT * IN)), DType.F32, OUT, IN),
+                  WeightFormat.BF16,
+                  memory);
       MemorySegment x = place(cuda, memory, random(tokens * IN));
       MemorySegment y = memory.allocate(tokens * OUT * Float.BYTES);
-      cuda.linear(x, weight, MemorySegment.NULL, MemorySegment.NULL, y, tokens, Activation.NONE);
+      cuda.linear()
+          .linear(
+              x,
+              new LinearWeights(weight, MemorySegment.NULL),
+              MemorySegment.NULL,
+              y,
+              tokens,
+              Activation.NONE);
       float[] expected = new float[tokens * OUT];
       float[] w = random(OUT * IN);
       float[] inputs = random(tokens * IN);
@@ -199,7 +225,7 @@ class CudaKernelsTest {
       }
       assertArrayEquals(expected, read(cuda, y, expected.length), 0.02f);
     } finally {
-      System.clearProperty(CudaKernels.CUBLAS_PROPERTY);
+      System.clearProperty(CudaEngine.CUBLAS_PROPERTY);
     }
   }
 
@@ -208,12 +234,12 @@ class CudaKernelsTest {
   @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
   void stepsAreWhatTheirKernelsAre(Backend backend) {
     try (Kernels cuda = open(backend);
-        NativeMemory memory = cuda.memory(new NativeMemory())) {
+        NativeMemory memory = cuda.memory().allocator(new NativeMemory())) {
       MemorySegment x = place(cuda, memory, random(IN));
       for (int step = 0; step < 3; step++) {
         cuda.step(() -> {
           for (int i = 0; i < 5; i++) {
-            cuda.activate(x, x, IN, Activation.TANH);
+            cuda.linear().activate(x, x, IN, Activation.TANH);
           }
         });
       }
@@ -239,17 +265,18 @@ class CudaKernelsTest {
   @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
   void writesAndClearsTensorsOfTheDevice(Backend backend) {
     try (Kernels cuda = open(backend);
-        NativeMemory memory = cuda.memory(new NativeMemory());
-        Workspace workspace = new Workspace(cuda)) {
+        NativeMemory memory = cuda.memory().allocator(new NativeMemory());
+        Workspace workspace = new Workspace(cuda.memory())) {
       MemorySegment x = memory.allocate(5 * Float.BYTES);
-      cuda.write(
-          x,
-          5,
-          workspace,
-          host -> MemorySegment.copy(new float[] {1, 2, 3, 4, 5}, 0, host, JAVA_FLOAT, 0, 5));
-      cuda.clear(x, 1, 2);
+      cuda.memory()
+          .write(
+              x,
+              5,
+              workspace,
+              host -> MemorySegment.copy(new float[] {1, 2, 3, 4, 5}, 0, host, JAVA_FLOAT, 0, 5));
+      cuda.memory().clear(x, 1, 2);
       assertArrayEquals(new float[] {1, 0, 0, 4, 5}, read(cuda, x, 5));
-      assertThrows(IndexOutOfBoundsException.class, () -> cuda.clear(x, 4, 2));
+      assertThrows(IndexOutOfBoundsException.class, () -> cuda.memory().clear(x, 4, 2));
     }
   }
 

@@ -7,6 +7,17 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.panaformer.kernel.attention.Attention;
+import dev.panaformer.kernel.embedding.EmbeddingTables;
+import dev.panaformer.kernel.embedding.Pooling;
+import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.linear.FeedForwardWeights;
+import dev.panaformer.kernel.linear.LinearWeights;
+import dev.panaformer.kernel.linear.PackedWeight;
+import dev.panaformer.kernel.memory.KeyLists;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.norm.NormWeights;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -82,14 +93,16 @@ class KernelsContractTest {
         float[] residual = withResidual ? random(tokens * out) : new float[tokens * out];
         // The residual is where the result goes, as in a layer's output projection.
         MemorySegment y = withResidual ? segment(residual) : output(tokens * out);
-        kernels.linear(
-            segment(x),
-            kernels.pack("w", segment(w), out, in, arena),
-            segment(bias),
-            withResidual ? y : MemorySegment.NULL,
-            y,
-            tokens,
-            activation);
+        kernels
+            .linear()
+            .linear(
+                segment(x),
+                new LinearWeights(
+                    kernels.packing().pack("w", segment(w), out, in, arena), segment(bias)),
+                withResidual ? y : MemorySegment.NULL,
+                y,
+                tokens,
+                activation);
         double[] expected = Reference.linear(x, w, bias, tokens, out, in);
         for (int i = 0; i < expected.length; i++) {
           expected[i] = Reference.activate(expected[i], activation) + residual[i];
@@ -105,9 +118,16 @@ class KernelsContractTest {
     float[] x = random(7 * 17);
     float[] w = random(63 * 17);
     MemorySegment y = output(7 * 63);
-    PackedWeight packed = kernels.pack("w", segment(w), 63, 17, arena);
-    kernels.linear(
-        segment(x), packed, MemorySegment.NULL, MemorySegment.NULL, y, 7, Activation.NONE);
+    PackedWeight packed = kernels.packing().pack("w", segment(w), 63, 17, arena);
+    kernels
+        .linear()
+        .linear(
+            segment(x),
+            new LinearWeights(packed, MemorySegment.NULL),
+            MemorySegment.NULL,
+            y,
+            7,
+            Activation.NONE);
     assertClose(Reference.linear(x, w, new float[63], 7, 63, 17), y, 20 * FLOAT_ULP * 17);
   }
 
@@ -121,17 +141,22 @@ class KernelsContractTest {
     float[] downBias = random(hidden);
     MemorySegment input = segment(x);
     MemorySegment y = output(tokens * hidden);
-    kernels.feedForward(
-        input,
-        kernels.pack("up", segment(up), intermediate, hidden, arena),
-        segment(upBias),
-        kernels.pack("down", segment(down), hidden, intermediate, arena),
-        segment(downBias),
-        Activation.GELU_ERF,
-        input,
-        y,
-        tokens,
-        workspace);
+    kernels
+        .linear()
+        .feedForward(
+            input,
+            FeedForwardWeights.plain(
+                new LinearWeights(
+                    kernels.packing().pack("up", segment(up), intermediate, hidden, arena),
+                    segment(upBias)),
+                new LinearWeights(
+                    kernels.packing().pack("down", segment(down), hidden, intermediate, arena),
+                    segment(downBias)),
+                Activation.GELU_ERF),
+            input,
+            y,
+            tokens,
+            workspace);
     double[] inner = Reference.linear(x, up, upBias, tokens, intermediate, hidden);
     float[] activated = new float[inner.length];
     for (int i = 0; i < inner.length; i++) {
@@ -184,7 +209,7 @@ class KernelsContractTest {
         }
       }
       MemorySegment y = output(tokens * hidden);
-      kernels.embedding(tables, batch, y, workspace);
+      kernels.embedding().embedding(tables, batch, y, workspace);
       assertClose(Reference.layerNorm(sum, weight, bias, hidden, EPS), y, normError(hidden));
     }
   }
@@ -201,17 +226,36 @@ class KernelsContractTest {
       z[i] = (double) x[i] + residual[i];
     }
     MemorySegment y = output(tokens * hidden);
-    kernels.layerNorm(
-        segment(x), segment(residual), segment(weight), segment(bias), y, tokens, hidden, EPS);
+    kernels
+        .norm()
+        .layerNorm(
+            segment(x),
+            segment(residual),
+            new NormWeights(segment(weight), segment(bias), hidden, EPS),
+            y,
+            tokens);
     assertClose(Reference.layerNorm(z, weight, bias, hidden, EPS), y, normError(hidden));
 
     y = output(tokens * hidden);
-    kernels.rmsNorm(segment(x), segment(residual), segment(weight), y, tokens, hidden, EPS);
+    kernels
+        .norm()
+        .rmsNorm(
+            segment(x),
+            segment(residual),
+            new NormWeights(segment(weight), hidden, EPS),
+            y,
+            tokens);
     assertClose(Reference.rmsNorm(z, weight, hidden, EPS), y, normError(hidden));
 
     MemorySegment inPlace = segment(x);
-    kernels.layerNorm(
-        inPlace, segment(residual), segment(weight), segment(bias), inPlace, tokens, hidden, EPS);
+    kernels
+        .norm()
+        .layerNorm(
+            inPlace,
+            segment(residual),
+            new NormWeights(segment(weight), segment(bias), hidden, EPS),
+            inPlace,
+            tokens);
     assertClose(Reference.layerNorm(z, weight, bias, hidden, EPS), inPlace, normError(hidden));
   }
 
@@ -228,7 +272,7 @@ class KernelsContractTest {
       x[i] *= 20;
     }
     MemorySegment y = output(rows * columns);
-    kernels.softmax(segment(x), y, rows, columns);
+    kernels.norm().softmax(segment(x), y, rows, columns);
     double[] expected = new double[x.length];
     for (int row = 0; row < rows; row++) {
       double[] logits = new double[columns];
@@ -245,7 +289,7 @@ class KernelsContractTest {
     float[] x = new float[7];
     Arrays.fill(x, Float.NEGATIVE_INFINITY);
     MemorySegment y = output(7);
-    kernels.softmax(segment(x), y, 1, 7);
+    kernels.norm().softmax(segment(x), y, 1, 7);
     assertClose(new double[7], y, 0);
   }
 
@@ -257,7 +301,7 @@ class KernelsContractTest {
       x[i] *= 12;
     }
     MemorySegment y = output(x.length);
-    kernels.activate(segment(x), y, x.length, activation);
+    kernels.linear().activate(segment(x), y, x.length, activation);
     double[] expected = new double[x.length];
     for (int i = 0; i < x.length; i++) {
       expected[i] = Reference.activate(x[i], activation);
@@ -321,7 +365,7 @@ class KernelsContractTest {
     if (withBias) {
       call.bias(segment(bias), 0, (long) maxQueries * maxKeys, maxKeys);
     }
-    kernels.attention(call, workspace);
+    kernels.attention().attention(call, workspace);
 
     double[] expected = new double[qTokens * heads * headDim];
     int firstQuery = 0;
@@ -364,32 +408,36 @@ class KernelsContractTest {
     int tokens = batch.tokens();
     float[] qkv = random(tokens * 3 * hidden);
     MemorySegment packed = output(tokens * hidden);
-    kernels.attention(
-        new Attention().of(heads, heads, headDim, 0.2f).packed(segment(qkv), packed, batch),
-        workspace);
+    kernels
+        .attention()
+        .attention(
+            new Attention().of(heads, heads, headDim, 0.2f).packed(segment(qkv), packed, batch),
+            workspace);
     MemorySegment separate = output(tokens * hidden);
-    kernels.attention(
-        new Attention()
-            .of(heads, heads, headDim, 0.2f)
-            .query(
-                segment(columns(qkv, tokens, 3 * hidden, 0, hidden)),
-                0,
-                hidden,
-                headDim,
-                batch.cuSeqlens(),
-                tokens)
-            .keys(
-                segment(columns(qkv, tokens, 3 * hidden, hidden, hidden)),
-                0,
-                segment(columns(qkv, tokens, 3 * hidden, 2 * hidden, hidden)),
-                0,
-                hidden,
-                headDim,
-                batch.cuSeqlens(),
-                tokens)
-            .output(separate, hidden, headDim)
-            .sequences(batch.sequences()),
-        workspace);
+    kernels
+        .attention()
+        .attention(
+            new Attention()
+                .of(heads, heads, headDim, 0.2f)
+                .query(
+                    segment(columns(qkv, tokens, 3 * hidden, 0, hidden)),
+                    0,
+                    hidden,
+                    headDim,
+                    batch.cuSeqlens(),
+                    tokens)
+                .keys(
+                    segment(columns(qkv, tokens, 3 * hidden, hidden, hidden)),
+                    0,
+                    segment(columns(qkv, tokens, 3 * hidden, 2 * hidden, hidden)),
+                    0,
+                    hidden,
+                    headDim,
+                    batch.cuSeqlens(),
+                    tokens)
+                .output(separate, hidden, headDim)
+                .sequences(batch.sequences()),
+            workspace);
     assertArrayEquals(floats(separate, 0, tokens * hidden), floats(packed, 0, tokens * hidden));
   }
 
@@ -456,7 +504,7 @@ class KernelsContractTest {
         lists.endBlock(blocks[block]);
         first += blocks[block];
       }
-      kernels.sparseAttention(call, lists, workspace);
+      kernels.attention().sparseAttention(call, lists, workspace);
     }
     assertClose(expected, y, (4 * headDim + 4 * tokens + 64) * FLOAT_ULP);
   }
@@ -498,7 +546,7 @@ class KernelsContractTest {
       float[] x = random(batch.tokens() * hidden);
       for (boolean normalize : new boolean[] {false, true}) {
         MemorySegment y = output(lengths.length * hidden);
-        kernels.pool(segment(x), batch, y, hidden, pooling, normalize);
+        kernels.embedding().pool(segment(x), batch, y, hidden, pooling, normalize);
         double[] expected = new double[lengths.length * hidden];
         for (int s = 0; s < lengths.length; s++) {
           double norm = 0;
@@ -534,19 +582,32 @@ class KernelsContractTest {
   void nothingToComputeIsNoError() {
     MemorySegment none = MemorySegment.NULL;
     MemorySegment w = segment(random(12));
-    PackedWeight up = kernels.pack("up", w, 4, 3, arena);
-    PackedWeight down = kernels.pack("down", w, 3, 4, arena);
-    kernels.linear(none, up, none, none, none, 0, Activation.NONE);
-    kernels.feedForward(none, up, none, down, none, Activation.RELU, none, none, 0, workspace);
-    kernels.layerNorm(none, none, w, none, none, 0, 3, EPS);
-    kernels.rmsNorm(none, none, w, none, 0, 3, EPS);
-    kernels.softmax(none, none, 0, 3);
-    kernels.activate(none, none, 0, Activation.TANH);
+    PackedWeight up = kernels.packing().pack("up", w, 4, 3, arena);
+    PackedWeight down = kernels.packing().pack("down", w, 3, 4, arena);
+    kernels.linear().linear(none, new LinearWeights(up, none), none, none, 0, Activation.NONE);
+    kernels
+        .linear()
+        .feedForward(
+            none,
+            FeedForwardWeights.plain(
+                new LinearWeights(up, none), new LinearWeights(down, none), Activation.RELU),
+            none,
+            none,
+            0,
+            workspace);
+    kernels.norm().layerNorm(none, none, new NormWeights(w, none, 3, EPS), none, 0);
+    kernels.norm().rmsNorm(none, none, new NormWeights(w, 3, EPS), none, 0);
+    kernels.norm().softmax(none, none, 0, 3);
+    kernels.linear().activate(none, none, 0, Activation.TANH);
     TokenBatch batch = workspace.batch();
-    kernels.pool(none, batch, none, 3, Pooling.MEAN, true);
-    kernels.attention(workspace.attention().of(1, 1, 3, 1).packed(none, none, batch), workspace);
-    kernels.embedding(
-        new EmbeddingTables(w, none, none, w, w, 4, 0, 0, 3, EPS), batch, none, workspace);
+    kernels.embedding().pool(none, batch, none, 3, Pooling.MEAN, true);
+    kernels
+        .attention()
+        .attention(Attention.in(workspace).of(1, 1, 3, 1).packed(none, none, batch), workspace);
+    kernels
+        .embedding()
+        .embedding(
+            new EmbeddingTables(w, none, none, w, w, 4, 0, 0, 3, EPS), batch, none, workspace);
   }
 
   @Test
@@ -600,11 +661,17 @@ class KernelsContractTest {
     final MemorySegment tables = segment(random(200 * hidden));
     final MemorySegment vector = segment(random(3 * hidden));
     final PackedWeight qkv =
-        kernels.pack("qkv", segment(random(3 * hidden * hidden)), 3 * hidden, hidden, arena);
+        kernels
+            .packing()
+            .pack("qkv", segment(random(3 * hidden * hidden)), 3 * hidden, hidden, arena);
     final PackedWeight up =
-        kernels.pack("up", segment(random(intermediate * hidden)), intermediate, hidden, arena);
+        kernels
+            .packing()
+            .pack("up", segment(random(intermediate * hidden)), intermediate, hidden, arena);
     final PackedWeight down =
-        kernels.pack("down", segment(random(intermediate * hidden)), hidden, intermediate, arena);
+        kernels
+            .packing()
+            .pack("down", segment(random(intermediate * hidden)), hidden, intermediate, arena);
 
     float[] run(TokenBatch batch) {
       int tokens = batch.tokens();
@@ -614,72 +681,147 @@ class KernelsContractTest {
       MemorySegment context = output(tokens * hidden);
       EmbeddingTables embeddings =
           new EmbeddingTables(tables, tables, tables, vector, vector, 40, 200, 2, hidden, EPS);
-      kernels.embedding(embeddings, batch, x, workspace);
-      kernels.linear(x, qkv, vector, none, projected, tokens, Activation.NONE);
-      kernels.attention(
-          workspace.attention().of(4, 4, 17, 0.25f).packed(projected, context, batch), workspace);
-      kernels.layerNorm(context, x, vector, vector, x, tokens, hidden, EPS);
-      kernels.feedForward(
-          x, up, none, down, vector, Activation.GELU_TANH, x, context, tokens, workspace);
-      kernels.rmsNorm(context, none, vector, x, tokens, hidden, EPS);
-      kernels.activate(x, x, (long) tokens * hidden, Activation.SILU);
-      kernels.softmax(x, x, tokens, hidden);
+      kernels.embedding().embedding(embeddings, batch, x, workspace);
+      kernels
+          .linear()
+          .linear(x, new LinearWeights(qkv, vector), none, projected, tokens, Activation.NONE);
+      kernels
+          .attention()
+          .attention(
+              Attention.in(workspace).of(4, 4, 17, 0.25f).packed(projected, context, batch),
+              workspace);
+      kernels.norm().layerNorm(context, x, new NormWeights(vector, vector, hidden, EPS), x, tokens);
+      kernels
+          .linear()
+          .feedForward(
+              x,
+              FeedForwardWeights.plain(
+                  new LinearWeights(up, none),
+                  new LinearWeights(down, vector),
+                  Activation.GELU_TANH),
+              x,
+              context,
+              tokens,
+              workspace);
+      kernels.norm().rmsNorm(context, none, new NormWeights(vector, hidden, EPS), x, tokens);
+      kernels.linear().activate(x, x, (long) tokens * hidden, Activation.SILU);
+      kernels.norm().softmax(x, x, tokens, hidden);
       return floats(x, 0, tokens * hidden);
     }
   }
 
   @Test
   void linearNamesWhatDoesNotFit() {
-    PackedWeight w = kernels.pack("w", segment(random(15)), 5, 3, arena);
+    PackedWeight w = kernels.packing().pack("w", segment(random(15)), 5, 3, arena);
     MemorySegment none = MemorySegment.NULL;
     MemorySegment ample = segment(random(100));
     MemorySegment y = output(100);
     refused(
         "linear: x has 5 floats, but [2, 3] float32 needs 6",
-        () -> kernels.linear(floats(5), w, none, none, y, 2, Activation.NONE));
+        () ->
+            kernels
+                .linear()
+                .linear(floats(5), new LinearWeights(w, none), none, y, 2, Activation.NONE));
     refused(
         "linear: bias has 4 floats, but [1, 5] float32 needs 5",
-        () -> kernels.linear(ample, w, floats(4), none, y, 2, Activation.NONE));
+        () ->
+            kernels
+                .linear()
+                .linear(ample, new LinearWeights(w, floats(4)), none, y, 2, Activation.NONE));
     refused(
         "linear: residual has 9 floats, but [2, 5] float32 needs 10",
-        () -> kernels.linear(ample, w, none, floats(9), y, 2, Activation.NONE));
+        () ->
+            kernels
+                .linear()
+                .linear(ample, new LinearWeights(w, none), floats(9), y, 2, Activation.NONE));
     refused(
         "linear: y has 9 floats, but [2, 5] float32 needs 10",
-        () -> kernels.linear(ample, w, none, none, floats(9), 2, Activation.NONE));
+        () ->
+            kernels
+                .linear()
+                .linear(ample, new LinearWeights(w, none), none, floats(9), 2, Activation.NONE));
     refused(
         "linear: x is on the heap, but [2, 3] float32 needs 6",
         () ->
-            kernels.linear(
-                MemorySegment.ofArray(new float[6]), w, none, none, y, 2, Activation.NONE));
+            kernels
+                .linear()
+                .linear(
+                    MemorySegment.ofArray(new float[6]),
+                    new LinearWeights(w, none),
+                    none,
+                    y,
+                    2,
+                    Activation.NONE));
     refused(
-        "linear: tokens is -1, not in 0 to 2147483647",
-        () -> kernels.linear(ample, w, none, none, y, -1, Activation.NONE));
+        "linear: rows is -1, not in 0 to 2147483647",
+        () ->
+            kernels
+                .linear()
+                .linear(ample, new LinearWeights(w, none), none, y, -1, Activation.NONE));
     refused(
         "linear: y overlaps x",
-        () -> kernels.linear(ample, w, none, none, ample, 2, Activation.NONE));
+        () ->
+            kernels
+                .linear()
+                .linear(ample, new LinearWeights(w, none), none, ample, 2, Activation.NONE));
     refused(
         "w: weight has 14 floats, but [5, 3] float32 needs 15",
-        () -> kernels.pack("w", floats(14), 5, 3, arena));
-    refused("w: in is 0, not in 1 to 2147483647", () -> kernels.pack("w", ample, 5, 0, arena));
+        () -> kernels.packing().pack("w", floats(14), 5, 3, arena));
+    refused(
+        "w: in is 0, not in 1 to 2147483647",
+        () -> kernels.packing().pack("w", ample, 5, 0, arena));
   }
 
   @Test
   void feedForwardNamesWhatDoesNotFit() {
-    PackedWeight up = kernels.pack("up", segment(random(15)), 5, 3, arena);
-    PackedWeight down = kernels.pack("down", segment(random(15)), 3, 5, arena);
+    PackedWeight up = kernels.packing().pack("up", segment(random(15)), 5, 3, arena);
+    PackedWeight down = kernels.packing().pack("down", segment(random(15)), 3, 5, arena);
     MemorySegment none = MemorySegment.NULL;
     MemorySegment x = segment(random(6));
     MemorySegment y = output(6);
     refused(
         "feedForward: down is [5, 3], but must be [3, 5] after an up of [5, 3]",
-        () -> kernels.feedForward(x, up, none, up, none, Activation.RELU, x, y, 2, workspace));
+        () ->
+            kernels
+                .linear()
+                .feedForward(
+                    x,
+                    FeedForwardWeights.plain(
+                        new LinearWeights(up, none), new LinearWeights(up, none), Activation.RELU),
+                    x,
+                    y,
+                    2,
+                    workspace));
     refused(
         "feedForward: y overlaps x",
-        () -> kernels.feedForward(x, up, none, down, none, Activation.RELU, x, x, 2, workspace));
+        () ->
+            kernels
+                .linear()
+                .feedForward(
+                    x,
+                    FeedForwardWeights.plain(
+                        new LinearWeights(up, none),
+                        new LinearWeights(down, none),
+                        Activation.RELU),
+                    x,
+                    x,
+                    2,
+                    workspace));
     refused(
         "feedForward: upBias has 3 floats, but [1, 5] float32 needs 5",
         () ->
-            kernels.feedForward(x, up, floats(3), down, none, Activation.RELU, x, y, 2, workspace));
+            kernels
+                .linear()
+                .feedForward(
+                    x,
+                    FeedForwardWeights.plain(
+                        new LinearWeights(up, floats(3)),
+                        new LinearWeights(down, none),
+                        Activation.RELU),
+                    x,
+                    y,
+                    2,
+                    workspace));
   }
 
   @Test
@@ -690,38 +832,52 @@ class KernelsContractTest {
     MemorySegment y = output(3 * 8);
     refused(
         "attention: 3 kvHeads do not divide 4 heads",
-        () -> kernels.attention(new Attention().of(4, 3, 2, 1).packed(qkv, y, batch), workspace));
+        () ->
+            kernels
+                .attention()
+                .attention(new Attention().of(4, 3, 2, 1).packed(qkv, y, batch), workspace));
     refused(
         "attention: headDim is 257, not in 1 to 256",
-        () -> kernels.attention(new Attention().of(1, 1, 257, 1).packed(qkv, y, batch), workspace));
+        () ->
+            kernels
+                .attention()
+                .attention(new Attention().of(1, 1, 257, 1).packed(qkv, y, batch), workspace));
     refused(
         "attention: v has 71 floats, but 3 tokens (stride 24), 4 heads (stride 2) of 2 from 16"
             + " need 72",
         () ->
-            kernels.attention(
-                new Attention().of(4, 4, 2, 1).packed(floats(71), y, batch), workspace));
+            kernels
+                .attention()
+                .attention(new Attention().of(4, 4, 2, 1).packed(floats(71), y, batch), workspace));
     refused(
         "attention: y overlaps q",
-        () -> kernels.attention(new Attention().of(4, 4, 2, 1).packed(qkv, qkv, batch), workspace));
+        () ->
+            kernels
+                .attention()
+                .attention(new Attention().of(4, 4, 2, 1).packed(qkv, qkv, batch), workspace));
     refused(
         "attention: bias has 3 floats, but sequence 0 needs 4",
         () ->
-            kernels.attention(
-                new Attention().of(4, 4, 2, 1).packed(qkv, y, batch).bias(floats(3), 0, 0, 2),
-                workspace));
+            kernels
+                .attention()
+                .attention(
+                    new Attention().of(4, 4, 2, 1).packed(qkv, y, batch).bias(floats(3), 0, 0, 2),
+                    workspace));
     MemorySegment wrong = cumulative(new int[] {2, 2});
     IndexOutOfBoundsException e =
         assertThrows(
             IndexOutOfBoundsException.class,
             () ->
-                kernels.attention(
-                    new Attention()
-                        .of(1, 1, 8, 1)
-                        .query(qkv, 0, 24, 8, wrong, 3)
-                        .keys(qkv, 8, qkv, 16, 24, 8, batch.cuSeqlens(), 3)
-                        .output(y, 8, 8)
-                        .sequences(2),
-                    workspace));
+                kernels
+                    .attention()
+                    .attention(
+                        new Attention()
+                            .of(1, 1, 8, 1)
+                            .query(qkv, 0, 24, 8, wrong, 3)
+                            .keys(qkv, 8, qkv, 16, 24, 8, batch.cuSeqlens(), 3)
+                            .output(y, 8, 8)
+                            .sequences(2),
+                        workspace));
     assertEquals("attention: cuSeqlensQ does not ascend from 0 to 3", e.getMessage());
   }
 
@@ -735,7 +891,7 @@ class KernelsContractTest {
     try (KeyLists lists = new KeyLists()) {
       refused(
           "sparseAttention: lists for 0 queries, but there are 3",
-          () -> kernels.sparseAttention(call, lists, workspace));
+          () -> kernels.attention().sparseAttention(call, lists, workspace));
       lists.addBanded(0, 3);
       lists.endList();
       lists.add(0, 3);
@@ -743,7 +899,7 @@ class KernelsContractTest {
       lists.endBlock(3);
       refused(
           "sparseAttention: blocks of 2 lists, neither 1 nor 4",
-          () -> kernels.sparseAttention(call, lists, workspace));
+          () -> kernels.attention().sparseAttention(call, lists, workspace));
       assertThrows(IllegalStateException.class, () -> lists.endBlock(1));
       assertThrows(IllegalArgumentException.class, () -> lists.add(2, 1));
       assertThrows(IllegalArgumentException.class, () -> lists.band(-1, 1));
@@ -753,7 +909,7 @@ class KernelsContractTest {
       lists.endBlock(3);
       refused(
           "sparseAttention: 0 bands for 3 queries with banded spans",
-          () -> kernels.sparseAttention(call, lists, workspace));
+          () -> kernels.attention().sparseAttention(call, lists, workspace));
       lists.clear();
       lists.add(0, 4);
       lists.endList();
@@ -761,21 +917,25 @@ class KernelsContractTest {
       IndexOutOfBoundsException e =
           assertThrows(
               IndexOutOfBoundsException.class,
-              () -> kernels.sparseAttention(call, lists, workspace));
+              () -> kernels.attention().sparseAttention(call, lists, workspace));
       assertEquals("sparseAttention: lists of keys up to 4, but there are 3", e.getMessage());
       refused(
           "sparseAttention: has neither causal mask nor bias",
-          () -> kernels.sparseAttention(call.causal(), lists, workspace));
+          () -> kernels.attention().sparseAttention(call.causal(), lists, workspace));
       refused(
           "sparseAttention: headDim is 8193, not in 1 to 8192",
           () ->
-              kernels.sparseAttention(
-                  new Attention().of(1, 1, 8193, 1).packed(qkv, y, batch), lists, workspace));
+              kernels
+                  .attention()
+                  .sparseAttention(
+                      new Attention().of(1, 1, 8193, 1).packed(qkv, y, batch), lists, workspace));
       refused(
           "sparseAttention: y overlaps q",
           () ->
-              kernels.sparseAttention(
-                  new Attention().of(4, 4, 2, 1).packed(qkv, qkv, batch), lists, workspace));
+              kernels
+                  .attention()
+                  .sparseAttention(
+                      new Attention().of(4, 4, 2, 1).packed(qkv, qkv, batch), lists, workspace));
     }
   }
 
@@ -789,12 +949,12 @@ class KernelsContractTest {
     batch.add(1, 0, 0);
     refused(
         "embedding: the last 1 tokens of the batch belong to no sequence",
-        () -> kernels.embedding(embeddings, batch, y, workspace));
+        () -> kernels.embedding().embedding(embeddings, batch, y, workspace));
     batch.endSequence();
     batch.endSequence();
     refused(
         "pool: sequence 1 has no token",
-        () -> kernels.pool(tables, batch, y, 3, Pooling.MEAN, false));
+        () -> kernels.embedding().pool(tables, batch, y, 3, Pooling.MEAN, false));
     outside("token 0 of sequence 0 has id 10, its table has 10 rows", embeddings, 10, 0, 0);
     outside("token 0 of sequence 0 has id -1, its table has 10 rows", embeddings, -1, 0, 0);
     outside("token 0 of sequence 0 has position 5, its table has 5 rows", embeddings, 1, 5, 0);
@@ -809,7 +969,8 @@ class KernelsContractTest {
     MemorySegment y = output(3);
     IndexOutOfBoundsException e =
         assertThrows(
-            IndexOutOfBoundsException.class, () -> kernels.embedding(tables, batch, y, workspace));
+            IndexOutOfBoundsException.class,
+            () -> kernels.embedding().embedding(tables, batch, y, workspace));
     assertEquals(message, e.getMessage());
     assertTrue(Float.isNaN(y.get(JAVA_FLOAT, 0)), "written before the check");
   }
@@ -820,16 +981,16 @@ class KernelsContractTest {
     MemorySegment x = segment(random(6));
     refused(
         "layerNorm: weight has 2 floats, but [1, 3] float32 needs 3",
-        () -> kernels.layerNorm(x, none, floats(2), none, x, 2, 3, EPS));
+        () -> kernels.norm().layerNorm(x, none, new NormWeights(floats(2), none, 3, EPS), x, 2));
     refused(
         "rmsNorm: hidden is 0, not in 1 to 2147483647",
-        () -> kernels.rmsNorm(x, none, x, x, 2, 0, EPS));
+        () -> kernels.norm().rmsNorm(x, none, new NormWeights(x, 0, EPS), x, 2));
     refused(
         "softmax: y has 5 floats, but [2, 3] float32 needs 6",
-        () -> kernels.softmax(x, floats(5), 2, 3));
+        () -> kernels.norm().softmax(x, floats(5), 2, 3));
     refused(
         "activate: x has 6 floats, but [1, 7] float32 needs 7",
-        () -> kernels.activate(x, x, 7, Activation.TANH));
+        () -> kernels.linear().activate(x, x, 7, Activation.TANH));
   }
 
   private static void refused(String message, Runnable call) {

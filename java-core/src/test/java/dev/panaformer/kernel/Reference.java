@@ -1,11 +1,13 @@
 package dev.panaformer.kernel;
 
+import dev.panaformer.kernel.linear.Activation;
+
 /** The kernels' formulas on arrays of doubles, written for nothing but to be checked by eye. */
-final class Reference {
+public final class Reference {
   private Reference() {}
 
   /** {@code x Wᵀ + bias}, x {@code [tokens, in]}, W {@code [out, in]}. */
-  static double[] linear(float[] x, float[] w, float[] bias, int tokens, int out, int in) {
+  public static double[] linear(float[] x, float[] w, float[] bias, int tokens, int out, int in) {
     double[] y = new double[tokens * out];
     for (int t = 0; t < tokens; t++) {
       for (int j = 0; j < out; j++) {
@@ -19,7 +21,7 @@ final class Reference {
     return y;
   }
 
-  static double activate(double x, Activation activation) {
+  public static double activate(double x, Activation activation) {
     return switch (activation) {
       case NONE -> x;
       case RELU -> x > 0 ? x : 0;
@@ -37,7 +39,7 @@ final class Reference {
   }
 
   /** {@code 2/√π ∫ exp(-t²) dt} from 0 to x, by Simpson's rule. */
-  static double erf(double x) {
+  public static double erf(double x) {
     int steps = 400;
     double width = Math.max(-7, Math.min(7, x)) / steps;
     double sum = 0;
@@ -50,7 +52,8 @@ final class Reference {
     return 2 / Math.sqrt(Math.PI) * sum * width / 6;
   }
 
-  static double[] layerNorm(double[] z, float[] weight, float[] bias, int hidden, float eps) {
+  public static double[] layerNorm(
+      double[] z, float[] weight, float[] bias, int hidden, float eps) {
     double[] y = new double[z.length];
     for (int row = 0; row < z.length; row += hidden) {
       double mean = 0;
@@ -68,7 +71,7 @@ final class Reference {
     return y;
   }
 
-  static double[] rmsNorm(double[] z, float[] weight, int hidden, float eps) {
+  public static double[] rmsNorm(double[] z, float[] weight, int hidden, float eps) {
     double[] y = new double[z.length];
     for (int row = 0; row < z.length; row += hidden) {
       double squares = 0;
@@ -82,7 +85,7 @@ final class Reference {
     return y;
   }
 
-  static double[] softmax(double[] x) {
+  public static double[] softmax(double[] x) {
     double max = Double.NEGATIVE_INFINITY;
     for (double value : x) {
       max = Math.max(max, value);
@@ -108,7 +111,7 @@ final class Reference {
    * @param k {@code [keys, dim]}, like v
    * @param bias {@code [queries, keys]}
    */
-  static double[][] attention(
+  public static double[][] attention(
       float[][] q, float[][] k, float[][] v, float[][] bias, float scale, boolean causal) {
     int dim = q[0].length;
     double[][] y = new double[q.length][dim];

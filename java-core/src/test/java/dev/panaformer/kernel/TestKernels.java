@@ -1,5 +1,6 @@
 package dev.panaformer.kernel;
 
+import dev.panaformer.kernel.engine.Isa;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;

@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import com.google.gson.JsonParser;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
-import dev.panaformer.kernel.Activation;
+import dev.panaformer.kernel.linear.Activation;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;

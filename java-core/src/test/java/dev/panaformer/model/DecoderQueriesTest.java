@@ -9,12 +9,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.panaformer.GoldenCases;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ModelFolder;
-import dev.panaformer.kernel.DecoderBatch;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.KvCache;
-import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.TestKernels;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.decoding.DecoderBatch;
+import dev.panaformer.kernel.decoding.KvCache;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -53,8 +53,9 @@ class DecoderQueriesTest {
   private static float[][] passes(CausalModel model, Kernels kernels, int[]... asked) {
     CausalConfig c = model.config();
     float[][] results = new float[asked.length][];
-    try (KvCache cache = new KvCache(c.numLayers(), c.kvHeads(), c.headDim(), 40, 4, kernels);
-        Workspace workspace = new Workspace(kernels);
+    try (KvCache cache =
+            new KvCache(c.numLayers(), c.kvHeads(), c.headDim(), 40, 4, kernels.memory());
+        Workspace workspace = new Workspace(kernels.memory());
         DecoderBatch batch = new DecoderBatch()) {
       KvCache.Sequence[] sequences = new KvCache.Sequence[LENGTHS.length];
       Arrays.setAll(sequences, s -> cache.open());
@@ -68,7 +69,7 @@ class DecoderQueriesTest {
         batch.query(asked[pass]);
         MemorySegment x = model.forward(batch, cache, workspace, null);
         long bytes = (long) asked[pass].length * c.hiddenSize() * Float.BYTES;
-        MemorySegment host = kernels.onHost(x, bytes / Float.BYTES, workspace);
+        MemorySegment host = kernels.memory().onHost(x, bytes / Float.BYTES, workspace);
         results[pass] = host.asSlice(0, bytes).toArray(JAVA_FLOAT);
       }
     }

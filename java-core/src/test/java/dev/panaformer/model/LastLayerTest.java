@@ -10,10 +10,10 @@ import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.TestKernels;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
@@ -194,7 +194,7 @@ class LastLayerTest {
     int labels = config.labels().size();
     int hidden = config.hiddenSize();
     return new Linear(
-        kernels.pack("w", noise(labels * hidden), labels, hidden, memory), noise(labels));
+        kernels.packing().pack("w", noise(labels * hidden), labels, hidden, memory), noise(labels));
   }
 
   private MemorySegment noise(int count) {

@@ -7,13 +7,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.checkpoint.SafetensorsWriter;
-import dev.panaformer.kernel.Activation;
-import dev.panaformer.kernel.DecoderBatch;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.KvCache;
-import dev.panaformer.kernel.NativeMemory;
 import dev.panaformer.kernel.TestKernels;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.decoding.DecoderBatch;
+import dev.panaformer.kernel.decoding.KvCache;
+import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.Transformer.Normalization;
 import dev.panaformer.model.Transformer.Positions;
 import dev.panaformer.nn.WeightNames;
@@ -115,14 +115,15 @@ class TiedHeadTest {
         hidden = transformer.decode(batch, cache, workspace, null, null);
       }
       MemorySegment logits = memory.allocate(JAVA_FLOAT, (long) IDS.length * VOCABULARY);
-      kernels.linear(
-          hidden,
-          transformer.head().orElseThrow(),
-          MemorySegment.NULL,
-          MemorySegment.NULL,
-          logits,
-          IDS.length,
-          Activation.NONE);
+      kernels
+          .linear()
+          .linear(
+              hidden,
+              transformer.head().orElseThrow(),
+              MemorySegment.NULL,
+              logits,
+              IDS.length,
+              Activation.NONE);
       return new Outcome(
           memory.bytes() - logits.byteSize(),
           hidden.asSlice(0, 4L * IDS.length * WIDTH).toArray(JAVA_FLOAT),

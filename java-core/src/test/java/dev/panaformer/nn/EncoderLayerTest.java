@@ -3,14 +3,16 @@ package dev.panaformer.nn;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
-import dev.panaformer.kernel.Activation;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.Precision;
-import dev.panaformer.kernel.RotaryTables;
 import dev.panaformer.kernel.TestKernels;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.attention.RotaryTables;
+import dev.panaformer.kernel.attention.Rotation;
+import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.linear.UnpackedWeight;
+import dev.panaformer.kernel.linear.WeightFormat;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -50,9 +52,12 @@ class EncoderLayerTest {
     return values;
   }
 
-  private Linear linear(Kernels kernels, int out, int in, Precision precision) {
+  private Linear linear(Kernels kernels, int out, int in, WeightFormat precision) {
     return new Linear(
-        kernels.pack("w", noise(out * in), DType.F32, out, in, precision, memory), noise(out));
+        kernels
+            .packing()
+            .pack(new UnpackedWeight("w", noise(out * in), DType.F32, out, in), precision, memory),
+        noise(out));
   }
 
   private LayerNorm norm() {
@@ -64,7 +69,7 @@ class EncoderLayerTest {
       int kvHeads,
       Optional<RotaryTables> rotary,
       Optional<RelativePositions> relative,
-      Precision precision,
+      WeightFormat precision,
       NormPlacement placement) {
     int width = (HEADS + 2 * kvHeads) * HEAD_DIM;
     return new EncoderLayer(
@@ -75,10 +80,10 @@ class EncoderLayerTest {
             kvHeads,
             HEAD_DIM,
             0.4f,
-            rotary,
+            rotary.map(tables -> Rotation.ofPacked(tables, HEADS, kvHeads, HEAD_DIM)),
             relative),
         norm(),
-        new PlainFeedForward(
+        FeedForward.plain(
             linear(kernels, 70, HIDDEN, precision),
             linear(kernels, HIDDEN, 70, precision),
             Activation.GELU_ERF),
@@ -94,14 +99,14 @@ class EncoderLayerTest {
     RelativePositions relative = new RelativePositions(table, HEADS, 5);
     try (Kernels kernels = supplier.get()) {
       for (NormPlacement placement : NormPlacement.values()) {
-        for (Precision precision : Precision.values()) {
+        for (WeightFormat precision : WeightFormat.values()) {
           check(
               kernels,
               layer(kernels, HEADS, Optional.empty(), Optional.empty(), precision, placement));
         }
         check(
             kernels,
-            layer(kernels, 2, Optional.of(rotary), Optional.empty(), Precision.FP32, placement));
+            layer(kernels, 2, Optional.of(rotary), Optional.empty(), WeightFormat.FP32, placement));
         check(
             kernels,
             layer(
@@ -109,7 +114,7 @@ class EncoderLayerTest {
                 HEADS,
                 Optional.empty(),
                 Optional.of(relative),
-                Precision.FP32,
+                WeightFormat.FP32,
                 placement));
       }
     }

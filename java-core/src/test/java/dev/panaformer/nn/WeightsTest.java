@@ -10,7 +10,7 @@ import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.checkpoint.SafetensorsWriter;
 import dev.panaformer.kernel.JavaKernels;
-import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;

@@ -3,16 +3,18 @@ package dev.panaformer.bench.compare;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
-import dev.panaformer.kernel.Attention;
-import dev.panaformer.kernel.FeatureMap;
-import dev.panaformer.kernel.Isa;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeKernels;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.RandomFeatures;
-import dev.panaformer.kernel.SequenceProjections;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.attention.Attention;
+import dev.panaformer.kernel.attention.FeatureMap;
+import dev.panaformer.kernel.attention.LinformerShape;
+import dev.panaformer.kernel.attention.PerformerShape;
+import dev.panaformer.kernel.attention.RandomFeatures;
+import dev.panaformer.kernel.attention.SequenceProjections;
+import dev.panaformer.kernel.engine.Isa;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.BigBird;
 import dev.panaformer.model.GlobalTokens;
 import dev.panaformer.model.Longformer;
@@ -191,43 +193,55 @@ public final class AttentionScaling {
             0,
             null,
             (qkv, batch, y, workspace) ->
-                kernels.attention(all(qkv, batch, y, workspace), workspace)),
+                kernels.attention().attention(all(qkv, batch, y, workspace), workspace)),
         new Kind(
             "Longformer",
             1,
             (batch, sequence) -> longformer.append(batch, sequence, GlobalTokens.FIRST),
             (qkv, batch, y, workspace) -> {
-              kernels.sparseAttention(all(qkv, batch, y, workspace), batch.keyLists(0), workspace);
+              kernels
+                  .attention()
+                  .sparseAttention(all(qkv, batch, y, workspace), batch.keyLists(0), workspace);
               // What the global token sees.
               Attention first = all(qkv, batch, y, workspace);
               first.query(qkv, 0, 3L * HIDDEN, HEAD_DIM, oneQuery, 1);
-              kernels.attention(first, workspace);
+              kernels.attention().attention(first, workspace);
             }),
         new Kind(
             "BigBird",
             Arrays.stream(LENGTHS).filter(bigBird::isSparse).min().orElseThrow(),
             (batch, sequence) -> bigBird.append(batch, sequence, GlobalTokens.NONE),
             (qkv, batch, y, workspace) ->
-                kernels.sparseAttention(
-                    all(qkv, batch, y, workspace), batch.keyLists(0), workspace)),
+                kernels
+                    .attention()
+                    .sparseAttention(all(qkv, batch, y, workspace), batch.keyLists(0), workspace)),
         new Kind(
             "Linformer",
             1,
             null,
             (qkv, batch, y, workspace) ->
-                kernels.linformerAttention(
-                    qkv, projections, batch, y, HEADS, HEAD_DIM, SCALE, workspace)),
+                kernels
+                    .attention()
+                    .linformerAttention(
+                        qkv,
+                        new LinformerShape(projections, HEADS, HEAD_DIM, SCALE),
+                        batch,
+                        y,
+                        workspace)),
         new Kind(
             "Performer",
             1,
             null,
             (qkv, batch, y, workspace) ->
-                kernels.performerAttention(qkv, features, batch, y, HEADS, false, workspace)));
+                kernels
+                    .attention()
+                    .performerAttention(
+                        qkv, new PerformerShape(features, HEADS, false), batch, y, workspace)));
   }
 
   private static Attention all(
       MemorySegment qkv, TokenBatch batch, MemorySegment y, Workspace workspace) {
-    return workspace.attention().of(HEADS, HEADS, HEAD_DIM, SCALE).packed(qkv, y, batch);
+    return Attention.in(workspace).of(HEADS, HEADS, HEAD_DIM, SCALE).packed(qkv, y, batch);
   }
 
   private MemorySegment noise(Random random, long count, double deviation) {

@@ -4,12 +4,13 @@ import com.google.gson.JsonObject;
 import dev.panaformer.bench.model.Gpt2;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ConfigJson;
-import dev.panaformer.kernel.Isa;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeKernels;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.attention.Attention;
+import dev.panaformer.kernel.engine.Isa;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertModel;
 import dev.panaformer.model.Sequence;
@@ -49,7 +50,7 @@ public final class CompareLongformer {
       try (Kernels kernels = NativeKernels.create(Isa.AUTO, count);
           NativeMemory memory = new NativeMemory();
           Noise noise = new Noise();
-          Workspace workspace = new Workspace(kernels)) {
+          Workspace workspace = new Workspace(kernels.memory())) {
         BertModel windows = load("longformer", kernels, memory, noise);
         BertModel full = load("roberta", kernels, memory, noise);
         System.out.println("Longformer-base, window " + WINDOW + "; " + kernels.description());
@@ -136,14 +137,13 @@ public final class CompareLongformer {
     MemorySegment qkv = workspace.floats(Workspace.Buffer.QKV, 3L * HIDDEN * tokens);
     MemorySegment y = workspace.floats(Workspace.Buffer.CONTEXT, (long) HIDDEN * tokens);
     int headDim = HIDDEN / HEADS;
-    workspace
-        .attention()
+    Attention.in(workspace)
         .of(HEADS, HEADS, headDim, (float) (1 / Math.sqrt(headDim)))
         .packed(qkv, y, batch);
     if (sparse) {
-      kernels.sparseAttention(workspace.attention(), batch.keyLists(0), workspace);
+      kernels.attention().sparseAttention(Attention.in(workspace), batch.keyLists(0), workspace);
     } else {
-      kernels.attention(workspace.attention(), workspace);
+      kernels.attention().attention(Attention.in(workspace), workspace);
     }
   }
 

@@ -1,8 +1,8 @@
 package dev.panaformer.bench.kernel;
 
-import dev.panaformer.kernel.Isa;
 import dev.panaformer.kernel.JavaKernels;
 import dev.panaformer.kernel.NativeKernels;
+import dev.panaformer.kernel.engine.Isa;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;

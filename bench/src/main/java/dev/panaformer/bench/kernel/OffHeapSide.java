@@ -2,17 +2,23 @@ package dev.panaformer.bench.kernel;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.panaformer.kernel.Activation;
-import dev.panaformer.kernel.EmbeddingTables;
-import dev.panaformer.kernel.FeatureMap;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.PackedWeight;
-import dev.panaformer.kernel.Pooling;
-import dev.panaformer.kernel.RandomFeatures;
-import dev.panaformer.kernel.SequenceProjections;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.attention.Attention;
+import dev.panaformer.kernel.attention.FeatureMap;
+import dev.panaformer.kernel.attention.LinformerShape;
+import dev.panaformer.kernel.attention.PerformerShape;
+import dev.panaformer.kernel.attention.RandomFeatures;
+import dev.panaformer.kernel.attention.SequenceProjections;
+import dev.panaformer.kernel.embedding.EmbeddingTables;
+import dev.panaformer.kernel.embedding.Pooling;
+import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.linear.FeedForwardWeights;
+import dev.panaformer.kernel.linear.LinearWeights;
+import dev.panaformer.kernel.linear.PackedWeight;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.norm.NormWeights;
 import java.lang.foreign.MemorySegment;
 
 /** The library's own {@link Kernels}: the native ones, or the oracle that sums in double. */
@@ -61,9 +67,9 @@ final class OffHeapSide implements KernelSide {
     upBias = copy(in.upBias);
     normWeight = copy(in.normWeight);
     y = memory.allocate((long) in.largestOutput() * Float.BYTES, NativeMemory.ALIGNMENT);
-    square = kernels.pack("square", copy(in.square), hidden, hidden, memory);
-    up = kernels.pack("up", copy(in.up), intermediate, hidden, memory);
-    down = kernels.pack("down", copy(in.down), hidden, intermediate, memory);
+    square = kernels.packing().pack("square", copy(in.square), hidden, hidden, memory);
+    up = kernels.packing().pack("up", copy(in.up), intermediate, hidden, memory);
+    down = kernels.packing().pack("down", copy(in.down), hidden, intermediate, memory);
     tables =
         new EmbeddingTables(
             copy(in.words),
@@ -100,60 +106,86 @@ final class OffHeapSide implements KernelSide {
 
   @Override
   public void linear() {
-    kernels.linear(x, square, bias, MemorySegment.NULL, y, tokens, Activation.NONE);
+    kernels
+        .linear()
+        .linear(x, new LinearWeights(square, bias), MemorySegment.NULL, y, tokens, Activation.NONE);
   }
 
   @Override
   public void feedForward() {
-    kernels.feedForward(
-        x, up, upBias, down, bias, Activation.GELU_ERF, residual, y, tokens, workspace);
+    kernels
+        .linear()
+        .feedForward(
+            x,
+            FeedForwardWeights.plain(
+                new LinearWeights(up, upBias), new LinearWeights(down, bias), Activation.GELU_ERF),
+            residual,
+            y,
+            tokens,
+            workspace);
   }
 
   @Override
   public void attention() {
-    kernels.attention(
-        workspace.attention().of(heads, heads, hidden / heads, scale).packed(qkv, y, batch),
-        workspace);
+    kernels
+        .attention()
+        .attention(
+            Attention.in(workspace).of(heads, heads, hidden / heads, scale).packed(qkv, y, batch),
+            workspace);
   }
 
   @Override
   public void linformerAttention() {
-    kernels.linformerAttention(qkv, projections, batch, y, heads, hidden / heads, scale, workspace);
+    kernels
+        .attention()
+        .linformerAttention(
+            qkv,
+            new LinformerShape(projections, heads, hidden / heads, scale),
+            batch,
+            y,
+            workspace);
   }
 
   @Override
   public void performerAttention() {
-    kernels.performerAttention(qkv, features, batch, y, heads, false, workspace);
+    kernels
+        .attention()
+        .performerAttention(qkv, new PerformerShape(features, heads, false), batch, y, workspace);
   }
 
   @Override
   public void layerNorm() {
-    kernels.layerNorm(x, residual, normWeight, bias, y, tokens, hidden, KernelInputs.EPS);
+    kernels
+        .norm()
+        .layerNorm(
+            x, residual, new NormWeights(normWeight, bias, hidden, KernelInputs.EPS), y, tokens);
   }
 
   @Override
   public void rmsNorm() {
-    kernels.rmsNorm(x, residual, normWeight, y, tokens, hidden, KernelInputs.EPS);
+    kernels
+        .norm()
+        .rmsNorm(x, residual, new NormWeights(normWeight, hidden, KernelInputs.EPS), y, tokens);
   }
 
   @Override
   public void softmax() {
-    kernels.softmax(scores, y, (long) heads * tokens, tokens);
+    kernels.norm().softmax(scores, y, (long) heads * tokens, tokens);
   }
 
   @Override
   public void activate() {
-    kernels.activate(wide, y, (long) tokens * intermediate, Activation.GELU_ERF);
+    kernels.linear().activate(wide, y, (long) tokens * intermediate, Activation.GELU_ERF);
   }
 
   @Override
   public void embedding() {
-    kernels.embedding(tables, batch, y, workspace);
+    kernels.embedding().embedding(tables, batch, y, workspace);
   }
 
   @Override
   public void pool() {
-    kernels.pool(x, batch, y, hidden, Pooling.MEAN, true);
+    kernels.embedding().pool(x, batch, y, hidden, Pooling.MEAN, true);
   }
 
   @Override

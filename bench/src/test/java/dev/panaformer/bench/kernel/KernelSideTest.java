@@ -2,9 +2,9 @@ package dev.panaformer.bench.kernel;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import dev.panaformer.kernel.Isa;
 import dev.panaformer.kernel.JavaKernels;
 import dev.panaformer.kernel.NativeKernels;
+import dev.panaformer.kernel.engine.Isa;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.Stream;

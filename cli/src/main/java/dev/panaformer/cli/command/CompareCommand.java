@@ -16,7 +16,6 @@ import dev.panaformer.cli.conversion.DefaultModel;
 import dev.panaformer.cli.terminal.Json;
 import dev.panaformer.cli.terminal.Progress;
 import dev.panaformer.cli.verify.Cosine;
-import dev.panaformer.kernel.Precision;
 import dev.panaformer.model.ModelKind;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.Seq2SeqConfig;

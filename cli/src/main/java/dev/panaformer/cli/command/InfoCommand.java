@@ -13,7 +13,7 @@ import dev.panaformer.cli.terminal.Failure;
 import dev.panaformer.cli.terminal.Json;
 import dev.panaformer.cli.terminal.Progress;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.NativeMemory;
+import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.ModelConfig;
 import dev.panaformer.model.ModelConfig.Figures;
@@ -190,7 +190,7 @@ public final class InfoCommand implements Callable<Integer> {
   private Sharing sharing(ModelFolder folder, BertConfig config) {
     long own = 0;
     try (Kernels kernels = open();
-        NativeMemory memory = kernels.memory(new NativeMemory());
+        NativeMemory memory = kernels.memory().allocator(new NativeMemory());
         Checkpoint checkpoint = folder.openWeights();
         Weights weights = new Weights(checkpoint, kernels, memory, config.weightNames())) {
       config.load(weights);
@@ -214,7 +214,7 @@ public final class InfoCommand implements Callable<Integer> {
     ModelOptions options = compute.options();
     try (Kernels kernels = options.compute().openKernels();
         // As decoders have it, which give back there what dense weights do not take.
-        NativeMemory memory = kernels.memory(NativeMemory.onHugePages());
+        NativeMemory memory = kernels.memory().allocator(NativeMemory.onHugePages());
         Weights weights =
             new Weights(
                 checkpoint,

@@ -3,7 +3,6 @@ package dev.panaformer.cli.command;
 import dev.panaformer.Precision;
 import dev.panaformer.Quantization;
 import dev.panaformer.cli.arguments.ComputeArguments;
-import dev.panaformer.kernel.Precision;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;

@@ -3,9 +3,9 @@ package dev.panaformer.cli.verify;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
-import dev.panaformer.kernel.Attention;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.attention.Attention;
+import dev.panaformer.kernel.memory.Workspace;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Map;
@@ -125,7 +125,7 @@ final class AttentionCall {
       long headStride = biasShape[1] == 1 ? 0 : (long) queries * keys;
       attention.bias(operands.place(bias.asSlice(biasStart(s) * Float.BYTES)), 0, headStride, keys);
     }
-    kernels.attention(attention, workspace);
+    kernels.attention().attention(attention, workspace);
   }
 
   /** The bias, if any, with -inf where the case's own offset hides a key. */

@@ -10,12 +10,12 @@ import dev.panaformer.cli.verify.ModelCase.Output;
 import dev.panaformer.generate.EarlyStopping;
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
-import dev.panaformer.kernel.Activation;
-import dev.panaformer.kernel.DecoderBatch;
-import dev.panaformer.kernel.KvCache;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.decoding.DecoderBatch;
+import dev.panaformer.kernel.decoding.KvCache;
+import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.CausalModel;
 import dev.panaformer.nn.Weights;
@@ -81,7 +81,7 @@ record DecoderCase(Path folder, ModelFolder model, CausalConfig config, ConfigJs
   private Map<String, Output> compute(Backends backends, ModelInputs inputs) {
     Map<String, Output> outputs = new HashMap<>();
     int blocks = inputs.sequences() * (inputs.length() / BLOCK_TOKENS + 1);
-    try (NativeMemory memory = backends.kernels().memory(new NativeMemory());
+    try (NativeMemory memory = backends.kernels().memory().allocator(new NativeMemory());
         Checkpoint checkpoint = model.openWeights();
         Weights weights =
             new Weights(
@@ -97,8 +97,8 @@ record DecoderCase(Path folder, ModelFolder model, CausalConfig config, ConfigJs
                 config.headDim(),
                 blocks,
                 BLOCK_TOKENS,
-                backends.kernels());
-        Workspace workspace = new Workspace(backends.kernels());
+                backends.kernels().memory());
+        Workspace workspace = new Workspace(backends.kernels().memory());
         DecoderBatch batch = new DecoderBatch()) {
       CausalModel decoder = CausalModel.load(weights, config);
       for (int s = 0; s < inputs.sequences(); s++) {
@@ -122,14 +122,8 @@ record DecoderCase(Path folder, ModelFolder model, CausalConfig config, ConfigJs
       MemorySegment logits = workspace.floats(Buffer.LOGITS, Tensor.elements(shape));
       decoder
           .kernels()
-          .linear(
-              hidden,
-              decoder.head(),
-              MemorySegment.NULL,
-              MemorySegment.NULL,
-              logits,
-              shape[0],
-              Activation.NONE);
+          .linear()
+          .linear(hidden, decoder.head(), MemorySegment.NULL, logits, shape[0], Activation.NONE);
       outputs.put(
           "logits",
           new Output(shape, ModelCase.read(backends.kernels(), logits, shape, workspace)));

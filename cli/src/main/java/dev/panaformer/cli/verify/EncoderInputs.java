@@ -1,7 +1,7 @@
 package dev.panaformer.cli.verify;
 
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
-import dev.panaformer.kernel.TokenBatch;
+import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BigBird;
 import dev.panaformer.model.Sequence;

@@ -5,8 +5,8 @@ import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.VisionConfig;
 import dev.panaformer.nn.Weights;
@@ -80,7 +80,7 @@ record ImageCase(Path folder, ModelFolder model, VisionConfig config, ConfigJson
 
   private Map<String, Output> compute(Backends backends, Tensor pixels, boolean interpolate) {
     Map<String, Output> outputs = new HashMap<>();
-    try (NativeMemory memory = backends.kernels().memory(new NativeMemory());
+    try (NativeMemory memory = backends.kernels().memory().allocator(new NativeMemory());
         Checkpoint checkpoint = model.openWeights();
         Weights weights =
             new Weights(
@@ -89,9 +89,9 @@ record ImageCase(Path folder, ModelFolder model, VisionConfig config, ConfigJson
                 memory,
                 config.weightNames(),
                 backends.options().compute().precision().weightFormat());
-        Workspace workspace = new Workspace(backends.kernels())) {
+        Workspace workspace = new Workspace(backends.kernels().memory())) {
       int[] shape = LongStream.of(pixels.shape()).mapToInt(Math::toIntExact).toArray();
-      MemorySegment placed = backends.kernels().place(memory, pixels::toFloat32);
+      MemorySegment placed = backends.kernels().memory().place(memory, pixels::toFloat32);
       config
           .load(weights)
           .forward(

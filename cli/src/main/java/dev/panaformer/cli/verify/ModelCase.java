@@ -9,8 +9,8 @@ import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.EncoderConfig;
 import dev.panaformer.model.ModelConfig;
@@ -112,7 +112,7 @@ record ModelCase(String name, Path folder) implements GoldenCase {
   private static Map<String, Output> compute(
       Backends backends, ModelFolder folder, EncoderConfig config, EncoderInputs inputs) {
     Map<String, Output> outputs = new HashMap<>();
-    try (NativeMemory memory = backends.kernels().memory(new NativeMemory());
+    try (NativeMemory memory = backends.kernels().memory().allocator(new NativeMemory());
         Checkpoint checkpoint = folder.openWeights();
         Weights weights =
             new Weights(
@@ -121,7 +121,7 @@ record ModelCase(String name, Path folder) implements GoldenCase {
                 memory,
                 config.weightNames(),
                 backends.options().compute().precision().weightFormat());
-        Workspace workspace = new Workspace(backends.kernels())) {
+        Workspace workspace = new Workspace(backends.kernels().memory())) {
       TextEncoder task = config.load(weights);
       inputs.appendTo(workspace.batch(), task);
       if (workspace.batch().sequences() == 0) {
@@ -140,7 +140,7 @@ record ModelCase(String name, Path folder) implements GoldenCase {
   /** Wherever the tensor lies. */
   static float[] read(Kernels kernels, MemorySegment tensor, long[] shape, Workspace workspace) {
     float[] copy = new float[Math.toIntExact(Tensor.elements(shape))];
-    MemorySegment values = kernels.onHost(tensor, copy.length, workspace);
+    MemorySegment values = kernels.memory().onHost(tensor, copy.length, workspace);
     MemorySegment.copy(values, JAVA_FLOAT, 0, copy, 0, copy.length);
     return copy;
   }

@@ -5,10 +5,10 @@ import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
-import dev.panaformer.kernel.Activation;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -47,7 +47,7 @@ final class Operands implements AutoCloseable {
     this.attributes = parse(metadata.getOrDefault("attributes", "{}"));
     this.unread = new LinkedHashSet<>(file.names());
     unread.removeIf(Operands::isOutput);
-    this.memory = kernels.memory(new NativeMemory());
+    this.memory = kernels.memory().allocator(new NativeMemory());
   }
 
   /** Outputs are called {@code y} or {@code y_…}. */
@@ -109,7 +109,9 @@ final class Operands implements AutoCloseable {
 
   /** Floats of the host, where the kernels read them. */
   MemorySegment place(MemorySegment host) {
-    return kernels.place(memory, allocator -> allocator.allocate(host.byteSize()).copyFrom(host));
+    return kernels
+        .memory()
+        .place(memory, allocator -> allocator.allocate(host.byteSize()).copyFrom(host));
   }
 
   /** As {@link #floats}, or {@link MemorySegment#NULL} if there is no such tensor. */

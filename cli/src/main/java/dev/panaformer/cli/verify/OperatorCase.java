@@ -4,12 +4,16 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
-import dev.panaformer.kernel.Activation;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.PackedWeight;
-import dev.panaformer.kernel.RotaryTables;
-import dev.panaformer.kernel.TokenBatch;
-import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.attention.RotaryTables;
+import dev.panaformer.kernel.attention.Rotation;
+import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.linear.FeedForwardWeights;
+import dev.panaformer.kernel.linear.LinearWeights;
+import dev.panaformer.kernel.linear.PackedWeight;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.norm.NormWeights;
 import dev.panaformer.nn.SinCosPositions;
 import dev.panaformer.nn.SinusoidalPositions;
 import dev.panaformer.tensor.Tensor;
@@ -31,7 +35,7 @@ record OperatorCase(String name, Path file) implements GoldenCase {
   public void run(Backends backends, Report report) throws IOException {
     try (SafetensorsCheckpoint checkpoint = SafetensorsCheckpoint.open(file);
         Arena arena = Arena.ofShared();
-        Workspace workspace = new Workspace(backends.kernels());
+        Workspace workspace = new Workspace(backends.kernels().memory());
         Operands operands = new Operands(checkpoint, arena, backends.kernels())) {
       Map<String, MemorySegment> outputs = compute(operands, backends.kernels(), workspace);
       for (String output : operands.outputs()) {
@@ -82,13 +86,17 @@ record OperatorCase(String name, Path file) implements GoldenCase {
     Activation activation = operands.activation();
     operands.requireAllRead();
 
-    PackedWeight packed = kernels.pack("weight", weight, out, in, operands.allocator());
+    PackedWeight packed = kernels.packing().pack("weight", weight, out, in, operands.allocator());
     MemorySegment y = operands.allocateFloats(tokens * out);
-    kernels.linear(x, packed, bias, MemorySegment.NULL, y, tokens, activation);
+    kernels
+        .linear()
+        .linear(x, new LinearWeights(packed, bias), MemorySegment.NULL, y, tokens, activation);
     Map<String, MemorySegment> outputs = new LinkedHashMap<>(Map.of("y", y));
     if (!residual.equals(MemorySegment.NULL)) {
       MemorySegment sum = operands.allocateFloats(tokens * out);
-      kernels.linear(x, packed, bias, residual, sum, tokens, activation);
+      kernels
+          .linear()
+          .linear(x, new LinearWeights(packed, bias), residual, sum, tokens, activation);
       outputs.put("y_plus_residual", sum);
     }
     return outputs;
@@ -108,15 +116,27 @@ record OperatorCase(String name, Path file) implements GoldenCase {
     Activation activation = operands.activation();
     operands.requireAllRead();
 
-    PackedWeight packedUp = kernels.pack("w1", up, intermediate, hidden, operands.allocator());
-    PackedWeight packedDown = kernels.pack("w2", down, hidden, intermediate, operands.allocator());
+    PackedWeight packedUp =
+        kernels.packing().pack("w1", up, intermediate, hidden, operands.allocator());
+    PackedWeight packedDown =
+        kernels.packing().pack("w2", down, hidden, intermediate, operands.allocator());
     Map<String, MemorySegment> outputs = new LinkedHashMap<>();
     outputs.put("y", MemorySegment.NULL);
     outputs.put("y_plus_residual", x);
     outputs.replaceAll((name, residual) -> {
       MemorySegment y = operands.allocateFloats(tokens * hidden);
-      kernels.feedForward(
-          x, packedUp, upBias, packedDown, downBias, activation, residual, y, tokens, workspace);
+      kernels
+          .linear()
+          .feedForward(
+              x,
+              FeedForwardWeights.plain(
+                  new LinearWeights(packedUp, upBias),
+                  new LinearWeights(packedDown, downBias),
+                  activation),
+              residual,
+              y,
+              tokens,
+              workspace);
       return y;
     });
     return outputs;
@@ -139,19 +159,29 @@ record OperatorCase(String name, Path file) implements GoldenCase {
     operands.requireAllRead();
 
     MemorySegment y = operands.allocateFloats(tokens * hidden);
-    kernels.gatedFeedForward(
-        x,
-        kernels.pack("gate", gate, intermediate, hidden, operands.allocator()),
-        gateBias,
-        kernels.pack("up", up, intermediate, hidden, operands.allocator()),
-        upBias,
-        kernels.pack("down", down, hidden, intermediate, operands.allocator()),
-        downBias,
-        activation,
-        MemorySegment.NULL,
-        y,
-        tokens,
-        workspace);
+    kernels
+        .linear()
+        .feedForward(
+            x,
+            FeedForwardWeights.gated(
+                new LinearWeights(
+                    kernels
+                        .packing()
+                        .pack("gate", gate, intermediate, hidden, operands.allocator()),
+                    gateBias),
+                new LinearWeights(
+                    kernels.packing().pack("up", up, intermediate, hidden, operands.allocator()),
+                    upBias),
+                new LinearWeights(
+                    kernels
+                        .packing()
+                        .pack("down", down, hidden, intermediate, operands.allocator()),
+                    downBias),
+                activation),
+            MemorySegment.NULL,
+            y,
+            tokens,
+            workspace);
     return Map.of("y", y);
   }
 
@@ -166,7 +196,9 @@ record OperatorCase(String name, Path file) implements GoldenCase {
     operands.requireAllRead();
 
     MemorySegment y = operands.allocateFloats(Tensor.elements(shape));
-    kernels.layerNorm(x, residual, weight, bias, y, rows(shape), hidden, eps);
+    kernels
+        .norm()
+        .layerNorm(x, residual, new NormWeights(weight, bias, hidden, eps), y, rows(shape));
     return Map.of("y", y);
   }
 
@@ -180,7 +212,7 @@ record OperatorCase(String name, Path file) implements GoldenCase {
     operands.requireAllRead();
 
     MemorySegment y = operands.allocateFloats(Tensor.elements(shape));
-    kernels.rmsNorm(x, residual, weight, y, rows(shape), hidden, eps);
+    kernels.norm().rmsNorm(x, residual, new NormWeights(weight, hidden, eps), y, rows(shape));
     return Map.of("y", y);
   }
 
@@ -190,7 +222,7 @@ record OperatorCase(String name, Path file) implements GoldenCase {
     operands.requireAllRead();
 
     MemorySegment y = operands.allocateFloats(Tensor.elements(shape));
-    kernels.softmax(x, y, rows(shape), operands.size("x", -1));
+    kernels.norm().softmax(x, y, rows(shape), operands.size("x", -1));
     return Map.of("y", y);
   }
 
@@ -220,7 +252,7 @@ record OperatorCase(String name, Path file) implements GoldenCase {
       tokens.endSequence();
       for (long h = 0; h < batch * heads; h++) {
         MemorySegment x = y.asSlice(h * head, head);
-        kernels.rope(tables, x, tokens, 1, headDim, headDim, workspace);
+        kernels.attention().rope(new Rotation(tables, 1, headDim, headDim), x, tokens, workspace);
       }
     }
     return Map.of("y", y);
@@ -272,7 +304,7 @@ record OperatorCase(String name, Path file) implements GoldenCase {
 
     long count = Tensor.elements(shape);
     MemorySegment y = operands.allocateFloats(count);
-    kernels.activate(x, y, count, activation);
+    kernels.linear().activate(x, y, count, activation);
     return Map.of("y", y);
   }
 

@@ -10,12 +10,12 @@ import dev.panaformer.cli.verify.ModelCase.Output;
 import dev.panaformer.generate.EarlyStopping;
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
-import dev.panaformer.kernel.Activation;
-import dev.panaformer.kernel.DecoderBatch;
-import dev.panaformer.kernel.KvCache;
-import dev.panaformer.kernel.NativeMemory;
-import dev.panaformer.kernel.Workspace;
-import dev.panaformer.kernel.Workspace.Buffer;
+import dev.panaformer.kernel.decoding.DecoderBatch;
+import dev.panaformer.kernel.decoding.KvCache;
+import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.Seq2SeqModel;
 import dev.panaformer.model.Trace;
@@ -69,7 +69,7 @@ record Seq2SeqCase(Path folder, ModelFolder model, Seq2SeqConfig config, ConfigJ
     Map<String, Output> outputs = new HashMap<>();
     int texts = sources.sequences();
     int blocks = texts * (sources.length() / BLOCK_TOKENS + targets.length() / BLOCK_TOKENS + 2);
-    try (NativeMemory memory = backends.kernels().memory(new NativeMemory());
+    try (NativeMemory memory = backends.kernels().memory().allocator(new NativeMemory());
         Checkpoint checkpoint = model.openWeights();
         Weights weights =
             new Weights(
@@ -85,8 +85,8 @@ record Seq2SeqCase(Path folder, ModelFolder model, Seq2SeqConfig config, ConfigJ
                 config.headDim(),
                 blocks,
                 BLOCK_TOKENS,
-                backends.kernels());
-        Workspace workspace = new Workspace(backends.kernels());
+                backends.kernels().memory());
+        Workspace workspace = new Workspace(backends.kernels().memory());
         DecoderBatch read = new DecoderBatch();
         DecoderBatch batch = new DecoderBatch()) {
       Trace trace =
@@ -110,14 +110,8 @@ record Seq2SeqCase(Path folder, ModelFolder model, Seq2SeqConfig config, ConfigJ
       MemorySegment logits = workspace.floats(Buffer.LOGITS, Tensor.elements(shape));
       seq2seq
           .kernels()
-          .linear(
-              hidden,
-              seq2seq.head(),
-              seq2seq.headBias(),
-              MemorySegment.NULL,
-              logits,
-              shape[0],
-              Activation.NONE);
+          .linear()
+          .linear(hidden, seq2seq.head(), MemorySegment.NULL, logits, shape[0], Activation.NONE);
       trace.accept("logits", logits, shape);
     }
     return outputs;

@@ -1,0 +1,96 @@
+package dev.panaformer.kernel;
+
+import dev.panaformer.kernel.embedding.EmbeddingKernels;
+import dev.panaformer.kernel.embedding.EmbeddingTables;
+import dev.panaformer.kernel.engine.CudaEngine;
+import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.TensorMemory;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
+import java.util.function.Consumer;
+import java.util.function.Function;
+
+/** The memory of a CUDA device. */
+final class CudaMemory implements TensorMemory {
+  private final CudaEngine engine;
+  private final EmbeddingKernels embedding;
+
+  CudaMemory(CudaEngine engine, EmbeddingKernels embedding) {
+    this.engine = engine;
+    this.embedding = embedding;
+  }
+
+  @Override
+  public NativeMemory allocator(NativeMemory host) {
+    host.close();
+    return new NativeMemory(engine);
+  }
+
+  @Override
+  public MemorySegment place(
+      SegmentAllocator memory, Function<SegmentAllocator, MemorySegment> fill) {
+    try (Arena host = Arena.ofConfined()) {
+      MemorySegment filled = fill.apply(host);
+      MemorySegment placed = memory.allocate(filled.byteSize(), NativeMemory.ALIGNMENT);
+      engine.copy(placed.address(), filled.address(), filled.byteSize());
+      return placed;
+    }
+  }
+
+  /** A tensor that lies in host memory is returned as it is. */
+  @Override
+  public MemorySegment onHost(MemorySegment tensor, long floats, Workspace workspace) {
+    if (CudaEngine.isOnHost(tensor)) {
+      return tensor;
+    }
+    long bytes = floats * Float.BYTES;
+    MemorySegment host = workspace.onHost(bytes);
+    if (tensor.byteSize() < bytes) {
+      throw new IndexOutOfBoundsException(
+          "a tensor of " + tensor.byteSize() + " bytes is read for " + bytes);
+    }
+    engine.copy(host.address(), tensor.address(), bytes);
+    return host;
+  }
+
+  @Override
+  public void write(
+      MemorySegment tensor, long floats, Workspace workspace, Consumer<MemorySegment> values) {
+    MemorySegment host = workspace.onHost(floats * Float.BYTES);
+    values.accept(host);
+    copy(host, 0, tensor, 0, floats);
+  }
+
+  @Override
+  public void clear(MemorySegment tensor, long fromFloat, long floats) {
+    MemorySegment cleared = tensor.asSlice(fromFloat * Float.BYTES, floats * Float.BYTES);
+    engine.clear(cleared.address(), cleared.byteSize());
+  }
+
+  @Override
+  public void copy(
+      MemorySegment from, long fromFloat, MemorySegment to, long toFloat, long floats) {
+    long bytes = floats * Float.BYTES;
+    // Slices check their bounds even where the arena is closed.
+    MemorySegment source = from.asSlice(fromFloat * Float.BYTES, bytes);
+    MemorySegment target = to.asSlice(toFloat * Float.BYTES, bytes);
+    engine.copy(target.address(), source.address(), bytes);
+  }
+
+  /** Gathers with one launch: rows are words of a table. */
+  @Override
+  public void gather(
+      MemorySegment x,
+      long rows,
+      long width,
+      TokenBatch picked,
+      MemorySegment y,
+      Workspace workspace) {
+    MemorySegment none = MemorySegment.NULL;
+    embedding.embedding(
+        new EmbeddingTables(x, none, none, none, none, rows, 0, 0, width, 0), picked, y, workspace);
+  }
+}

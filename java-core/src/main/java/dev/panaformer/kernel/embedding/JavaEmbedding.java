@@ -1,0 +1,98 @@
+package dev.panaformer.kernel.embedding;
+
+import static dev.panaformer.kernel.memory.Floats.get;
+import static dev.panaformer.kernel.memory.Floats.set;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import dev.panaformer.kernel.linear.JavaPackedWeight;
+import dev.panaformer.kernel.memory.Arguments;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.norm.NormKernels;
+import dev.panaformer.kernel.norm.NormWeights;
+import java.lang.foreign.MemorySegment;
+
+/** {@link EmbeddingKernels} as plain loops, with sums in double. */
+final class JavaEmbedding implements EmbeddingKernels {
+  private final NormKernels norm = NormKernels.inJava();
+
+  @Override
+  public void embedding(
+      EmbeddingTables tables, TokenBatch batch, MemorySegment y, Workspace workspace) {
+    EmbeddingArguments.embedding(tables, batch, y);
+    tables.requireRows(batch);
+    long hidden = tables.hidden();
+    for (long t = 0; t < batch.tokens(); t++) {
+      long id = batch.ids().getAtIndex(JAVA_INT, t);
+      float[] packed =
+          tables.packedWord().map(words -> JavaPackedWeight.row(words, id)).orElse(null);
+      long position = batch.positionIds().getAtIndex(JAVA_INT, t) * hidden;
+      long tokenType = batch.tokenTypeIds().getAtIndex(JAVA_INT, t) * hidden;
+      for (long i = 0; i < hidden; i++) {
+        double sum =
+            packed == null
+                ? get(tables.word(), id * hidden + i)
+                : packed[(int) i] * tables.wordScale();
+        if (tables.positions() > 0) {
+          sum += get(tables.position(), position + i);
+        }
+        if (tables.tokenTypes() > 0) {
+          sum += get(tables.tokenType(), tokenType + i);
+        }
+        set(y, t * hidden + i, sum);
+      }
+    }
+    if (Arguments.isAbsent(tables.weight())) {
+      return;
+    }
+    NormWeights weights = new NormWeights(tables.weight(), tables.bias(), hidden, tables.eps());
+    norm.layerNorm(y, MemorySegment.NULL, weights, y, batch.tokens());
+  }
+
+  @Override
+  public void pool(
+      MemorySegment x,
+      TokenBatch batch,
+      MemorySegment y,
+      long hidden,
+      Pooling pooling,
+      boolean normalize) {
+    EmbeddingArguments.pool(x, batch, y, hidden);
+    for (int s = 0; s < batch.sequences(); s++) {
+      double squares = 0;
+      for (long i = 0; i < hidden; i++) {
+        double pooled = pool(x, batch.start(s), batch.start(s + 1), hidden, i, pooling);
+        set(y, s * hidden + i, pooled);
+        squares += pooled * pooled;
+      }
+      if (normalize) {
+        double norm = Math.max(Math.sqrt(squares), 1e-12);
+        for (long i = s * hidden; i < (s + 1) * hidden; i++) {
+          set(y, i, get(y, i) / norm);
+        }
+      }
+    }
+  }
+
+  private static double pool(
+      MemorySegment x, long start, long end, long hidden, long feature, Pooling pooling) {
+    return switch (pooling) {
+      case CLS -> get(x, start * hidden + feature);
+      case LAST -> get(x, (end - 1) * hidden + feature);
+      case MEAN -> {
+        double sum = 0;
+        for (long t = start; t < end; t++) {
+          sum += get(x, t * hidden + feature);
+        }
+        yield sum / (end - start);
+      }
+      case MAX -> {
+        double max = Double.NEGATIVE_INFINITY;
+        for (long t = start; t < end; t++) {
+          max = Math.max(max, get(x, t * hidden + feature));
+        }
+        yield max;
+      }
+    };
+  }
+}

@@ -1,0 +1,83 @@
+package dev.panaformer.kernel.embedding;
+
+import static dev.panaformer.bindings.panaformer_h.PF_ERROR_INDEX;
+import static dev.panaformer.bindings.panaformer_h.pf_embedding;
+import static dev.panaformer.bindings.panaformer_h.pf_pool;
+import static dev.panaformer.kernel.engine.NativeEngine.check;
+
+import dev.panaformer.bindings.pf_embedding_params;
+import dev.panaformer.kernel.engine.NativeEngine;
+import dev.panaformer.kernel.linear.PackedWeight;
+import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Workspace;
+import java.lang.foreign.MemorySegment;
+
+/** {@link EmbeddingKernels} of the native library. */
+final class NativeEmbedding implements EmbeddingKernels {
+  private final NativeEngine engine;
+
+  NativeEmbedding(NativeEngine engine) {
+    this.engine = engine;
+  }
+
+  @Override
+  public void embedding(
+      EmbeddingTables tables, TokenBatch batch, MemorySegment y, Workspace workspace) {
+    EmbeddingArguments.embedding(tables, batch, y);
+    engine.requireReachable("embedding", "y", y);
+    MemorySegment params = workspace.parameters();
+    storeTables(params, tables);
+    pf_embedding_params.ids(params, batch.ids());
+    pf_embedding_params.position_ids(params, batch.positionIds());
+    pf_embedding_params.token_type_ids(params, batch.tokenTypeIds());
+    pf_embedding_params.y(params, y);
+    pf_embedding_params.tokens(params, batch.tokens());
+    int status = pf_embedding(engine.pointer(), params);
+    if (status == PF_ERROR_INDEX()) {
+      tables.requireRows(batch);
+    }
+    check("embedding", status);
+  }
+
+  private static void storeTables(MemorySegment params, EmbeddingTables tables) {
+    pf_embedding_params.word_table(params, tables.word());
+    pf_embedding_params.word_packed(
+        params, tables.packedWord().map(PackedWeight::segment).orElse(MemorySegment.NULL));
+    pf_embedding_params.word_scale(params, tables.wordScale());
+    pf_embedding_params.position_table(
+        params, tables.positions() > 0 ? tables.position() : MemorySegment.NULL);
+    pf_embedding_params.token_type_table(
+        params, tables.tokenTypes() > 0 ? tables.tokenType() : MemorySegment.NULL);
+    pf_embedding_params.weight(params, tables.weight());
+    pf_embedding_params.bias(params, tables.bias());
+    pf_embedding_params.hidden(params, tables.hidden());
+    pf_embedding_params.vocab(params, tables.vocab());
+    pf_embedding_params.positions(params, tables.positions());
+    pf_embedding_params.token_types(params, tables.tokenTypes());
+    pf_embedding_params.eps(params, tables.eps());
+  }
+
+  @Override
+  public void pool(
+      MemorySegment x,
+      TokenBatch batch,
+      MemorySegment y,
+      long hidden,
+      Pooling pooling,
+      boolean normalize) {
+    EmbeddingArguments.pool(x, batch, y, hidden);
+    engine.requireReachable("pool", "y", y);
+    int status =
+        pf_pool(
+            engine.pointer(),
+            engine.at(x),
+            batch.cuSeqlens(),
+            engine.at(y),
+            batch.tokens(),
+            batch.sequences(),
+            hidden,
+            pooling.value(),
+            normalize ? 1 : 0);
+    check("pool", status);
+  }
+}

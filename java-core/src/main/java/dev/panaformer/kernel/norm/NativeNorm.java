@@ -1,0 +1,62 @@
+package dev.panaformer.kernel.norm;
+
+import static dev.panaformer.bindings.panaformer_h.pf_layer_norm;
+import static dev.panaformer.bindings.panaformer_h.pf_rms_norm;
+import static dev.panaformer.bindings.panaformer_h.pf_softmax;
+import static dev.panaformer.kernel.engine.NativeEngine.check;
+
+import dev.panaformer.kernel.engine.NativeEngine;
+import java.lang.foreign.MemorySegment;
+
+/** {@link NormKernels} of the native library. */
+final class NativeNorm implements NormKernels {
+  private final NativeEngine engine;
+
+  NativeNorm(NativeEngine engine) {
+    this.engine = engine;
+  }
+
+  @Override
+  public void layerNorm(
+      MemorySegment x, MemorySegment residual, NormWeights w, MemorySegment y, long rows) {
+    NormArguments.layerNorm(x, residual, w, y, rows);
+    engine.requireReachable("layerNorm", "y", y);
+    check(
+        "layerNorm",
+        pf_layer_norm(
+            engine.pointer(),
+            engine.at(x),
+            engine.at(residual),
+            engine.at(w.weight()),
+            engine.at(w.bias()),
+            engine.at(y),
+            rows,
+            w.hidden(),
+            w.eps()));
+  }
+
+  @Override
+  public void rmsNorm(
+      MemorySegment x, MemorySegment residual, NormWeights w, MemorySegment y, long rows) {
+    NormArguments.rmsNorm(x, residual, w, y, rows);
+    engine.requireReachable("rmsNorm", "y", y);
+    check(
+        "rmsNorm",
+        pf_rms_norm(
+            engine.pointer(),
+            engine.at(x),
+            engine.at(residual),
+            engine.at(w.weight()),
+            engine.at(y),
+            rows,
+            w.hidden(),
+            w.eps()));
+  }
+
+  @Override
+  public void softmax(MemorySegment x, MemorySegment y, long rows, long columns) {
+    NormArguments.softmax(x, y, rows, columns);
+    engine.requireReachable("softmax", "y", y);
+    check("softmax", pf_softmax(engine.pointer(), engine.at(x), engine.at(y), rows, columns));
+  }
+}
