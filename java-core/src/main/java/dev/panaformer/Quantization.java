@@ -100,7 +100,7 @@ public final class Quantization {
     ConfigJson config = folder.config();
     Architecture architecture = Architecture.of(config);
     if (!Files.exists(folder.transformer().resolve("config.json"))) {
-      Files.writeString(to.resolve("config.json"), config.json() + System.lineSeparator());
+      Files.writeString(to.resolve("config.json"), config + System.lineSeparator());
     }
     try (Kernels kernels = ComputeOptions.DEFAULT.openKernels();
         NativeMemory memory = new NativeMemory();

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.abort;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import dev.panaformer.bindings.NativeLibraryException;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
@@ -78,7 +79,9 @@ class Seq2SeqTest {
   }
 
   private static JsonObject searches(String name) {
-    return ConfigJson.read(GOLDEN.resolve(name).resolve("search.json")).json();
+    return JsonParser.parseString(
+            ConfigJson.read(GOLDEN.resolve(name).resolve("search.json")).toString())
+        .getAsJsonObject();
   }
 
   @ParameterizedTest

@@ -1,7 +1,5 @@
 package dev.panaformer.checkpoint;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonElement;
 import dev.panaformer.kernel.Pooling;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -57,21 +55,20 @@ public final class ModelFolder {
   }
 
   private static ModelFolder withModules(Path path, Path file) {
-    JsonElement json = StrictJson.read(file);
-    if (!json.isJsonArray()) {
+    Object json = StrictJson.read(file);
+    if (!(json instanceof List<?> modules)) {
       throw new CheckpointException(
           file + ": expected an array of modules, found " + StrictJson.kind(json));
     }
     Path transformer = path;
     Pooling pooling = null;
     boolean normalize = false;
-    JsonArray modules = json.getAsJsonArray();
-    for (JsonElement element : modules) {
-      if (!element.isJsonObject()) {
+    for (Object element : modules) {
+      if (!(element instanceof Map)) {
         throw new CheckpointException(
             file + ": expected an object for each module, found " + StrictJson.kind(element));
       }
-      ConfigJson module = ConfigJson.of(file, element.getAsJsonObject());
+      ConfigJson module = ConfigJson.of(file, StrictJson.asObject(element));
       String type = module.requireString("type");
       Path folder = inside(file, module.optionalString("path", ""));
       switch (type.substring(type.lastIndexOf('.') + 1)) {
@@ -89,7 +86,7 @@ public final class ModelFolder {
 
   private static Pooling pooling(ConfigJson config) {
     List<String> asked = new ArrayList<>();
-    for (String field : config.json().keySet()) {
+    for (String field : config.fields()) {
       if (field.startsWith("pooling_mode_") && config.optionalBoolean(field, false)) {
         asked.add(field);
       }

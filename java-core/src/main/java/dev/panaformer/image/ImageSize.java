@@ -50,7 +50,7 @@ public sealed interface ImageSize {
    * @param multiple of which sides that keep proportions are to be
    */
   static ImageSize of(ConfigJson json, String field, boolean square, int longest, int multiple) {
-    if (json.json().get(field).isJsonPrimitive()) {
+    if (!json.isArray(field) && !json.isObject(field)) {
       int side = json.requireInt(field, 1, MAX_SIDE);
       int atMost = json.optionalInt("max_size", longest, 1, MAX_SIDE);
       return square ? new Exact(side, side) : new Shortest(side, atMost, multiple);

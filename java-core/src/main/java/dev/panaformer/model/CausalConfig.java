@@ -1,11 +1,10 @@
 package dev.panaformer.model;
 
-import com.google.gson.JsonElement;
-import com.google.gson.JsonPrimitive;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.kernel.Activation;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 
 /** What config.json says of a decoder, and what generation needs to know of any. */
@@ -83,7 +82,7 @@ public sealed interface CausalConfig extends DecoderConfig permits Gpt2Config, L
    * @param known the family's own fields
    */
   static void requireKnown(ConfigJson json, Set<String> known) {
-    for (String field : json.json().keySet()) {
+    for (String field : json.fields()) {
       boolean harmless = field.startsWith("_") || HARMLESS.contains(field);
       if (!harmless && !known.contains(field) && json.has(field)) {
         throw json.unsupported(field, "no such field, which this model does not know");
@@ -130,16 +129,14 @@ public sealed interface CausalConfig extends DecoderConfig permits Gpt2Config, L
     if (!json.has(field)) {
       return ids;
     }
-    JsonElement value = json.json().get(field);
-    if (value.isJsonArray()) {
-      for (JsonElement element : value.getAsJsonArray()) {
-        if (!(element instanceof JsonPrimitive id
-            && id.isNumber()
-            && id.getAsDouble() == id.getAsInt()
-            && id.getAsInt() >= 0)) {
+    if (json.value(field) instanceof List<?> elements) {
+      for (Object element : elements) {
+        if (!(element instanceof Number id
+            && id.doubleValue() == id.intValue()
+            && id.intValue() >= 0)) {
           throw json.wrong(field, "an id or an array of ids");
         }
-        ids.add(id.getAsInt());
+        ids.add(id.intValue());
       }
     } else {
       ids.add(json.requireInt(field, 0, Integer.MAX_VALUE));

@@ -18,8 +18,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class ImagePreprocessorTest {
   private static ImagePreprocessor of(String json, String modelType) {
     return ImagePreprocessor.of(
-        ConfigJson.of(
-            Path.of("preprocessor_config.json"), JsonParser.parseString(json).getAsJsonObject()),
+        ConfigJson.parse(
+            Path.of("preprocessor_config.json"), JsonParser.parseString(json).toString()),
         modelType);
   }
 
