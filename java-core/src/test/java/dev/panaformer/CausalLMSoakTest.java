@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ModelFolder;
+import dev.panaformer.generate.CacheExhaustedException;
 import dev.panaformer.generate.CacheShortage;
 import dev.panaformer.generate.ContextOverflow;
 import dev.panaformer.generate.FinishReason;
@@ -15,8 +16,7 @@ import dev.panaformer.generate.GeneratedToken;
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.GenerationResult;
-import dev.panaformer.generate.Scheduler;
-import dev.panaformer.kernel.CacheExhaustedException;
+import dev.panaformer.generate.schedule.Scheduler;
 import dev.panaformer.kernel.Isa;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeKernels;

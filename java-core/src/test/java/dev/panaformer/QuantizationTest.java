@@ -101,7 +101,7 @@ class QuantizationTest {
                       Precision.FP32.weightFormat())) {
             architecture.loader().apply(atLoad.forStorage());
             architecture.loader().apply(packed.forStorage());
-            assertEquals(precision, packed.precision());
+            assertEquals(precision.weightFormat(), packed.precision());
             assertFalse(atLoad.packedRead().isEmpty());
             for (Map.Entry<String, PackedWeight> entry : atLoad.packedRead().entrySet()) {
               MemorySegment stored = file.tensor(entry.getKey(), arena).data();

@@ -2,8 +2,9 @@ package dev.panaformer.runtime;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.panaformer.generate.Candidates;
-import dev.panaformer.generate.Decoder;
+import dev.panaformer.generate.CacheExhaustedException;
+import dev.panaformer.generate.sampling.Candidates;
+import dev.panaformer.generate.schedule.Decoder;
 import dev.panaformer.kernel.Activation;
 import dev.panaformer.kernel.DecoderBatch;
 import dev.panaformer.kernel.GrowableBuffer;
@@ -193,7 +194,14 @@ public final class PagedDecoder implements Decoder {
 
   @Override
   public void add(Sequence sequence, int[] ids, int from, int to) {
-    CachedText text = (CachedText) sequence;
+    try {
+      add((CachedText) sequence, ids, from, to);
+    } catch (dev.panaformer.kernel.CacheExhaustedException e) {
+      throw new CacheExhaustedException(e);
+    }
+  }
+
+  private void add(CachedText text, int[] ids, int from, int to) {
     Source source = text.source;
     if (source == null) {
       batch.add(text.sequence, ids, from, to);
