@@ -1,6 +1,5 @@
 package dev.panaformer.checkpoint;
 
-import dev.panaformer.kernel.Pooling;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -19,15 +18,15 @@ public final class ModelFolder {
       List.of("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5");
 
   /** The fields of {@code 1_Pooling/config.json} that ask for a pooling of ours. */
-  private static final Map<String, Pooling> POOLING_FIELDS =
+  private static final Map<String, SentencePooling> POOLING_FIELDS =
       Map.of(
-          "pooling_mode_cls_token", Pooling.CLS,
-          "pooling_mode_mean_tokens", Pooling.MEAN,
-          "pooling_mode_max_tokens", Pooling.MAX,
-          "pooling_mode_lasttoken", Pooling.LAST);
+          "pooling_mode_cls_token", SentencePooling.CLS,
+          "pooling_mode_mean_tokens", SentencePooling.MEAN,
+          "pooling_mode_max_tokens", SentencePooling.MAX,
+          "pooling_mode_lasttoken", SentencePooling.LAST);
 
   /** How sentence-transformers makes one vector of a text. */
-  public record SentenceModules(Pooling pooling, boolean normalize) {}
+  public record SentenceModules(SentencePooling pooling, boolean normalize) {}
 
   private final Path path;
   private final Path transformer;
@@ -61,7 +60,7 @@ public final class ModelFolder {
           file + ": expected an array of modules, found " + StrictJson.kind(json));
     }
     Path transformer = path;
-    Pooling pooling = null;
+    SentencePooling pooling = null;
     boolean normalize = false;
     for (Object element : modules) {
       if (!(element instanceof Map)) {
@@ -84,7 +83,7 @@ public final class ModelFolder {
     return new ModelFolder(path, transformer, Optional.of(new SentenceModules(pooling, normalize)));
   }
 
-  private static Pooling pooling(ConfigJson config) {
+  private static SentencePooling pooling(ConfigJson config) {
     List<String> asked = new ArrayList<>();
     for (String field : config.fields()) {
       if (field.startsWith("pooling_mode_") && config.optionalBoolean(field, false)) {

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.panaformer.checkpoint.ModelFolder.SentenceModules;
-import dev.panaformer.kernel.Pooling;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -90,7 +89,8 @@ class ModelFolderTest {
             + " \"pooling_mode_mean_tokens\": true}");
     write("sentence_bert_config.json", "{\"max_seq_length\": 256, \"do_lower_case\": false}");
     ModelFolder model = ModelFolder.open(folder);
-    assertEquals(Optional.of(new SentenceModules(Pooling.MEAN, true)), model.sentenceModules());
+    assertEquals(
+        Optional.of(new SentenceModules(SentencePooling.MEAN, true)), model.sentenceModules());
     assertEquals(OptionalInt.of(256), model.maxSequenceLength());
   }
 

@@ -1,5 +1,6 @@
-package dev.panaformer.image;
+package dev.panaformer.image.preprocessing;
 
+import dev.panaformer.image.RgbImage;
 import java.util.Arrays;
 
 /**

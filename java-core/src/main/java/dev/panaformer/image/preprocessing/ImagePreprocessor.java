@@ -1,9 +1,10 @@
-package dev.panaformer.image;
+package dev.panaformer.image.preprocessing;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.image.RgbImage;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;

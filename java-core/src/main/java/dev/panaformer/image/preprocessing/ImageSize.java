@@ -1,4 +1,4 @@
-package dev.panaformer.image;
+package dev.panaformer.image.preprocessing;
 
 import dev.panaformer.checkpoint.ConfigJson;
 
