@@ -1,35 +1,66 @@
 /**
- * Transformers on the JVM. {@code dev.panaformer} is what most users need: text in, numbers or text
- * out. The packages below it are the parts, for those who run models by themselves.
+ * Transformers on the JVM.
+ *
+ * <p>Exported to all: {@code dev.panaformer}, which is what most users need (texts or images in;
+ * vectors, text, labels, boxes or maps out), with {@code generate}, {@code image} and {@code
+ * objective}. {@code checkpoint} and {@code tensor} are exported for those who read the tensors of
+ * model files themselves. The other packages serve the project's own modules and change without
+ * notice.
  *
  * <p>The tokenizer library and protobuf are automatic modules under the names that their manifests
- * reserve; neither shows in this module's API. So is the jar with the native library, which is
- * found wherever it lies on the module path or class path. Readers of images are services of
- * java.desktop.
+ * reserve. The jar with the native library is found wherever it lies on the module path or class
+ * path. Readers of images are services of java.desktop. No type of these libraries is part of the
+ * API, except {@code BufferedImage}.
  */
 module dev.panaformer {
-  requires transitive com.google.gson;
+  requires com.google.gson;
   requires com.google.protobuf;
   requires dev.panaformer.bindings;
   requires ai.djl.tokenizers;
-  requires transitive java.desktop;
+  requires java.desktop;
 
   exports dev.panaformer;
   exports dev.panaformer.checkpoint;
   exports dev.panaformer.generate;
   exports dev.panaformer.image;
-  exports dev.panaformer.kernel;
-  exports dev.panaformer.kernel.attention;
-  exports dev.panaformer.kernel.decoding;
-  exports dev.panaformer.kernel.embedding;
-  exports dev.panaformer.kernel.engine;
-  exports dev.panaformer.kernel.image;
-  exports dev.panaformer.kernel.linear;
-  exports dev.panaformer.kernel.memory;
-  exports dev.panaformer.kernel.norm;
-  exports dev.panaformer.model;
-  exports dev.panaformer.nn;
   exports dev.panaformer.objective;
   exports dev.panaformer.tensor;
-  exports dev.panaformer.tokenizer;
+  exports dev.panaformer.image.preprocessing to
+      dev.panaformer.bench;
+  exports dev.panaformer.kernel to
+      dev.panaformer.bench,
+      dev.panaformer.cli;
+  exports dev.panaformer.kernel.attention to
+      dev.panaformer.bench,
+      dev.panaformer.cli;
+  exports dev.panaformer.kernel.decoding to
+      dev.panaformer.bench,
+      dev.panaformer.cli;
+  exports dev.panaformer.kernel.embedding to
+      dev.panaformer.bench,
+      dev.panaformer.cli;
+  exports dev.panaformer.kernel.engine to
+      dev.panaformer.bench,
+      dev.panaformer.cli;
+  exports dev.panaformer.kernel.image to
+      dev.panaformer.bench,
+      dev.panaformer.cli;
+  exports dev.panaformer.kernel.linear to
+      dev.panaformer.bench,
+      dev.panaformer.cli;
+  exports dev.panaformer.kernel.memory to
+      dev.panaformer.bench,
+      dev.panaformer.cli;
+  exports dev.panaformer.kernel.norm to
+      dev.panaformer.bench,
+      dev.panaformer.cli;
+  exports dev.panaformer.model to
+      dev.panaformer.bench,
+      dev.panaformer.cli;
+  exports dev.panaformer.nn to
+      dev.panaformer.bench,
+      dev.panaformer.cli;
+  exports dev.panaformer.tokenizer to
+      dev.panaformer.bench,
+      dev.panaformer.cli;
 }

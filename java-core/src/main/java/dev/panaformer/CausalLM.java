@@ -1,12 +1,12 @@
 package dev.panaformer;
 
-import dev.panaformer.generate.Foreseen;
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.Prefix;
-import dev.panaformer.generate.Scheduler;
+import dev.panaformer.generate.schedule.Scheduler;
 import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.model.CausalConfig;
+import dev.panaformer.generate.schedule.TokenScores;
 import dev.panaformer.model.CausalModel;
 import dev.panaformer.model.ConfigFields;
 import dev.panaformer.tokenizer.Tokenizer;
@@ -70,7 +70,7 @@ public final class CausalLM implements Model {
    *
    * @throws IllegalArgumentException if the prompt has no tokens, or too many and the options say
    *     to refuse it
-   * @throws dev.panaformer.kernel.CacheExhaustedException if the whole cache is too small for the
+   * @throws dev.panaformer.generate.CacheExhaustedException if the whole cache is too small for the
    *     prompt with all new tokens
    */
   public Generation generate(String prompt, GenerationOptions options) {
@@ -98,7 +98,7 @@ public final class CausalLM implements Model {
    * is closed. Waits until it is read.
    *
    * @throws IllegalArgumentException if there are no tokens, or more than the context
-   * @throws dev.panaformer.kernel.CacheExhaustedException if there is no room for it now
+   * @throws dev.panaformer.generate.CacheExhaustedException if there is no room for it now
    */
   public Prefix prefix(int[] ids) {
     return runtime.scheduler().prefix(ids);
@@ -162,10 +162,10 @@ public final class CausalLM implements Model {
     int scored = 1;
     for (int start = 0; scored < ids.length; start += stride) {
       int end = Math.min(start + contextLength(), ids.length);
-      Foreseen window =
+      TokenScores window =
           runtime
               .scheduler()
-              .foresee(Arrays.copyOfRange(ids, start, end), Math.max(1, scored - start));
+              .tokenScores(Arrays.copyOfRange(ids, start, end), Math.max(1, scored - start));
       int count = window.best().length;
       System.arraycopy(window.logProbabilities(), 0, scores, end - count, count);
       System.arraycopy(window.best(), 0, best, end - count, count);

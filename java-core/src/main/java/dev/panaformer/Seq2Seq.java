@@ -1,14 +1,14 @@
 package dev.panaformer;
 
-import dev.panaformer.generate.Foreseen;
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
-import dev.panaformer.generate.Scheduler;
+import dev.panaformer.generate.schedule.Scheduler;
 import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.kernel.memory.WorkspacePool;
 import dev.panaformer.model.ConfigFields;
 import dev.panaformer.model.CausalConfig;
+import dev.panaformer.generate.schedule.TokenScores;
 import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.Seq2SeqModel;
 import dev.panaformer.runtime.GenerationRuntime;
@@ -152,7 +152,7 @@ public final class Seq2Seq implements Model {
    * @param source as {@link #tokenize} gives it
    * @throws IllegalArgumentException if there are no ids, or more than {@link #maxSourceTokens}
    * @throws IndexOutOfBoundsException if an id is outside the encoder's vocabulary
-   * @throws dev.panaformer.kernel.CacheExhaustedException if the whole cache is too small
+   * @throws dev.panaformer.generate.CacheExhaustedException if the whole cache is too small
    */
   public Generation stream(int[] source, GenerationOptions options) {
     requireSourceIds(source);
@@ -213,9 +213,9 @@ public final class Seq2Seq implements Model {
     int[] ids = withStart(target);
     float[] scores = new float[ids.length];
     int[] best = ids.clone();
-    Foreseen foreseen = runtime.scheduler().foresee(source, ids, 1);
-    System.arraycopy(foreseen.logProbabilities(), 0, scores, 1, target.length);
-    System.arraycopy(foreseen.best(), 0, best, 1, target.length);
+    TokenScores scored = runtime.scheduler().tokenScores(source, ids, 1);
+    System.arraycopy(scored.logProbabilities(), 0, scores, 1, target.length);
+    System.arraycopy(scored.best(), 0, best, 1, target.length);
     return new TextScore(ids, scores, best);
   }
 

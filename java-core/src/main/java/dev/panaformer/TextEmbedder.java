@@ -3,6 +3,7 @@ package dev.panaformer;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.checkpoint.ModelFolder.SentenceModules;
+import dev.panaformer.checkpoint.SentencePooling;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.embedding.Pooling;
 import dev.panaformer.kernel.memory.TokenBatch;
@@ -30,10 +31,12 @@ import java.util.List;
  * divided by its L2 norm. Texts lose the white space around them, as they do there.
  */
 public final class TextEmbedder implements Model {
-  private static final SentenceModules DEFAULT_MODULES = new SentenceModules(Pooling.MEAN, true);
+  private static final SentenceModules DEFAULT_MODULES =
+      new SentenceModules(SentencePooling.MEAN, true);
 
   private final TextRuntime<TextEncoder> runtime;
-  private final SentenceModules modules;
+  private final Pooling pooling;
+  private final boolean normalizes;
   private final int dimension;
 
   /** In a field, so that the hot path does not allocate it. */
@@ -41,8 +44,19 @@ public final class TextEmbedder implements Model {
 
   private TextEmbedder(TextRuntime<TextEncoder> runtime) {
     this.runtime = runtime;
-    this.modules = runtime.folder().sentenceModules().orElse(DEFAULT_MODULES);
+    SentenceModules modules = runtime.folder().sentenceModules().orElse(DEFAULT_MODULES);
+    this.pooling = pooling(modules.pooling());
+    this.normalizes = modules.normalize();
     this.dimension = runtime.model().config().hiddenSize();
+  }
+
+  private static Pooling pooling(SentencePooling pooling) {
+    return switch (pooling) {
+      case CLS -> Pooling.CLS;
+      case MEAN -> Pooling.MEAN;
+      case MAX -> Pooling.MAX;
+      case LAST -> Pooling.LAST;
+    };
   }
 
   /** {@link #load(Path, ModelOptions)} with {@link ModelOptions#DEFAULT}. */
@@ -146,11 +160,10 @@ public final class TextEmbedder implements Model {
 
   private MemorySegment pooled(TokenBatch batch, Workspace workspace) {
     Kernels kernels = runtime.kernels();
-    TokenBatch queries =
-        modules.pooling() == Pooling.CLS ? workspace.queries().firstOf(batch, 1) : batch;
+    TokenBatch queries = pooling == Pooling.CLS ? workspace.queries().firstOf(batch, 1) : batch;
     MemorySegment x = runtime.model().hiddenStates(batch, queries, workspace, null);
     MemorySegment y = workspace.floats(Buffer.POOLED, (long) batch.sequences() * dimension);
-    kernels.embedding().pool(x, queries, y, dimension, modules.pooling(), modules.normalize());
+    kernels.embedding().pool(x, queries, y, dimension, pooling, normalizes);
     return kernels.memory().onHost(y, (long) batch.sequences() * dimension, workspace);
   }
 

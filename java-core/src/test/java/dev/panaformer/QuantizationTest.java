@@ -100,7 +100,7 @@ class QuantizationTest {
                       Precision.FP32.weightFormat())) {
             config.load(atLoad.forStorage());
             config.load(packed.forStorage());
-            assertEquals(precision, packed.precision());
+            assertEquals(precision.weightFormat(), packed.precision());
             assertFalse(atLoad.packedRead().isEmpty());
             for (Map.Entry<String, PackedWeight> entry : atLoad.packedRead().entrySet()) {
               MemorySegment stored = file.tensor(entry.getKey(), arena).data();

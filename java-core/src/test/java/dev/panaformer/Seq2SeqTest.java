@@ -10,16 +10,17 @@ import static org.junit.jupiter.api.Assumptions.abort;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import dev.panaformer.bindings.NativeLibraryException;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.checkpoint.UnsupportedModelException;
+import dev.panaformer.generate.CacheExhaustedException;
 import dev.panaformer.generate.EarlyStopping;
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.RankedText;
-import dev.panaformer.kernel.decoding.CacheExhaustedException;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -80,7 +81,9 @@ class Seq2SeqTest {
   }
 
   private static JsonObject searches(String name) {
-    return ConfigJson.read(GOLDEN.resolve(name).resolve("search.json")).json();
+    return JsonParser.parseString(
+            ConfigJson.read(GOLDEN.resolve(name).resolve("search.json")).toString())
+        .getAsJsonObject();
   }
 
   @ParameterizedTest

@@ -1,11 +1,10 @@
 package dev.panaformer.checkpoint;
 
-import com.google.gson.JsonElement;
-import com.google.gson.JsonObject;
-import com.google.gson.JsonPrimitive;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,16 +13,14 @@ import java.util.Set;
 /**
  * The fields of a JSON file, each read with the type and range that its reader expects. Every
  * failure is a {@link CheckpointException} that names the file, the field, what was found and what
- * was expected. A field that holds {@code null} counts as absent.
- *
- * <p>Immutable as long as nobody modifies {@link #json}.
+ * was expected. A field that holds {@code null} counts as absent. Immutable.
  */
 public final class ConfigJson {
   private final Path source;
   private final String prefix;
-  private final JsonObject json;
+  private final Map<String, Object> json;
 
-  private ConfigJson(Path source, String prefix, JsonObject json) {
+  private ConfigJson(Path source, String prefix, Map<String, Object> json) {
     this.source = source;
     this.prefix = prefix;
     this.json = json;
@@ -38,16 +35,35 @@ public final class ConfigJson {
     if (!Files.isRegularFile(file)) {
       throw new CheckpointException(file + ": no such file");
     }
-    return of(file, StrictJson.readObject(file));
+    return new ConfigJson(file, "", StrictJson.readObject(file));
   }
 
   /**
-   * Fields that come from somewhere else than their own file.
+   * Parses JSON that comes from somewhere else than its own file.
    *
    * @param source for messages
+   * @throws CheckpointException if the text holds no JSON object
    */
-  public static ConfigJson of(Path source, JsonObject json) {
-    return new ConfigJson(source, "", json);
+  public static ConfigJson parse(Path source, String json) {
+    byte[] utf8 = json.getBytes(StandardCharsets.UTF_8);
+    return new ConfigJson(source, "", StrictJson.parseObject(source.toString(), utf8));
+  }
+
+  /**
+   * Fields that are parsed already.
+   *
+   * @param source for messages
+   * @param fields values as {@link StrictJson} describes them
+   */
+  public static ConfigJson of(Path source, Map<String, ?> fields) {
+    return new ConfigJson(source, "", Collections.unmodifiableMap(fields));
+  }
+
+  /** These fields with another value for one of them. */
+  public ConfigJson with(String field, Object value) {
+    Map<String, Object> changed = new LinkedHashMap<>(json);
+    changed.put(field, value);
+    return new ConfigJson(source, prefix, Collections.unmodifiableMap(changed));
   }
 
   /** The file, for messages. */
@@ -55,18 +71,29 @@ public final class ConfigJson {
     return source;
   }
 
-  /** All that was read. Not to be modified. */
-  public JsonObject json() {
-    return json;
-  }
-
-  /** The names of all fields, in the order of the file. */
+  /** The names of all fields in the order of the file, including those that hold {@code null}. */
   public Set<String> fields() {
     return json.keySet();
   }
 
+  /** Whether there is such a field and it does not hold {@code null}. */
   public boolean has(String field) {
     return get(field) != null;
+  }
+
+  /** The value of a field as {@link StrictJson} describes it; null if the field is absent. */
+  public Object value(String field) {
+    return get(field);
+  }
+
+  /** Whether a field holds an array. */
+  public boolean isArray(String field) {
+    return get(field) instanceof List;
+  }
+
+  /** Whether a field holds an object. */
+  public boolean isObject(String field) {
+    return get(field) instanceof Map;
   }
 
   public int requireInt(String field, int min, int max) {
@@ -97,8 +124,8 @@ public final class ConfigJson {
     if (!has(field)) {
       return absent;
     }
-    if (get(field) instanceof JsonPrimitive value && value.isBoolean()) {
-      return value.getAsBoolean();
+    if (get(field) instanceof Boolean value) {
+      return value;
     }
     throw wrong(field, "true or false");
   }
@@ -108,11 +135,11 @@ public final class ConfigJson {
     if (!has(field)) {
       return List.of();
     }
-    if (!get(field).isJsonArray()) {
+    if (!(get(field) instanceof List<?> array)) {
       return List.of(integer(field, min, max, get(field)));
     }
     List<Integer> integers = new ArrayList<>();
-    for (JsonElement element : get(field).getAsJsonArray()) {
+    for (Object element : array) {
       integers.add(integer(field, min, max, element));
     }
     return List.copyOf(integers);
@@ -123,11 +150,11 @@ public final class ConfigJson {
     if (!has(field)) {
       return List.of();
     }
-    if (!get(field).isJsonArray()) {
+    if (!(get(field) instanceof List<?> array)) {
       return List.of(number(field, min, max, get(field)));
     }
     List<Double> numbers = new ArrayList<>();
-    for (JsonElement element : get(field).getAsJsonArray()) {
+    for (Object element : array) {
       numbers.add(number(field, min, max, element));
     }
     return List.copyOf(numbers);
@@ -137,14 +164,14 @@ public final class ConfigJson {
   public List<String> strings(String field) {
     List<String> strings = new ArrayList<>();
     if (has(field)) {
-      if (!get(field).isJsonArray()) {
+      if (!(get(field) instanceof List<?> array)) {
         throw wrong(field, "an array of strings");
       }
-      for (JsonElement element : get(field).getAsJsonArray()) {
-        if (!(element instanceof JsonPrimitive value && value.isString())) {
+      for (Object element : array) {
+        if (!(element instanceof String value)) {
           throw wrong(field, "an array of strings");
         }
-        strings.add(element.getAsString());
+        strings.add(value);
       }
     }
     return strings;
@@ -164,10 +191,10 @@ public final class ConfigJson {
 
   /** The fields of an object in a field. */
   public ConfigJson object(String field) {
-    if (!require(field, "an object").isJsonObject()) {
+    if (!(require(field, "an object") instanceof Map)) {
       throw wrong(field, "an object");
     }
-    return new ConfigJson(source, prefix + field + ".", get(field).getAsJsonObject());
+    return new ConfigJson(source, prefix + field + ".", StrictJson.asObject(get(field)));
   }
 
   /** An exception for a field whose value has the right type and yet cannot be used. */
@@ -182,16 +209,18 @@ public final class ConfigJson {
 
   private String unexpected(String field, String expected) {
     return String.format(
-        "%s: %s is %s, expected %s",
-        source, prefix + field, StrictJson.kind(json.get(field)), expected);
+        "%s: %s is %s, expected %s", source, prefix + field, found(field), expected);
   }
 
-  private JsonElement get(String field) {
-    JsonElement value = json.get(field);
-    return value == null || value.isJsonNull() ? null : value;
+  private String found(String field) {
+    return json.containsKey(field) ? StrictJson.kind(json.get(field)) : "nothing";
   }
 
-  private JsonElement require(String field, String expected) {
+  private Object get(String field) {
+    return json.get(field);
+  }
+
+  private Object require(String field, String expected) {
     if (!has(field)) {
       throw new CheckpointException(
           String.format("%s: %s is missing, expected %s", source, prefix + field, expected));
@@ -199,7 +228,7 @@ public final class ConfigJson {
     return get(field);
   }
 
-  private int integer(String field, int min, int max, JsonElement value) {
+  private int integer(String field, int min, int max, Object value) {
     // 768.0 is written by some exporters and means 768.
     double number = number(field, integerRange(min, max), value);
     if (number < min || number > max || number != Math.rint(number)) {
@@ -208,7 +237,7 @@ public final class ConfigJson {
     return (int) number;
   }
 
-  private double number(String field, double min, double max, JsonElement value) {
+  private double number(String field, double min, double max, Object value) {
     double number = number(field, numberRange(min, max), value);
     if (!(number >= min && number <= max)) {
       throw wrong(field, numberRange(min, max));
@@ -216,16 +245,16 @@ public final class ConfigJson {
     return number;
   }
 
-  private double number(String field, String expected, JsonElement value) {
-    if (value instanceof JsonPrimitive primitive && primitive.isNumber()) {
-      return primitive.getAsDouble();
+  private double number(String field, String expected, Object value) {
+    if (value instanceof Number number) {
+      return number.doubleValue();
     }
     throw wrong(field, expected);
   }
 
-  private String string(String field, JsonElement value) {
-    if (value instanceof JsonPrimitive primitive && primitive.isString()) {
-      return primitive.getAsString();
+  private String string(String field, Object value) {
+    if (value instanceof String string) {
+      return string;
     }
     throw wrong(field, "a string");
   }
@@ -238,5 +267,11 @@ public final class ConfigJson {
 
   private static String numberRange(double min, double max) {
     return "a number from " + min + " to " + max;
+  }
+
+  /** The fields as JSON, on one line. */
+  @Override
+  public String toString() {
+    return StrictJson.text(json);
   }
 }

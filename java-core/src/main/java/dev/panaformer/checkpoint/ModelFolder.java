@@ -21,15 +21,15 @@ public final class ModelFolder {
       List.of("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5");
 
   /** The fields of {@code 1_Pooling/config.json} that ask for a pooling of ours. */
-  private static final Map<String, Pooling> POOLING_FIELDS =
+  private static final Map<String, SentencePooling> POOLING_FIELDS =
       Map.of(
-          "pooling_mode_cls_token", Pooling.CLS,
-          "pooling_mode_mean_tokens", Pooling.MEAN,
-          "pooling_mode_max_tokens", Pooling.MAX,
-          "pooling_mode_lasttoken", Pooling.LAST);
+          "pooling_mode_cls_token", SentencePooling.CLS,
+          "pooling_mode_mean_tokens", SentencePooling.MEAN,
+          "pooling_mode_max_tokens", SentencePooling.MAX,
+          "pooling_mode_lasttoken", SentencePooling.LAST);
 
   /** How sentence-transformers makes one vector of a text. */
-  public record SentenceModules(Pooling pooling, boolean normalize) {}
+  public record SentenceModules(SentencePooling pooling, boolean normalize) {}
 
   private final Path path;
   private final Path transformer;
@@ -57,21 +57,20 @@ public final class ModelFolder {
   }
 
   private static ModelFolder withModules(Path path, Path file) {
-    JsonElement json = StrictJson.read(file);
-    if (!json.isJsonArray()) {
+    Object json = StrictJson.read(file);
+    if (!(json instanceof List<?> modules)) {
       throw new CheckpointException(
           file + ": expected an array of modules, found " + StrictJson.kind(json));
     }
     Path transformer = path;
-    Pooling pooling = null;
+    SentencePooling pooling = null;
     boolean normalize = false;
-    JsonArray modules = json.getAsJsonArray();
-    for (JsonElement element : modules) {
-      if (!element.isJsonObject()) {
+    for (Object element : modules) {
+      if (!(element instanceof Map)) {
         throw new CheckpointException(
             file + ": expected an object for each module, found " + StrictJson.kind(element));
       }
-      ConfigJson module = ConfigJson.of(file, element.getAsJsonObject());
+      ConfigJson module = ConfigJson.of(file, StrictJson.asObject(element));
       String type = module.requireString("type");
       Path folder = inside(file, module.optionalString("path", ""));
       switch (type.substring(type.lastIndexOf('.') + 1)) {
@@ -87,9 +86,9 @@ public final class ModelFolder {
     return new ModelFolder(path, transformer, Optional.of(new SentenceModules(pooling, normalize)));
   }
 
-  private static Pooling pooling(ConfigJson config) {
+  private static SentencePooling pooling(ConfigJson config) {
     List<String> asked = new ArrayList<>();
-    for (String field : config.json().keySet()) {
+    for (String field : config.fields()) {
       if (field.startsWith("pooling_mode_") && config.optionalBoolean(field, false)) {
         asked.add(field);
       }

@@ -1,7 +1,5 @@
 package dev.panaformer.checkpoint;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonObject;
 import dev.panaformer.checkpoint.onnx.AttributeProto;
 import dev.panaformer.checkpoint.onnx.NodeProto;
 import dev.panaformer.checkpoint.onnx.TensorProto;
@@ -10,6 +8,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -47,7 +46,7 @@ final class OnnxArchitecture {
     return ConfigJson.of(source, new OnnxArchitecture(source, graph, shapes).read());
   }
 
-  private JsonObject read() {
+  private Map<String, Object> read() {
     String base =
         List.of("", "bert.", "roberta.", "distilbert.").stream()
             .filter(prefix -> shapes.containsKey(prefix + "embeddings.word_embeddings.weight"))
@@ -62,25 +61,24 @@ final class OnnxArchitecture {
     while (shapes.containsKey(layer + layers + up)) {
       layers++;
     }
-    JsonObject json = new JsonObject();
-    json.addProperty("vocab_size", words[0]);
-    json.addProperty("max_position_embeddings", positions[0]);
-    json.addProperty(distil ? "dim" : "hidden_size", words[1]);
-    json.addProperty(distil ? "n_layers" : "num_hidden_layers", layers);
-    json.addProperty(distil ? "n_heads" : "num_attention_heads", words[1] / headDim(words[1]));
-    json.addProperty(distil ? "hidden_dim" : "intermediate_size", matrix(layer + 0 + up)[0]);
-    json.addProperty(distil ? "activation" : "hidden_act", activation(layers));
-    json.addProperty("layer_norm_eps", epsilon());
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("vocab_size", words[0]);
+    json.put("max_position_embeddings", positions[0]);
+    json.put(distil ? "dim" : "hidden_size", words[1]);
+    json.put(distil ? "n_layers" : "num_hidden_layers", layers);
+    json.put(distil ? "n_heads" : "num_attention_heads", words[1] / headDim(words[1]));
+    json.put(distil ? "hidden_dim" : "intermediate_size", matrix(layer + 0 + up)[0]);
+    json.put(distil ? "activation" : "hidden_act", activation(layers));
+    json.put("layer_norm_eps", epsilon());
     String classes = "DistilBert";
     if (distil) {
-      json.addProperty("model_type", "distilbert");
+      json.put("model_type", "distilbert");
     } else {
-      json.addProperty(
-          "type_vocab_size", matrix(base + "embeddings.token_type_embeddings.weight")[0]);
+      json.put("type_vocab_size", matrix(base + "embeddings.token_type_embeddings.weight")[0]);
       // Positions counted from the padding id, of all the family, need a running sum.
       boolean roberta = count("CumSum") > 0;
-      json.addProperty("model_type", roberta ? "roberta" : "bert");
-      json.addProperty("pad_token_id", roberta ? paddingId() : 0);
+      json.put("model_type", roberta ? "roberta" : "bert");
+      json.put("pad_token_id", roberta ? paddingId() : 0);
       classes = roberta ? "Roberta" : "Bert";
     }
     addHead(json, classes);
@@ -105,7 +103,7 @@ final class OnnxArchitecture {
     return shape;
   }
 
-  private void addHead(JsonObject json, String classes) {
+  private void addHead(Map<String, Object> json, String classes) {
     Set<String> names = shapes.keySet();
     String task = "Model";
     if (names.contains("qa_outputs.weight")) {
@@ -123,18 +121,16 @@ final class OnnxArchitecture {
       task = pooled ? "ForSequenceClassification" : "ForTokenClassification";
       addLabels(json, "classifier.weight");
     }
-    JsonArray architectures = new JsonArray();
-    architectures.add(classes + task);
-    json.add("architectures", architectures);
+    json.put("architectures", List.of(classes + task));
   }
 
   /** The names that Hugging Face gives to labels without a name. */
-  private void addLabels(JsonObject json, String classifier) {
-    JsonObject labels = new JsonObject();
+  private void addLabels(Map<String, Object> json, String classifier) {
+    Map<String, Object> labels = new LinkedHashMap<>();
     for (int i = 0; i < matrix(classifier)[0]; i++) {
-      labels.addProperty(Integer.toString(i), "LABEL_" + i);
+      labels.put(Integer.toString(i), "LABEL_" + i);
     }
-    json.add("id2label", labels);
+    json.put("id2label", labels);
   }
 
   private long count(String operator) {

@@ -1,8 +1,5 @@
 package dev.panaformer.checkpoint;
 
-import com.google.gson.JsonElement;
-import com.google.gson.JsonObject;
-import com.google.gson.JsonPrimitive;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -100,30 +97,29 @@ public final class SafetensorsCheckpoint implements Checkpoint {
     if (length == 0 || header[0] != '{') {
       throw new CheckpointException(path + ": the header does not begin with {");
     }
-    JsonObject json = StrictJson.parse(path + ": header", header).getAsJsonObject();
+    Map<String, Object> json = StrictJson.parseObject(path + ": header", header);
     Map<String, String> metadata = ConfigJson.of(path, json).stringMap(METADATA);
-    json.remove(METADATA);
     Map<String, Entry> entries = new LinkedHashMap<>();
-    json.asMap().forEach((name, fields) -> entries.put(name, entry(path, name, fields)));
+    json.forEach((name, fields) -> {
+      if (!name.equals(METADATA)) {
+        entries.put(name, entry(path, name, fields));
+      }
+    });
     long dataStart = LENGTH_BYTES + length;
     checkLayout(path, entries.values(), file.size() - dataStart);
     return new SafetensorsCheckpoint(file, dataStart, entries, metadata);
   }
 
-  private static Entry entry(Path file, String name, JsonElement json) {
+  private static Entry entry(Path file, String name, Object json) {
     String where = file + ": tensor " + name;
-    if (!json.isJsonObject()) {
+    if (!(json instanceof Map<?, ?> fields)) {
       throw new CheckpointException(where + " is " + StrictJson.kind(json) + " in the header");
     }
-    JsonObject fields = json.getAsJsonObject();
     if (!fields.keySet().equals(Set.of("dtype", "shape", "data_offsets"))) {
       throw new CheckpointException(
           where + " has the fields " + fields.keySet() + ", expected dtype, shape, data_offsets");
     }
-    String dtype =
-        fields.get("dtype") instanceof JsonPrimitive value && value.isString()
-            ? value.getAsString()
-            : "";
+    String dtype = fields.get("dtype") instanceof String value ? value : "";
     if (!BITS.containsKey(dtype)) {
       throw new CheckpointException(
           where + " has the unknown dtype " + StrictJson.kind(fields.get("dtype")));
@@ -149,22 +145,18 @@ public final class SafetensorsCheckpoint implements Checkpoint {
     return new Entry(name, dtype, shape, offsets[0], offsets[1]);
   }
 
-  private static long[] sizes(String where, String field, JsonElement json) {
-    if (!json.isJsonArray()) {
+  private static long[] sizes(String where, String field, Object json) {
+    if (!(json instanceof List<?> elements)) {
       throw new CheckpointException(where + ": " + field + " is " + StrictJson.kind(json));
     }
-    long[] sizes = new long[json.getAsJsonArray().size()];
+    long[] sizes = new long[elements.size()];
     for (int i = 0; i < sizes.length; i++) {
-      JsonElement element = json.getAsJsonArray().get(i);
       // Whatever is not written as a 63-bit integer is no Long after parsing.
-      if (!(element instanceof JsonPrimitive value
-          && value.isNumber()
-          && value.getAsNumber() instanceof Long size
-          && size >= 0)) {
+      if (!(elements.get(i) instanceof Long size && size >= 0)) {
         throw new CheckpointException(
             String.format(
                 "%s: %s holds %s, expected an integer from 0 to 2^63 - 1",
-                where, field, StrictJson.kind(element)));
+                where, field, StrictJson.kind(elements.get(i))));
       }
       sizes[i] = size;
     }

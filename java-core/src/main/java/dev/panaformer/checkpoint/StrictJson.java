@@ -1,10 +1,7 @@
 package dev.panaformer.checkpoint;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonElement;
-import com.google.gson.JsonNull;
-import com.google.gson.JsonObject;
-import com.google.gson.JsonPrimitive;
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
 import com.google.gson.Strictness;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
@@ -16,16 +13,28 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 
 /**
- * JSON as RFC 8259 has it, and nothing that readers disagree on: strict UTF-8, no repeated names,
- * bounded depth, nothing after the end.
+ * JSON according to RFC 8259, without anything that parsers disagree on: strict UTF-8, no repeated
+ * names, bounded depth, nothing after the end.
+ *
+ * <p>Values are objects of the JDK that cannot be modified: an object is a {@link Map} in the order
+ * of the file, an array a {@link List}; the others are {@link String}, {@link Long}, {@link Double}
+ * (whatever is not an integer of 63 bits), {@link Boolean} and null.
  */
 public final class StrictJson {
   /** More than any tokenizer.json or safetensors header, and little enough to hold in memory. */
   public static final long MAX_BYTES = 100_000_000;
 
   private static final int MAX_DEPTH = 64;
+
+  private static final Gson WRITER =
+      new GsonBuilder().disableHtmlEscaping().serializeNulls().create();
 
   private StrictJson() {}
 
@@ -34,7 +43,7 @@ public final class StrictJson {
    *
    * @throws CheckpointException if it cannot be read, naming the file
    */
-  public static JsonObject readObject(Path file) {
+  public static Map<String, Object> readObject(Path file) {
     return parseObject(file.toString(), readBytes(file));
   }
 
@@ -43,7 +52,7 @@ public final class StrictJson {
    *
    * @throws CheckpointException if it cannot be read, naming the file
    */
-  public static JsonElement read(Path file) {
+  public static Object read(Path file) {
     return parse(file.toString(), readBytes(file));
   }
 
@@ -71,12 +80,12 @@ public final class StrictJson {
    * @param name for messages
    * @throws CheckpointException if the bytes are something else
    */
-  public static JsonObject parseObject(String name, byte[] utf8) {
-    JsonElement json = parse(name, utf8);
-    if (!json.isJsonObject()) {
+  public static Map<String, Object> parseObject(String name, byte[] utf8) {
+    Object json = parse(name, utf8);
+    if (!(json instanceof Map)) {
       throw new CheckpointException(name + ": expected a JSON object, found " + kind(json));
     }
-    return json.getAsJsonObject();
+    return asObject(json);
   }
 
   /**
@@ -85,11 +94,11 @@ public final class StrictJson {
    * @param name for messages
    * @throws CheckpointException if the bytes are something else
    */
-  public static JsonElement parse(String name, byte[] utf8) {
+  public static Object parse(String name, byte[] utf8) {
     try (JsonReader json = new JsonReader(reader(utf8))) {
       json.setStrictness(Strictness.STRICT);
       json.setNestingLimit(MAX_DEPTH);
-      JsonElement value = value(name, json);
+      Object value = value(name, json);
       if (json.peek() != JsonToken.END_DOCUMENT) {
         throw new CheckpointException(name + ": text after the end of the JSON");
       }
@@ -107,37 +116,37 @@ public final class StrictJson {
         new ByteArrayInputStream(utf8), StandardCharsets.UTF_8.newDecoder());
   }
 
-  private static JsonElement value(String name, JsonReader json) throws IOException {
+  private static Object value(String name, JsonReader json) throws IOException {
     switch (json.peek()) {
       case BEGIN_OBJECT:
-        JsonObject object = new JsonObject();
+        Map<String, Object> object = new LinkedHashMap<>();
         json.beginObject();
         while (json.hasNext()) {
           String field = text(json.nextName(), json);
-          if (object.has(field)) {
+          if (object.containsKey(field)) {
             throw new CheckpointException(name + ": " + json.getPath() + " appears twice");
           }
-          object.add(field, value(name, json));
+          object.put(field, value(name, json));
         }
         json.endObject();
-        return object;
+        return Collections.unmodifiableMap(object);
       case BEGIN_ARRAY:
-        JsonArray array = new JsonArray();
+        List<Object> array = new ArrayList<>();
         json.beginArray();
         while (json.hasNext()) {
           array.add(value(name, json));
         }
         json.endArray();
-        return array;
+        return Collections.unmodifiableList(array);
       case STRING:
-        return new JsonPrimitive(text(json.nextString(), json));
+        return text(json.nextString(), json);
       case NUMBER:
-        return new JsonPrimitive(number(json.nextString()));
+        return number(json.nextString());
       case BOOLEAN:
-        return new JsonPrimitive(json.nextBoolean());
+        return json.nextBoolean();
       case NULL:
         json.nextNull();
-        return JsonNull.INSTANCE;
+        return null;
       default:
         throw new IOException("expected a value at " + json.getPath());
     }
@@ -167,16 +176,24 @@ public final class StrictJson {
     }
   }
 
-  /** What a value is, for messages: numbers, short strings and short lists of them themselves. */
-  static String kind(JsonElement json) {
-    if (json == null) {
-      return "nothing";
-    }
-    if (json.isJsonObject()) {
+  /** A value that is an object. */
+  @SuppressWarnings("unchecked")
+  static Map<String, Object> asObject(Object json) {
+    return (Map<String, Object>) json;
+  }
+
+  /** A value as JSON, on one line. */
+  public static String text(Object json) {
+    return WRITER.toJson(json);
+  }
+
+  /** What a value is, for messages: numbers, short strings and short arrays as they are written. */
+  static String kind(Object json) {
+    if (json instanceof Map) {
       return "an object";
     }
-    String text = json.toString();
-    if (json.isJsonArray() && (json.getAsJsonArray().isEmpty() || text.length() > 80)) {
+    String text = text(json);
+    if (json instanceof List<?> array && (array.isEmpty() || text.length() > 80)) {
       return "an array";
     }
     return text.length() <= 80 ? text : text.substring(0, 80) + "…";

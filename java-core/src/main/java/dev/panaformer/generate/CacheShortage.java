@@ -4,6 +4,6 @@ package dev.panaformer.generate;
 public enum CacheShortage {
   /** It waits, in order of arrival, for others to end. */
   WAIT,
-  /** It fails with a {@link dev.panaformer.kernel.CacheExhaustedException}. */
+  /** It fails with a {@link CacheExhaustedException}. */
   FAIL
 }

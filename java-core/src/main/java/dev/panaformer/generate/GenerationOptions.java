@@ -145,12 +145,12 @@ public record GenerationOptions(
   }
 
   /** Whether a token is drawn, rather than the best one taken. */
-  boolean draws() {
+  public boolean draws() {
     return temperature > 0;
   }
 
   /** Whether tokens are judged by what came before them. */
-  boolean penalizes() {
+  public boolean penalizes() {
     return repetitionPenalty != 1 || presencePenalty != 0 || frequencyPenalty != 0;
   }
 

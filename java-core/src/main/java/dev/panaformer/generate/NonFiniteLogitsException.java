@@ -7,7 +7,11 @@ package dev.panaformer.generate;
 public final class NonFiniteLogitsException extends ArithmeticException {
   private static final long serialVersionUID = 1;
 
-  NonFiniteLogitsException(int token, float logit) {
+  /**
+   * @param token the number of the new token, from 0
+   * @param logit the best logit
+   */
+  public NonFiniteLogitsException(int token, float logit) {
     super("the best logit for new token " + token + " is " + logit + ", expected a finite number");
   }
 }

@@ -32,7 +32,11 @@ public record RgbImage(int width, int height, byte[] samples) {
     return ImageDecoder.read(file, maxPixels);
   }
 
-  /** A copy to draw on. */
+  /**
+   * A copy to draw on. {@link BufferedImage} is what Java programs draw on and write to files with;
+   * whoever calls this method requires java.desktop, no other user of the library does.
+   */
+  @SuppressWarnings("exports")
   public BufferedImage toBufferedImage() {
     BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
     int[] line = new int[width];

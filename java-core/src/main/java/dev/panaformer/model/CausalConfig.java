@@ -6,6 +6,7 @@ import java.util.Optional;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.kernel.linear.Activation;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 
 /** What config.json says of a decoder without an encoder, whatever its family. */

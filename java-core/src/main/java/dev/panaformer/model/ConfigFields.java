@@ -1,7 +1,5 @@
 package dev.panaformer.model;
 
-import com.google.gson.JsonElement;
-import com.google.gson.JsonPrimitive;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.linear.Activation;
 import java.util.ArrayList;
@@ -74,7 +72,7 @@ public final class ConfigFields {
    */
   @SafeVarargs
   public static void requireKnown(ConfigJson json, Set<String>... known) {
-    for (String field : json.json().keySet()) {
+    for (String field : json.fields()) {
       boolean harmless = field.startsWith("_") || HARMLESS.contains(field);
       if (!harmless && json.has(field) && Arrays.stream(known).noneMatch(k -> k.contains(field))) {
         throw json.unsupported(field, "no such field, which this model does not know");
@@ -138,16 +136,14 @@ public final class ConfigFields {
     if (!json.has(field)) {
       return ids;
     }
-    JsonElement value = json.json().get(field);
-    if (value.isJsonArray()) {
-      for (JsonElement element : value.getAsJsonArray()) {
-        if (!(element instanceof JsonPrimitive id
-            && id.isNumber()
-            && id.getAsDouble() == id.getAsInt()
-            && id.getAsInt() >= 0)) {
+    if (json.value(field) instanceof List<?> elements) {
+      for (Object element : elements) {
+        if (!(element instanceof Number id
+            && id.doubleValue() == id.intValue()
+            && id.intValue() >= 0)) {
           throw json.wrong(field, "an id or an array of ids");
         }
-        ids.add(id.getAsInt());
+        ids.add(id.intValue());
       }
     } else {
       ids.add(json.requireInt(field, 0, Integer.MAX_VALUE));

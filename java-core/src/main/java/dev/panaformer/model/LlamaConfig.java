@@ -174,7 +174,7 @@ public record LlamaConfig(
   }
 
   private static int slidingWindow(ConfigJson json) {
-    boolean none = json.json().has("sliding_window") && !json.has("sliding_window");
+    boolean none = json.fields().contains("sliding_window") && !json.has("sliding_window");
     return none
         ? 0
         : json.optionalInt("sliding_window", DEFAULT_SLIDING_WINDOW, 1, Integer.MAX_VALUE);

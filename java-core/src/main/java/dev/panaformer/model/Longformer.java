@@ -1,6 +1,5 @@
 package dev.panaformer.model;
 
-import com.google.gson.JsonArray;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.memory.KeyLists;
 import dev.panaformer.kernel.memory.TokenBatch;
@@ -38,7 +37,7 @@ public record Longformer(List<Integer> windows, int separator, int numHeads, int
     if (windows.stream().anyMatch(window -> window % 2 != 0)) {
       throw json.wrong(WINDOW, "even numbers");
     }
-    if (json.json().get(WINDOW) instanceof JsonArray && windows.size() != layers) {
+    if (json.isArray(WINDOW) && windows.size() != layers) {
       throw json.wrong(WINDOW, "one number for each of the " + layers + " layers");
     }
     return Optional.of(

@@ -2,9 +2,9 @@ package dev.panaformer.model;
 
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
-import dev.panaformer.image.ImageSize;
-import dev.panaformer.image.PreprocessorDefaults;
-import dev.panaformer.image.Resampling;
+import dev.panaformer.image.preprocessing.ImageSize;
+import dev.panaformer.image.preprocessing.PreprocessorDefaults;
+import dev.panaformer.image.preprocessing.Resampling;
 import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;

@@ -3,7 +3,7 @@ package dev.panaformer.model;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.UnsupportedModelException;
-import dev.panaformer.image.PreprocessorDefaults;
+import dev.panaformer.image.preprocessing.PreprocessorDefaults;
 import dev.panaformer.nn.Weights;
 import java.util.List;
 import java.util.Map;

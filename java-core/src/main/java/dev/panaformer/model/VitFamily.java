@@ -1,8 +1,8 @@
 package dev.panaformer.model;
 
-import dev.panaformer.image.ImageSize;
-import dev.panaformer.image.PreprocessorDefaults;
-import dev.panaformer.image.Resampling;
+import dev.panaformer.image.preprocessing.ImageSize;
+import dev.panaformer.image.preprocessing.PreprocessorDefaults;
+import dev.panaformer.image.preprocessing.Resampling;
 import dev.panaformer.nn.WeightNames;
 import java.util.Arrays;
 import java.util.List;

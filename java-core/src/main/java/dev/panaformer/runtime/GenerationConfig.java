@@ -1,12 +1,10 @@
 package dev.panaformer.runtime;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonElement;
-import com.google.gson.JsonPrimitive;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.generate.EarlyStopping;
 import dev.panaformer.generate.GenerationOptions;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 
 /**
@@ -70,9 +68,8 @@ final class GenerationConfig {
   }
 
   private static EarlyStopping earlyStopping(ConfigJson json) {
-    JsonElement value = json.json().get("early_stopping");
-    if (value instanceof JsonPrimitive text && text.isString()) {
-      if (!text.getAsString().equals("never")) {
+    if (json.value("early_stopping") instanceof String text) {
+      if (!text.equals("never")) {
         throw json.wrong("early_stopping", "true, false or \"never\"");
       }
       return EarlyStopping.WHEN_IMPOSSIBLE_TO_IMPROVE;
@@ -84,35 +81,34 @@ final class GenerationConfig {
 
   private static Set<Integer> suppressed(ConfigJson json, int vocabulary) {
     Set<Integer> ids = new HashSet<>();
-    for (JsonElement id : array(json, "suppress_tokens")) {
+    for (Object id : array(json, "suppress_tokens")) {
       ids.add(id(json, "suppress_tokens", id, vocabulary));
     }
-    for (JsonElement word : array(json, "bad_words_ids")) {
-      if (!word.isJsonArray() || word.getAsJsonArray().size() != 1) {
+    for (Object word : array(json, "bad_words_ids")) {
+      if (!(word instanceof List<?> tokens && tokens.size() == 1)) {
         throw json.unsupported("bad_words_ids", "words of one token each");
       }
-      ids.add(id(json, "bad_words_ids", word.getAsJsonArray().get(0), vocabulary));
+      ids.add(id(json, "bad_words_ids", tokens.get(0), vocabulary));
     }
     return ids;
   }
 
-  private static JsonArray array(ConfigJson json, String field) {
+  private static List<?> array(ConfigJson json, String field) {
     if (!json.has(field)) {
-      return new JsonArray();
+      return List.of();
     }
-    if (!json.json().get(field).isJsonArray()) {
+    if (!(json.value(field) instanceof List<?> elements)) {
       throw json.wrong(field, "an array");
     }
-    return json.json().get(field).getAsJsonArray();
+    return elements;
   }
 
-  private static int id(ConfigJson json, String field, JsonElement element, int vocabulary) {
-    if (element instanceof JsonPrimitive number
-        && number.isNumber()
-        && number.getAsDouble() == number.getAsInt()
-        && number.getAsInt() >= 0
-        && number.getAsInt() < vocabulary) {
-      return number.getAsInt();
+  private static int id(ConfigJson json, String field, Object element, int vocabulary) {
+    if (element instanceof Number number
+        && number.doubleValue() == number.intValue()
+        && number.intValue() >= 0
+        && number.intValue() < vocabulary) {
+      return number.intValue();
     }
     throw json.wrong(field, "ids below " + vocabulary);
   }

@@ -4,8 +4,8 @@ import dev.panaformer.model.Sequence;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.panaformer.generate.Candidates;
-import dev.panaformer.generate.Decoder;
+import dev.panaformer.generate.sampling.Candidates;
+import dev.panaformer.generate.schedule.Decoder;
 import dev.panaformer.kernel.decoding.DecoderBatch;
 import dev.panaformer.kernel.decoding.KvCache;
 import dev.panaformer.kernel.decoding.TopK;
@@ -13,6 +13,7 @@ import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.kernel.memory.GrowableBuffer;
 import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.generate.CacheExhaustedException;
 import dev.panaformer.model.DecoderConfig;
 import dev.panaformer.model.LanguageModel;
 import dev.panaformer.model.Seq2SeqConfig;
@@ -196,7 +197,14 @@ public final class PagedDecoder implements Decoder {
 
   @Override
   public void add(Sequence sequence, int[] ids, int from, int to) {
-    CachedText text = (CachedText) sequence;
+    try {
+      add((CachedText) sequence, ids, from, to);
+    } catch (dev.panaformer.kernel.decoding.CacheExhaustedException e) {
+      throw new CacheExhaustedException(e);
+    }
+  }
+
+  private void add(CachedText text, int[] ids, int from, int to) {
     Source source = text.source;
     if (source == null) {
       batch.add(text.sequence, ids, from, to);

@@ -1,14 +1,12 @@
 package dev.panaformer.tokenizer;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonElement;
-import com.google.gson.JsonObject;
-import com.google.gson.JsonPrimitive;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.checkpoint.StrictJson;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Refuses descriptions of a tokenizer on which the native library would not fail but end the
@@ -25,41 +23,46 @@ final class AbortGuard {
   /**
    * @throws CheckpointException if the tokenizer could end the process
    */
-  static void check(Path source, JsonObject json) {
-    AbortGuard guard = new AbortGuard(source);
-    guard.checkModel(ConfigJson.of(source, json).object("model"));
-    for (ConfigJson part : guard.parts(json.get("normalizer"))) {
+  static void check(ConfigJson json) {
+    AbortGuard guard = new AbortGuard(json.source());
+    guard.checkModel(json.object("model"));
+    for (ConfigJson part : guard.parts(json.value("normalizer"))) {
       if (part.has("precompiled_charsmap")) {
         PrecompiledCharsmap.check(part);
       }
     }
-    for (ConfigJson part : guard.parts(json.get("pre_tokenizer"))) {
+    for (ConfigJson part : guard.parts(json.value("pre_tokenizer"))) {
       if (part.has("length")) {
         part.requireInt("length", 1, Integer.MAX_VALUE);
       }
     }
-    for (ConfigJson part : guard.parts(json.get("decoder"))) {
+    for (ConfigJson part : guard.parts(json.value("decoder"))) {
       if (part.has("stop")) {
         part.requireInt("stop", 0, 0);
       }
     }
-    guard.checkPostProcessor(json.get("post_processor"));
+    guard.checkPostProcessor(json.value("post_processor"));
   }
 
   /** All objects in a tree, whatever they are. */
-  private List<ConfigJson> parts(JsonElement tree) {
+  private List<ConfigJson> parts(Object tree) {
     List<ConfigJson> parts = new ArrayList<>();
     collect(tree, parts);
     return parts;
   }
 
-  private void collect(JsonElement tree, List<ConfigJson> parts) {
-    if (tree instanceof JsonObject object) {
-      parts.add(ConfigJson.of(source, object));
-      object.asMap().values().forEach(child -> collect(child, parts));
-    } else if (tree instanceof JsonArray array) {
+  private void collect(Object tree, List<ConfigJson> parts) {
+    if (tree instanceof Map<?, ?> object) {
+      parts.add(fields(object));
+      object.values().forEach(child -> collect(child, parts));
+    } else if (tree instanceof List<?> array) {
       array.forEach(child -> collect(child, parts));
     }
+  }
+
+  @SuppressWarnings("unchecked")
+  private ConfigJson fields(Map<?, ?> object) {
+    return ConfigJson.of(source, (Map<String, ?>) object);
   }
 
   /** The prefix is cut from the second half of each merge, without asking whether it is there. */
@@ -68,14 +71,15 @@ final class AbortGuard {
       return;
     }
     String prefix = model.requireString("continuing_subword_prefix");
-    if (!model.json().get("merges").isJsonArray()) {
+    if (!(model.value("merges") instanceof List<?> merges)) {
       throw model.wrong("merges", "an array");
     }
-    for (JsonElement merge : model.json().getAsJsonArray("merges")) {
+    for (Object element : merges) {
+      String merge = StrictJson.text(element);
       String second =
-          merge instanceof JsonArray pair && pair.size() == 2
-              ? pair.get(1).toString()
-              : merge.toString().substring(merge.toString().indexOf(' ') + 1);
+          element instanceof List<?> pair && pair.size() == 2
+              ? StrictJson.text(pair.get(1))
+              : merge.substring(merge.indexOf(' ') + 1);
       if (!prefix.isEmpty() && !second.replaceFirst("^\"", "").startsWith(prefix)) {
         throw new CheckpointException(
             String.format(
@@ -85,7 +89,7 @@ final class AbortGuard {
     }
   }
 
-  private void checkPostProcessor(JsonElement postProcessor) {
+  private void checkPostProcessor(Object postProcessor) {
     int templates = 0;
     for (ConfigJson part : parts(postProcessor)) {
       if (part.has("single") || part.has("pair")) {
@@ -93,7 +97,7 @@ final class AbortGuard {
         ConfigJson tokens = part.object("special_tokens");
         checkTemplate(part, "single", tokens, List.of("A"));
         checkTemplate(part, "pair", tokens, List.of("A", "B"));
-        tokens.json().keySet().forEach(name -> checkSpecialToken(tokens.object(name)));
+        tokens.fields().forEach(name -> checkSpecialToken(tokens.object(name)));
       }
     }
     if (templates > 1) {
@@ -106,15 +110,15 @@ final class AbortGuard {
       ConfigJson template, String field, ConfigJson tokens, List<String> sequences) {
     String expected =
         "an array of sequences " + sequences + " and of special tokens that special_tokens defines";
-    if (!(template.json().get(field) instanceof JsonArray pieces)) {
+    if (!(template.value(field) instanceof List<?> pieces)) {
       throw template.wrong(field, expected);
     }
-    for (JsonElement element : pieces) {
-      if (!(element instanceof JsonObject piece) || piece.size() != 1) {
+    for (Object element : pieces) {
+      if (!(element instanceof Map<?, ?> piece) || piece.size() != 1) {
         throw template.wrong(field, expected);
       }
-      String kind = piece.keySet().iterator().next();
-      String id = ConfigJson.of(source, piece).object(kind).requireString("id");
+      String kind = (String) piece.keySet().iterator().next();
+      String id = fields(piece).object(kind).requireString("id");
       boolean known = kind.equals("Sequence") ? sequences.contains(id) : tokens.has(id);
       if (!known) {
         throw new CheckpointException(
@@ -126,13 +130,13 @@ final class AbortGuard {
   }
 
   private void checkSpecialToken(ConfigJson token) {
-    if (!(token.json().get("ids") instanceof JsonArray ids
-        && token.json().get("tokens") instanceof JsonArray names
+    if (!(token.value("ids") instanceof List<?> ids
+        && token.value("tokens") instanceof List<?> names
         && ids.size() == names.size())) {
       throw token.wrong("ids", "as many as tokens");
     }
-    for (JsonElement id : token.json().getAsJsonArray("ids")) {
-      if (!(id instanceof JsonPrimitive value && value.isNumber())) {
+    for (Object id : ids) {
+      if (!(id instanceof Number)) {
         throw token.wrong("ids", "an array of integers");
       }
     }

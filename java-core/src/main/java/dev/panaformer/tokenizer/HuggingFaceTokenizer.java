@@ -3,8 +3,8 @@ package dev.panaformer.tokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import ai.djl.huggingface.tokenizers.jni.LibUtils;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
-import com.google.gson.JsonObject;
 import dev.panaformer.checkpoint.CheckpointException;
+import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.StrictJson;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -45,23 +45,23 @@ final class HuggingFaceTokenizer implements Tokenizer {
     Path tokenizer = folder.resolve("tokenizer.json");
     if (Files.exists(tokenizer)) {
       byte[] utf8 = StrictJson.readBytes(tokenizer);
-      // Of strict JSON there are no two readings: the library gets what was checked.
+      // Strict JSON is read the same by every parser: the library gets what was checked.
       return of(
-          tokenizer,
-          StrictJson.parseObject(tokenizer.toString(), utf8),
+          ConfigJson.of(tokenizer, StrictJson.parseObject(tokenizer.toString(), utf8)),
           new String(utf8, StandardCharsets.UTF_8));
     }
     Path vocabulary = folder.resolve("vocab.txt");
     if (Files.exists(vocabulary)) {
-      JsonObject json = WordPieceFile.read(vocabulary);
-      return of(vocabulary, json, json.toString());
+      ConfigJson json = WordPieceFile.read(vocabulary);
+      return of(json, json.toString());
     }
     throw new CheckpointException(folder + ": holds neither tokenizer.json nor vocab.txt");
   }
 
-  private static Tokenizer of(Path source, JsonObject json, String text) {
-    AbortGuard.check(source, json);
-    Vocabulary vocabulary = Vocabulary.read(source, json);
+  private static Tokenizer of(ConfigJson json, String text) {
+    Path source = json.source();
+    AbortGuard.check(json);
+    Vocabulary vocabulary = Vocabulary.read(json);
     loadLibrary();
     long handle =
         failingWith(source + ": not a tokenizer: ", () -> NATIVE.createTokenizerFromString(text));

@@ -1,14 +1,12 @@
 package dev.panaformer.tokenizer;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonElement;
-import com.google.gson.JsonObject;
-import com.google.gson.JsonPrimitive;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.checkpoint.StrictJson;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 
@@ -27,13 +25,14 @@ final class Vocabulary {
   }
 
   /** Reads the {@code model} and the {@code added_tokens} of a tokenizer.json. */
-  static Vocabulary read(Path source, JsonObject json) {
-    ConfigJson model = ConfigJson.of(source, json).object("model");
-    JsonElement vocab = model.json().get("vocab");
+  static Vocabulary read(ConfigJson json) {
+    Path source = json.source();
+    ConfigJson model = json.object("model");
+    Object vocab = model.value("vocab");
     Map<String, Integer> ids = new HashMap<>();
-    if (vocab instanceof JsonObject tokens) {
-      tokens.asMap().forEach((token, id) -> ids.put(token, id(source, token, id)));
-    } else if (vocab instanceof JsonArray pieces) {
+    if (vocab instanceof Map<?, ?> tokens) {
+      tokens.forEach((token, id) -> ids.put((String) token, id(source, (String) token, id)));
+    } else if (vocab instanceof List<?> pieces) {
       for (int i = 0; i < pieces.size(); i++) {
         ids.put(piece(model, pieces.get(i)), i);
       }
@@ -44,56 +43,52 @@ final class Vocabulary {
       throw model.wrong("vocab", "at least one token");
     }
     checkUnknownToken(model, ids);
-    addTokens(source, json, ids);
+    addTokens(json, ids);
     return new Vocabulary(ids);
   }
 
-  private static int id(Path source, String token, JsonElement id) {
+  private static int id(Path source, String token, Object id) {
     // Long as files are read, Integer where a vocab.txt was brought into this form.
-    if (id instanceof JsonPrimitive value
-        && value.isNumber()
-        && (value.getAsNumber() instanceof Long || value.getAsNumber() instanceof Integer)
-        && value.getAsLong() >= 0
-        && value.getAsLong() <= MAX_ID) {
-      return value.getAsInt();
+    if (id instanceof Number value
+        && (value instanceof Long || value instanceof Integer)
+        && value.longValue() >= 0
+        && value.longValue() <= MAX_ID) {
+      return value.intValue();
     }
     throw new CheckpointException(
         String.format(
             "%s: token \"%s\" has the id %s, expected an integer from 0 to %d",
-            source, token, id, MAX_ID));
+            source, token, StrictJson.text(id), MAX_ID));
   }
 
-  private static String piece(ConfigJson model, JsonElement piece) {
-    if (piece instanceof JsonArray pair
-        && pair.size() == 2
-        && pair.get(0) instanceof JsonPrimitive token
-        && token.isString()) {
-      return token.getAsString();
+  private static String piece(ConfigJson model, Object piece) {
+    if (piece instanceof List<?> pair && pair.size() == 2 && pair.get(0) instanceof String token) {
+      return token;
     }
     throw model.wrong("vocab", "[token, score] for each piece");
   }
 
   /** WordPiece cannot do without; found here, or with the first odd character of a text. */
   private static void checkUnknownToken(ConfigJson model, Map<String, Integer> ids) {
-    String unknown =
-        model.json().get("vocab").isJsonObject() ? model.optionalString("unk_token", null) : null;
+    String unknown = model.isObject("vocab") ? model.optionalString("unk_token", null) : null;
     if (unknown != null && !ids.containsKey(unknown)) {
       throw model.wrong("unk_token", "a token of the vocabulary");
     }
   }
 
   /** A token that the model has keeps its id there; others follow the largest, one by one. */
-  private static void addTokens(Path source, JsonObject json, Map<String, Integer> ids) {
-    if (!(json.get("added_tokens") instanceof JsonArray added)) {
+  private static void addTokens(ConfigJson json, Map<String, Integer> ids) {
+    if (!(json.value("added_tokens") instanceof List<?> added)) {
       return;
     }
     int modelSize = ids.size();
     int largestAdded = -1;
-    for (JsonElement element : added) {
-      if (!element.isJsonObject()) {
-        throw new CheckpointException(source + ": added_tokens holds " + element);
+    for (Object element : added) {
+      if (!(element instanceof Map<?, ?> token)) {
+        throw new CheckpointException(
+            json.source() + ": added_tokens holds " + StrictJson.text(element));
       }
-      String content = ConfigJson.of(source, element.getAsJsonObject()).requireString("content");
+      String content = fields(json.source(), token).requireString("content");
       if (content.isEmpty()) {
         continue;
       }
@@ -104,6 +99,11 @@ final class Vocabulary {
       }
       largestAdded = Math.max(largestAdded, id);
     }
+  }
+
+  @SuppressWarnings("unchecked")
+  private static ConfigJson fields(Path source, Map<?, ?> object) {
+    return ConfigJson.of(source, (Map<String, ?>) object);
   }
 
   OptionalInt id(String token) {

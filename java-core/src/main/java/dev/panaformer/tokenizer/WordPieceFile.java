@@ -1,15 +1,12 @@
 package dev.panaformer.tokenizer;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonElement;
-import com.google.gson.JsonNull;
-import com.google.gson.JsonObject;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,14 +28,12 @@ final class WordPieceFile {
    *
    * @throws CheckpointException if it cannot be read, or lacks a special token
    */
-  static JsonObject read(Path file) {
+  static ConfigJson read(Path file) {
     Path config = file.resolveSibling("tokenizer_config.json");
     WordPieceFile vocabulary =
         new WordPieceFile(
             file,
-            Files.exists(config)
-                ? ConfigJson.read(config)
-                : ConfigJson.of(config, new JsonObject()),
+            Files.exists(config) ? ConfigJson.read(config) : ConfigJson.of(config, Map.of()),
             new LinkedHashMap<>());
     try {
       int id = 0;
@@ -50,34 +45,33 @@ final class WordPieceFile {
     } catch (IOException e) {
       throw new CheckpointException(file + ": cannot be read: " + e, e);
     }
-    return vocabulary.toTokenizerJson();
+    return ConfigJson.of(file, vocabulary.toTokenizerJson());
   }
 
-  private JsonObject toTokenizerJson() {
+  private Map<String, Object> toTokenizerJson() {
     String unknown = special("unk_token", "[UNK]");
     String cls = special("cls_token", "[CLS]");
     String sep = special("sep_token", "[SEP]");
-    JsonArray added = new JsonArray();
+    List<Object> added = new ArrayList<>();
     for (String token :
         List.of(
             special("pad_token", "[PAD]"), unknown, cls, sep, special("mask_token", "[MASK]"))) {
       added.add(addedToken(token));
     }
-    JsonObject json = new JsonObject();
-    json.add("added_tokens", added);
-    json.add("normalizer", normalizer());
-    json.add("pre_tokenizer", typed("BertPreTokenizer"));
-    json.add("model", model(unknown));
-    json.add("post_processor", template(cls, sep));
-    json.add("decoder", decoder());
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("added_tokens", added);
+    json.put("normalizer", normalizer());
+    json.put("pre_tokenizer", typed("BertPreTokenizer"));
+    json.put("model", model(unknown));
+    json.put("post_processor", template(cls, sep));
+    json.put("decoder", decoder());
     return json;
   }
 
   /** A special token's spelling: a string, or an object that has it as content. */
   private String special(String field, String absent) {
-    JsonElement value = config.json().get(field);
     String token =
-        value != null && value.isJsonObject()
+        config.isObject(field)
             ? config.object(field).requireString("content")
             : config.optionalString(field, absent);
     if (!ids.containsKey(token)) {
@@ -87,90 +81,84 @@ final class WordPieceFile {
     return token;
   }
 
-  private JsonObject addedToken(String token) {
-    JsonObject json = new JsonObject();
-    json.addProperty("id", ids.get(token));
-    json.addProperty("content", token);
-    json.addProperty("single_word", false);
-    json.addProperty("lstrip", false);
-    json.addProperty("rstrip", false);
-    json.addProperty("normalized", false);
-    json.addProperty("special", true);
+  private Map<String, Object> addedToken(String token) {
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("id", ids.get(token));
+    json.put("content", token);
+    json.put("single_word", false);
+    json.put("lstrip", false);
+    json.put("rstrip", false);
+    json.put("normalized", false);
+    json.put("special", true);
     return json;
   }
 
-  private JsonObject normalizer() {
-    JsonObject json = typed("BertNormalizer");
-    json.addProperty("clean_text", true);
-    json.addProperty(
-        "handle_chinese_chars", config.optionalBoolean("tokenize_chinese_chars", true));
+  private Map<String, Object> normalizer() {
+    Map<String, Object> json = typed("BertNormalizer");
+    json.put("clean_text", true);
+    json.put("handle_chinese_chars", config.optionalBoolean("tokenize_chinese_chars", true));
     if (config.has("strip_accents")) {
-      json.addProperty("strip_accents", config.optionalBoolean("strip_accents", true));
+      json.put("strip_accents", config.optionalBoolean("strip_accents", true));
     } else {
       // Stripped where the text is lowered, kept elsewhere.
-      json.add("strip_accents", JsonNull.INSTANCE);
+      json.put("strip_accents", null);
     }
-    json.addProperty("lowercase", config.optionalBoolean("do_lower_case", true));
+    json.put("lowercase", config.optionalBoolean("do_lower_case", true));
     return json;
   }
 
-  private JsonObject model(String unknown) {
-    JsonObject vocab = new JsonObject();
-    ids.forEach(vocab::addProperty);
-    JsonObject json = typed("WordPiece");
-    json.addProperty("unk_token", unknown);
-    json.addProperty("continuing_subword_prefix", "##");
-    json.addProperty("max_input_chars_per_word", 100);
-    json.add("vocab", vocab);
+  private Map<String, Object> model(String unknown) {
+    Map<String, Object> vocab = new LinkedHashMap<>();
+    vocab.putAll(ids);
+    Map<String, Object> json = typed("WordPiece");
+    json.put("unk_token", unknown);
+    json.put("continuing_subword_prefix", "##");
+    json.put("max_input_chars_per_word", 100);
+    json.put("vocab", vocab);
     return json;
   }
 
-  private JsonObject decoder() {
-    JsonObject json = typed("WordPiece");
-    json.addProperty("prefix", "##");
-    json.addProperty("cleanup", true);
+  private Map<String, Object> decoder() {
+    Map<String, Object> json = typed("WordPiece");
+    json.put("prefix", "##");
+    json.put("cleanup", true);
     return json;
   }
 
-  private JsonObject template(String cls, String sep) {
-    JsonArray single = new JsonArray();
-    single.add(piece("SpecialToken", cls, 0));
-    single.add(piece("Sequence", "A", 0));
-    single.add(piece("SpecialToken", sep, 0));
-    JsonArray pair = single.deepCopy();
-    pair.add(piece("Sequence", "B", 1));
-    pair.add(piece("SpecialToken", sep, 1));
-    JsonObject tokens = new JsonObject();
+  private Map<String, Object> template(String cls, String sep) {
+    Map<String, Object> first = piece("SpecialToken", cls, 0);
+    Map<String, Object> text = piece("Sequence", "A", 0);
+    Map<String, Object> end = piece("SpecialToken", sep, 0);
+    List<Object> single = List.of(first, text, end);
+    List<Object> pair =
+        List.of(first, text, end, piece("Sequence", "B", 1), piece("SpecialToken", sep, 1));
+    Map<String, Object> tokens = new LinkedHashMap<>();
     for (String token : List.of(cls, sep)) {
-      JsonArray tokenIds = new JsonArray();
-      tokenIds.add(ids.get(token));
-      JsonArray names = new JsonArray();
-      names.add(token);
-      JsonObject definition = new JsonObject();
-      definition.addProperty("id", token);
-      definition.add("ids", tokenIds);
-      definition.add("tokens", names);
-      tokens.add(token, definition);
+      Map<String, Object> definition = new LinkedHashMap<>();
+      definition.put("id", token);
+      definition.put("ids", List.of(ids.get(token)));
+      definition.put("tokens", List.of(token));
+      tokens.put(token, definition);
     }
-    JsonObject json = typed("TemplateProcessing");
-    json.add("single", single);
-    json.add("pair", pair);
-    json.add("special_tokens", tokens);
+    Map<String, Object> json = typed("TemplateProcessing");
+    json.put("single", single);
+    json.put("pair", pair);
+    json.put("special_tokens", tokens);
     return json;
   }
 
-  private static JsonObject piece(String kind, String id, int typeId) {
-    JsonObject fields = new JsonObject();
-    fields.addProperty("id", id);
-    fields.addProperty("type_id", typeId);
-    JsonObject json = new JsonObject();
-    json.add(kind, fields);
+  private static Map<String, Object> piece(String kind, String id, int typeId) {
+    Map<String, Object> fields = new LinkedHashMap<>();
+    fields.put("id", id);
+    fields.put("type_id", typeId);
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put(kind, fields);
     return json;
   }
 
-  private static JsonObject typed(String type) {
-    JsonObject json = new JsonObject();
-    json.addProperty("type", type);
+  private static Map<String, Object> typed(String type) {
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("type", type);
     return json;
   }
 }

@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -15,17 +14,13 @@ import org.junit.jupiter.api.io.TempDir;
 
 class ConfigJsonTest {
   private static final ConfigJson CONFIG =
-      ConfigJson.of(
+      ConfigJson.parse(
           Path.of("config.json"),
-          StrictJson.parse(
-                  "config.json",
-                  """
+          """
                   {"hidden_size": 768, "whole": 12.0, "eps": 1e-12, "act": "gelu", "yes": true,
                    "none": null, "half": 1.5, "huge": 1e300, "minus": -1,
                    "names": ["a", "b"], "labels": {"0": "x", "1": "y"}}
-                  """
-                      .getBytes(StandardCharsets.UTF_8))
-              .getAsJsonObject());
+          """);
 
   @Test
   void readsFields() {

@@ -90,7 +90,8 @@ class ModelFolderTest {
             + " \"pooling_mode_mean_tokens\": true}");
     write("sentence_bert_config.json", "{\"max_seq_length\": 256, \"do_lower_case\": false}");
     ModelFolder model = ModelFolder.open(folder);
-    assertEquals(Optional.of(new SentenceModules(Pooling.MEAN, true)), model.sentenceModules());
+    assertEquals(
+        Optional.of(new SentenceModules(SentencePooling.MEAN, true)), model.sentenceModules());
     assertEquals(OptionalInt.of(256), model.maxSequenceLength());
   }
 

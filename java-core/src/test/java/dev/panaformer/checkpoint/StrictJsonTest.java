@@ -22,7 +22,7 @@ class StrictJsonTest {
     String json = "{\"a\": [1, -2.5e3, true, null, \"\\u00e9\\ud83d\\ude00\"], \"b\": {}}";
     assertEquals(
         "{\"a\":[1,-2500.0,true,null,\"é😀\"],\"b\":{}}",
-        StrictJson.parse("x", bytes(json)).toString());
+        StrictJson.text(StrictJson.parse("x", bytes(json))));
   }
 
   @ParameterizedTest

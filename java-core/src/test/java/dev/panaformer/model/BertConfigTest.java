@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class BertConfigTest {
   private static BertConfig read(String json) {
     return BertConfig.of(
-        ConfigJson.of(Path.of("config.json"), JsonParser.parseString(json).getAsJsonObject()));
+        ConfigJson.parse(Path.of("config.json"), JsonParser.parseString(json).toString()));
   }
 
   private static String bert(String more) {

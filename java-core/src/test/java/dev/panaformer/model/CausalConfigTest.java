@@ -27,7 +27,7 @@ class CausalConfigTest {
     JsonObject json = JsonParser.parseString(base).getAsJsonObject();
     JsonObject changes = JsonParser.parseString("{" + more + "}").getAsJsonObject();
     changes.asMap().forEach(json::add);
-    return CausalConfig.of(ConfigJson.of(Path.of("config.json"), json));
+    return CausalConfig.of(ConfigJson.parse(Path.of("config.json"), json.toString()));
   }
 
   @Test

@@ -6,13 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.model.ModelConfig.Figures;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
@@ -31,8 +30,7 @@ class ModelConfigTest {
 
   private static ConfigJson json(String modelType, String more) {
     String json = "{'model_type': '" + modelType + "'" + (more.isEmpty() ? "" : ", " + more) + "}";
-    return ConfigJson.of(
-        Path.of("config.json"), JsonParser.parseString(json.replace('\'', '"')).getAsJsonObject());
+    return ConfigJson.parse(Path.of("config.json"), json.replace('\'', '"'));
   }
 
   @Test
@@ -107,7 +105,7 @@ class ModelConfigTest {
         assertTrue(e.getMessage().contains(modelType), modelType);
       }
     }
-    ConfigJson empty = ConfigJson.of(Path.of("config.json"), new JsonObject());
+    ConfigJson empty = ConfigJson.of(Path.of("config.json"), Map.of());
     assertTrue(
         assertThrows(CheckpointException.class, () -> ModelConfig.of(empty))
             .getMessage()

@@ -89,7 +89,7 @@ class PreNormEncoderTest {
   }
 
   private static EncoderConfig config(JsonObject json) {
-    return EncoderConfig.of(ConfigJson.of(Path.of("config.json"), json));
+    return EncoderConfig.of(ConfigJson.parse(Path.of("config.json"), json.toString()));
   }
 
   private void tensor(String name, long... shape) {

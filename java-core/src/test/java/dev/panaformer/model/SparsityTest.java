@@ -200,8 +200,9 @@ class SparsityTest {
     assertSame(model.layers().get(0), model.layers().get(1));
     assertSame(model.layers().get(2), model.layers().get(3));
     long bytes = memory.bytes();
-    ConfigJson json = ConfigJson.read(CASES.resolve("albert-small").resolve("config.json"));
-    json.json().addProperty("num_hidden_layers", 400);
+    ConfigJson json =
+        ConfigJson.read(CASES.resolve("albert-small").resolve("config.json"))
+            .with("num_hidden_layers", 400);
     BertConfig deep = BertConfig.of(json);
     try (NativeMemory other = new NativeMemory();
         Checkpoint checkpoint =

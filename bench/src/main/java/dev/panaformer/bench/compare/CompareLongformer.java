@@ -75,7 +75,7 @@ public final class CompareLongformer {
     config.addProperty("max_position_embeddings", Noise.POSITIONS);
     config.addProperty("type_vocab_size", 1);
     config.addProperty("attention_window", WINDOW);
-    BertConfig bert = BertConfig.of(ConfigJson.of(weights.source(), config));
+    BertConfig bert = BertConfig.of(ConfigJson.parse(weights.source(), config.toString()));
     try (Weights named = new Weights(weights, kernels, memory, bert.weightNames())) {
       return BertModel.load(named, bert);
     }

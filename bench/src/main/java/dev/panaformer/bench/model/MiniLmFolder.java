@@ -60,7 +60,7 @@ public final class MiniLmFolder {
     Path weights = deleteOnExit(folder.resolve("model.safetensors"));
     try (OnnxCheckpoint checkpoint = OnnxCheckpoint.open(folder.resolve("model.onnx"));
         Arena arena = Arena.ofConfined()) {
-      Files.writeString(config, checkpoint.config().json().toString());
+      Files.writeString(config, checkpoint.config().toString());
       Map<String, Tensor> tensors = new LinkedHashMap<>();
       for (String name : checkpoint.names()) {
         // The constants of a graph have paths for names; parameters end in what they are.

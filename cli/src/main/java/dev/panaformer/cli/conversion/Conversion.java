@@ -25,8 +25,7 @@ public final class Conversion {
     try (OnnxCheckpoint checkpoint = OnnxCheckpoint.open(onnx);
         Arena arena = Arena.ofConfined()) {
       Files.writeString(
-          folder.resolve("config.json"),
-          checkpoint.config().json().toString() + System.lineSeparator());
+          folder.resolve("config.json"), checkpoint.config() + System.lineSeparator());
       SafetensorsWriter.write(
           folder.resolve("model.safetensors"),
           parameters(checkpoint, arena),

@@ -50,7 +50,7 @@ record ImageCase(Path folder, ModelFolder model, VisionConfig config, ConfigJson
       return false;
     }
     ConfigJson options = meta.object("options");
-    for (String option : options.json().keySet()) {
+    for (String option : options.fields()) {
       if (!option.equals(INTERPOLATE)) {
         throw new UnsupportedCaseException("option " + option);
       }

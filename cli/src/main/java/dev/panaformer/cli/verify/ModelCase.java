@@ -2,8 +2,6 @@ package dev.panaformer.cli.verify;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonObject;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
@@ -24,6 +22,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -40,9 +39,7 @@ record ModelCase(String name, Path folder) implements GoldenCase {
   public void run(Backends backends, Report report) {
     Path metaFile = folder.resolve("meta.json");
     ConfigJson meta =
-        Files.exists(metaFile)
-            ? ConfigJson.read(metaFile)
-            : ConfigJson.of(metaFile, new JsonObject());
+        Files.exists(metaFile) ? ConfigJson.read(metaFile) : ConfigJson.of(metaFile, Map.of());
     if (meta.has("objective")) {
       throw new UnsupportedCaseException("training");
     }
@@ -85,16 +82,13 @@ record ModelCase(String name, Path folder) implements GoldenCase {
     if (reference.contains(" ")) {
       return config; // no class, but where a formula stands
     }
-    JsonArray architectures = new JsonArray();
-    architectures.add(reference.substring(reference.lastIndexOf('.') + 1));
-    JsonObject json = config.json().deepCopy();
-    json.add("architectures", architectures);
-    return ConfigJson.of(config.source(), json);
+    return config.with(
+        "architectures", List.of(reference.substring(reference.lastIndexOf('.') + 1)));
   }
 
   static void requireNoOptions(ConfigJson meta) {
     if (meta.has("options")) {
-      for (String option : meta.object("options").json().keySet()) {
+      for (String option : meta.object("options").fields()) {
         throw new UnsupportedCaseException("option " + option);
       }
     }

@@ -1,0 +1,45 @@
+package dev.panaformer.generate.sampling;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import dev.panaformer.generate.NonFiniteLogitsException;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The best tokens of some rows of logits, as {@code pf_top_k} finds them.
+ *
+ * @param values float32 {@code [rows, count]}, logits in descending order
+ * @param ids int32 {@code [rows, count]}; -1 throughout a row that has a NaN
+ * @param logSumExp float32 {@code [rows]}, over the whole vocabulary, of logits times the row's
+ *     inverse temperature; absent where no task needs it
+ * @param count tokens of each row
+ */
+public record Candidates(
+    MemorySegment values, MemorySegment ids, MemorySegment logSumExp, int count) {
+
+  /** The logit of the row's {@code i}-th best token. */
+  public float value(int row, int i) {
+    return values.getAtIndex(JAVA_FLOAT, (long) row * count + i);
+  }
+
+  /** The row's {@code i}-th best token. */
+  public int id(int row, int i) {
+    return ids.getAtIndex(JAVA_INT, (long) row * count + i);
+  }
+
+  /** The logarithm of the row's sum. */
+  public float logSumExp(int row) {
+    return logSumExp.getAtIndex(JAVA_FLOAT, row);
+  }
+
+  /**
+   * @param token which new token the row is for, for the message
+   */
+  public void requireFinite(int row, int token) {
+    float best = value(row, 0);
+    if (!Float.isFinite(best)) {
+      throw new NonFiniteLogitsException(token, best);
+    }
+  }
+}

@@ -1,0 +1,85 @@
+package dev.panaformer.generate.schedule;
+
+import dev.panaformer.generate.Prefix;
+import java.util.concurrent.CompletableFuture;
+
+/** A prefix and its sequence in the cache. */
+final class CachedPrefix implements Prefix {
+  private final int[] ids;
+  private final Scheduler scheduler;
+  private final CompletableFuture<Void> computed = new CompletableFuture<>();
+  private volatile boolean closed;
+
+  // The scheduler's thread's own.
+  private Decoder.Sequence sequence;
+  private int users = 1;
+
+  CachedPrefix(int[] ids, Scheduler scheduler) {
+    this.ids = ids;
+    this.scheduler = scheduler;
+  }
+
+  @Override
+  public int length() {
+    return ids.length;
+  }
+
+  boolean belongsTo(Scheduler scheduler) {
+    return this.scheduler == scheduler;
+  }
+
+  int[] ids() {
+    return ids;
+  }
+
+  CompletableFuture<Void> computed() {
+    return computed;
+  }
+
+  void keep(Decoder.Sequence sequence) {
+    this.sequence = sequence;
+    computed.complete(null);
+  }
+
+  /** The same tokens, but no more than {@code most}. */
+  Decoder.Sequence fork(int most) {
+    Decoder.Sequence fork = sequence.fork();
+    if (fork.length() > most) {
+      fork.truncate(most);
+    }
+    return fork;
+  }
+
+  void use() {
+    users++;
+  }
+
+  /** Returns whether nobody uses it any longer, and if so gives its blocks back. */
+  boolean leave() {
+    if (--users > 0) {
+      return false;
+    }
+    sequence.close();
+    return true;
+  }
+
+  /** Whether nobody but its owner uses it. */
+  boolean isIdle() {
+    return users == 1;
+  }
+
+  boolean isClosed() {
+    return closed;
+  }
+
+  @Override
+  public void close() {
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+    }
+    scheduler.leave(this);
+  }
+}

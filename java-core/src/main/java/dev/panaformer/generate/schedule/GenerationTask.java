@@ -1,0 +1,121 @@
+package dev.panaformer.generate.schedule;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.generate.CacheShortage;
+import dev.panaformer.generate.FinishReason;
+import dev.panaformer.generate.GenerationOptions;
+import java.lang.foreign.MemorySegment;
+import java.util.Set;
+
+/** What all tasks that generate have in common: how they end. */
+abstract class GenerationTask extends Task {
+  final RunningGeneration generation;
+  final GenerationOptions options;
+  final int vocabulary;
+  final int contextLength;
+  final int blockTokens;
+  private final CachedPrefix prefix;
+  private final int[] source;
+  private final Set<Integer> ends;
+  private boolean done;
+
+  /**
+   * @param prefix what the prompt begins with; or null
+   * @param source what an encoder reads; or null
+   * @param ends tokens that end the text
+   * @param shape the model's numbers; it computes nothing yet
+   */
+  GenerationTask(
+      RunningGeneration generation,
+      CachedPrefix prefix,
+      int[] source,
+      Set<Integer> ends,
+      Decoder shape) {
+    this.generation = generation;
+    this.options = generation.options();
+    this.prefix = prefix;
+    this.source = source;
+    this.ends = ends;
+    this.vocabulary = shape.vocabulary();
+    this.contextLength = shape.contextLength();
+    this.blockTokens = shape.blockTokens();
+  }
+
+  /** The prompt's beginning, as far as it is known; its last token is always computed. */
+  Decoder.Sequence open(Decoder decoder, int promptLength) {
+    if (source != null) {
+      return decoder.open(source);
+    }
+    return prefix == null ? decoder.open() : prefix.fork(promptLength - 1);
+  }
+
+  /** Blocks that hold what the decoder attends to of the source. */
+  int sourceBlocks() {
+    return source == null ? 0 : ceilDiv(source.length, blockTokens);
+  }
+
+  /** Blocks of the prefix that are never written into. */
+  int sharedBlocks(int promptLength) {
+    return prefix == null ? 0 : Math.min(prefix.length(), promptLength - 1) / blockTokens;
+  }
+
+  @Override
+  CachedPrefix prefix() {
+    return prefix;
+  }
+
+  boolean isEnd(int id) {
+    return ends.contains(id);
+  }
+
+  int endCount() {
+    return ends.size();
+  }
+
+  /** Whether it is too early for an end. */
+  boolean suppressesEnds(int generated) {
+    return generated < options.minNewTokens() && !ends.isEmpty();
+  }
+
+  void suppressEnds(MemorySegment logits, long offset) {
+    for (int end : ends) {
+      logits.setAtIndex(JAVA_FLOAT, offset + end, Float.NEGATIVE_INFINITY);
+    }
+  }
+
+  void finish(FinishReason reason) {
+    done = true;
+    generation.finish(reason);
+  }
+
+  @Override
+  void checkInterrupted() {
+    if (generation.isCancelled()) {
+      finish(FinishReason.CANCELLED);
+    } else if (generation.isOverdue()) {
+      finish(FinishReason.DEADLINE);
+    }
+  }
+
+  @Override
+  void cancel() {
+    generation.cancel();
+  }
+
+  @Override
+  boolean done() {
+    return done;
+  }
+
+  @Override
+  void fail(RuntimeException cause) {
+    done = true;
+    generation.fail(cause);
+  }
+
+  @Override
+  CacheShortage cacheShortage() {
+    return options.cacheShortage();
+  }
+}

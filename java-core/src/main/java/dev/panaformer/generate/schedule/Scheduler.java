@@ -1,0 +1,514 @@
+package dev.panaformer.generate.schedule;
+
+import dev.panaformer.generate.CacheExhaustedException;
+import dev.panaformer.generate.CacheShortage;
+import dev.panaformer.generate.ContextOverflow;
+import dev.panaformer.generate.Generation;
+import dev.panaformer.generate.GenerationOptions;
+import dev.panaformer.generate.Prefix;
+import java.lang.System.Logger.Level;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+
+/**
+ * Runs all generations of one model together: continuous batching (Yu et al. 2022). One thread
+ * repeats a step, which computes the next token of every text under way and a piece of every prompt
+ * that is still being read, in one batched pass. Texts join and leave between steps. A long prompt
+ * is read in pieces, so that it delays others by no more than {@code stepTokens} a step; prompts
+ * share that room evenly.
+ *
+ * <p>A text is let in when the cache has room for all that it may yet become, in order of arrival;
+ * so that none is ever stopped, or computed twice, for want of room. The thread is parked while
+ * there is nothing to do. What fails in a pass fails the texts concerned and no others.
+ *
+ * <p>Thread-safe. {@link #close} refuses further texts and waits for those under way; a thread that
+ * is interrupted while it waits there cancels them.
+ */
+public final class Scheduler implements AutoCloseable {
+  private static final System.Logger LOGGER = System.getLogger(Scheduler.class.getName());
+
+  /** How late somebody who waits for room may learn that his time is over. */
+  private static final long PATIENCE_MILLIS = 10;
+
+  private final String name;
+  private final Decoder decoder;
+  private final Set<Integer> endTokens;
+  private final Function<int[], String> decode;
+  private final int maxSequences;
+  private final int stepTokens;
+
+  private final Object submission = new Object();
+  private final LinkedBlockingQueue<Runnable> arrivals = new LinkedBlockingQueue<>();
+  private final Thread thread;
+  private boolean closed;
+  private volatile boolean abandoned;
+
+  // The thread's own.
+  private final Selection selection;
+  private final List<Task> waiting = new ArrayList<>();
+  private final List<Task> live = new ArrayList<>();
+  private final Set<CachedPrefix> kept = new HashSet<>();
+  private boolean ending;
+  private int usedBlocks;
+  private int usedWidth;
+
+  /**
+   * @param name whose texts these are, for messages
+   * @param decoder used by this alone from now on, and closed with it
+   * @param endTokens the model's own
+   * @param decode text of ids; null if there is no tokenizer
+   * @param maxSequences how many sequences a step continues at most
+   * @param stepTokens how many tokens a step computes at most, unless there are more sequences; at
+   *     least half as many are kept for prompts
+   */
+  public Scheduler(
+      String name,
+      Decoder decoder,
+      Set<Integer> endTokens,
+      Function<int[], String> decode,
+      int maxSequences,
+      int stepTokens) {
+    if (maxSequences < 1 || stepTokens < 1) {
+      throw new IllegalArgumentException(
+          "maxSequences is " + maxSequences + ", stepTokens " + stepTokens + ", at least 1 each");
+    }
+    this.name = name;
+    this.decoder = decoder;
+    this.endTokens = Set.copyOf(endTokens);
+    this.decode = decode;
+    this.maxSequences = maxSequences;
+    this.stepTokens = stepTokens;
+    this.selection = new Selection(decoder);
+    this.thread = new Thread(this::run, "panaformer-scheduler");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  /**
+   * Begins to continue a text.
+   *
+   * @throws IllegalArgumentException if the prompt has no tokens, or more than the context and the
+   *     options refuse it; or if there are more beams than sequences, or stop strings without a
+   *     tokenizer
+   * @throws IndexOutOfBoundsException if an id is outside the vocabulary
+   * @throws CacheExhaustedException if the whole cache is too small for the text
+   * @throws IllegalStateException if this is closed
+   */
+  public Generation generate(int[] prompt, GenerationOptions options) {
+    return generate(null, prompt, null, options);
+  }
+
+  /**
+   * Begins to generate a text that answers to a source, which an encoder reads.
+   *
+   * @param prompt with what the text begins: its start token at least
+   * @throws IllegalArgumentException if the source has no tokens, or more than the encoder takes;
+   *     or as for a prompt
+   * @throws IndexOutOfBoundsException if an id of the prompt is outside the vocabulary
+   */
+  public Generation generate(int[] source, int[] prompt, GenerationOptions options) {
+    return generate(requireSource(source), prompt, null, options);
+  }
+
+  private int[] requireSource(int[] source) {
+    if (source.length == 0) {
+      throw new IllegalArgumentException(name + ": a source without tokens");
+    }
+    if (source.length > decoder.sourceLength()) {
+      throw tooLong("source", source.length, decoder.sourceLength());
+    }
+    return source.clone();
+  }
+
+  /**
+   * Begins to continue a prefix by some tokens and what the model makes of them.
+   *
+   * @param rest perhaps none
+   * @throws IllegalArgumentException as for a prompt; or if the prefix is another model's
+   * @throws IllegalStateException if the prefix or this is closed
+   */
+  public Generation generate(Prefix given, int[] rest, GenerationOptions options) {
+    if (!(given instanceof CachedPrefix prefix && prefix.belongsTo(this))) {
+      throw new IllegalArgumentException("the prefix was read by another model than " + name);
+    }
+    int[] prompt = Arrays.copyOf(prefix.ids(), prefix.length() + rest.length);
+    System.arraycopy(rest, 0, prompt, prefix.length(), rest.length);
+    // A prompt that slides no longer begins with the prefix.
+    return generate(null, prompt, prompt.length > decoder.contextLength() ? null : prefix, options);
+  }
+
+  private Generation generate(
+      int[] source, int[] prompt, CachedPrefix prefix, GenerationOptions options) {
+    if (options.beams() > maxSequences) {
+      throw new IllegalArgumentException(
+          options.beams() + " beams, " + name + " runs at most " + maxSequences + " sequences");
+    }
+    if (!options.stopStrings().isEmpty() && decode == null) {
+      throw new IllegalArgumentException("stopStrings for " + name + ", which has no tokenizer");
+    }
+    for (int id : options.stopIds()) {
+      requireId("a stop id", id);
+    }
+    for (int id : options.suppressedIds()) {
+      requireId("a suppressed token", id);
+    }
+    options.forcedStart().ifPresent(id -> requireId("forcedStart", id));
+    options.forcedEnd().ifPresent(id -> requireId("forcedEnd", id));
+    int[] read = fit(prompt, options.contextOverflow());
+    long seed = options.seed().orElseGet(ThreadLocalRandom.current()::nextLong);
+    int promptTokens = source == null ? read.length : source.length;
+    RunningGeneration generation = new RunningGeneration(read, promptTokens, options, seed, decode);
+    Set<Integer> ends = new HashSet<>(options.stopIds());
+    if (options.stopAtEndToken()) {
+      ends.addAll(endTokens);
+    }
+    submit(
+        options.beams() > 1
+            ? new BeamTask(generation, read, prefix, source, ends, decoder, decode)
+            : new SampleTask(generation, read, prefix, source, ends, decoder));
+    return generation;
+  }
+
+  /**
+   * Reads the beginning of texts to come and keeps it in the cache. Waits until it is read.
+   *
+   * @return to be closed when no more texts go on from it
+   * @throws IllegalArgumentException if there are no tokens, or more than the context
+   * @throws IndexOutOfBoundsException if an id is outside the vocabulary
+   * @throws CacheExhaustedException if there is no room for it now
+   * @throws CancellationException if the thread is interrupted
+   */
+  public Prefix prefix(int[] ids) {
+    CachedPrefix prefix = new CachedPrefix(fit(ids, ContextOverflow.REFUSE), this);
+    PrefixTask task = new PrefixTask(prefix, decoder);
+    submit(task);
+    await(prefix.computed(), task);
+    return prefix;
+  }
+
+  void leave(CachedPrefix prefix) {
+    synchronized (submission) {
+      if (!closed) {
+        arrivals.add(() -> release(prefix));
+      }
+    }
+  }
+
+  /**
+   * The log-probabilities of a text's tokens, each after those before it. Waits for them.
+   *
+   * @param first the first token of interest, at least 1
+   * @return one for each token from {@code first} on
+   * @throws IllegalArgumentException if the text is longer than the context by more than a token
+   * @throws IndexOutOfBoundsException if an id is outside the vocabulary
+   * @throws CancellationException if the thread is interrupted
+   */
+  public float[] score(int[] ids, int first) {
+    return tokenScores(ids, first).logProbabilities();
+  }
+
+  /** {@link #score(int[], int)} with the tokens that were thought likeliest. */
+  public TokenScores tokenScores(int[] ids, int first) {
+    return scoreTask(null, ids, first);
+  }
+
+  /** The same of a text that answers to a source. */
+  public TokenScores tokenScores(int[] source, int[] ids, int first) {
+    return scoreTask(requireSource(source), ids, first);
+  }
+
+  private TokenScores scoreTask(int[] source, int[] ids, int first) {
+    if (first < 1 || first >= ids.length) {
+      throw new IllegalArgumentException(
+          "the first token to score is " + first + ", expected 1 to " + (ids.length - 1));
+    }
+    if (ids.length - 1 > decoder.contextLength()) {
+      throw tooLong("text", ids.length, decoder.contextLength() + 1);
+    }
+    requireIds(ids);
+    ScoreTask task = new ScoreTask(source, ids.clone(), first, decoder);
+    submit(task);
+    return await(task.end(), task);
+  }
+
+  private static <T> T await(Future<T> end, Task task) {
+    try {
+      return end.get();
+    } catch (InterruptedException e) {
+      task.cancel();
+      Thread.currentThread().interrupt();
+      throw new CancellationException("interrupted while waiting for a text to be read");
+    } catch (ExecutionException e) {
+      throw e.getCause() instanceof RuntimeException cause ? cause : new CompletionException(e);
+    }
+  }
+
+  private int[] fit(int[] prompt, ContextOverflow overflow) {
+    if (prompt.length == 0) {
+      throw new IllegalArgumentException("a prompt without tokens");
+    }
+    requireIds(prompt);
+    int context = decoder.contextLength();
+    if (prompt.length <= context) {
+      return prompt.clone();
+    }
+    if (overflow == ContextOverflow.REFUSE) {
+      throw tooLong("prompt", prompt.length, context);
+    }
+    return Arrays.copyOfRange(prompt, prompt.length - context, prompt.length);
+  }
+
+  private IllegalArgumentException tooLong(String what, int tokens, int most) {
+    return new IllegalArgumentException(
+        name + ": a " + what + " of " + tokens + " tokens, at most " + most + " are allowed");
+  }
+
+  private void requireIds(int[] ids) {
+    for (int i = 0; i < ids.length; i++) {
+      if (ids[i] < 0 || ids[i] >= decoder.vocabulary()) {
+        requireId("token " + i, ids[i]);
+      }
+    }
+  }
+
+  private void requireId(String what, int id) {
+    if (id < 0 || id >= decoder.vocabulary()) {
+      throw new IndexOutOfBoundsException(
+          what + " has id " + id + ", the model has " + decoder.vocabulary());
+    }
+  }
+
+  private void submit(Task task) {
+    CachedPrefix prefix = task.prefix();
+    int blocks = task.blocks() + (prefix == null ? 0 : blocks(prefix));
+    if (blocks > decoder.blocks()) {
+      throw new CacheExhaustedException(blocks, decoder.blocks(), decoder.blocks());
+    }
+    synchronized (submission) {
+      if (closed) {
+        throw new IllegalStateException(name + " is closed");
+      }
+      if (prefix != null && prefix.isClosed()) {
+        throw new IllegalStateException("the prefix is closed");
+      }
+      arrivals.add(() -> {
+        if (prefix != null) {
+          prefix.use();
+        }
+        waiting.add(task);
+      });
+    }
+  }
+
+  private void run() {
+    while (true) {
+      receive();
+      if (ending) {
+        // Their owners can no longer use them, and those who wait may need the room.
+        List.copyOf(kept).stream().filter(CachedPrefix::isIdle).forEach(this::release);
+        if (waiting.isEmpty() && live.isEmpty()) {
+          return;
+        }
+      }
+      try {
+        step();
+      } catch (Throwable e) {
+        // Nothing here throws but for want of memory and the like; whoever waits must hear of it.
+        LOGGER.log(Level.ERROR, "a step of " + name + " failed", e);
+        RuntimeException cause = new IllegalStateException(name + ": a step failed: " + e, e);
+        live.forEach(task -> task.fail(cause));
+      }
+      live.removeIf(this::released);
+    }
+  }
+
+  /** Takes what has arrived; with nothing else to do, waits for it. */
+  private void receive() {
+    try {
+      if (waiting.isEmpty() && live.isEmpty() && !ending) {
+        arrivals.take().run();
+      } else if (live.isEmpty() && !ending) {
+        // Whoever waits now waits for a prefix to be closed, or for the end of its time.
+        Runnable next = arrivals.poll(PATIENCE_MILLIS, TimeUnit.MILLISECONDS);
+        if (next != null) {
+          next.run();
+        }
+      }
+    } catch (InterruptedException e) {
+      // Nobody has reason to interrupt this thread.
+    }
+    for (Runnable next = arrivals.poll(); next != null; next = arrivals.poll()) {
+      next.run();
+    }
+  }
+
+  private void step() {
+    for (List<Task> tasks : List.of(live, waiting)) {
+      for (Task task : tasks) {
+        if (abandoned) {
+          task.cancel();
+        }
+        task.guard(task::checkInterrupted);
+      }
+    }
+    live.removeIf(this::released);
+    waiting.removeIf(this::left);
+    admit();
+    pass(budgets());
+    live.removeIf(this::keptPrefix);
+  }
+
+  /** A task that has ended gives back all that it had. */
+  private boolean released(Task task) {
+    if (!task.done()) {
+      return false;
+    }
+    task.release();
+    usedBlocks -= task.blocks();
+    usedWidth -= task.width();
+    return left(task);
+  }
+
+  private boolean left(Task task) {
+    if (task.done() && task.prefix() != null) {
+      release(task.prefix());
+    }
+    return task.done();
+  }
+
+  private void release(CachedPrefix prefix) {
+    if (prefix.leave()) {
+      kept.remove(prefix);
+      usedBlocks -= blocks(prefix);
+    }
+  }
+
+  private int blocks(CachedPrefix prefix) {
+    return Task.ceilDiv(prefix.length(), decoder.blockTokens());
+  }
+
+  /** What is read of a prefix stays, with the blocks that it takes, when its task goes. */
+  private boolean keptPrefix(Task task) {
+    if (!(task instanceof PrefixTask reader && reader.complete())) {
+      return false;
+    }
+    usedWidth -= task.width();
+    kept.add(reader.handOver());
+    return true;
+  }
+
+  private void admit() {
+    boolean queued = false;
+    for (Iterator<Task> i = waiting.iterator(); i.hasNext(); ) {
+      Task task = i.next();
+      int free = decoder.blocks() - usedBlocks;
+      boolean room = task.blocks() <= free;
+      if (!queued && room && task.width() <= maxSequences - usedWidth) {
+        i.remove();
+        live.add(task);
+        usedBlocks += task.blocks();
+        usedWidth += task.width();
+        task.guard(() -> task.start(decoder));
+      } else if (!room && task.cacheShortage() == CacheShortage.FAIL) {
+        task.fail(new CacheExhaustedException(task.blocks(), free, decoder.blocks()));
+        left(task);
+        i.remove();
+      } else {
+        queued = true;
+      }
+    }
+  }
+
+  private record Budget(Task task, int tokens) {}
+
+  /**
+   * One token for each sequence that decodes, and an even share of the rest for each that reads.
+   */
+  private List<Budget> budgets() {
+    List<Task> going = live.stream().filter(task -> !task.done()).toList();
+    int decoding = going.stream().filter(t -> !t.reading()).mapToInt(Task::pending).sum();
+    int readers = (int) going.stream().filter(Task::reading).count();
+    int rest = Math.max(stepTokens - decoding, (stepTokens + 1) / 2);
+    List<Budget> budgets = new ArrayList<>();
+    for (Task task : going) {
+      int tokens = task.pending();
+      if (task.reading()) {
+        tokens = Math.min(tokens, Task.ceilDiv(rest, readers--));
+        rest -= tokens;
+      }
+      if (tokens > 0) {
+        budgets.add(new Budget(task, tokens));
+      }
+    }
+    return budgets;
+  }
+
+  /**
+   * Computes the pass. If it fails as a whole, each of its tasks is tried alone, which finds out
+   * whose fault it was.
+   */
+  private void pass(List<Budget> budgets) {
+    if (budgets.isEmpty()) {
+      return;
+    }
+    List<Task> planned = new ArrayList<>();
+    try {
+      decoder.begin();
+      for (Budget budget : budgets) {
+        planned.add(budget.task);
+        budget.task.plan(budget.tokens);
+      }
+      decoder.forward(Selection.rows(planned));
+    } catch (RuntimeException e) {
+      planned.forEach(Task::undo);
+      if (budgets.size() == 1) {
+        planned.get(0).fail(e);
+      } else {
+        budgets.forEach(budget -> pass(List.of(budget)));
+      }
+      return;
+    }
+    selection.choose(planned);
+  }
+
+  /**
+   * Refuses further texts, waits for those under way, and closes the decoder. Closing again does
+   * nothing.
+   */
+  @Override
+  public void close() {
+    synchronized (submission) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      arrivals.add(() -> ending = true);
+    }
+    boolean interrupted = false;
+    while (true) {
+      try {
+        thread.join();
+        break;
+      } catch (InterruptedException e) {
+        abandoned = true;
+        interrupted = true;
+      }
+    }
+    decoder.close();
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,170 @@
+package dev.panaformer.generate.schedule;
+
+import dev.panaformer.generate.sampling.Candidates;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * Turns what a pass computed into what its tasks go on by: the best few tokens, straight from the
+ * kernel, for all that can do with those; logits for the others, a bounded number of rows at a
+ * time.
+ */
+final class Selection {
+  /** Rows whose logits are in memory at once: what bounds that memory. */
+  private static final int LOGIT_ROWS = 32;
+
+  private final Decoder decoder;
+
+  Selection(Decoder decoder) {
+    this.decoder = decoder;
+  }
+
+  /** Some rows of a task, the first of them a token of the pass. */
+  private record Wanted(Task task, int token, int rows) {}
+
+  /** The rows of a pass that its tasks go on by. */
+  static int[] rows(List<Task> planned) {
+    IntStream.Builder rows = IntStream.builder();
+    int end = 0;
+    for (Task task : planned) {
+      end += task.planned();
+      IntStream.range(end - task.rows(), end).forEach(rows);
+    }
+    return rows.build().toArray();
+  }
+
+  /**
+   * Lets every task of a pass go on that has something to go on by.
+   *
+   * @param planned in the order in which they added their tokens
+   */
+  void choose(List<Task> planned) {
+    List<Wanted> fused = new ArrayList<>();
+    List<Wanted> unfused = new ArrayList<>();
+    int end = 0;
+    for (Task task : planned) {
+      end += task.planned();
+      int rows = task.rows();
+      if (rows > 0 && !task.needsLogits()) {
+        fused.add(new Wanted(task, end - rows, rows));
+      } else {
+        int most = task.divisible() ? LOGIT_ROWS : Math.max(rows, 1);
+        for (int token = end - rows; token < end; token += most) {
+          unfused.add(new Wanted(task, token, Math.min(most, end - token)));
+        }
+      }
+    }
+    if (!fused.isEmpty()) {
+      unfused.addAll(chooseFused(fused));
+    }
+    List<Wanted> group = new ArrayList<>();
+    int rows = 0;
+    for (Wanted wanted : unfused) {
+      if (rows > 0 && rows + wanted.rows > LOGIT_ROWS) {
+        chooseByLogits(group);
+        group.clear();
+        rows = 0;
+      }
+      group.add(wanted);
+      rows += wanted.rows;
+    }
+    if (rows > 0) {
+      chooseByLogits(group);
+    }
+  }
+
+  /** Returns those for whom the candidates are not enough. */
+  private List<Wanted> chooseFused(List<Wanted> group) {
+    List<Wanted> undecided = new ArrayList<>();
+    try {
+      int[] tokens = tokens(group);
+      Candidates candidates =
+          group.stream().anyMatch(wanted -> wanted.task.needsSums())
+              ? decoder.best(tokens, tokens.length, candidates(group), inverseTemperatures(group))
+              : decoder.best(tokens, tokens.length, candidates(group));
+      int row = 0;
+      for (Wanted wanted : group) {
+        int first = row;
+        wanted.task.guard(() -> {
+          if (!wanted.task.accept(candidates, first, wanted.rows, null, 0)) {
+            undecided.add(wanted);
+          }
+        });
+        row += wanted.rows;
+      }
+    } catch (RuntimeException e) {
+      group.forEach(wanted -> wanted.task.fail(e));
+    }
+    return undecided;
+  }
+
+  private void chooseByLogits(List<Wanted> group) {
+    try {
+      int[] tokens = tokens(group);
+      int rows = tokens.length;
+      MemorySegment logits = decoder.logits(tokens, rows);
+      if (group.stream().anyMatch(wanted -> wanted.task.adjusts())) {
+        adjust(group, logits, rows);
+      }
+      Candidates candidates =
+          decoder.best(logits, rows, candidates(group), inverseTemperatures(group));
+      int row = 0;
+      for (Wanted wanted : group) {
+        int first = row;
+        long offset = (long) row * decoder.vocabulary();
+        wanted.task.guard(() -> wanted.task.accept(candidates, first, wanted.rows, logits, offset));
+        row += wanted.rows;
+      }
+    } catch (RuntimeException e) {
+      group.forEach(wanted -> wanted.task.fail(e));
+    }
+  }
+
+  private void adjust(List<Wanted> group, MemorySegment logits, int rows) {
+    float[] ones = new float[rows];
+    Arrays.fill(ones, 1);
+    Candidates best = decoder.best(logits, rows, 1, ones);
+    float[] sums = new float[rows];
+    for (int i = 0; i < rows; i++) {
+      sums[i] = best.logSumExp(i);
+    }
+    int row = 0;
+    for (Wanted wanted : group) {
+      if (wanted.task.adjusts()) {
+        long offset = (long) row * decoder.vocabulary();
+        int first = row;
+        wanted.task.guard(() -> wanted.task.adjust(logits, offset, sums, first));
+      }
+      row += wanted.rows;
+    }
+  }
+
+  private static int[] tokens(List<Wanted> group) {
+    int[] tokens = new int[group.stream().mapToInt(Wanted::rows).sum()];
+    int row = 0;
+    for (Wanted wanted : group) {
+      for (int i = 0; i < wanted.rows; i++) {
+        tokens[row++] = wanted.token + i;
+      }
+    }
+    return tokens;
+  }
+
+  private static float[] inverseTemperatures(List<Wanted> group) {
+    float[] values = new float[group.stream().mapToInt(Wanted::rows).sum()];
+    int row = 0;
+    for (Wanted wanted : group) {
+      for (int i = 0; i < wanted.rows; i++) {
+        values[row++] = wanted.task.inverseTemperature();
+      }
+    }
+    return values;
+  }
+
+  private static int candidates(List<Wanted> group) {
+    return group.stream().mapToInt(wanted -> wanted.task.candidates()).max().orElseThrow();
+  }
+}

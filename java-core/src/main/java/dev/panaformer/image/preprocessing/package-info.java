@@ -1,0 +1,7 @@
+/**
+ * Pixels to the input of a model, as preprocessor_config.json describes it: resize, crop, rescale,
+ * normalize.
+ *
+ * <p>Not exported. May import {@code image} and {@code checkpoint}.
+ */
+package dev.panaformer.image.preprocessing;
