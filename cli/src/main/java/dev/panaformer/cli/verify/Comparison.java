@@ -9,11 +9,11 @@ import java.util.function.IntPredicate;
  * How far one output is from its reference.
  *
  * @param output name of the tensor, or of the field of a tokenizer
- * @param shape the reference's, for people
+ * @param shape the reference's, as it is printed
  * @param maxAbs largest absolute difference of two elements; NaN where values are not numbers
  * @param relL2 {@code ‖ours − reference‖ / ‖reference‖}; NaN where values are not numbers
- * @param tolerance what was allowed, for people
- * @param ok whether it was met; never true if anything is NaN or infinite
+ * @param tolerance what was allowed, as it is printed
+ * @param ok whether the tolerance was met; false if any value is NaN or infinite
  * @param note what else there is to say, or an empty string
  * @param computed our values in the reference's layout, 0 at padding; null if there are none, or if
  *     they are no numbers
@@ -59,7 +59,7 @@ public record Comparison(
         Tensor.ofFloats(ours, shape));
   }
 
-  /** An output that the reference has and we do not. */
+  /** An output that the reference has and that was not computed. */
   static Comparison missing(String output, String shape, String why) {
     return missing(output, shape, why, null);
   }
@@ -69,7 +69,7 @@ public record Comparison(
     return new Comparison(output, shape, Double.NaN, Double.NaN, "-", false, why, computed);
   }
 
-  /** Discrete values, of which {@code differing} are not the reference's. */
+  /** Values that must be equal, of which {@code differing} are not the reference's. */
   static Comparison exact(
       String output, int count, int differing, String firstDifference, Tensor computed) {
     return new Comparison(

@@ -66,7 +66,7 @@ record DecoderCase(Path folder, ModelFolder model, ConfigJson meta) {
     return generated.group(1) == null ? 1 : Integer.parseInt(generated.group(1));
   }
 
-  /** Ours are the places of tokens among those that are no padding. */
+  /** Panaformer counts positions without padding, so other positions are not supported. */
   private static void requirePlainPositions(ModelInputs inputs) {
     for (int s = 0; s < inputs.sequences(); s++) {
       int next = 0;
@@ -138,7 +138,7 @@ record DecoderCase(Path folder, ModelFolder model, ConfigJson meta) {
     return outputs;
   }
 
-  /** Those of a sequence that are no padding. */
+  /** The ids of a sequence without padding. */
   static int[] tokens(ModelInputs inputs, int sequence) {
     return IntStream.range(0, inputs.length())
         .filter(t -> inputs.isToken(sequence, t))

@@ -125,7 +125,7 @@ record Seq2SeqCase(Path folder, ModelFolder model, ConfigJson meta) {
     return outputs;
   }
 
-  /** Those of a target that are no padding, which may only follow: positions count all tokens. */
+  /** The ids of a target without padding, which may only be behind them. */
   private static int[] leading(ModelInputs targets, int sequence) {
     int[] ids = DecoderCase.tokens(targets, sequence);
     if (IntStream.range(0, ids.length).anyMatch(t -> !targets.isToken(sequence, t))) {
