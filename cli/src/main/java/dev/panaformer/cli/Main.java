@@ -72,7 +72,7 @@ public final class Main implements Runnable {
 
   /** Runs one command and exits with its status. */
   public static void main(String[] args) {
-    // Whatever the locale says: what is read and written here is UTF-8.
+    // All input and output is UTF-8, whatever the locale is.
     OutputStream stdout =
         new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), 1 << 16);
     OutputStream stderr = new FileOutputStream(FileDescriptor.err);

@@ -141,15 +141,15 @@ public final class AttentionScaling {
           && arguments[i + 1].matches("\\d{1,3}")) {
         threads = Integer.parseInt(arguments[++i]);
       } else {
-        Compare.refuse("what is " + arguments[i] + "?\n" + USAGE);
+        ThreadArguments.refuse("what is " + arguments[i] + "?\n" + USAGE);
       }
     }
     // Before minutes of measuring, not after them.
     if (output != null && !Files.isDirectory(output.toAbsolutePath().getParent())) {
-      Compare.refuse("--output " + output + ": there is no such folder\n");
+      ThreadArguments.refuse("--output " + output + ": there is no such folder\n");
     }
     if (threads < 1 || threads > 256) {
-      Compare.refuse("--threads " + threads + ": not in 1 to 256\n");
+      ThreadArguments.refuse("--threads " + threads + ": not in 1 to 256\n");
     }
     try (NativeKernels kernels = NativeKernels.create(Isa.AUTO, threads)) {
       out.printf(
@@ -297,7 +297,7 @@ public final class AttentionScaling {
       }
     }
     for (int k = 0; k < workspaces.length; k++) {
-      seconds[k][length] = Compare.median(rounds[k]);
+      seconds[k][length] = Rounds.median(rounds[k]);
       bytes[k][length] = workspaces[k].scratchBytes();
       if (kinds.get(k).lists != null) {
         bytes[k][length] += workspaces[k].batch().keyLists(0).bytes();

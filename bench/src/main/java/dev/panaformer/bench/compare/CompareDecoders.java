@@ -37,7 +37,7 @@ public final class CompareDecoders {
 
   /** Arguments: the numbers of threads, 1 and 2 if there are none. */
   public static void main(String[] arguments) throws Exception {
-    int[] threads = Compare.threads(arguments);
+    int[] threads = ThreadArguments.parse(arguments);
     Path cache = Path.of(System.getProperty("java.io.tmpdir"), "panaformer-bench");
     Path folder = Gpt2.panaformer(cache);
     Path topologies = Path.of(System.getProperty("panaformer.peers", "../shared/peers"));
@@ -71,7 +71,7 @@ public final class CompareDecoders {
         .build();
   }
 
-  /** A turn begins with a pause and with a token that is not timed, see {@link Compare}. */
+  /** A turn begins with a pause and with a token that is not timed, see {@link Rounds}. */
   private static void begin(CausalLM lm) throws Exception {
     Thread.sleep(PAUSE_MILLISECONDS);
     lm.generate(prompt(1, 0), options(1)).result();
@@ -122,8 +122,8 @@ public final class CompareDecoders {
         Locale.ROOT,
         "%-22s %8.2f GB/s %8.2f GB/s%n",
         "  reads weights at",
-        Gpt2.SCREENED_STEP_BYTES * 1e-6 / Compare.median(times[0]),
-        Gpt2.STEP_BYTES * 1e-6 / Compare.median(times[1]));
+        Gpt2.SCREENED_STEP_BYTES * 1e-6 / Rounds.median(times[0]),
+        Gpt2.STEP_BYTES * 1e-6 / Rounds.median(times[1]));
   }
 
   private static void compare(CausalLM lm, LlamaCpp peer) throws Exception {
@@ -161,9 +161,9 @@ public final class CompareDecoders {
         Locale.ROOT,
         "%-22s %10.2f %14.2f  %6.2fx%n",
         name,
-        Compare.median(ours),
-        Compare.median(theirs),
-        Compare.ratio(theirs, ours));
+        Rounds.median(ours),
+        Rounds.median(theirs),
+        Rounds.ratio(theirs, ours));
   }
 
   /** Tokens a second of so many texts at once, prompts and all, against one alone. */
@@ -182,8 +182,8 @@ public final class CompareDecoders {
         Locale.ROOT,
         "%d texts at once: %.0f tokens/s, %.2f times those of one%n%n",
         CONCURRENT,
-        Compare.median(rates),
-        Compare.median(ratios));
+        Rounds.median(rates),
+        Rounds.median(ratios));
   }
 
   private static double tokensPerSecond(CausalLM lm, int texts, int round) {

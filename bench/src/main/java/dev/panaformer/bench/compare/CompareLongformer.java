@@ -45,7 +45,7 @@ public final class CompareLongformer {
 
   /** Arguments: the numbers of threads, 1 and 2 if there are none. */
   public static void main(String[] arguments) throws Exception {
-    int[] threads = Compare.threads(arguments);
+    int[] threads = ThreadArguments.parse(arguments);
     for (int count : threads) {
       try (Kernels kernels = NativeKernels.create(Isa.AUTO, count);
           NativeMemory memory = new NativeMemory();
@@ -112,14 +112,14 @@ public final class CompareLongformer {
         Locale.ROOT,
         "%6d  %5.0f ms  %5.0f ms %6.2fx  %5.0f ms %6.2fx  %6.1f ms %6.1f ms %6.2fx%n",
         tokens,
-        Compare.median(times[0]),
-        Compare.median(times[1]),
-        Compare.ratio(times[0], times[1]),
-        Compare.median(times[2]),
-        Compare.ratio(times[0], times[2]),
-        Compare.median(times[3]),
-        Compare.median(times[4]),
-        Compare.ratio(times[3], times[4]));
+        Rounds.median(times[0]),
+        Rounds.median(times[1]),
+        Rounds.ratio(times[0], times[1]),
+        Rounds.median(times[2]),
+        Rounds.ratio(times[0], times[2]),
+        Rounds.median(times[3]),
+        Rounds.median(times[4]),
+        Rounds.ratio(times[3], times[4]));
   }
 
   private static void fill(BertModel model, int[] ids, int[] global, Workspace workspace) {

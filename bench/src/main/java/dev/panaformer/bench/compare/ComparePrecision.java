@@ -5,7 +5,7 @@ import dev.panaformer.CausalLMOptions;
 import dev.panaformer.ModelOptions;
 import dev.panaformer.Precision;
 import dev.panaformer.TextEmbedder;
-import dev.panaformer.bench.compare.Compare.Pass;
+import dev.panaformer.bench.compare.CompareEncoder.Pass;
 import dev.panaformer.bench.encoder.TokenIds;
 import dev.panaformer.bench.model.BertBase;
 import dev.panaformer.bench.model.GgufType;
@@ -30,10 +30,10 @@ import java.util.Random;
 import java.util.concurrent.Callable;
 
 /**
- * What low precision is worth, all sides in one JVM, in turn, round by round, as in {@link
- * Compare}. Encoders: MiniLM in bfloat16 and in 8 bits against ONNX Runtime in float32 and as it
- * quantizes the same model, and the shape of BERT-base. Decoders: the shape of GPT-2 small and a
- * small Llama against ours in float32, the latter against llama.cpp's Q8_0 and Q4_0 too.
+ * What low precision is worth, all sides in one JVM, in turn, round by round, as in {@link Rounds}.
+ * Encoders: MiniLM in bfloat16 and in 8 bits against ONNX Runtime in float32 and as it quantizes
+ * the same model, and the shape of BERT-base. Decoders: the shape of GPT-2 small and a small Llama
+ * against ours in float32, the latter against llama.cpp's Q8_0 and Q4_0 too.
  *
  * <p>{@code ComparePrecision [minilm|bert|gpt2|llama…] [threads…]}; {@code -Dpanaformer.peers=}
  * names the folder with bert-base.onnx, without which BERT-base has no peer.
@@ -60,7 +60,7 @@ public final class ComparePrecision {
   public static void main(String[] arguments) throws Exception {
     List<String> models = Arrays.stream(arguments).filter(ALL::contains).toList();
     int[] threads =
-        Compare.threads(
+        ThreadArguments.parse(
             Arrays.stream(arguments).filter(a -> !ALL.contains(a)).toArray(String[]::new));
     for (int count : threads) {
       for (String model : models.isEmpty() ? ALL : models) {
@@ -101,7 +101,7 @@ public final class ComparePrecision {
         ModelOptions options = ModelOptions.DEFAULT.withThreads(threads).withPrecision(precision);
         TextEmbedder ours = TextEmbedder.load(folder, options);
         open.add(ours);
-        sides.put(precision.toString(), Compare.pass(ours));
+        sides.put(precision.toString(), CompareEncoder.pass(ours));
       }
       for (String weights : List.of("fp32", "int8")) {
         for (Tuning tuning : List.of(Tuning.DEFAULT, Tuning.TUNED)) {
@@ -154,10 +154,10 @@ public final class ComparePrecision {
         System.out.printf("%-18s", inputs == LENGTHS ? input + " tokens" : input);
         times
             .values()
-            .forEach(side -> System.out.printf(Locale.ROOT, "%10.3f", Compare.median(side)));
+            .forEach(side -> System.out.printf(Locale.ROOT, "%10.3f", Rounds.median(side)));
         for (int i = 0; i < ratios.size(); i++) {
           Ratio ratio = ratios.get(i);
-          double value = Compare.ratio(times.get(ratio.side), times.get(ratio.other));
+          double value = Rounds.ratio(times.get(ratio.side), times.get(ratio.other));
           logarithms[i] += Math.log(value) / inputs.size();
           System.out.printf(Locale.ROOT, "%18.2f", value);
         }
@@ -176,15 +176,15 @@ public final class ComparePrecision {
   private static Map<String, double[]> times(
       Map<String, Pass> sides, List<String> columns, int[][] batch) throws Exception {
     double[][] times =
-        Compare.rounds(
-            sides.values().stream().map(side -> (Compare.Turn) () -> side.run(batch)).toList());
+        Rounds.measure(
+            sides.values().stream().map(side -> (Rounds.Turn) () -> side.run(batch)).toList());
     List<String> names = List.copyOf(sides.keySet());
     Map<String, double[]> fastest = new LinkedHashMap<>();
     for (String column : columns) {
       for (int side = 0; side < times.length; side++) {
         if (names.get(side).startsWith(column)) {
           double[] now = times[side];
-          fastest.merge(column, now, (a, b) -> Compare.median(a) <= Compare.median(b) ? a : b);
+          fastest.merge(column, now, (a, b) -> Rounds.median(a) <= Rounds.median(b) ? a : b);
         }
       }
     }
@@ -281,17 +281,17 @@ public final class ComparePrecision {
           Locale.ROOT,
           "%-16s %15.1f %13.2f %10.1f %11.2f",
           names.get(side),
-          Compare.median(first[side]),
-          Compare.median(token[side]),
-          1e3 / Compare.median(token[side]),
-          Compare.ratio(token[names.indexOf("fp32")], token[side]));
+          Rounds.median(first[side]),
+          Rounds.median(token[side]),
+          1e3 / Rounds.median(token[side]),
+          Rounds.ratio(token[names.indexOf("fp32")], token[side]));
       int peer = names.indexOf(peer(names.get(side)));
       if (peer >= 0) {
         System.out.printf(
             Locale.ROOT,
             "   %s takes %.2f times as long",
             names.get(peer),
-            Compare.ratio(token[peer], token[side]));
+            Rounds.ratio(token[peer], token[side]));
       }
       System.out.println();
     }

@@ -34,7 +34,7 @@ public final class CompareSeq2Seq {
 
   /** Arguments: the numbers of threads, 1 and 2 if there are none. */
   public static void main(String[] arguments) throws Exception {
-    int[] threads = Compare.threads(arguments);
+    int[] threads = ThreadArguments.parse(arguments);
     Path cache = Path.of(System.getProperty("java.io.tmpdir"), "panaformer-bench");
     for (Seq2SeqShape shape : new Seq2SeqShape[] {Seq2SeqShape.T5_SMALL, Seq2SeqShape.BART_BASE}) {
       Path folder = shape.panaformer(cache);
@@ -57,7 +57,7 @@ public final class CompareSeq2Seq {
     }
   }
 
-  /** A turn begins with a pause and with a token that is not timed, see {@link Compare}. */
+  /** A turn begins with a pause and with a token that is not timed, see {@link Rounds}. */
   private static void begin(Seq2Seq model, int[] source) throws Exception {
     Thread.sleep(PAUSE_MILLISECONDS);
     model.stream(source, options(1, 1)).result();
@@ -112,14 +112,14 @@ public final class CompareSeq2Seq {
     row("each of the next, ms", rest);
     row(SOURCE_TOKENS + " read, " + NEW_TOKENS + " greedily, ms", greedy);
     row(SOURCE_TOKENS + " read, " + NEW_TOKENS + " by " + BEAMS + " beams, ms", searched);
-    double encode = Compare.median(first[0]) - Compare.median(rest[0]);
+    double encode = Rounds.median(first[0]) - Rounds.median(rest[0]);
     System.out.printf(
         Locale.ROOT,
         "  encodes at %.0f GFLOP/s, reads weights at %.1f GB/s in a greedy step (peer %.1f)%n",
         shape.encoderFlops(SOURCE_TOKENS) * 1e-6 / encode,
-        greedyBytes * 1e-6 / Compare.median(rest[0]),
-        shape.stepBytes() * 1e-6 / Compare.median(rest[1]));
-    double search = (Compare.median(searched[0]) - encode) / NEW_TOKENS;
+        greedyBytes * 1e-6 / Rounds.median(rest[0]),
+        shape.stepBytes() * 1e-6 / Rounds.median(rest[1]));
+    double search = (Rounds.median(searched[0]) - encode) / NEW_TOKENS;
     System.out.printf(
         Locale.ROOT,
         "  a step of %d beams takes %.2f ms: weights at %.1f GB/s%n",
@@ -133,8 +133,8 @@ public final class CompareSeq2Seq {
         Locale.ROOT,
         "%-26s %10.2f %14.2f  %6.2fx%n",
         name,
-        Compare.median(times[0]),
-        Compare.median(times[1]),
-        Compare.ratio(times[1], times[0]));
+        Rounds.median(times[0]),
+        Rounds.median(times[1]),
+        Rounds.ratio(times[1], times[0]));
   }
 }

@@ -37,7 +37,7 @@ import javax.imageio.ImageIO;
 
 /**
  * ViT-B/16 at one and at eight images and Swin-T at one, pixels to logits, in float32 and with
- * weights in bfloat16, against ONNX Runtime in float32: all in one JVM, in turn, as {@link Compare}
+ * weights in bfloat16, against ONNX Runtime in float32: all in one JVM, in turn, as {@link Rounds}
  * does. Then what comes before: a JPEG of twelve megapixels to pixels.
  *
  * <p>{@code CompareVision [threads…]}; {@code -Dpanaformer.peers=} names the folder with
@@ -50,7 +50,7 @@ public final class CompareVision {
 
   /** Arguments: the numbers of threads, 1 and 2 if there are none. */
   public static void main(String[] arguments) throws Exception {
-    int[] threads = Compare.threads(arguments);
+    int[] threads = ThreadArguments.parse(arguments);
     Path cache = Path.of(System.getProperty("java.io.tmpdir"), "panaformer-bench");
     Path topologies = Path.of(System.getProperty("panaformer.peers", "../shared/peers"));
     for (int count : threads) {
@@ -97,7 +97,7 @@ public final class CompareVision {
       try (OnnxTensor tensor =
           OnnxTensor.createTensor(environment, FloatBuffer.wrap(values), shape)) {
         double[][] times =
-            Compare.rounds(
+            Rounds.measure(
                 List.of(
                     () -> exact.forward(batch, false, workspace, null),
                     () -> rounded.forward(batch, false, workspace, null),
@@ -106,11 +106,11 @@ public final class CompareVision {
             Locale.ROOT,
             "%-22s %11.2f %8.2f %14.2f, %.2f and %.2f times as long%n",
             name,
-            Compare.median(times[0]),
-            Compare.median(times[1]),
-            Compare.median(times[2]),
-            Compare.ratio(times[2], times[0]),
-            Compare.ratio(times[2], times[1]));
+            Rounds.median(times[0]),
+            Rounds.median(times[1]),
+            Rounds.median(times[2]),
+            Rounds.ratio(times[2], times[0]),
+            Rounds.ratio(times[2], times[1]));
       }
     }
   }
@@ -171,8 +171,8 @@ public final class CompareVision {
     System.out.printf(
         Locale.ROOT,
         "A JPEG of 4000 x 3000: decoding %.0f ms, resizing and normalising %.0f ms%n",
-        Compare.median(decoding),
-        Compare.median(preparing));
+        Rounds.median(decoding),
+        Rounds.median(preparing));
   }
 
   /** Twelve megapixels with something of everything that a photograph has. */

@@ -48,8 +48,8 @@ public final class Startup {
         Locale.ROOT,
         "%-16s %14.2f s %18.0f MiB%n",
         name,
-        Compare.median(runs.stream().mapToDouble(Run::seconds).toArray()),
-        Compare.median(runs.stream().mapToDouble(Run::mebibytes).toArray()));
+        Rounds.median(runs.stream().mapToDouble(Run::seconds).toArray()),
+        Rounds.median(runs.stream().mapToDouble(Run::mebibytes).toArray()));
   }
 
   private static void requireSame(Run a, Run b) {

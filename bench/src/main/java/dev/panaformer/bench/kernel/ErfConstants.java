@@ -1,6 +1,6 @@
 package dev.panaformer.bench.kernel;
 
-/** Abramowitz, Stegun 1964, 7.1.26. */
+/** Constants of the approximation of erf. Abramowitz and Stegun 1964, formula 7.1.26. */
 final class ErfConstants {
   static final float P = 0.3275911f;
   static final float A1 = 0.254829592f;

@@ -1,6 +1,6 @@
 package dev.panaformer.bench.kernel;
 
-/** Of the exponential in float that plain Java and the Vector API share. */
+/** Constants of the float exponential that plain Java and the Vector API share. */
 final class ExpConstants {
   /** Below, the result is no normal number. */
   static final float LEAST = -87;

@@ -4,7 +4,7 @@ import dev.panaformer.nn.OrthogonalFeatures;
 import java.util.Arrays;
 import java.util.Random;
 
-/** What every {@link KernelSide} computes on: seeded noise in the shapes of an encoder. */
+/** The inputs of every {@link KernelSide}: random values from a seed, in shapes of an encoder. */
 final class KernelInputs {
   static final float EPS = 1e-12f;
   static final int POSITIONS = 512;

@@ -21,7 +21,10 @@ import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.kernel.norm.NormWeights;
 import java.lang.foreign.MemorySegment;
 
-/** The library's own {@link Kernels}: the native ones, or the oracle that sums in double. */
+/**
+ * The library's own {@link Kernels}: the native ones, or the plain Java reference that sums in
+ * double.
+ */
 final class OffHeapSide implements KernelSide {
   private final Kernels kernels;
   private final int tokens;

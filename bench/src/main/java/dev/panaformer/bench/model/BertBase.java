@@ -11,7 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SplittableRandom;
 
-/** BERT-base with seeded noise for weights, in the files that Panaformer reads. */
+/** BERT-base with random weights from a seed, in the files that Panaformer reads. */
 public final class BertBase {
   private static final int LAYERS = 12;
   private static final int HIDDEN = 768;

@@ -11,7 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SplittableRandom;
 
-/** GPT-2 small with seeded noise for weights, in the files that each side reads. */
+/** GPT-2 small with random weights from a seed, in the files that each side reads. */
 public final class Gpt2 {
   public static final int LAYERS = 12;
   public static final int HEADS = 12;

@@ -13,7 +13,9 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SplittableRandom;
 
-/** A small Llama with seeded noise for weights: the same in our folder and in llama.cpp's file. */
+/**
+ * A small Llama with random weights from a seed: the same in our folder and in llama.cpp's file.
+ */
 public final class Llama {
   public static final int LAYERS = 12;
   public static final int HEADS = 12;

@@ -12,7 +12,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.SplittableRandom;
 
 /**
- * Writes an ONNX graph of operators, with noise for weights in a file beside it. Field numbers are
+ * Writes an ONNX graph of operators, with random weights in a file beside it. Field numbers are
  * those of onnx.proto.
  */
 final class OnnxGraphWriter {

@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.SplittableRandom;
 
 /**
- * An encoder-decoder with noise for weights, in the files that each side reads. The peer's graphs
+ * An encoder-decoder with random weights, in the files that each side reads. The peer's graphs
  * leave out what costs little: position embeddings, and T5's bias by distance.
  *
  * @param t5 whether it is T5 rather than BART

@@ -13,7 +13,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.SplittableRandom;
 
-/** The peer's models: a graph, and a layout by which its weights become seeded noise. */
+/** Models of ONNX Runtime: a graph, and a layout to fill its weights with random values. */
 public final class Topology {
   private Topology() {}
 

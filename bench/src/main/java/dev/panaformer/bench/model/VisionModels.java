@@ -12,7 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SplittableRandom;
 
-/** ViT-B/16 and Swin-T with seeded noise for weights, in the files that Panaformer reads. */
+/** ViT-B/16 and Swin-T with random weights from a seed, in the files that Panaformer reads. */
 public final class VisionModels {
   public static final int SIDE = 224;
   private static final int CHANNELS = 3;

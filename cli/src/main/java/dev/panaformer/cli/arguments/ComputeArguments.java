@@ -12,7 +12,7 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** What computes, the same for every command. */
+/** Arguments that choose how to compute. Every command that evaluates a model has them. */
 public final class ComputeArguments {
   @Option(
       names = "--backend",
@@ -22,13 +22,13 @@ public final class ComputeArguments {
   @Option(
       names = "--device",
       paramLabel = "I",
-      description = "Which GPU, with the backend cuda. Default: the first.")
+      description = "The number of the GPU, from 0, for the backend cuda. Default: 0.")
   private int device;
 
   @Option(
       names = "--threads",
       paramLabel = "N",
-      description = "Threads that compute. Default: one for each core.")
+      description = "How many threads compute. Default: one for each core.")
   private int threads = ComputeOptions.DEFAULT.threads();
 
   @Option(
@@ -36,11 +36,11 @@ public final class ComputeArguments {
       paramLabel = "P",
       converter = PrecisionName.class,
       description =
-          "What weights are kept in and computed with: fp32, bf16, int8, int4 or int4-128."
+          "The precision of the weights: fp32, bf16, int8, int4 or int4-128."
               + " Default: fp32, or what the model was quantized to.")
   private Precision precision;
 
-  /** A precision as it is written, {@code int4-128}, in whichever case. */
+  /** Parses the name of a precision, such as {@code int4-128}, in upper or lower case. */
   public static final class PrecisionName implements ITypeConverter<Precision> {
     @Override
     public Precision convert(String name) {

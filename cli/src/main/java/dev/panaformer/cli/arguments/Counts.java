@@ -3,7 +3,7 @@ package dev.panaformer.cli.arguments;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 
-/** Checks of options that count something. */
+/** Checks options that are numbers of things. */
 public final class Counts {
   private Counts() {}
 

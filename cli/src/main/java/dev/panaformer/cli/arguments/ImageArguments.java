@@ -9,7 +9,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 
-/** Which model and which images, the same for every command that reads images. */
+/** The model and the images of a command that reads images. */
 public final class ImageArguments {
   @Mixin private ComputeArguments compute;
 

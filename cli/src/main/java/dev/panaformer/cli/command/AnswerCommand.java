@@ -18,7 +18,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** The span of a text that answers a question. */
+/** Finds the span of a text that answers a question. */
 @Command(
     name = "answer",
     description = "Print the span of a text that answers a question, where it is, and its score.")
@@ -33,13 +33,16 @@ public final class AnswerCommand implements Callable<Integer> {
   private Context context;
 
   private static final class Context {
-    @Option(names = "--context", paramLabel = "TEXT", description = "The text to find it in.")
+    @Option(
+        names = "--context",
+        paramLabel = "TEXT",
+        description = "The text to find the answer in.")
     private String text;
 
     @Option(
         names = {"-f", "--file"},
         paramLabel = "FILE",
-        description = "The UTF-8 file to find it in. '-' is stdin.")
+        description = "The UTF-8 file to find the answer in. '-' is stdin.")
     private Path file;
   }
 

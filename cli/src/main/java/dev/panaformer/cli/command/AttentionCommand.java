@@ -21,7 +21,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** What each word of a target looks at in its source. */
+/** Draws cross-attention: which tokens of the source each token of the target attends to. */
 @Command(
     name = "attention",
     sortOptions = false,

@@ -15,7 +15,7 @@ import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Labels for texts, or for the spans of texts, whichever the model was trained for. */
+/** Classifies texts, or spans of texts, whichever the model was trained for. */
 @Command(
     name = "classify",
     description = {

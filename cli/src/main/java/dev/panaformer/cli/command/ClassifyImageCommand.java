@@ -13,7 +13,7 @@ import java.util.List;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Labels for images. */
+/** Classifies images. */
 @Command(
     name = "classify-image",
     description = "Print the labels of each image with their probabilities, the best first.")

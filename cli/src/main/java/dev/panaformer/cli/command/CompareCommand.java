@@ -35,7 +35,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** What a model loses in low precision, on somebody's own texts. */
+/** Compares a model in low precision with itself in float32, over the user's texts. */
 @Command(
     name = "compare",
     description = {
@@ -46,7 +46,7 @@ import picocli.CommandLine.Spec;
 public final class CompareCommand implements Callable<Integer> {
   private static final int TEXTS_AT_ONCE = 64;
 
-  /** Neighbours that are looked at, besides the nearest. */
+  /** How many nearest neighbours of a text are compared. */
   private static final int NEIGHBOURS = 10;
 
   @Spec private CommandSpec spec;
@@ -80,11 +80,11 @@ public final class CompareCommand implements Callable<Integer> {
       Double sameNeighbours) {}
 
   /**
-   * @param tokens that were foreseen
+   * @param tokens that were predicted
    * @param sameBest the share of them where both thought the same token likeliest
    * @param largestDifference of a token's log-probabilities
    */
-  private record Foresight(
+  private record Predictions(
       String model,
       String precision,
       int texts,
@@ -116,7 +116,7 @@ public final class CompareCommand implements Callable<Integer> {
       throw new IllegalArgumentException("no texts to compare over");
     }
     if (ModelKind.DECODER.includes(folder.config())) {
-      print(foresight(path, precision, all));
+      print(predictions(path, precision, all));
     } else {
       print(vectors(path, precision, all));
     }
@@ -227,7 +227,7 @@ public final class CompareCommand implements Callable<Integer> {
     return nearest;
   }
 
-  private Foresight foresight(Path path, Precision precision, List<String> all) {
+  private Predictions predictions(Path path, Precision precision, List<String> all) {
     List<TextScore> exact = score(path, Precision.FP32, all);
     List<TextScore> low = score(path, precision, all);
     double likelihoodExact = 0;
@@ -251,7 +251,7 @@ public final class CompareCommand implements Callable<Integer> {
     if (tokens == 0) {
       throw new IllegalArgumentException("no text has two tokens, which it takes to foresee one");
     }
-    return new Foresight(
+    return new Predictions(
         path.toString(),
         precision.toString(),
         exact.size(),
@@ -301,7 +301,7 @@ public final class CompareCommand implements Callable<Integer> {
     }
   }
 
-  private void print(Foresight f) {
+  private void print(Predictions f) {
     PrintWriter out = spec.commandLine().getOut();
     if (json) {
       out.println(Json.line(f));

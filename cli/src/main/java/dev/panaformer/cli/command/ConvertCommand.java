@@ -14,7 +14,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** An ONNX export to config.json, model.safetensors and tokenizer.json. */
+/** Converts an ONNX export to config.json, model.safetensors and tokenizer.json. */
 @Command(
     name = "convert",
     description = {

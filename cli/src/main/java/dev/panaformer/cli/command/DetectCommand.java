@@ -14,7 +14,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
-/** Objects in images. */
+/** Finds objects in images. */
 @Command(
     name = "detect",
     description = "Print the objects in each image: score, label, and the box in pixels.")
@@ -22,7 +22,7 @@ public final class DetectCommand extends ImageCommand<ObjectDetector> {
   @Option(
       names = "--threshold",
       paramLabel = "P",
-      description = "What a score has to exceed. Default: ${DEFAULT-VALUE}.")
+      description = "Print objects with a higher score than P. Default: ${DEFAULT-VALUE}.")
   private double threshold = 0.5;
 
   @Option(names = "--output", paramLabel = "PNG", description = "Draw the boxes on the image.")

@@ -13,7 +13,7 @@ import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Texts to vectors: one JSON line each, or a table of their similarities. */
+/** Embeds texts: prints one JSON line each, or a table of their similarities. */
 @Command(
     name = "embed",
     description = "Print one JSON line a text: {\"text\": …, \"tokens\": n, \"embedding\": […]}.")

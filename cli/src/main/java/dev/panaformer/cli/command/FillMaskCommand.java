@@ -11,7 +11,7 @@ import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Guesses for the masks of texts. */
+/** Predicts the words at the masks of texts. */
 @Command(
     name = "fill-mask",
     description = "Print the best words for each mask of each text: \"Paris is the [MASK] of …\".")

@@ -28,7 +28,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** A prompt's continuation, or the answer to a source, piece by piece as it comes. */
+/** Continues a prompt, or answers to a source, and prints the text piece by piece. */
 @Command(
     name = "generate",
     sortOptions = false,
@@ -64,13 +64,13 @@ public final class GenerateCommand implements Callable<Integer> {
   @Option(
       names = "--min-new-tokens",
       paramLabel = "N",
-      description = "Let no end token end the text before so many.")
+      description = "Allow no end token before so many tokens.")
   private int minNewTokens;
 
   @Option(
       names = "--temperature",
       paramLabel = "T",
-      description = "Divide the logits and draw; 0, the default, takes the best token.")
+      description = "Divide the logits by T and draw a token; 0, the default, takes the best one.")
   private double temperature;
 
   @Option(names = "--top-k", paramLabel = "K", description = "Draw from the K best; 0 from all.")
@@ -112,7 +112,10 @@ public final class GenerateCommand implements Callable<Integer> {
       description = "Generate no N tokens that are in the text already in the same order.")
   private int noRepeatNgram;
 
-  @Option(names = "--seed", paramLabel = "S", description = "Draw the same again.")
+  @Option(
+      names = "--seed",
+      paramLabel = "S",
+      description = "The seed of the random draws; the same seed draws the same text.")
   private Long seed;
 
   @Option(
@@ -147,7 +150,7 @@ public final class GenerateCommand implements Callable<Integer> {
   @Option(
       names = "--time-limit",
       paramLabel = "SECONDS",
-      description = "End with what there is by then.")
+      description = "Stop after so many seconds, with the text there is by then.")
   private Double timeLimit;
 
   @Option(
@@ -157,7 +160,8 @@ public final class GenerateCommand implements Callable<Integer> {
 
   @Option(
       names = "--stats",
-      description = "Tell on stderr how long it took to the first token and how fast it went on.")
+      description =
+          "Print to stderr the time to the first token and the tokens per second after it.")
   private boolean stats;
 
   @Override

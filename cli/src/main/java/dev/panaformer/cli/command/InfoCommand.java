@@ -38,7 +38,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** What a checkpoint is, and what would run it here. */
+/** Describes a checkpoint and what would evaluate it on this machine. */
 @Command(
     name = "info",
     description = "Print what a model consists of and what computes it on this machine.",
@@ -209,7 +209,7 @@ public final class InfoCommand implements Callable<Integer> {
     }
   }
 
-  /** Loads the model, which is what shows it. */
+  /** Loads the model: whether it can be run shows only then. */
   private Resident resident(ModelConfig config, Checkpoint checkpoint, long parameters) {
     ModelOptions options = compute.options();
     try (Kernels kernels = options.compute().openKernels();

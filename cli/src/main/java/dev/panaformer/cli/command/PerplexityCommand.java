@@ -17,11 +17,11 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** How well a decoder foresees a text. */
+/** How well a decoder predicts a text. */
 @Command(
     name = "perplexity",
     description =
-        "Print a decoder's perplexity on a text, and the loss that it is the power of e to.")
+        "Print a decoder's perplexity on a text, and the loss: the perplexity is exp(loss).")
 public final class PerplexityCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private ComputeArguments compute;

@@ -16,7 +16,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** A model's folder with its weights packed, once for all loads. */
+/** Writes a model's folder with its weights packed, so that loading need not pack them. */
 @Command(
     name = "quantize",
     description = {

@@ -15,7 +15,7 @@ import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** What the pixels of images belong to. */
+/** Segments images: a label for each pixel. */
 @Command(
     name = "segment",
     description = "Print how much of each image belongs to each label, the most first.")

@@ -11,7 +11,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** An ONNX export in Hugging Face's layout. */
+/** Converts an ONNX export to a folder in Hugging Face's layout. */
 public final class Conversion {
   private Conversion() {}
 

@@ -7,7 +7,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** What the JDK's Files leaves to do for folders. */
+/** Lists and deletes folders. */
 public final class Folders {
   private Folders() {}
 

@@ -9,7 +9,7 @@ import java.awt.geom.AffineTransform;
 import java.awt.image.BufferedImage;
 import java.util.List;
 
-/** A map of weights with a word at each row and column. */
+/** Draws a matrix of attention weights, with a word at each row and column. */
 public final class AttentionImage {
   private static final int CELL = 24;
   private static final int MARGIN = 8;

@@ -20,16 +20,16 @@ import java.util.List;
 import java.util.Locale;
 import javax.imageio.ImageIO;
 
-/** What models found, drawn on the image that they found it in. */
+/** Draws the results of models on the image that they were given. */
 public final class Drawing {
-  /** Steps through the colour circle that never come close to an earlier one. */
+  /** A step through the colour circle: no multiple of it comes close to an earlier one. */
   private static final float HUE_STEP = 0.618034f;
 
-  /** How much of a label's colour covers the image. */
+  /** The opacity of a label's colour over the image, from 0 to 1. */
   private static final float COVER = 0.55f;
 
   static {
-    // Nothing here needs a display, and one that cannot be reached is no reason to fail.
+    // Drawing into memory needs no display, and must not fail if there is none.
     System.setProperty("java.awt.headless", "true");
   }
 
@@ -101,7 +101,7 @@ public final class Drawing {
     return picture;
   }
 
-  /** Between the middles of the patches around a place given in parts of the image. */
+  /** Interpolates between the centres of the patches around a position, given as fractions. */
   private static float at(PatchAttention map, float x, float y) {
     float column = Math.clamp(x * map.columns() - 0.5f, 0, map.columns() - 1);
     float row = Math.clamp(y * map.rows() - 0.5f, 0, map.rows() - 1);

@@ -10,7 +10,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import picocli.CommandLine.ExitCode;
 
-/** Turns what went wrong into one sentence on stderr and an exit status. */
+/** Reports an exception as one sentence on stderr, and as an exit status. */
 public final class Failure {
   private final PrintWriter err;
   private boolean stackTrace = Boolean.getBoolean("panaformer.debug");
@@ -23,7 +23,10 @@ public final class Failure {
     stackTrace |= verbose;
   }
 
-  /** The exit status after telling the user. A reader that went away is no failure of ours. */
+  /**
+   * Prints the sentence and returns the exit status. It is no failure if the reader of the output
+   * closed the pipe.
+   */
   public int report(Throwable e) {
     if (PipeWriter.isBroken(e)) {
       return ExitCode.OK;
@@ -36,7 +39,7 @@ public final class Failure {
     return ExitCode.SOFTWARE;
   }
 
-  /** What to tell of {@code e}, in one line. */
+  /** A description of {@code e} in one line. */
   public static String sentence(Throwable e) {
     if (e instanceof UncheckedIOException io && !hasOwnMessage(io)) {
       return sentence(io.getCause());

@@ -4,7 +4,7 @@ import com.google.gson.FieldNamingPolicy;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 
-/** What {@code --json} prints: one line for each record, its components in their order. */
+/** Prints records for {@code --json}: one line each, the components in the order of declaration. */
 public final class Json {
   private static final Gson GSON =
       new GsonBuilder()

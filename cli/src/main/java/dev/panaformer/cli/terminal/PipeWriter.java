@@ -8,8 +8,9 @@ import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 
 /**
- * UTF-8 text into a stream, with failures that are thrown: a {@link java.io.PrintWriter} on top
- * would swallow an {@link IOException}, and with it a full disk.
+ * Writes UTF-8 text to a stream and throws an unchecked exception if that fails. A {@link
+ * java.io.PrintWriter} on top of it would swallow an {@link IOException}, so that a full disk would
+ * go unnoticed.
  */
 public final class PipeWriter extends Writer {
   private final Writer writer;

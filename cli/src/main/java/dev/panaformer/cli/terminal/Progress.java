@@ -7,8 +7,8 @@ import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 
 /**
- * A progress bar on stderr for work that turns out to take longer than a second. Work that is
- * quicker never shows one. Where stderr is no terminal, the bar is a line every few seconds.
+ * A progress bar on stderr. It appears only if the work takes longer than a second. If stderr is
+ * not a terminal, a line is printed every few seconds instead.
  */
 public final class Progress implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofSeconds(1);
@@ -28,25 +28,25 @@ public final class Progress implements AutoCloseable {
   }
 
   /**
-   * Progress of silent work.
+   * Progress of work that prints nothing meanwhile.
    *
-   * @param steps how many there are, or -1 where only the end of the input will tell
+   * @param steps how many there are, or -1 if only the end of the input will tell
    */
   public static Progress of(String task, long steps) {
     return new Progress(task, steps, false);
   }
 
   /**
-   * Progress of work whose results go to stdout as they come: a terminal shows those, and a bar
-   * among them would garble both.
+   * Progress of work that prints its results to stdout as they come. If stdout is a terminal, no
+   * bar is shown, since it would be mixed up with the results.
    *
-   * @param steps how many there are, or -1 where only the end of the input will tell
+   * @param steps how many there are, or -1 if only the end of the input will tell
    */
   public static Progress printing(String task, long steps) {
     return new Progress(task, steps, true);
   }
 
-  /** Tells that so many more steps are done. */
+  /** Adds to the number of steps that are done. */
   public void advance(long count) {
     done += count;
     if (!decided && System.nanoTime() - start > PATIENCE.toNanos()) {

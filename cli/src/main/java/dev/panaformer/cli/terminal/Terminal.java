@@ -6,7 +6,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Optional;
 
-/** Whether somebody is looking: {@link java.io.Console} knows of stdin and stdout together only. */
+/**
+ * Tells whether stdout or stderr is a terminal. {@link java.io.Console} answers only for stdin and
+ * stdout together.
+ */
 final class Terminal {
   private static final int STDOUT = 1;
   private static final int STDERR = 2;

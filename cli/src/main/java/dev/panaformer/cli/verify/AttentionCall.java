@@ -27,7 +27,7 @@ final class AttentionCall {
   private final MemorySegment q;
   private final MemorySegment k;
   private final MemorySegment v;
-  private final MemorySegment bias; // the host's
+  private final MemorySegment bias; // in host memory
   private final long[] biasShape;
   private final long[] kvLengths;
   private final float scale;

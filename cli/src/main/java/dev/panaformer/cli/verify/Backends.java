@@ -4,10 +4,10 @@ import dev.panaformer.ModelOptions;
 import dev.panaformer.kernel.Kernels;
 
 /**
- * What the cases run on.
+ * What cases are computed with.
  *
- * @param kernels for cases that run operators and models by themselves
- * @param options for those that load a model as a user would; of the same backend
+ * @param kernels for cases that evaluate operators and models directly
+ * @param options of the same backend, for cases that load a model as a user would
  */
 public record Backends(Kernels kernels, ModelOptions options) implements AutoCloseable {
   public static Backends open(ModelOptions options) {

@@ -13,7 +13,7 @@ import java.util.stream.Stream;
  * reported as unsupported, by name, rather than passed over.
  */
 public final class CaseFinder {
-  /** Of a collection: the folder of a kind of case, the case. */
+  /** A collection has folders for kinds of cases, and these have the cases. */
   private static final int MAX_DEPTH = 2;
 
   private static final String SAFETENSORS = ".safetensors";

@@ -1,6 +1,7 @@
 package dev.panaformer.cli.verify;
 
 import dev.panaformer.tensor.Tensor;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.function.IntPredicate;
 
@@ -8,11 +9,11 @@ import java.util.function.IntPredicate;
  * How far one output is from its reference.
  *
  * @param output name of the tensor, or of the field of a tokenizer
- * @param shape the reference's, for people
+ * @param shape the reference's, as it is printed
  * @param maxAbs largest absolute difference of two elements; NaN where values are not numbers
  * @param relL2 {@code ‖ours − reference‖ / ‖reference‖}; NaN where values are not numbers
- * @param tolerance what was allowed, for people
- * @param ok whether it was met; never true if anything is NaN or infinite
+ * @param tolerance what was allowed, as it is printed
+ * @param ok whether the tolerance was met; false if any value is NaN or infinite
  * @param note what else there is to say, or an empty string
  * @param computed our values in the reference's layout, 0 at padding; null if there are none, or if
  *     they are no numbers
@@ -32,7 +33,7 @@ public record Comparison(
    *
    * @param tolerance on the relative L2 error
    */
-  public static Comparison of(
+  static Comparison of(
       String output,
       long[] shape,
       float[] ours,
@@ -58,18 +59,18 @@ public record Comparison(
         Tensor.ofFloats(ours, shape));
   }
 
-  /** An output that the reference has and we do not. */
-  public static Comparison missing(String output, String shape, String why) {
+  /** An output that the reference has and that was not computed. */
+  static Comparison missing(String output, String shape, String why) {
     return missing(output, shape, why, null);
   }
 
   /** An output that cannot be compared with the reference's, say of another shape. */
-  public static Comparison missing(String output, String shape, String why, Tensor computed) {
+  static Comparison missing(String output, String shape, String why, Tensor computed) {
     return new Comparison(output, shape, Double.NaN, Double.NaN, "-", false, why, computed);
   }
 
-  /** Discrete values, of which {@code differing} are not the reference's. */
-  public static Comparison exact(
+  /** Values that must be equal, of which {@code differing} are not the reference's. */
+  static Comparison exact(
       String output, int count, int differing, String firstDifference, Tensor computed) {
     return new Comparison(
         output,
@@ -82,7 +83,34 @@ public record Comparison(
         computed);
   }
 
-  public Comparison withNote(String text) {
+  /**
+   * Ids against the reference's, which must be the same.
+   *
+   * @param ours {@code [texts][width]}, padded as the reference's
+   * @param reference {@code [texts, width]}
+   */
+  static Comparison ofIds(String output, int[][] ours, Tensor reference) {
+    if (ours.length != reference.shape()[0]) {
+      return missing(output, reference.shapeString(), "ours are of " + ours.length + " texts");
+    }
+    long[] expected = reference.toLongs();
+    long[] values = Arrays.stream(ours).flatMapToInt(Arrays::stream).asLongStream().toArray();
+    int width = Math.toIntExact(reference.shape()[1]);
+    int differing = 0;
+    String first = "";
+    for (int i = 0; i < expected.length; i++) {
+      if (values[i] != expected[i]) {
+        String place =
+            "[" + i / width + ", " + i % width + "]: " + values[i] + " for " + expected[i];
+        first = differing == 0 ? place : first;
+        differing++;
+      }
+    }
+    Tensor computed = Tensor.ofLongs(values, reference.shape());
+    return exact(output, expected.length, differing, first, computed);
+  }
+
+  Comparison withNote(String text) {
     return new Comparison(output, shape, maxAbs, relL2, tolerance, ok, text, computed);
   }
 

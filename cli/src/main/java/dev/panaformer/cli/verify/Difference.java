@@ -2,7 +2,7 @@ package dev.panaformer.cli.verify;
 
 import java.util.function.IntPredicate;
 
-/** How far two tensors of one shape are apart. */
+/** The difference between two tensors of one shape. */
 final class Difference {
   private double maxAbs;
   private double squaredDifference;
@@ -12,7 +12,7 @@ final class Difference {
   private Difference() {}
 
   /**
-   * @param compared which elements count; the reference says nothing of masked ones
+   * @param compared which elements are compared; masked ones are not
    */
   static Difference of(float[] ours, float[] reference, IntPredicate compared) {
     Difference d = new Difference();
@@ -38,7 +38,7 @@ final class Difference {
     return maxAbs;
   }
 
-  /** 0 where both are zero, infinite where the reference alone is. */
+  /** The relative L2 error: 0 if both are zero, infinite if only the reference is. */
   double relL2() {
     return squaredDifference == 0 ? 0 : Math.sqrt(squaredDifference / squaredReference);
   }

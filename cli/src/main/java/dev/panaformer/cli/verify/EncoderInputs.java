@@ -14,9 +14,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What the forward pass of an encoder takes, with what says which tokens see which.
+ * The inputs of an encoder, with those that say which tokens attend to which.
  *
- * @param globalMask not 0 where a token sees all; or null
+ * @param globalMask not 0 where a token attends to all tokens; or null
  * @param randomBlocks {@code [layers][heads][blocks - 2][random blocks]}, or null
  */
 record EncoderInputs(ModelInputs padded, int[][] globalMask, int[][][][] randomBlocks) {
@@ -24,7 +24,7 @@ record EncoderInputs(ModelInputs padded, int[][] globalMask, int[][][][] randomB
   private static final String BLOCKS = "random_blocks.";
 
   /**
-   * @throws UnsupportedCaseException if there is an input that we do not take
+   * @throws UnsupportedCaseException if the file has an input that is not supported
    */
   static EncoderInputs read(Path file) {
     ModelInputs padded =
@@ -61,7 +61,7 @@ record EncoderInputs(ModelInputs padded, int[][] globalMask, int[][][][] randomB
     return heads;
   }
 
-  /** Adds all sequences but those of padding alone. */
+  /** Adds all sequences except those that are padding only. */
   void appendTo(TokenBatch batch, TextEncoder model) {
     int[][] types = padded.types();
     int[][] positions = padded.positions();
@@ -83,7 +83,7 @@ record EncoderInputs(ModelInputs padded, int[][] globalMask, int[][][][] randomB
     }
   }
 
-  /** All 0, for the reference draws blocks in training alone. */
+  /** All 0: the reference draws random blocks only in training. */
   private int[][][][] blocksOfInference(TextEncoder model) {
     if (model.config() instanceof BertConfig config
         && config.sparsity().orElse(null) instanceof BigBird bigBird

@@ -29,7 +29,7 @@ import java.util.stream.LongStream;
 
 /** A checkpoint with inputs, and every output that the reference has. */
 record ModelCase(String name, Path folder) implements GoldenCase {
-  /** For outputs of which meta.json says nothing; the least that any output is given. */
+  /** For outputs that meta.json does not name; the smallest that any output has. */
   private static final double DEFAULT_TOLERANCE = 1e-5;
 
   /** An output without padding, as the model traces it: {@code [tokens or sequences, …]}. */
@@ -72,7 +72,8 @@ record ModelCase(String name, Path folder) implements GoldenCase {
   }
 
   /**
-   * The class that the reference ran decides, rather than the one that the checkpoint was saved by.
+   * The configuration with the class that the reference ran, which may be another one than the
+   * class that saved the checkpoint.
    */
   static ConfigJson asReferenced(ConfigJson config, ConfigJson meta) {
     if (!meta.has("reference")) {
@@ -131,7 +132,7 @@ record ModelCase(String name, Path folder) implements GoldenCase {
     return outputs;
   }
 
-  /** Wherever the tensor lies. */
+  /** Copies a tensor to the heap, from host or device memory. */
   static float[] read(Kernels kernels, MemorySegment tensor, long[] shape, Workspace workspace) {
     float[] copy = new float[Math.toIntExact(Tensor.elements(shape))];
     MemorySegment values = kernels.memory().onHost(tensor, copy.length, workspace);
@@ -165,7 +166,7 @@ record ModelCase(String name, Path folder) implements GoldenCase {
           perToken
               ? token < inputs.length() && inputs.isToken(sequence, token)
               : inputs.hasTokens(sequence);
-      // The reference takes what stands for a sequence from position 0, padding or not.
+      // The reference takes the result of a sequence from position 0, even if that is padding.
       compared[row] = computed[row] && (perToken || inputs.isToken(sequence, 0));
     }
     int width = Math.toIntExact(expected.elements() / rows);
@@ -188,7 +189,7 @@ record ModelCase(String name, Path folder) implements GoldenCase {
     return LongStream.concat(rows, LongStream.of(shape).skip(1)).toArray();
   }
 
-  /** Rows without padding to where they are among those with padding. */
+  /** Moves rows that were computed without padding to their positions among padded rows. */
   private static float[] spread(float[] values, boolean[] computed, int width) {
     float[] padded = new float[computed.length * width];
     int next = 0;

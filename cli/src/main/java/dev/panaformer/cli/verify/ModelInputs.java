@@ -26,7 +26,7 @@ record ModelInputs(int[][] ids, int[][] mask, int[][] types, int[][] positions) 
   private static final Set<String> KNOWN = Set.of(IDS, MASK, TYPES, POSITIONS);
 
   /**
-   * @throws UnsupportedCaseException if there is an input that we do not take
+   * @throws UnsupportedCaseException if the file has an input that is not supported
    */
   static ModelInputs read(Path file) {
     return read(file, "", name -> false);
@@ -46,7 +46,7 @@ record ModelInputs(int[][] ids, int[][] mask, int[][] types, int[][] positions) 
   }
 
   /**
-   * @param others names of inputs that somebody else reads
+   * @param others accepts the names of inputs that the caller reads
    */
   static ModelInputs read(Path file, String prefix, Predicate<String> others) {
     try (SafetensorsCheckpoint inputs = SafetensorsCheckpoint.open(file);
@@ -139,7 +139,7 @@ record ModelInputs(int[][] ids, int[][] mask, int[][] types, int[][] positions) 
     return mask[sequence][position] != 0;
   }
 
-  /** Whether there is anything but padding. */
+  /** Whether a sequence has any token that is not padding. */
   boolean hasTokens(int sequence) {
     return Arrays.stream(mask[sequence]).anyMatch(m -> m != 0);
   }

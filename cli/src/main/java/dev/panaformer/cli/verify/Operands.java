@@ -20,8 +20,9 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * The tensors and attributes of one operator call. What nobody asked for by the end was not
- * understood, and the result would be that of another operator.
+ * The tensors and attributes of one operator call. A tensor or attribute that is not read before
+ * the call was not understood, so that the result would be that of another operator: {@link
+ * #requireAllRead} refuses such a case.
  */
 final class Operands implements AutoCloseable {
   private final SafetensorsCheckpoint file;
@@ -33,7 +34,7 @@ final class Operands implements AutoCloseable {
   private final Set<String> unread;
 
   /**
-   * @param kernels in whose memory the operator's tensors lie
+   * @param kernels in whose memory the tensors are placed
    */
   Operands(SafetensorsCheckpoint file, Arena arena, Kernels kernels) {
     this.file = file;
@@ -94,7 +95,7 @@ final class Operands implements AutoCloseable {
     return place(hostFloats(name, shape));
   }
 
-  /** As {@link #floats}, where Java can read them. */
+  /** As {@link #floats}, in host memory. */
   MemorySegment hostFloats(String name, long... shape) {
     unread.remove(name);
     Tensor tensor = file.tensor(name, arena);
@@ -107,7 +108,7 @@ final class Operands implements AutoCloseable {
     return tensor.toFloat32(arena);
   }
 
-  /** Floats of the host, where the kernels read them. */
+  /** Copies floats from host memory to the kernels' memory. */
   MemorySegment place(MemorySegment host) {
     return kernels
         .memory()
@@ -124,12 +125,12 @@ final class Operands implements AutoCloseable {
     return file.tensor(name, arena).toLongs();
   }
 
-  /** Memory of the kernels that lives as long as the case. */
+  /** The kernels' memory, for tensors that live as long as the case. */
   SegmentAllocator allocator() {
     return memory;
   }
 
-  /** The same of the host. */
+  /** Host memory that lives as long as the case. */
   SegmentAllocator hostAllocator() {
     return arena;
   }
@@ -148,7 +149,7 @@ final class Operands implements AutoCloseable {
     memory.close();
   }
 
-  /** The named attribute as a number, removed from those not understood. */
+  /** The named attribute as a number. It counts as read from now on. */
   double number(String name) {
     if (!attributes.has(name)) {
       throw new CheckpointException(file.source() + ": no attribute " + name);
@@ -164,7 +165,7 @@ final class Operands implements AutoCloseable {
     return attributes.has(name) && attributes.remove(name).getAsBoolean();
   }
 
-  /** Refuses the case if the attribute is there with another value than the one we implement. */
+  /** Refuses the case if the attribute has another value than the one that is implemented. */
   void expect(String name, String implemented) {
     if (attributes.has(name)) {
       String value = attributes.remove(name).getAsString();
@@ -194,7 +195,7 @@ final class Operands implements AutoCloseable {
     };
   }
 
-  /** To be called before computing: refuses tensors and attributes that nobody read. */
+  /** Refuses tensors and attributes that were not read. To be called before computing. */
   void requireAllRead() {
     if (!unread.isEmpty()) {
       throw new UnsupportedCaseException(operator + " with " + String.join(", ", unread));

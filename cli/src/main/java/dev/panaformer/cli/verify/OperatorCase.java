@@ -28,7 +28,7 @@ import java.util.function.IntToDoubleFunction;
 
 /** One call of one operator, in one safetensors file. */
 record OperatorCase(String name, Path file) implements GoldenCase {
-  /** Operator files carry no tolerance of their own; the least that any case is given. */
+  /** Files of operators have no tolerance of their own. This is the smallest that any case has. */
   private static final double TOLERANCE_REL_L2 = 1e-5;
 
   @Override
@@ -244,7 +244,10 @@ record OperatorCase(String name, Path file) implements GoldenCase {
     }
 
     RotaryTables tables = rotaryTables(operands, positions, headDim, theta);
-    long head = (long) length * headDim * Float.BYTES; // the kernel wants tokens before heads
+    long head =
+        (long) length
+            * headDim
+            * Float.BYTES; // the kernel takes [tokens, heads, headDim], so one head at a time
     try (TokenBatch tokens = new TokenBatch()) {
       for (long position : positions) {
         tokens.add(0, Math.toIntExact(position), 0);

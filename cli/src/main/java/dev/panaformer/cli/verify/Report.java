@@ -1,6 +1,6 @@
 package dev.panaformer.cli.verify;
 
-/** Takes the outputs of a case as they are compared. */
+/** Gets the comparisons of a case as soon as they are made. */
 public interface Report {
   void add(Comparison comparison);
 }

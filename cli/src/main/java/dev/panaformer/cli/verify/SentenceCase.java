@@ -23,7 +23,7 @@ import java.util.Locale;
  * is none, by all-MiniLM-L6-v2; and strings with their token ids.
  */
 record SentenceCase(String name, Path folder) implements GoldenCase {
-  // The reference of a real model is a float32 run: it has errors of its own.
+  // The reference of the real model was computed in float32, so it has rounding errors too.
   private static final double TOLERANCE_MAX_ABS = 2e-5;
   private static final double MIN_COSINE = 0.99999;
 

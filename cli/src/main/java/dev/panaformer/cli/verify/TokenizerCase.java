@@ -15,12 +15,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 
-/** A tokenizer and what the reference makes of some strings; every field has to agree exactly. */
+/** A tokenizer and the reference's encodings of some strings. Every field must be equal. */
 record TokenizerCase(String name, Path folder, Path expected) implements GoldenCase {
   /** The second text of pairs, where a line does not give one. */
   private static final String DEFAULT_PAIR = "second segment!";
 
-  /** How often a field was compared, how often it differed, and how for the first time. */
+  /** How often a field was compared, how often it differed, and the first difference. */
   private static final class Tally {
     private int compared;
     private int differing;
@@ -73,7 +73,7 @@ record TokenizerCase(String name, Path folder, Path expected) implements GoldenC
     return value.isJsonPrimitive() ? value.getAsString() : value.toString();
   }
 
-  /** What we make of one line, each field as compact JSON. */
+  /** The encodings of one line, each field as compact JSON. */
   private record Strings(Tokenizer tokenizer, String text, String pair) {
     String field(String name) {
       return switch (name) {
@@ -90,14 +90,17 @@ record TokenizerCase(String name, Path folder, Path expected) implements GoldenC
       };
     }
 
-    /** Those without offsets if they differ from those with offsets, which is wrong in itself. */
+    /**
+     * The ids. The tokenizer computes them with and without offsets. If the two differ, which is
+     * wrong, those without are returned.
+     */
     private int[] ids() {
       int[] ids = tokenizer.encode(text).ids();
       int[] alone = tokenizer.ids(text);
       return Arrays.equals(ids, alone) ? ids : alone;
     }
 
-    /** Those of a field of ids; none of another field. */
+    /** The values of a field that is a list of ids; empty for another field. */
     IntStream ids(String name) {
       return switch (name) {
         case "ids" -> IntStream.of(tokenizer.encode(text).ids());

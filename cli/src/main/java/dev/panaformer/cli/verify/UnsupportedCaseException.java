@@ -1,6 +1,6 @@
 package dev.panaformer.cli.verify;
 
-/** A case that asks for something that Panaformer does not do yet, as opposed to doing it wrong. */
+/** Thrown by a case that asks for something that Panaformer does not do yet. */
 public final class UnsupportedCaseException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

@@ -1,0 +1,7 @@
+/**
+ * The peers that Panaformer is compared with: ONNX Runtime and llama.cpp, each evaluating one kind
+ * of model.
+ *
+ * <p>It may import {@code bench.model}.
+ */
+package dev.panaformer.bench.peer;
