@@ -3,9 +3,9 @@ package dev.panaformer;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.checkpoint.CheckpointException;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertForMaskedLM;
 import dev.panaformer.tokenizer.Encoding;
@@ -24,6 +24,7 @@ import java.util.stream.IntStream;
  * flight; later ones throw {@link IllegalStateException}.
  */
 public final class FillMask implements AutoCloseable {
+  private static final Buffer MASKED = Buffer.named("hidden states of masks");
   private static final List<String> MASK_TOKENS = List.of("[MASK]", "<mask>");
 
   /**
@@ -108,7 +109,7 @@ public final class FillMask implements AutoCloseable {
     long vocab = model.task().config().vocabSize();
     TokenBatch batch = model.only(encoding, workspace);
     MemorySegment x = model.task().bert().forward(batch, workspace);
-    MemorySegment rows = workspace.floats(Buffer.POOLED, masks.length * hidden);
+    MemorySegment rows = workspace.floats(MASKED, masks.length * hidden);
     for (int m = 0; m < masks.length; m++) {
       model.kernels().memory().copy(x, masks[m] * hidden, rows, m * hidden, hidden);
     }

@@ -7,6 +7,7 @@ import dev.panaformer.model.Images;
 import dev.panaformer.model.VisionConfig;
 import dev.panaformer.model.VisionEncoder;
 import dev.panaformer.model.VitModel;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -72,7 +73,7 @@ public final class ImageClassifier implements AutoCloseable {
                 .kernels()
                 .memory()
                 .onHost(
-                    model.forward(batch, workspace, null),
+                    model.forward(batch, workspace, Trace.NONE),
                     (long) count * labels().size(),
                     workspace);
         for (int i = 0; i < count; i++) {

@@ -6,13 +6,14 @@ import dev.panaformer.image.RgbImage;
 import dev.panaformer.kernel.image.ImageShape;
 import dev.panaformer.kernel.image.Interpolation;
 import dev.panaformer.kernel.image.Resize;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.SegformerConfig;
 import dev.panaformer.model.SegformerForSemanticSegmentation;
 import dev.panaformer.model.VisionConfig;
 import dev.panaformer.model.VisionEncoder;
+import dev.panaformer.nn.Trace;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
@@ -24,6 +25,7 @@ import java.util.List;
  * flight; later ones throw {@link IllegalStateException}.
  */
 public final class ImageSegmenter implements AutoCloseable {
+  private static final Buffer WIDE = Buffer.named("logits at full width");
   private final LoadedImageModel<SegformerForSemanticSegmentation> model;
 
   private ImageSegmenter(LoadedImageModel<SegformerForSemanticSegmentation> model) {
@@ -64,7 +66,7 @@ public final class ImageSegmenter implements AutoCloseable {
   public Segmentation segment(RgbImage image) {
     try (Workspace workspace = model.lease()) {
       Images images = model.pixels(List.of(image), workspace);
-      MemorySegment logits = model.forward(images, workspace, null);
+      MemorySegment logits = model.forward(images, workspace, Trace.NONE);
       VisionEncoder.Layout layout = model.task().layout(images.height(), images.width());
       return new Segmentation(
           image.width(),
@@ -84,7 +86,7 @@ public final class ImageSegmenter implements AutoCloseable {
     int[] map = new int[width * height];
     // Bilinear interpolation is one of columns and one of lines. Scores of every pixel would take
     // too much memory, so the second goes line by line.
-    MemorySegment wide = workspace.floats(Buffer.FEATURES, (long) layout.rows() * width * labels);
+    MemorySegment wide = workspace.floats(WIDE, (long) layout.rows() * width * labels);
     model
         .kernels()
         .image()

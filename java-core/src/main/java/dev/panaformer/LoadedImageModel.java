@@ -6,14 +6,14 @@ import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.image.ImagePreprocessor;
 import dev.panaformer.image.RgbImage;
 import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.memory.WorkspacePool;
 import dev.panaformer.model.Images;
-import dev.panaformer.model.Trace;
 import dev.panaformer.model.VisionConfig;
 import dev.panaformer.model.VisionTask;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -28,6 +28,7 @@ import java.util.function.BiFunction;
  * Whatever is done with it is done under a lease, which is what {@link #close} waits for.
  */
 final class LoadedImageModel<M extends VisionTask> implements AutoCloseable {
+  private static final Buffer PIXELS = Buffer.named("preprocessed images");
   private final String name;
   private final ImageOptions options;
   private final ImagePreprocessor preprocessor;
@@ -125,7 +126,7 @@ final class LoadedImageModel<M extends VisionTask> implements AutoCloseable {
   Images pixels(List<RgbImage> images, Workspace workspace) {
     int[] size = size(images.getFirst());
     long floats = (long) RgbImage.CHANNELS * size[0] * size[1];
-    MemorySegment pixels = workspace.floats(Buffer.PIXELS, images.size() * floats);
+    MemorySegment pixels = workspace.floats(PIXELS, images.size() * floats);
     kernels()
         .memory()
         .write(

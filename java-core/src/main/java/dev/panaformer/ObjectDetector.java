@@ -8,6 +8,7 @@ import dev.panaformer.model.Images;
 import dev.panaformer.model.VisionConfig;
 import dev.panaformer.model.VitConfig;
 import dev.panaformer.model.YolosForObjectDetection;
+import dev.panaformer.nn.Trace;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -70,7 +71,7 @@ public final class ObjectDetector implements AutoCloseable {
           model
               .kernels()
               .memory()
-              .onHost(model.forward(images, workspace, null), floats, workspace);
+              .onHost(model.forward(images, workspace, Trace.NONE), floats, workspace);
       return detections(logits, image, threshold);
     }
   }

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertTask;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -80,7 +81,7 @@ public final class QuestionAnswerer implements AutoCloseable {
                     .kernels()
                     .memory()
                     .onHost(
-                        model.task().forward(batch, workspace, null),
+                        model.task().forward(batch, workspace, Trace.NONE),
                         2L * batch.tokens(),
                         workspace);
             for (int s = 0; s < batch.sequences(); s++) {

@@ -5,11 +5,13 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import dev.panaformer.checkpoint.ModelFolder.SentenceModules;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.embedding.Pooling;
+import dev.panaformer.kernel.memory.Buffer;
+import dev.panaformer.kernel.memory.RowSelection;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.model.EncoderConfig;
 import dev.panaformer.model.TextEncoder;
+import dev.panaformer.nn.Trace;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
@@ -32,6 +34,7 @@ import java.util.List;
  * method computed it, whatever else was computed with it, and for every number of threads.
  */
 public final class TextEmbedder implements AutoCloseable {
+  private static final Buffer POOLED = Buffer.named("pooled vectors");
   private static final SentenceModules DEFAULT_MODULES = new SentenceModules(Pooling.MEAN, true);
 
   private final LoadedModel<TextEncoder> model;
@@ -155,11 +158,12 @@ public final class TextEmbedder implements AutoCloseable {
 
   private MemorySegment pooled(TokenBatch batch, Workspace workspace) {
     Kernels kernels = model.kernels();
-    TokenBatch queries =
-        modules.pooling() == Pooling.CLS ? workspace.queries().firstOf(batch, 1) : batch;
-    MemorySegment x = model.task().hiddenStates(batch, queries, workspace, null);
-    MemorySegment y = workspace.floats(Buffer.POOLED, (long) batch.sequences() * dimension);
-    kernels.embedding().pool(x, queries, y, dimension, modules.pooling(), modules.normalize());
+    RowSelection queries =
+        modules.pooling() == Pooling.CLS ? RowSelection.in(workspace).firstOf(batch, 1)
+            : RowSelection.in(workspace).all(batch);
+    MemorySegment x = model.task().hiddenStates(batch, queries, workspace, Trace.NONE);
+    MemorySegment y = workspace.floats(POOLED, (long) batch.sequences() * dimension);
+    kernels.embedding().pool(x, queries.lengths(), y, dimension, modules.pooling(), modules.normalize());
     return kernels.memory().onHost(y, (long) batch.sequences() * dimension, workspace);
   }
 

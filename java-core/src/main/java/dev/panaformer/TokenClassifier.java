@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertForTokenClassification;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -66,7 +67,7 @@ public final class TokenClassifier implements AutoCloseable {
               .kernels()
               .memory()
               .onHost(
-                  model.task().forward(model.only(encoding, workspace), workspace, null),
+                  model.task().forward(model.only(encoding, workspace), workspace, Trace.NONE),
                   (long) encoding.length() * labels().size(),
                   workspace);
       int length = encoding.length();

@@ -3,6 +3,7 @@ package dev.panaformer.model;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 

@@ -3,6 +3,7 @@ package dev.panaformer.model;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
@@ -24,7 +25,7 @@ public sealed interface VisionTask
    *
    * @param interpolatePositions whether images may have another size than that for which positions
    *     were learned; of models that take any size it makes no difference
-   * @param trace told every intermediate result that has a name, and the results; or null
+   * @param trace told every intermediate result that has a name, and the results
    * @return the result, in the workspace until its next pass
    * @throws IllegalArgumentException if the model cannot read images of this size or these channels
    */
