@@ -3,9 +3,9 @@ package dev.panaformer;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.checkpoint.CheckpointException;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertForMaskedLM;
 import dev.panaformer.runtime.TextRuntime;
@@ -20,6 +20,7 @@ import java.util.stream.IntStream;
 
 /** Guesses the words that a text has masks for: {@code Paris is the [MASK] of France.} */
 public final class FillMask implements Model {
+  private static final Buffer MASKED = Buffer.named("hidden states of masks");
   private static final List<String> MASK_TOKENS = List.of("[MASK]", "<mask>");
 
   /**
@@ -106,7 +107,7 @@ public final class FillMask implements Model {
     long vocab = runtime.model().config().vocabSize();
     TokenBatch batch = runtime.only(encoding, workspace);
     MemorySegment x = runtime.model().bert().forward(batch, workspace);
-    MemorySegment rows = workspace.floats(Buffer.POOLED, masks.length * hidden);
+    MemorySegment rows = workspace.floats(MASKED, masks.length * hidden);
     for (int m = 0; m < masks.length; m++) {
       runtime.kernels().memory().copy(x, masks[m] * hidden, rows, m * hidden, hidden);
     }

@@ -7,6 +7,7 @@ import dev.panaformer.model.Images;
 import dev.panaformer.model.VisionEncoder;
 import dev.panaformer.model.VitModel;
 import dev.panaformer.runtime.ImageRuntime;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -73,7 +74,7 @@ public final class ImageClassifier implements Model {
                 .kernels()
                 .memory()
                 .onHost(
-                    runtime.forward(batch, workspace, null),
+                    runtime.forward(batch, workspace, Trace.NONE),
                     (long) count * labels().size(),
                     workspace);
         for (int i = 0; i < count; i++) {

@@ -7,6 +7,7 @@ import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.VisionEncoder;
 import dev.panaformer.runtime.ImageRuntime;
+import dev.panaformer.nn.Trace;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
@@ -68,14 +69,14 @@ public final class ImageEmbedder implements Model {
       VisionEncoder.Layout layout = runtime.model().layout(images.height(), images.width());
       int before = layout.before();
       if (pooling == ImagePooling.MEAN || before == 0) {
-        MemorySegment x = runtime.forward(images, workspace, null);
+        MemorySegment x = runtime.forward(images, workspace, Trace.NONE);
         int places = layout.rows() * layout.columns();
         return mean(onHost(x, layout.tokens(), layout, workspace), before, places, layout);
       }
       int token = pooling == ImagePooling.CLS ? 0 : 1;
       MemorySegment x =
           runtime.forward((encoder, interpolate) ->
-              encoder.firstTokens(images, interpolate, token + 1, workspace, null));
+              encoder.firstTokens(images, interpolate, token + 1, workspace, Trace.NONE));
       return mean(onHost(x, token + 1, layout, workspace), token, 1, layout);
     });
   }

@@ -6,19 +6,22 @@ import dev.panaformer.image.RgbImage;
 import dev.panaformer.kernel.image.ImageShape;
 import dev.panaformer.kernel.image.Interpolation;
 import dev.panaformer.kernel.image.Resize;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.SegformerConfig;
 import dev.panaformer.model.SegformerForSemanticSegmentation;
 import dev.panaformer.model.VisionEncoder;
 import dev.panaformer.runtime.ImageRuntime;
+import dev.panaformer.nn.Trace;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 
 /** Labels each pixel of an image, by SegFormer. */
 public final class ImageSegmenter implements Model {
+  private static final Buffer WIDE = Buffer.named("logits at full width");
+
   private final ImageRuntime<SegformerForSemanticSegmentation> runtime;
 
   private ImageSegmenter(ImageRuntime<SegformerForSemanticSegmentation> runtime) {
@@ -60,7 +63,7 @@ public final class ImageSegmenter implements Model {
   public Segmentation segment(RgbImage image) {
     return runtime.call(workspace -> {
       Images images = runtime.pixels(List.of(image), workspace);
-      MemorySegment logits = runtime.forward(images, workspace, null);
+      MemorySegment logits = runtime.forward(images, workspace, Trace.NONE);
       VisionEncoder.Layout layout = runtime.model().layout(images.height(), images.width());
       return new Segmentation(
           image.width(),
@@ -80,7 +83,7 @@ public final class ImageSegmenter implements Model {
     int[] map = new int[width * height];
     // Bilinear interpolation is one of columns and one of lines. Scores of every pixel would take
     // too much memory, so the second goes line by line.
-    MemorySegment wide = workspace.floats(Buffer.FEATURES, (long) layout.rows() * width * labels);
+    MemorySegment wide = workspace.floats(WIDE, (long) layout.rows() * width * labels);
     runtime
         .kernels()
         .image()

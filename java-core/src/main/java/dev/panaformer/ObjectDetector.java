@@ -8,6 +8,7 @@ import dev.panaformer.model.Images;
 import dev.panaformer.model.VitConfig;
 import dev.panaformer.model.YolosForObjectDetection;
 import dev.panaformer.runtime.ImageRuntime;
+import dev.panaformer.nn.Trace;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -63,7 +64,10 @@ public final class ObjectDetector implements Model {
       long floats =
           (long) objects * (runtime.config().labels().size() + 1 + YolosForObjectDetection.BOX);
       MemorySegment logits =
-          runtime.kernels().memory().onHost(runtime.forward(images, workspace, null), floats, workspace);
+          runtime
+              .kernels()
+              .memory()
+              .onHost(runtime.forward(images, workspace, Trace.NONE), floats, workspace);
       return detections(logits, image, threshold);
     });
   }

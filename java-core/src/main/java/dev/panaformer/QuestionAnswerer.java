@@ -6,6 +6,7 @@ import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertTask;
 import dev.panaformer.runtime.TextRuntime;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -82,7 +83,7 @@ public final class QuestionAnswerer implements Model {
                     .kernels()
                     .memory()
                     .onHost(
-                        runtime.model().forward(batch, workspace, null),
+                        runtime.model().forward(batch, workspace, Trace.NONE),
                         2L * batch.tokens(),
                         workspace);
             for (int s = 0; s < batch.sequences(); s++) {

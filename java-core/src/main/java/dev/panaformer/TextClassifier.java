@@ -4,6 +4,7 @@ import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertForSequenceClassification;
 import dev.panaformer.runtime.TextRuntime;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -76,7 +77,7 @@ public final class TextClassifier implements Model {
                   .kernels()
                   .memory()
                   .onHost(
-                      runtime.model().forward(batch, workspace, null),
+                      runtime.model().forward(batch, workspace, Trace.NONE),
                       (long) batch.sequences() * labels().size(),
                       workspace);
           for (int s = 0; s < batch.sequences(); s++) {

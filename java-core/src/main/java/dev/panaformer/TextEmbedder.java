@@ -6,13 +6,15 @@ import dev.panaformer.checkpoint.ModelFolder.SentenceModules;
 import dev.panaformer.checkpoint.SentencePooling;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.embedding.Pooling;
+import dev.panaformer.kernel.memory.Buffer;
+import dev.panaformer.kernel.memory.RowSelection;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.model.EncoderConfig;
 import dev.panaformer.model.TextEncoder;
 import dev.panaformer.runtime.ModelRuntime.Evaluation;
 import dev.panaformer.runtime.TextRuntime;
+import dev.panaformer.nn.Trace;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
@@ -31,6 +33,7 @@ import java.util.List;
  * divided by its L2 norm. Texts lose the white space around them, as they do there.
  */
 public final class TextEmbedder implements Model {
+  private static final Buffer POOLED = Buffer.named("pooled vectors");
   private static final SentenceModules DEFAULT_MODULES =
       new SentenceModules(SentencePooling.MEAN, true);
 
@@ -160,10 +163,13 @@ public final class TextEmbedder implements Model {
 
   private MemorySegment pooled(TokenBatch batch, Workspace workspace) {
     Kernels kernels = runtime.kernels();
-    TokenBatch queries = pooling == Pooling.CLS ? workspace.queries().firstOf(batch, 1) : batch;
-    MemorySegment x = runtime.model().hiddenStates(batch, queries, workspace, null);
-    MemorySegment y = workspace.floats(Buffer.POOLED, (long) batch.sequences() * dimension);
-    kernels.embedding().pool(x, queries, y, dimension, pooling, normalizes);
+    RowSelection rows =
+        pooling == Pooling.CLS
+            ? RowSelection.in(workspace).firstOf(batch, 1)
+            : RowSelection.in(workspace).all(batch);
+    MemorySegment x = runtime.model().hiddenStates(batch, rows, workspace, Trace.NONE);
+    MemorySegment y = workspace.floats(POOLED, (long) batch.sequences() * dimension);
+    kernels.embedding().pool(x, rows.lengths(), y, dimension, pooling, normalizes);
     return kernels.memory().onHost(y, (long) batch.sequences() * dimension, workspace);
   }
 

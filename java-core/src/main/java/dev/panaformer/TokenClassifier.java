@@ -6,6 +6,7 @@ import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertForTokenClassification;
 import dev.panaformer.runtime.TextRuntime;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -69,7 +70,7 @@ public final class TokenClassifier implements Model {
               .kernels()
               .memory()
               .onHost(
-                  runtime.model().forward(runtime.only(encoding, workspace), workspace, null),
+                  runtime.model().forward(runtime.only(encoding, workspace), workspace, Trace.NONE),
                   (long) encoding.length() * labels().size(),
                   workspace);
       int length = encoding.length();

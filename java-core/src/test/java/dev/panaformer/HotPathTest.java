@@ -9,10 +9,11 @@ import dev.panaformer.kernel.engine.Isa;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeKernels;
 import dev.panaformer.kernel.memory.NativeMemory;
-import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.RowSelection;
 import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertModel;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -43,8 +44,8 @@ class HotPathTest {
         bert.append(workspace.batch(), IDS);
         bert.append(workspace.batch(), IDS);
         bert.forward(workspace.batch(), workspace);
-        TokenBatch queries = workspace.queries().firstOf(workspace.batch(), 1);
-        bert.hiddenStates(workspace.batch(), queries, workspace, null);
+        RowSelection queries = RowSelection.in(workspace).firstOf(workspace.batch(), 1);
+        bert.hiddenStates(workspace.batch(), queries, workspace, Trace.NONE);
       });
     }
   }

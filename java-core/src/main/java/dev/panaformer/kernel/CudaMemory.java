@@ -1,12 +1,12 @@
 package dev.panaformer.kernel;
 
 import dev.panaformer.kernel.embedding.EmbeddingKernels;
-import dev.panaformer.kernel.embedding.EmbeddingTables;
 import dev.panaformer.kernel.engine.CudaEngine;
 import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.RowOrder;
 import dev.panaformer.kernel.memory.TensorMemory;
-import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.norm.NormWeights;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
@@ -80,17 +80,10 @@ final class CudaMemory implements TensorMemory {
     engine.copy(target.address(), source.address(), bytes);
   }
 
-  /** Gathers with one launch: rows are words of a table. */
+  /** Gathers with one launch. */
   @Override
   public void gather(
-      MemorySegment x,
-      long rows,
-      long width,
-      TokenBatch picked,
-      MemorySegment y,
-      Workspace workspace) {
-    MemorySegment none = MemorySegment.NULL;
-    embedding.embedding(
-        new EmbeddingTables(x, none, none, none, none, rows, 0, 0, width, 0), picked, y, workspace);
+      MemorySegment x, long width, RowOrder rows, MemorySegment y, Workspace workspace) {
+    embedding.gather(x, MemorySegment.NULL, NormWeights.absent(width), rows, y, workspace);
   }
 }

@@ -2,7 +2,6 @@ package dev.panaformer.kernel;
 
 import dev.panaformer.bindings.NativeLibrary;
 import dev.panaformer.bindings.NativeLibraryException;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;

@@ -1,12 +1,12 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.linear.PackedWeight;
-import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.Pass;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
@@ -21,6 +21,9 @@ import java.util.Optional;
  */
 public record BertForMaskedLM(BertModel bert, Linear transform, LayerNorm norm, Linear decoder)
     implements BertTask {
+  private static final Buffer TRANSFORMED = Buffer.named("transformed hidden states");
+  private static final Buffer LOGITS = Buffer.named("logits");
+
 
   /**
    * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
@@ -51,11 +54,10 @@ public record BertForMaskedLM(BertModel bert, Linear transform, LayerNorm norm, 
    * @return logits {@code [tokens, vocab]}
    */
   @Override
-  public MemorySegment forward(TokenBatch batch, Workspace workspace, Trace trace) {
-    MemorySegment logits = logits(bert.forward(batch, workspace, trace), batch.tokens(), workspace);
-    if (trace != null) {
-      trace.accept("logits", logits, batch.tokens(), decoder.out());
-    }
+  public MemorySegment forward(Pass pass) {
+    int tokens = pass.batch().tokens();
+    MemorySegment logits = logits(pass, bert.forward(pass), tokens);
+    pass.report("logits", logits, tokens, decoder.out());
     return logits;
   }
 
@@ -66,12 +68,15 @@ public record BertForMaskedLM(BertModel bert, Linear transform, LayerNorm norm, 
    * @return logits {@code [rows, vocab]}
    */
   public MemorySegment logits(MemorySegment x, int rows, Workspace workspace) {
-    Kernels kernels = bert.kernels();
-    MemorySegment y = workspace.floats(Buffer.HEAD, rows * transform.out());
-    MemorySegment logits = workspace.floats(Buffer.LOGITS, rows * decoder.out());
-    transform.forward(kernels, x, y, rows, bert.config().hiddenAct());
-    norm.forward(kernels, y, y, rows);
-    decoder.forward(kernels, y, logits, rows);
+    return logits(Pass.of(kernels(), workspace, workspace.batch(), Trace.NONE), x, rows);
+  }
+
+  private MemorySegment logits(Pass pass, MemorySegment x, int rows) {
+    MemorySegment y = pass.floats(TRANSFORMED, rows * transform.out());
+    MemorySegment logits = pass.floats(LOGITS, rows * decoder.out());
+    transform.forward(pass, x, y, rows, bert.config().hiddenAct());
+    norm.forward(pass, y, y, rows);
+    decoder.forward(pass, y, logits, rows);
     return logits;
   }
 }

@@ -1,10 +1,8 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.Pass;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
@@ -16,6 +14,8 @@ import java.lang.foreign.MemorySegment;
  */
 public record BertForQuestionAnswering(BertModel bert, Linear outputs) implements BertTask {
   private static final int START_AND_END = 2;
+  private static final Buffer LOGITS = Buffer.named("logits");
+  private static final Buffer COLUMN = Buffer.named("start or end logits");
 
   /**
    * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
@@ -36,28 +36,29 @@ public record BertForQuestionAnswering(BertModel bert, Linear outputs) implement
    * @return {@code [tokens, 2]}: start and end logit of each token
    */
   @Override
-  public MemorySegment forward(TokenBatch batch, Workspace workspace, Trace trace) {
-    int tokens = batch.tokens();
-    MemorySegment x = bert.forward(batch, workspace, trace);
-    MemorySegment logits = workspace.floats(Buffer.LOGITS, (long) tokens * START_AND_END);
-    outputs.forward(bert.kernels(), x, logits, tokens);
-    if (trace != null) {
-      trace(trace, bert.kernels(), logits, tokens, workspace);
-    }
+  public MemorySegment forward(Pass pass) {
+    int tokens = pass.batch().tokens();
+    MemorySegment x = bert.forward(pass);
+    MemorySegment logits = pass.floats(LOGITS, (long) tokens * START_AND_END);
+    outputs.forward(pass, x, logits, tokens);
+    report(pass, logits);
     return logits;
   }
 
-  static void trace(
-      Trace trace, Kernels kernels, MemorySegment logits, int tokens, Workspace workspace) {
-    trace.accept("start_logits", column(kernels, logits, 0, tokens, workspace), tokens);
-    trace.accept("end_logits", column(kernels, logits, 1, tokens, workspace), tokens);
+  /** Tells the trace both logits, each by itself. */
+  static void report(Pass pass, MemorySegment logits) {
+    if (!pass.isTraced()) {
+      return;
+    }
+    int tokens = pass.batch().tokens();
+    pass.trace().accept("start_logits", column(pass, logits, 0, tokens), tokens);
+    pass.trace().accept("end_logits", column(pass, logits, 1, tokens), tokens);
   }
 
-  private static MemorySegment column(
-      Kernels kernels, MemorySegment logits, int column, int tokens, Workspace workspace) {
-    MemorySegment values = workspace.floats(Buffer.HEAD, tokens);
+  private static MemorySegment column(Pass pass, MemorySegment logits, int column, int tokens) {
+    MemorySegment values = pass.floats(COLUMN, tokens);
     for (long t = 0; t < tokens; t++) {
-      kernels.memory().copy(logits, START_AND_END * t + column, values, t, 1);
+      pass.kernels().memory().copy(logits, START_AND_END * t + column, values, t, 1);
     }
     return values;
   }

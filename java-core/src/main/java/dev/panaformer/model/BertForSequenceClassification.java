@@ -1,10 +1,8 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.Pass;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
@@ -17,6 +15,9 @@ import java.lang.foreign.MemorySegment;
  */
 public record BertForSequenceClassification(BertModel bert, Linear dense, Linear classifier)
     implements BertTask {
+  private static final Buffer DENSE = Buffer.named("dense layer of a head");
+  private static final Buffer LOGITS = Buffer.named("logits");
+
 
   /**
    * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
@@ -39,18 +40,14 @@ public record BertForSequenceClassification(BertModel bert, Linear dense, Linear
    * @return logits {@code [sequences, labels]}
    */
   @Override
-  public MemorySegment forward(TokenBatch batch, Workspace workspace, Trace trace) {
-    Kernels kernels = bert.kernels();
-    int sequences = batch.sequences();
-    TokenBatch queries = workspace.queries().firstOf(batch, 1);
-    MemorySegment first = bert.hiddenStates(batch, queries, workspace, trace);
-    MemorySegment y = workspace.floats(Buffer.HEAD, sequences * dense.out());
-    MemorySegment logits = workspace.floats(Buffer.LOGITS, sequences * classifier.out());
-    dense.forward(kernels, first, y, sequences, bert.config().classifierActivation());
-    classifier.forward(kernels, y, logits, sequences);
-    if (trace != null) {
-      trace.accept("logits", logits, sequences, classifier.out());
-    }
+  public MemorySegment forward(Pass pass) {
+    int sequences = pass.batch().sequences();
+    MemorySegment first = bert.hiddenStates(pass.wantFirst(1));
+    MemorySegment y = pass.floats(DENSE, sequences * dense.out());
+    MemorySegment logits = pass.floats(LOGITS, sequences * classifier.out());
+    dense.forward(pass, first, y, sequences, bert.config().classifierActivation());
+    classifier.forward(pass, y, logits, sequences);
+    pass.report("logits", logits, sequences, classifier.out());
     return logits;
   }
 }

@@ -1,9 +1,8 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.Pass;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
@@ -13,6 +12,8 @@ import java.lang.foreign.MemorySegment;
  * @param classifier {@code [labels, hidden]}
  */
 public record BertForTokenClassification(BertModel bert, Linear classifier) implements BertTask {
+  private static final Buffer LOGITS = Buffer.named("logits");
+
 
   /**
    * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
@@ -28,13 +29,12 @@ public record BertForTokenClassification(BertModel bert, Linear classifier) impl
    * @return logits {@code [tokens, labels]}
    */
   @Override
-  public MemorySegment forward(TokenBatch batch, Workspace workspace, Trace trace) {
-    MemorySegment x = bert.forward(batch, workspace, trace);
-    MemorySegment logits = workspace.floats(Buffer.LOGITS, batch.tokens() * classifier.out());
-    classifier.forward(bert.kernels(), x, logits, batch.tokens());
-    if (trace != null) {
-      trace.accept("logits", logits, batch.tokens(), classifier.out());
-    }
+  public MemorySegment forward(Pass pass) {
+    int tokens = pass.batch().tokens();
+    MemorySegment x = bert.forward(pass);
+    MemorySegment logits = pass.floats(LOGITS, tokens * classifier.out());
+    classifier.forward(pass, x, logits, tokens);
+    pass.report("logits", logits, tokens, classifier.out());
     return logits;
   }
 }

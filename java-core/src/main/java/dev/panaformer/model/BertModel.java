@@ -6,14 +6,14 @@ import dev.panaformer.kernel.embedding.Pooling;
 import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.kernel.linear.PackedWeight;
 import dev.panaformer.kernel.linear.WeightFormat;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.EncoderLayer;
 import dev.panaformer.nn.FeedForward;
 import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.NormPlacement;
+import dev.panaformer.nn.Pass;
 import dev.panaformer.nn.SelfAttention;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
@@ -37,6 +37,11 @@ public record BertModel(
     List<EncoderLayer> layers,
     Optional<Linear> pooler)
     implements BertTask {
+  private static final Buffer HIDDEN = Buffer.named("hidden states");
+  private static final Buffer EMBEDDED = Buffer.named("embeddings");
+  private static final Buffer FIRST_TOKENS = Buffer.named("first tokens");
+  private static final Buffer POOLED = Buffer.named("pooler output");
+
 
   /**
    * Loads the encoder, with or without a head in the same checkpoint.
@@ -188,80 +193,60 @@ public record BertModel(
     batch.endSequence();
   }
 
-  /** {@link #forward(TokenBatch, Workspace, Trace)} without a trace. */
-  public MemorySegment forward(TokenBatch batch, Workspace workspace) {
-    return forward(batch, workspace, null);
-  }
-
   /**
-   * Runs a batch.
+   * Runs a pass.
    *
-   * @param trace told {@code hidden_states.N}, {@code last_hidden_state} and, where there is a
-   *     pooler, {@code pooler_output}; or null
+   * @param pass whose trace is told {@code hidden_states.N}, {@code last_hidden_state} and, where
+   *     there is a pooler, {@code pooler_output}
    * @return the last hidden states {@code [tokens, hidden]}, in the workspace until its next pass
    * @throws IndexOutOfBoundsException if an id, position or token type is outside its table, naming
    *     the token
    */
   @Override
-  public MemorySegment forward(TokenBatch batch, Workspace workspace, Trace trace) {
-    return hiddenStates(batch, batch, workspace, trace);
+  public MemorySegment forward(Pass pass) {
+    return hiddenStates(pass);
   }
 
   @Override
-  public MemorySegment hiddenStates(
-      TokenBatch batch, TokenBatch queries, Workspace workspace, Trace trace) {
-    int tokens = batch.tokens();
+  public MemorySegment hiddenStates(Pass pass) {
+    int tokens = pass.batch().tokens();
     int hidden = config.hiddenSize();
-    MemorySegment x = workspace.floats(Buffer.HIDDEN, (long) tokens * hidden);
-    embed(x, batch, workspace);
-    trace(trace, 0, x, tokens);
-    TokenBatch last = trace == null ? queries : batch;
+    MemorySegment x = pass.floats(HIDDEN, (long) tokens * hidden);
+    embed(pass, x);
+    pass.report("hidden_states", 0, x, tokens, hidden);
     for (int i = 0; i < layers.size(); i++) {
-      layers.get(i).forward(kernels, x, batch, i + 1 < layers.size() ? batch : last, workspace);
-      trace(trace, i + 1, x, tokens);
+      pass.enterLayer(i, layers.size());
+      layers.get(i).forward(pass, x);
+      pass.report("hidden_states", i + 1, x, tokens, hidden);
     }
-    if (trace != null) {
-      trace.accept("last_hidden_state", x, tokens, hidden);
-      tracePooler(trace, x, batch, workspace);
+    pass.report("last_hidden_state", x, tokens, hidden);
+    if (pass.isTraced() && pooler.isPresent()) {
+      reportPooled(pass, x, pooler.get());
     }
-    if (queries != last) {
-      kernels.memory().retainRows(x, tokens, hidden, queries, workspace);
-    }
+    pass.retainWanted(x, hidden);
     return x;
   }
 
-  private void embed(MemorySegment x, TokenBatch batch, Workspace workspace) {
+  private void embed(Pass pass, MemorySegment x) {
+    TokenBatch batch = pass.batch();
     if (projection.isEmpty()) {
-      kernels.embedding().embedding(embeddings, batch, x, workspace);
+      kernels.embedding().embedding(embeddings, batch, x, pass.workspace());
       return;
     }
     MemorySegment embedded =
-        workspace.floats(Buffer.NORMED, (long) batch.tokens() * embeddings.hidden());
-    kernels.embedding().embedding(embeddings, batch, embedded, workspace);
-    projection.get().forward(kernels, embedded, x, batch.tokens());
+        pass.floats(EMBEDDED, (long) batch.tokens() * embeddings.hidden());
+    kernels.embedding().embedding(embeddings, batch, embedded, pass.workspace());
+    projection.get().forward(pass, embedded, x, batch.tokens());
   }
 
-  private void trace(Trace trace, int layer, MemorySegment x, int tokens) {
-    if (trace != null) {
-      trace.accept("hidden_states." + layer, x, tokens, config.hiddenSize());
-    }
-  }
-
-  private void tracePooler(Trace trace, MemorySegment x, TokenBatch batch, Workspace workspace) {
-    if (pooler.isPresent()) {
-      MemorySegment first = firstTokens(x, batch, workspace);
-      MemorySegment y =
-          workspace.floats(Buffer.HEAD, (long) batch.sequences() * config.hiddenSize());
-      pooler.get().forward(kernels, first, y, batch.sequences(), Activation.TANH);
-      trace.accept("pooler_output", y, batch.sequences(), config.hiddenSize());
-    }
-  }
-
-  /** The hidden states of each sequence's first token, {@code [sequences, hidden]}. */
-  private MemorySegment firstTokens(MemorySegment x, TokenBatch batch, Workspace workspace) {
-    MemorySegment y =
-        workspace.floats(Buffer.POOLED, (long) batch.sequences() * config.hiddenSize());
-    kernels.embedding().pool(x, batch, y, config.hiddenSize(), Pooling.CLS, false);
-    return y;
+  /** The pooler reads the first token of each sequence. */
+  private void reportPooled(Pass pass, MemorySegment x, Linear pooler) {
+    int hidden = config.hiddenSize();
+    int sequences = pass.batch().sequences();
+    MemorySegment first = pass.floats(FIRST_TOKENS, (long) sequences * hidden);
+    MemorySegment y = pass.floats(POOLED, (long) sequences * hidden);
+    kernels.embedding().pool(x, pass.batch().lengths(), first, hidden, Pooling.CLS, false);
+    pooler.forward(pass, first, y, sequences, Activation.TANH);
+    pass.report("pooler_output", y, sequences, hidden);
   }
 }

@@ -2,8 +2,9 @@ package dev.panaformer.model;
 
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.UnsupportedModelException;
+import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.nn.Pass;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
@@ -35,9 +36,13 @@ public sealed interface BertTask extends TextEncoder
   }
 
   @Override
-  default MemorySegment hiddenStates(
-      TokenBatch batch, TokenBatch queries, Workspace workspace, Trace trace) {
-    return bert().hiddenStates(batch, queries, workspace, trace);
+  default Kernels kernels() {
+    return bert().kernels();
+  }
+
+  @Override
+  default MemorySegment hiddenStates(Pass pass) {
+    return bert().hiddenStates(pass);
   }
 
   /**

@@ -99,9 +99,9 @@ public record BigBird(
         sequence.randomBlocks() == null
             ? drawn.of(this, blocks)
             : requireFitting(sequence.randomBlocks(), blocks);
-    Places places = new Places(batch, sequence);
+    TokenPositions positions = new TokenPositions(batch, sequence);
     for (int layer = 0; layer < numLayers; layer++) {
-      addBlocks(batch.keyLists(layer), blocks, random[layer], places);
+      addBlocks(batch.keyLists(layer), blocks, random[layer], positions);
     }
   }
 
@@ -127,24 +127,24 @@ public record BigBird(
     }
   }
 
-  private void addBlocks(KeyLists lists, int blocks, int[][][] random, Places places) {
+  private void addBlocks(KeyLists lists, int blocks, int[][][] random, TokenPositions positions) {
     for (int block = 0; block < blocks; block++) {
-      int queries = places.row(start(block + 1)) - places.row(start(block));
+      int queries = positions.row(start(block + 1)) - positions.row(start(block));
       if (queries == 0) {
         continue;
       }
       for (int head = 0; head < numHeads; head++) {
         if (block == 0 || block == blocks - 1) {
-          add(lists, 0, blocks, places);
+          add(lists, 0, blocks, positions);
         } else {
           int first = Math.max(block - 1, 1);
           int last = Math.min(block + 1, blocks - 2);
-          add(lists, 0, 1, places);
-          add(lists, first, last + 1, places);
+          add(lists, 0, 1, positions);
+          add(lists, first, last + 1, positions);
           for (int seen : random[head][block - 1]) {
-            add(lists, seen, seen + 1, places);
+            add(lists, seen, seen + 1, positions);
           }
-          add(lists, blocks - 1, blocks, places);
+          add(lists, blocks - 1, blocks, positions);
         }
         lists.endList();
       }
@@ -153,8 +153,8 @@ public record BigBird(
   }
 
   /** The tokens of adjacent blocks of keys. */
-  private void add(KeyLists lists, int first, int end, Places places) {
-    lists.add(places.row(start(first)), places.row(start(end)));
+  private void add(KeyLists lists, int first, int end, TokenPositions positions) {
+    lists.add(positions.row(start(first)), positions.row(start(end)));
   }
 
   private long start(int block) {

@@ -3,13 +3,13 @@ package dev.panaformer.model;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
-import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.memory.Buffer;
+import dev.panaformer.kernel.memory.TensorMemory;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.FeedForward;
 import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.Pass;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
@@ -24,6 +24,9 @@ import java.lang.foreign.MemorySegment;
 public record BigBirdForQuestionAnswering(
     BertModel bert, FeedForward feedForward, LayerNorm norm, Linear outputs, int separator)
     implements BertTask {
+  private static final Buffer FEED_FORWARD = Buffer.named("feed-forward network of a head");
+  private static final Buffer SCORES = Buffer.named("scores before the penalty");
+  private static final Buffer LOGITS = Buffer.named("logits");
   private static final int START_AND_END = 2;
   private static final float QUESTION_PENALTY = 1e6f;
 
@@ -77,24 +80,21 @@ public record BigBirdForQuestionAnswering(
    * @return {@code [tokens, 2]}: start and end logit of each token
    */
   @Override
-  public MemorySegment forward(TokenBatch batch, Workspace workspace, Trace trace) {
-    Kernels kernels = bert.kernels();
-    int tokens = batch.tokens();
-    MemorySegment x = bert.forward(batch, workspace, trace);
-    MemorySegment y = workspace.floats(Buffer.CONTEXT, tokens * outputs.in());
-    MemorySegment scores = workspace.floats(Buffer.HEAD, (long) tokens * START_AND_END);
-    feedForward.forward(kernels, x, x, y, tokens, workspace);
-    norm.forward(kernels, y, y, tokens);
-    outputs.forward(kernels, y, scores, tokens);
-
+  public MemorySegment forward(Pass pass) {
+    TensorMemory memory = pass.kernels().memory();
+    int tokens = pass.batch().tokens();
+    MemorySegment x = bert.forward(pass);
+    MemorySegment y = pass.floats(FEED_FORWARD, tokens * outputs.in());
+    MemorySegment scores = pass.floats(SCORES, (long) tokens * START_AND_END);
+    feedForward.forward(pass, x, x, y, tokens);
+    norm.forward(pass, y, y, tokens);
+    outputs.forward(pass, y, scores, tokens);
     // Java writes where it reads, on the host or in place.
     long count = (long) tokens * START_AND_END;
-    MemorySegment logits = workspace.floats(Buffer.LOGITS, count);
-    MemorySegment read = kernels.memory().onHost(scores, count, workspace);
-    kernels.memory().write(logits, count, workspace, to -> lowerQuestions(batch, read, to));
-    if (trace != null) {
-      BertForQuestionAnswering.trace(trace, kernels, logits, tokens, workspace);
-    }
+    MemorySegment logits = pass.floats(LOGITS, count);
+    MemorySegment read = memory.onHost(scores, count, pass.workspace());
+    memory.write(logits, count, pass.workspace(), to -> lowerQuestions(pass.batch(), read, to));
+    BertForQuestionAnswering.report(pass, logits);
     return logits;
   }
 

@@ -3,6 +3,7 @@ package dev.panaformer.model;
 import dev.panaformer.kernel.decoding.DecoderBatch;
 import dev.panaformer.kernel.decoding.KvCache;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
@@ -20,6 +21,6 @@ public record CausalModel(CausalConfig config, Transformer transformer) implemen
   @Override
   public MemorySegment forward(
       DecoderBatch batch, KvCache cache, Workspace workspace, Trace trace) {
-    return transformer.decode(batch, cache, workspace, trace, null);
+    return transformer.decode(batch, cache, workspace, trace);
   }
 }

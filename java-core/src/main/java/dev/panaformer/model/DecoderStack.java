@@ -1,14 +1,10 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.decoding.DecoderBatch;
-import dev.panaformer.kernel.decoding.KvCache;
 import dev.panaformer.kernel.embedding.EmbeddingTables;
-import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.nn.CrossAttention;
 import dev.panaformer.nn.DecoderLayer;
+import dev.panaformer.nn.DecoderPass;
 import dev.panaformer.nn.Norm;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -26,39 +22,31 @@ public record DecoderStack(
     Optional<Norm> norm,
     Optional<Norm> headNorm) {
 
+  private static final Buffer HIDDEN = Buffer.named("hidden states of a decoder");
+  private static final Buffer NORMED = Buffer.named("last hidden states of a decoder");
+
   /** See {@link Transformer#decode}. */
-  MemorySegment forward(
-      Kernels kernels,
-      DecoderBatch batch,
-      KvCache cache,
-      Workspace workspace,
-      Trace trace,
-      CrossAttention.Observer observer) {
-    int tokens = batch.tokens().tokens();
-    TokenBatch queries = batch.queries();
+  MemorySegment forward(DecoderPass pass) {
+    int tokens = pass.batch().tokens();
     long hidden = embeddings.hidden();
-    MemorySegment x = workspace.floats(Buffer.HIDDEN, tokens * hidden);
-    kernels.embedding().embedding(embeddings, batch.tokens(), x, workspace);
+    MemorySegment x = pass.floats(HIDDEN, tokens * hidden);
+    pass.kernels().embedding().embedding(embeddings, pass.batch(), x, pass.workspace());
     for (int i = 0; i < layers.size(); i++) {
-      if (trace != null) {
-        trace.accept("hidden_states." + i, x, tokens, hidden);
-      }
-      TokenBatch computed = i + 1 < layers.size() || trace != null ? batch.tokens() : queries;
-      layers.get(i).forward(kernels, x, batch, computed, cache, i, workspace, observer);
+      pass.report("hidden_states", i, x, tokens, hidden);
+      pass.enterLayer(i, layers.size());
+      layers.get(i).forward(pass, x);
     }
-    if (trace != null) {
+    if (pass.isTraced()) {
       MemorySegment last = x;
       if (norm.isPresent()) {
-        last = workspace.floats(Buffer.NORMED, tokens * hidden);
-        norm.get().forward(kernels, x, last, tokens);
+        last = pass.floats(NORMED, tokens * hidden);
+        norm.get().forward(pass, x, last, tokens);
       }
-      trace.accept("hidden_states." + layers.size(), last, tokens, hidden);
+      pass.report("hidden_states", layers.size(), last, tokens, hidden);
     }
-    if (trace != null && queries != batch.tokens()) {
-      kernels.memory().retainRows(x, tokens, hidden, queries, workspace);
-    }
+    pass.retainWanted(x, hidden);
     if (headNorm.isPresent()) {
-      headNorm.get().forward(kernels, x, x, queries.tokens());
+      headNorm.get().forward(pass, x, x, pass.wanted().count());
     }
     return x;
   }

@@ -1,12 +1,10 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.embedding.EmbeddingTables;
-import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.nn.EncoderLayer;
 import dev.panaformer.nn.Norm;
+import dev.panaformer.nn.Pass;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
@@ -19,30 +17,28 @@ import java.util.Optional;
 public record EncoderStack(
     EmbeddingTables embeddings, List<EncoderLayer> layers, Optional<Norm> norm) {
 
+  private static final Buffer HIDDEN = Buffer.named("hidden states of an encoder");
+
   /**
    * Runs a pass.
    *
-   * @param trace told {@code hidden_states.N}, the last of them after the last norm; or null
+   * @param pass whose trace is told {@code hidden_states.N}, the last of them after the last norm
    * @return {@code [tokens, hidden]}, in the workspace until its next pass
    */
-  public MemorySegment forward(
-      Kernels kernels, TokenBatch batch, Workspace workspace, Trace trace) {
-    int tokens = batch.tokens();
+  public MemorySegment forward(Pass pass) {
+    int tokens = pass.batch().tokens();
     long hidden = embeddings.hidden();
-    MemorySegment x = workspace.floats(Buffer.HIDDEN, tokens * hidden);
-    kernels.embedding().embedding(embeddings, batch, x, workspace);
+    MemorySegment x = pass.floats(HIDDEN, tokens * hidden);
+    pass.kernels().embedding().embedding(embeddings, pass.batch(), x, pass.workspace());
     for (int i = 0; i < layers.size(); i++) {
-      if (trace != null) {
-        trace.accept("hidden_states." + i, x, tokens, hidden);
-      }
-      layers.get(i).forward(kernels, x, batch, workspace);
+      pass.report("hidden_states", i, x, tokens, hidden);
+      pass.enterLayer(i, layers.size());
+      layers.get(i).forward(pass, x);
     }
     if (norm.isPresent()) {
-      norm.get().forward(kernels, x, x, tokens);
+      norm.get().forward(pass, x, x, tokens);
     }
-    if (trace != null) {
-      trace.accept("hidden_states." + layers.size(), x, tokens, hidden);
-    }
+    pass.report("hidden_states", layers.size(), x, tokens, hidden);
     return x;
   }
 }

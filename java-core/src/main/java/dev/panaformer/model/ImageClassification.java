@@ -2,12 +2,15 @@ package dev.panaformer.model;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.embedding.Pooling;
-import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Buffer;
+import dev.panaformer.kernel.memory.Reused;
+import dev.panaformer.kernel.memory.SequenceLengths;
+import dev.panaformer.kernel.memory.TensorMemory;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.Pass;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -21,6 +24,10 @@ import java.util.List;
  */
 public record ImageClassification(VisionEncoder encoder, List<Linear> classifiers)
     implements VisionTask {
+  private static final Buffer LOGITS = Buffer.named("logits");
+  private static final Buffer MEAN = Buffer.named("mean of an image");
+  private static final Reused<SequenceLengths> LENGTHS = Reused.of(SequenceLengths::new);
+
 
   /**
    * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
@@ -47,7 +54,7 @@ public record ImageClassification(VisionEncoder encoder, List<Linear> classifier
   @Override
   public MemorySegment forward(
       Images images, boolean interpolatePositions, Workspace workspace, Trace trace) {
-    Kernels kernels = encoder.kernels();
+    TensorMemory memory = encoder.kernels().memory();
     VisionEncoder.Layout layout = encoder.layout(images.height(), images.width());
     int tokens = classifiers.size();
     boolean classTokens = config().hasClassTokens();
@@ -55,30 +62,27 @@ public record ImageClassification(VisionEncoder encoder, List<Linear> classifier
         classTokens
             ? encoder.firstTokens(images, interpolatePositions, tokens, workspace, trace)
             : encoder.forward(images, interpolatePositions, workspace, trace);
+    Pass pass = Pass.of(encoder.kernels(), workspace, workspace.batch(), trace);
     int labels = config().labels().size();
     long count = (long) images.count() * labels;
-    MemorySegment logits = workspace.floats(Buffer.LOGITS, count * classifiers.size());
+    MemorySegment logits = pass.floats(LOGITS, count * classifiers.size());
     for (int i = 0; i < classifiers.size(); i++) {
       MemorySegment features =
           classTokens
-              ? encoder.tokenRows(x, images, tokens, i, workspace)
-              : mean(x, images, layout, workspace);
+              ? encoder.tokenRows(pass, x, images, tokens, i)
+              : mean(pass, x, images, layout);
       MemorySegment y = logits.asSlice(i * count * Float.BYTES);
-      classifiers.get(i).forward(kernels, features, y, images.count());
+      classifiers.get(i).forward(pass, features, y, images.count());
     }
     if (classifiers.size() > 1) {
       MemorySegment distilled = logits.asSlice(count * Float.BYTES);
-      if (trace != null) {
-        trace.accept("cls_logits", logits, images.count(), labels);
-        trace.accept("distillation_logits", distilled, images.count(), labels);
-      }
+      pass.report("cls_logits", logits, images.count(), labels);
+      pass.report("distillation_logits", distilled, images.count(), labels);
       // Java writes where it reads, on the host or in place.
-      MemorySegment both = kernels.memory().onHost(logits, 2 * count, workspace);
-      kernels.memory().write(logits, count, workspace, mean -> average(both, mean, count));
+      MemorySegment both = memory.onHost(logits, 2 * count, workspace);
+      memory.write(logits, count, workspace, mean -> average(both, mean, count));
     }
-    if (trace != null) {
-      trace.accept("logits", logits, images.count(), labels);
-    }
+    pass.report("logits", logits, images.count(), labels);
     return logits;
   }
 
@@ -91,26 +95,11 @@ public record ImageClassification(VisionEncoder encoder, List<Linear> classifier
 
   /** The mean of all tokens of each image, {@code [count, hidden]}. */
   static MemorySegment mean(
-      Kernels kernels,
-      MemorySegment x,
-      Images images,
-      VisionEncoder.Layout layout,
-      Workspace workspace) {
-    TokenBatch batch = workspace.batch();
-    batch.clear();
-    for (int i = 0; i < images.count(); i++) {
-      for (int t = 0; t < layout.tokens(); t++) {
-        batch.add(0, 0, 0);
-      }
-      batch.endSequence();
-    }
-    MemorySegment y = workspace.floats(Buffer.POOLED, (long) images.count() * layout.hidden());
-    kernels.embedding().pool(x, batch, y, layout.hidden(), Pooling.MEAN, false);
+      Pass pass, MemorySegment x, Images images, VisionEncoder.Layout layout) {
+    SequenceLengths lengths =
+        pass.workspace().reused(LENGTHS).equal(images.count(), layout.tokens());
+    MemorySegment y = pass.floats(MEAN, (long) images.count() * layout.hidden());
+    pass.kernels().embedding().pool(x, lengths, y, layout.hidden(), Pooling.MEAN, false);
     return y;
-  }
-
-  private MemorySegment mean(
-      MemorySegment x, Images images, VisionEncoder.Layout layout, Workspace workspace) {
-    return mean(encoder.kernels(), x, images, layout, workspace);
   }
 }

@@ -5,6 +5,7 @@ import dev.panaformer.kernel.decoding.DecoderBatch;
 import dev.panaformer.kernel.decoding.KvCache;
 import dev.panaformer.kernel.linear.LinearWeights;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.nn.Trace;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -32,7 +33,7 @@ public sealed interface LanguageModel extends Model permits CausalModel, Seq2Seq
   /**
    * Runs a pass of the decoder.
    *
-   * @param trace told the hidden states, the last of them after the final norm; or null
+   * @param trace told the hidden states, the last of them after the final norm
    * @return the hidden states of the batch's {@linkplain DecoderBatch#queries queries} after the
    *     final norm, {@code [tokens, hidden]}, in the workspace until its next pass
    */

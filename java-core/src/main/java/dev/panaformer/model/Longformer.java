@@ -79,12 +79,12 @@ public record Longformer(List<Integer> windows, int separator, int numHeads, int
     if (sequence.randomBlocks() != null) {
       throw new IllegalArgumentException("randomBlocks for a Longformer, which has windows");
     }
-    Places places = new Places(batch, sequence);
-    int[] globalRows = globalRows(sequence, globals, places);
+    TokenPositions positions = new TokenPositions(batch, sequence);
+    int[] globalRows = globalRows(sequence, globals, positions);
     for (int layer = 0; layer < windows.size(); layer++) {
       if (lists(layer) == layer) {
         addBlocks(
-            batch.keyLists(layer), windows.get(layer) / 2, globalRows, batch, sequence, places);
+            batch.keyLists(layer), windows.get(layer) / 2, globalRows, batch, sequence, positions);
       }
     }
     boolean few = globalRows.length <= LongformerAttention.few(headDim);
@@ -108,7 +108,7 @@ public record Longformer(List<Integer> windows, int separator, int numHeads, int
     return windows.size() + 1;
   }
 
-  private int[] globalRows(Sequence sequence, GlobalTokens globals, Places places) {
+  private int[] globalRows(Sequence sequence, GlobalTokens globals, TokenPositions positions) {
     int[] mask = sequence.globalMask();
     int end =
         mask != null
@@ -120,7 +120,7 @@ public record Longformer(List<Integer> windows, int separator, int numHeads, int
             };
     return IntStream.range(0, end)
         .filter(place -> (mask == null || mask[place] != 0) && sequence.isToken(place))
-        .map(places::row)
+        .map(positions::row)
         .toArray();
   }
 
@@ -140,7 +140,7 @@ public record Longformer(List<Integer> windows, int separator, int numHeads, int
       int[] globalRows,
       TokenBatch batch,
       Sequence sequence,
-      Places places) {
+      TokenPositions positions) {
     int end = batch.tokens();
     int blockStart = batch.start(batch.sequences() - 1);
     int row = blockStart;
@@ -149,8 +149,8 @@ public record Longformer(List<Integer> windows, int separator, int numHeads, int
       if (!sequence.isToken(place)) {
         continue;
       }
-      int from = places.row((long) place - radius);
-      int to = places.row((long) place + radius + 1);
+      int from = positions.row((long) place - radius);
+      int to = positions.row((long) place + radius + 1);
       lists.band(from, to);
       if (row == blockStart) {
         firstKey = from;

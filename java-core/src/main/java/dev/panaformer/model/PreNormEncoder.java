@@ -2,14 +2,14 @@ package dev.panaformer.model;
 
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.embedding.EmbeddingTables;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.EncoderLayer;
 import dev.panaformer.nn.FeedForward;
 import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.NormPlacement;
 import dev.panaformer.nn.OrthogonalFeatures;
+import dev.panaformer.nn.Pass;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -27,6 +27,8 @@ public record PreNormEncoder(
     List<EncoderLayer> layers,
     LayerNorm norm)
     implements TextEncoder {
+  private static final Buffer HIDDEN = Buffer.named("hidden states");
+
 
   /**
    * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
@@ -96,34 +98,31 @@ public record PreNormEncoder(
   }
 
   /**
-   * Runs a batch.
+   * Runs a pass.
    *
-   * @param trace told {@code hidden_states.N}, all of them before the last norm, and {@code
-   *     last_hidden_state}, which is after it; or null
+   * @param pass whose trace is told {@code hidden_states.N}, all of them before the last norm, and
+   *     {@code last_hidden_state}, which is after it
    */
   @Override
-  public MemorySegment forward(TokenBatch batch, Workspace workspace, Trace trace) {
-    return hiddenStates(batch, batch, workspace, trace);
+  public MemorySegment forward(Pass pass) {
+    return hiddenStates(pass);
   }
 
   @Override
-  public MemorySegment hiddenStates(
-      TokenBatch batch, TokenBatch queries, Workspace workspace, Trace trace) {
-    int tokens = batch.tokens();
+  public MemorySegment hiddenStates(Pass pass) {
+    int tokens = pass.batch().tokens();
     int hidden = config.hiddenSize();
-    MemorySegment x = workspace.floats(Buffer.HIDDEN, (long) tokens * hidden);
-    kernels.embedding().embedding(embeddings, batch, x, workspace);
-    trace(trace, "hidden_states.0", x, tokens);
-    TokenBatch last = trace == null ? queries : batch;
+    MemorySegment x = pass.floats(HIDDEN, (long) tokens * hidden);
+    kernels.embedding().embedding(embeddings, pass.batch(), x, pass.workspace());
+    pass.report("hidden_states", 0, x, tokens, hidden);
     for (int i = 0; i < layers.size(); i++) {
-      layers.get(i).forward(kernels, x, batch, i + 1 < layers.size() ? batch : last, workspace);
-      trace(trace, "hidden_states." + (i + 1), x, tokens);
+      pass.enterLayer(i, layers.size());
+      layers.get(i).forward(pass, x);
+      pass.report("hidden_states", i + 1, x, tokens, hidden);
     }
-    norm.forward(kernels, x, x, last.tokens());
-    trace(trace, "last_hidden_state", x, tokens);
-    if (queries != last) {
-      kernels.memory().retainRows(x, tokens, hidden, queries, workspace);
-    }
+    norm.forward(pass, x, x, pass.rows().count());
+    pass.report("last_hidden_state", x, tokens, hidden);
+    pass.retainWanted(x, hidden);
     return x;
   }
 
@@ -132,12 +131,6 @@ public record PreNormEncoder(
     for (int i = 0; i < layers.size(); i++) {
       long layerSeed = OrthogonalFeatures.layerSeed(seed, i);
       layers.get(i).attention().redrawFeatures(kernels, layerSeed);
-    }
-  }
-
-  private void trace(Trace trace, String name, MemorySegment x, int tokens) {
-    if (trace != null) {
-      trace.accept(name, x, tokens, config.hiddenSize());
     }
   }
 }

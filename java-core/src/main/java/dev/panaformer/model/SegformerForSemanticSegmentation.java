@@ -8,9 +8,11 @@ import dev.panaformer.kernel.image.ImageShape;
 import dev.panaformer.kernel.image.Interpolation;
 import dev.panaformer.kernel.image.Resize;
 import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.Pass;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -29,6 +31,9 @@ import java.util.List;
 public record SegformerForSemanticSegmentation(
     SegformerModel segformer, List<Linear> projections, Linear fuse, Linear classifier)
     implements VisionTask {
+  private static final Buffer SIDE_BY_SIDE = Buffer.named("maps of all stages, side by side");
+  private static final Buffer HEAD_MAP = Buffer.named("projected or fused map of a head");
+  private static final Buffer LOGITS = Buffer.named("logits of a map");
   private static final float BATCH_NORM_EPS = 1e-5f;
 
   /**
@@ -98,38 +103,35 @@ public record SegformerForSemanticSegmentation(
   public MemorySegment forward(
       Images images, boolean interpolatePositions, Workspace workspace, Trace trace) {
     Kernels kernels = segformer.kernels();
+    Pass pass = Pass.of(kernels, workspace, workspace.batch(), trace);
     int count = images.count();
     int hidden = segformer.config().decoderHiddenSize();
     int stages = projections.size();
     VisionEncoder.Layout layout = layout(images.height(), images.width());
     long places = (long) count * layout.rows() * layout.columns();
-    MemorySegment side = workspace.floats(Buffer.FEATURES, places * stages * hidden);
+    MemorySegment side = pass.floats(SIDE_BY_SIDE, places * stages * hidden);
     segformer.forward(
+        pass,
         images,
-        workspace,
-        trace,
         (stage, x, height, width) -> {
           long tokens = (long) count * height * width;
-          MemorySegment projected = workspace.floats(Buffer.HEAD, tokens * hidden);
-          projections.get(stage).forward(kernels, x, projected, tokens);
-          kernels
-              .image()
-              .interpolate(
-                  projected,
-                  new Resize(
-                      new ImageShape(count, height, width, hidden),
-                      layout.rows(),
-                      layout.columns(),
-                      (long) stages * hidden,
-                      Interpolation.BILINEAR),
-                  side.asSlice((stages - 1L - stage) * hidden * Float.BYTES),
-                  workspace);
+          MemorySegment projected = pass.floats(HEAD_MAP, tokens * hidden);
+          projections.get(stage).forward(pass, x, projected, tokens);
+          Resize resize =
+              new Resize(
+                  new ImageShape(count, height, width, hidden),
+                  layout.rows(),
+                  layout.columns(),
+                  (long) stages * hidden,
+                  Interpolation.BILINEAR);
+          MemorySegment y = side.asSlice((stages - 1L - stage) * hidden * Float.BYTES);
+          kernels.image().interpolate(projected, resize, y, workspace);
         });
-    MemorySegment fused = workspace.floats(Buffer.HEAD, places * hidden);
-    MemorySegment logits = workspace.floats(Buffer.LOGITS, places * classifier.out());
-    fuse.forward(kernels, side, fused, places, Activation.RELU);
-    classifier.forward(kernels, fused, logits, places);
-    if (trace != null) {
+    MemorySegment fused = pass.floats(HEAD_MAP, places * hidden);
+    MemorySegment logits = pass.floats(LOGITS, places * classifier.out());
+    fuse.forward(pass, side, fused, places, Activation.RELU);
+    classifier.forward(pass, fused, logits, places);
+    if (pass.isTraced()) {
       int labels = Math.toIntExact(classifier.out());
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment y =

@@ -8,13 +8,14 @@ import dev.panaformer.kernel.image.DepthwiseWeights;
 import dev.panaformer.kernel.image.ImageShape;
 import dev.panaformer.kernel.image.PatchGrid;
 import dev.panaformer.kernel.image.PatchLayer;
-import dev.panaformer.kernel.linear.Activation;
-import dev.panaformer.kernel.linear.LinearWeights;
-import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Buffer;
+import dev.panaformer.kernel.memory.Reused;
+import dev.panaformer.kernel.memory.SequenceLengths;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.Pass;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -28,6 +29,18 @@ import java.util.Optional;
  */
 public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage> stages)
     implements VisionEncoder {
+  private static final Buffer MAP = Buffer.named("hidden states of a map");
+  private static final Buffer OTHER_MAP = Buffer.named("hidden states of the next map");
+  private static final Buffer NORMED = Buffer.named("normalised map");
+  private static final Buffer QUERIES = Buffer.named("queries of a map");
+  private static final Buffer REDUCED = Buffer.named("reduced map");
+  private static final Buffer KEYS_VALUES = Buffer.named("keys and values of a reduced map");
+  private static final Buffer CONTEXT = Buffer.named("context of a map");
+  private static final Buffer WIDE = Buffer.named("intermediate map");
+  private static final Buffer MIXED = Buffer.named("intermediate map, mixed");
+  private static final Reused<SequenceLengths> QUERY_LENGTHS = Reused.of(SequenceLengths::new);
+  private static final Reused<SequenceLengths> KEY_LENGTHS = Reused.of(SequenceLengths::new);
+
   /** What the reference normalises with: the field of config.json is not read by it. */
   private static final float EPS = 1e-5f;
 
@@ -48,17 +61,8 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
       Optional<Linear> reduction,
       Optional<LayerNorm> reductionNorm) {}
 
-  /**
-   * A feed-forward network with a depthwise convolution in its middle.
-   *
-   * @param neighbours {@code [3, 3, intermediate]}
-   */
-  record MixFeedForward(
-      Linear up,
-      MemorySegment neighbours,
-      MemorySegment bias,
-      Linear down,
-      Activation activation) {}
+  /** A feed-forward network with a depthwise convolution of 3 x 3 places in its middle. */
+  record MixFeedForward(Linear up, DepthwiseWeights neighbours, Linear down) {}
 
   record Layer(
       LayerNorm attentionNorm, ReducedAttention attention, LayerNorm mixNorm, MixFeedForward mix) {}
@@ -137,10 +141,12 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
         w.layerNorm("layer_norm_2", hidden, EPS),
         new MixFeedForward(
             mlp.linear("dense1", intermediate, hidden),
-            mlp.depthwise("dwconv.dwconv.weight", intermediate, NEIGHBOURS),
-            mlp.tensor("dwconv.dwconv.bias", intermediate),
-            mlp.linear("dense2", hidden, intermediate),
-            c.hiddenAct()));
+            new DepthwiseWeights(
+                mlp.depthwise("dwconv.dwconv.weight", intermediate, NEIGHBOURS),
+                mlp.tensor("dwconv.dwconv.bias", intermediate),
+                NEIGHBOURS,
+                c.hiddenAct()),
+            mlp.linear("dense2", hidden, intermediate)));
   }
 
   @Override
@@ -169,10 +175,11 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
   @Override
   public MemorySegment forward(
       Images images, boolean interpolatePositions, Workspace workspace, Trace trace) {
-    return forward(images, workspace, trace, (stage, x, height, width) -> {});
+    Pass pass = Pass.of(kernels, workspace, workspace.batch(), trace);
+    return forward(pass, images, (stage, x, height, width) -> {});
   }
 
-  MemorySegment forward(Images images, Workspace workspace, Trace trace, StageConsumer consumer) {
+  MemorySegment forward(Pass pass, Images images, StageConsumer consumer) {
     images.requireChannels(config.numChannels());
     MemorySegment x = images.pixels();
     int height = images.height();
@@ -189,17 +196,16 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
       }
       height = Math.toIntExact(grid.rows());
       width = Math.toIntExact(grid.columns());
-      x =
-          forward(
-              stage, grid, x, images.count(), i % 2 == 0 ? Buffer.HIDDEN : Buffer.MAP, workspace);
+      x = forward(pass, stage, grid, x, images.count(), i % 2 == 0 ? MAP : OTHER_MAP);
       consumer.accept(i, x, height, width);
-      if (trace != null) {
+      if (pass.isTraced()) {
         boolean last = i + 1 == stages.size();
-        MemorySegment read =
-            kernels.memory().onHost(x, images.count() * grid.patches() * stage.hidden(), workspace);
-        traceMap(trace, "hidden_states." + i, read, images.count(), height, width, stage, last);
+        long floats = images.count() * grid.patches() * stage.hidden();
+        MemorySegment read = kernels.memory().onHost(x, floats, pass.workspace());
+        ImageShape shape = new ImageShape(images.count(), height, width, stage.hidden());
+        report(pass.trace(), "hidden_states." + i, read, shape, last);
         if (last) {
-          traceMap(trace, "last_hidden_state", read, images.count(), height, width, stage, true);
+          report(pass.trace(), "last_hidden_state", read, shape, true);
         }
       }
     }
@@ -207,159 +213,117 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
   }
 
   private MemorySegment forward(
-      Stage stage,
-      PatchGrid grid,
-      MemorySegment in,
-      int images,
-      Buffer buffer,
-      Workspace workspace) {
+      Pass pass, Stage stage, PatchGrid grid, MemorySegment in, int images, Buffer buffer) {
     long hidden = stage.hidden();
     long tokens = images * grid.patches();
-    MemorySegment x = workspace.floats(buffer, tokens * hidden);
+    ImageShape shape = new ImageShape(images, grid.rows(), grid.columns(), hidden);
+    MemorySegment x = pass.floats(buffer, tokens * hidden);
     kernels
         .image()
         .patchEmbedding(
             in,
             images,
-            new PatchLayer(
-                grid,
-                new LinearWeights(stage.patches().weight(), stage.patches().bias()),
-                MemorySegment.NULL),
+            new PatchLayer(grid, stage.patches().weights(), MemorySegment.NULL),
             x,
             grid.patches() * hidden,
-            workspace);
-    stage.patchNorm().forward(kernels, x, x, tokens);
-    int height = Math.toIntExact(grid.rows());
-    int width = Math.toIntExact(grid.columns());
+            pass.workspace());
+    stage.patchNorm().forward(pass, x, x, tokens);
     for (Layer layer : stage.layers()) {
-      MemorySegment normed = workspace.floats(Buffer.NORMED, tokens * hidden);
-      layer.attentionNorm().forward(kernels, x, normed, tokens);
-      attend(layer.attention(), normed, x, images, height, width, workspace);
-      layer.mixNorm().forward(kernels, x, normed, tokens);
-      mix(layer.mix(), normed, x, images, height, width, workspace);
+      MemorySegment normed = pass.floats(NORMED, tokens * hidden);
+      layer.attentionNorm().forward(pass, x, normed, tokens);
+      attend(pass, layer.attention(), normed, x, shape);
+      layer.mixNorm().forward(pass, x, normed, tokens);
+      mix(pass, layer.mix(), normed, x, shape);
     }
-    stage.norm().forward(kernels, x, x, tokens);
+    stage.norm().forward(pass, x, x, tokens);
     return x;
   }
 
   /** {@code x += attention(in)}. */
   private void attend(
+      Pass pass,
       ReducedAttention attention,
       MemorySegment in,
       MemorySegment x,
-      int images,
-      int height,
-      int width,
-      Workspace workspace) {
+      ImageShape shape) {
     long hidden = attention.query().out();
     int heads = attention.heads();
     long headDim = hidden / heads;
-    long tokens = (long) images * height * width;
-    int keyRows = height / attention.ratio();
-    int keyColumns = width / attention.ratio();
-    if (keyRows < 1 || keyColumns < 1) {
+    int images = (int) shape.images();
+    int places = Math.toIntExact(shape.height() * shape.width());
+    int ratio = attention.ratio();
+    int keyPlaces = Math.toIntExact(shape.height() / ratio * (shape.width() / ratio));
+    if (keyPlaces < 1) {
       throw new IllegalArgumentException(
           String.format(
               "a stage of the model has %d x %d places for this image, too few to be reduced by %d",
-              width, height, attention.ratio()));
+              shape.width(), shape.height(), ratio));
     }
-    long keys = (long) images * keyRows * keyColumns;
-    MemorySegment context = workspace.floats(Buffer.CONTEXT, tokens * hidden);
-    MemorySegment queries = workspace.floats(Buffer.QKV, (tokens + 2 * keys) * hidden);
-    MemorySegment kv = queries.asSlice(tokens * hidden * Float.BYTES);
-    attention.query().forward(kernels, in, queries, tokens);
-    // The reduced map lies where attention's result comes later.
-    MemorySegment reduced = attention.reduction().isPresent() ? context : in;
+    long tokens = (long) images * places;
+    long keys = (long) images * keyPlaces;
+    MemorySegment context = pass.floats(CONTEXT, tokens * hidden);
+    MemorySegment queries = pass.floats(QUERIES, tokens * hidden);
+    MemorySegment kv = pass.floats(KEYS_VALUES, 2 * keys * hidden);
+    attention.query().forward(pass, in, queries, tokens);
+    MemorySegment reduced = in;
     if (attention.reduction().isPresent()) {
-      int ratio = attention.ratio();
-      Linear reduction = attention.reduction().get();
+      reduced = pass.floats(REDUCED, keys * hidden);
+      PatchGrid grid =
+          PatchGrid.overlapping(hidden, shape.height(), shape.width(), ratio, ratio, 0, true);
       kernels
           .image()
           .patchEmbedding(
               in,
               images,
-              new PatchLayer(
-                  PatchGrid.overlapping(hidden, height, width, ratio, ratio, 0, true),
-                  new LinearWeights(reduction.weight(), reduction.bias()),
-                  MemorySegment.NULL),
+              new PatchLayer(grid, attention.reduction().get().weights(), MemorySegment.NULL),
               reduced,
-              (long) keyRows * keyColumns * hidden,
-              workspace);
-      attention.reductionNorm().orElseThrow().forward(kernels, reduced, reduced, keys);
+              keyPlaces * hidden,
+              pass.workspace());
+      attention.reductionNorm().orElseThrow().forward(pass, reduced, reduced, keys);
     }
-    attention.kv().forward(kernels, reduced, kv, keys);
-    TokenBatch batch = workspace.batch();
-    fill(batch, images, height * width);
-    fill(workspace.keys(), images, keyRows * keyColumns);
-    kernels
-        .attention()
-        .attention(
-            Attention.in(workspace)
-                .of(heads, heads, headDim, (float) (1 / Math.sqrt(headDim)))
-                .query(queries, 0, hidden, headDim, batch.cuSeqlens(), tokens)
-                .keys(kv, 0, kv, hidden, 2 * hidden, headDim, workspace.keys().cuSeqlens(), keys)
-                .output(context, hidden, headDim)
-                .sequences(images),
-            workspace);
-    attention.output().add(kernels, context, x, tokens);
-  }
-
-  private static void fill(TokenBatch batch, int images, int tokens) {
-    batch.clear();
-    for (int i = 0; i < images; i++) {
-      for (int t = 0; t < tokens; t++) {
-        batch.add(0, 0, 0);
-      }
-      batch.endSequence();
-    }
+    attention.kv().forward(pass, reduced, kv, keys);
+    SequenceLengths queryLengths = pass.workspace().reused(QUERY_LENGTHS).equal(images, places);
+    SequenceLengths keyLengths = pass.workspace().reused(KEY_LENGTHS).equal(images, keyPlaces);
+    Attention call =
+        Attention.in(pass.workspace())
+            .of(heads, heads, headDim, (float) (1 / Math.sqrt(headDim)))
+            .query(queries, 0, hidden, headDim, queryLengths.cumulative(), tokens)
+            .keys(kv, 0, kv, hidden, 2 * hidden, headDim, keyLengths.cumulative(), keys)
+            .output(context, hidden, headDim)
+            .sequences(images);
+    kernels.attention().attention(call, pass.workspace());
+    attention.output().add(pass, context, x, tokens);
   }
 
   /** {@code x += down(activation(neighbours(up(in))))}. */
   private void mix(
-      MixFeedForward mix,
-      MemorySegment in,
-      MemorySegment x,
-      int images,
-      int height,
-      int width,
-      Workspace workspace) {
-    long tokens = (long) images * height * width;
+      Pass pass, MixFeedForward mix, MemorySegment in, MemorySegment x, ImageShape shape) {
+    long tokens = shape.images() * shape.height() * shape.width();
     long intermediate = mix.up().out();
-    MemorySegment wide = workspace.floats(Buffer.HEAD, tokens * intermediate);
-    MemorySegment mixed = workspace.floats(Buffer.QKV, tokens * intermediate);
-    mix.up().forward(kernels, in, wide, tokens);
-    kernels
-        .image()
-        .depthwiseConv(
-            wide,
-            new ImageShape(images, height, width, intermediate),
-            new DepthwiseWeights(mix.neighbours(), mix.bias(), NEIGHBOURS, mix.activation()),
-            mixed,
-            workspace);
-    mix.down().add(kernels, mixed, x, tokens);
+    MemorySegment wide = pass.floats(WIDE, tokens * intermediate);
+    MemorySegment mixed = pass.floats(MIXED, tokens * intermediate);
+    mix.up().forward(pass, in, wide, tokens);
+    ImageShape wideShape =
+        new ImageShape(shape.images(), shape.height(), shape.width(), intermediate);
+    kernels.image().depthwiseConv(wide, wideShape, mix.neighbours(), mixed, pass.workspace());
+    mix.down().add(pass, mixed, x, tokens);
   }
 
   /**
    * In the reference's order, {@code [count, hidden, height, width]}, but for a last stage without.
    */
-  private void traceMap(
-      Trace trace,
-      String name,
-      MemorySegment x,
-      int images,
-      int height,
-      int width,
-      Stage stage,
-      boolean last) {
-    int hidden = stage.hidden();
-    int places = height * width;
+  private void report(
+      Trace trace, String name, MemorySegment x, ImageShape shape, boolean last) {
+    int images = (int) shape.images();
+    int hidden = (int) shape.channels();
+    int places = (int) (shape.height() * shape.width());
     if (last && !config.reshapeLastStage()) {
       trace.accept(name, x, images, places, hidden);
       return;
     }
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment y = channelsFirst(x, images, places, hidden, arena);
-      trace.accept(name, y, images, hidden, height, width);
+      trace.accept(name, y, images, hidden, shape.height(), shape.width());
     }
   }
 

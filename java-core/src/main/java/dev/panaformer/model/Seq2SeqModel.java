@@ -6,12 +6,15 @@ import dev.panaformer.kernel.decoding.DecoderBatch;
 import dev.panaformer.kernel.decoding.KvCache;
 import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.nn.CrossAttention;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /** An encoder and a decoder that attends to what it read: T5, BART and their kin. */
 public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implements LanguageModel {
+  private static final String QUERIES = "cross_attention_queries.";
+
 
   /**
    * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or misshapen
@@ -23,14 +26,13 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
   /**
    * Reads sources, once for all that will be generated from them.
    *
-   * @param trace told {@code encoder_hidden_states.N} and {@code encoder_last_hidden_state}; or
-   *     null
+   * @param trace told {@code encoder_hidden_states.N} and {@code encoder_last_hidden_state}
    */
   public void encode(DecoderBatch sources, KvCache cache, Workspace workspace, Trace trace) {
     MemorySegment encoded =
-        transformer.encode(sources, cache, workspace, prefixed("encoder_", trace));
-    if (trace != null) {
-      // Its layers' keys and values are computed elsewhere: it is what it was.
+        transformer.encode(sources, cache, workspace, trace.prefixed("encoder_"));
+    if (trace != Trace.NONE) {
+      // Storing keys and values has left it as it was.
       trace.accept(
           "encoder_last_hidden_state", encoded, sources.tokens().tokens(), config.hiddenSize());
     }
@@ -40,7 +42,7 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
   @Override
   public MemorySegment forward(
       DecoderBatch batch, KvCache cache, Workspace workspace, Trace trace) {
-    return transformer.decode(batch, cache, workspace, prefixed("decoder_", trace), null);
+    return transformer.decode(batch, cache, workspace, trace.prefixed("decoder_"));
   }
 
   /**
@@ -64,15 +66,18 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
       KvCache.Sequence read = cache.open();
       sources.add(read, source, 0, source.length);
       batch.add(cache.open(), read, target, 0, target.length);
-      encode(sources, cache, workspace, null);
+      encode(sources, cache, workspace, Trace.NONE);
       float[][][][] weights = new float[config.numLayers()][][][];
       transformer.decode(
           batch,
           cache,
           workspace,
-          null,
-          (layer, queries) ->
-              weights[layer] = weights(layer, queries, target.length, cache, read, workspace));
+          (name, values, shape) -> {
+            if (name.startsWith(QUERIES)) {
+              int layer = Integer.parseInt(name.substring(QUERIES.length()));
+              weights[layer] = weights(layer, values, target.length, cache, read, workspace);
+            }
+          });
       return weights;
     }
   }
@@ -125,11 +130,5 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
       weights[j] = (float) (Math.exp(scores[j] - max) / sum);
     }
     return weights;
-  }
-
-  private static Trace prefixed(String prefix, Trace trace) {
-    return trace == null
-        ? null
-        : (name, values, shape) -> trace.accept(prefix + name, values, shape);
   }
 }

@@ -1,19 +1,21 @@
 package dev.panaformer.model;
 
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.embedding.EmbeddingTables;
 import dev.panaformer.kernel.image.ImageShape;
 import dev.panaformer.kernel.image.Interpolation;
 import dev.panaformer.kernel.image.PatchGrid;
 import dev.panaformer.kernel.image.PatchLayer;
 import dev.panaformer.kernel.image.Resize;
-import dev.panaformer.kernel.linear.LinearWeights;
-import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Buffer;
+import dev.panaformer.kernel.memory.Reused;
+import dev.panaformer.kernel.memory.RowOrder;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.kernel.norm.NormWeights;
 import dev.panaformer.nn.FeedForward;
 import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.Pass;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.nn.WindowAttention;
 import java.lang.foreign.Arena;
@@ -40,6 +42,12 @@ public record SwinModel(
     List<Stage> stages,
     LayerNorm norm)
     implements VisionEncoder {
+  private static final Buffer MAP = Buffer.named("hidden states of a map");
+  private static final Buffer OTHER_MAP = Buffer.named("hidden states of the next map");
+  private static final Buffer NORMED = Buffer.named("map that is normalised or merged");
+  private static final Buffer POSITIONS = Buffer.named("interpolated positions");
+  private static final Reused<RowOrder> ORDER = Reused.of(RowOrder::new);
+
   /** What the reference normalises with wherever config.json does not say. */
   private static final float DEFAULT_EPS = 1e-5f;
 
@@ -168,38 +176,40 @@ public record SwinModel(
       Images images, boolean interpolatePositions, Workspace workspace, Trace trace) {
     images.requireChannels(config.numChannels());
     int count = images.count();
-    Map map = embed(images, interpolatePositions, workspace);
-    traceStage(trace, 0, map, count, config.embedDim(), workspace);
+    Pass pass = Pass.of(kernels, workspace, workspace.batch(), trace);
+    Map map = embed(pass, images, interpolatePositions);
+    reportStage(pass, 0, map, count, config.embedDim());
     for (int i = 0; i < stages.size(); i++) {
       Stage stage = stages.get(i);
       for (int j = 0; j < stage.layers().size(); j++) {
-        map = forward(stage, j, map, count, workspace);
+        map = forward(pass, stage, j, map, count);
       }
       if (stage.merging().isPresent()) {
-        map = merge(stage.merging().get(), stage.features(), map, count, workspace);
+        map = merge(pass, stage.merging().get(), stage.features(), map, count);
       }
       int features = stage.merging().isPresent() ? 2 * stage.features() : stage.features();
-      traceStage(trace, i + 1, map, count, features, workspace);
+      reportStage(pass, i + 1, map, count, features);
     }
-    norm.forward(kernels, map.x(), map.x(), (long) count * map.height() * map.width());
-    trace(trace, "last_hidden_state", map, count, config.hiddenSize());
-    if (trace != null) {
+    int places = map.height() * map.width();
+    norm.forward(pass, map.x(), map.x(), (long) count * places);
+    if (pass.isTraced()) {
+      trace.accept("last_hidden_state", map.x(), count, places, config.hiddenSize());
       Layout layout = layout(images.height(), images.width());
-      MemorySegment mean = ImageClassification.mean(kernels, map.x(), images, layout, workspace);
+      MemorySegment mean = ImageClassification.mean(pass, map.x(), images, layout);
       trace.accept("pooler_output", mean, count, config.hiddenSize());
     }
     return map.x();
   }
 
-  private Map embed(Images images, boolean interpolatePositions, Workspace workspace) {
+  private Map embed(Pass pass, Images images, boolean interpolatePositions) {
     int dim = config.embedDim();
     int rows = Math.ceilDiv(images.height(), config.patchHeight());
     int columns = Math.ceilDiv(images.width(), config.patchWidth());
     long tokens = (long) images.count() * rows * columns;
     // Both buffers serve all stages: padding aside, a stage has half the values of the one before.
     long floats = tokens * dim * 2;
-    MemorySegment x = workspace.floats(Buffer.HIDDEN, floats);
-    MemorySegment spare = workspace.floats(Buffer.MAP, floats);
+    MemorySegment x = pass.floats(MAP, floats);
+    MemorySegment spare = pass.floats(OTHER_MAP, floats);
     PatchGrid grid =
         new PatchGrid(
             config.numChannels(),
@@ -218,27 +228,28 @@ public record SwinModel(
         .patchEmbedding(
             images.pixels(),
             images.count(),
-            new PatchLayer(
-                grid, new LinearWeights(patches.weight(), patches.bias()), MemorySegment.NULL),
+            new PatchLayer(grid, patches.weights(), MemorySegment.NULL),
             x,
             (long) rows * columns * dim,
-            workspace);
-    patchNorm.forward(kernels, x, x, tokens);
+            pass.workspace());
+    patchNorm.forward(pass, x, x, tokens);
     if (positions.isEmpty()) {
       return new Map(x, spare, rows, columns);
     }
-    addPositions(
-        x,
-        spare,
-        gridPositions(images, rows, columns, interpolatePositions, workspace),
-        images.count(),
-        rows * columns,
-        workspace);
+    RowOrder order = pass.workspace().reused(ORDER);
+    order.clear();
+    for (int token = 0; token < tokens; token++) {
+      order.add(token, token % (rows * columns));
+    }
+    MemorySegment table = gridPositions(pass, images, rows, columns, interpolatePositions);
+    kernels
+        .embedding()
+        .gather(x, table, NormWeights.absent(dim), order, spare, pass.workspace());
     return new Map(spare, x, rows, columns);
   }
 
   private MemorySegment gridPositions(
-      Images images, int rows, int columns, boolean interpolatePositions, Workspace workspace) {
+      Pass pass, Images images, int rows, int columns, boolean interpolatePositions) {
     int learnedRows = config.imageHeight() / config.patchHeight();
     int learnedColumns = config.imageWidth() / config.patchWidth();
     int learned = learnedRows * learnedColumns;
@@ -265,44 +276,14 @@ public record SwinModel(
                   : ", and was not asked to interpolate them"));
     }
     int dim = config.embedDim();
-    MemorySegment y = workspace.floats(Buffer.POSITIONS, (long) rows * columns * dim);
-    kernels
-        .image()
-        .interpolate(
-            positions.orElseThrow(),
-            new Resize(
-                new ImageShape(1, side, side, dim), rows, columns, dim, Interpolation.BICUBIC),
-            y,
-            workspace);
+    MemorySegment y = pass.floats(POSITIONS, (long) rows * columns * dim);
+    Resize resize =
+        new Resize(new ImageShape(1, side, side, dim), rows, columns, dim, Interpolation.BICUBIC);
+    kernels.image().interpolate(positions.orElseThrow(), resize, y, pass.workspace());
     return y;
   }
 
-  private void addPositions(
-      MemorySegment x,
-      MemorySegment y,
-      MemorySegment table,
-      int images,
-      int places,
-      Workspace workspace) {
-    TokenBatch batch = workspace.batch();
-    batch.clear();
-    for (int token = 0; token < images * places; token++) {
-      batch.add(token, token % places, 0);
-    }
-    batch.endSequence();
-    long rows = (long) images * places;
-    kernels
-        .embedding()
-        .embedding(gathered(x, rows, table, places, config.embedDim()), batch, y, workspace);
-  }
-
-  private static EmbeddingTables gathered(
-      MemorySegment x, long rows, MemorySegment added, long addedRows, long features) {
-    MemorySegment none = MemorySegment.NULL;
-    return new EmbeddingTables(x, added, none, none, none, rows, addedRows, 0, features, 0);
-  }
-
-  private Map forward(Stage stage, int index, Map map, int images, Workspace workspace) {
+  private Map forward(Pass pass, Stage stage, int index, Map map, int images) {
     Layer layer = stage.layers().get(index);
     int least = Math.min(map.height(), map.width());
     if (least < config.windowSize()) {
@@ -316,31 +297,33 @@ public record SwinModel(
     boolean shifted = index % 2 == 1 && least > config.windowSize() && config.windowSize() > 1;
     long tokens = (long) images * map.height() * map.width();
     MemorySegment y = map.spare();
-    layer
-        .attention()
-        .forward(kernels, map.x(), y, images, map.height(), map.width(), shifted, workspace);
-    MemorySegment normed = workspace.floats(Buffer.NORMED, tokens * stage.features());
-    layer.norm().forward(kernels, y, normed, tokens);
-    layer.feedForward().forward(kernels, normed, y, y, tokens, workspace);
+    ImageShape shape = new ImageShape(images, map.height(), map.width(), stage.features());
+    layer.attention().forward(pass, map.x(), y, shape, shifted);
+    MemorySegment normed = pass.floats(NORMED, tokens * stage.features());
+    layer.norm().forward(pass, y, normed, tokens);
+    layer.feedForward().forward(pass, normed, y, y, tokens);
     return new Map(y, map.x(), map.height(), map.width());
   }
 
-  private Map merge(Merging merging, int features, Map map, int images, Workspace workspace) {
+  private Map merge(Pass pass, Merging merging, int features, Map map, int images) {
     int height = Math.ceilDiv(map.height(), 2);
     int width = Math.ceilDiv(map.width(), 2);
     long merged = (long) images * height * width;
-    MemorySegment four = workspace.floats(Buffer.NORMED, merged * 4 * features);
-    TokenBatch batch = workspace.batch();
-    batch.clear();
+    MemorySegment four = pass.floats(NORMED, merged * 4 * features);
+    RowOrder order = pass.workspace().reused(ORDER);
+    order.clear();
     for (int at = 0; at < merged * 4; at++) {
-      batch.add(Math.max(source(at, map, height, width), 0), 0, 0);
+      order.add(Math.max(source(at, map, height, width), 0));
     }
-    batch.endSequence();
-    long tokens = (long) images * map.height() * map.width();
     kernels
         .embedding()
-        .embedding(
-            gathered(map.x(), tokens, MemorySegment.NULL, 0, features), batch, four, workspace);
+        .gather(
+            map.x(),
+            MemorySegment.NULL,
+            NormWeights.absent(features),
+            order,
+            four,
+            pass.workspace());
     if (map.height() % 2 + map.width() % 2 > 0) {
       for (int at = 0; at < merged * 4; at++) {
         if (source(at, map, height, width) < 0) {
@@ -348,8 +331,8 @@ public record SwinModel(
         }
       }
     }
-    merging.norm().forward(kernels, four, four, merged);
-    merging.reduction().forward(kernels, four, map.spare(), merged);
+    merging.norm().forward(pass, four, four, merged);
+    merging.reduction().forward(pass, four, map.spare(), merged);
     return new Map(map.spare(), map.x(), height, width);
   }
 
@@ -363,28 +346,23 @@ public record SwinModel(
     return inside ? (image * map.height() + row) * map.width() + column : -1;
   }
 
-  private void traceStage(
-      Trace trace, int stage, Map map, int images, int features, Workspace workspace) {
-    trace(trace, "hidden_states." + stage, map, images, features);
-    if (trace != null) {
-      int places = map.height() * map.width();
-      MemorySegment x =
-          kernels.memory().onHost(map.x(), (long) images * places * features, workspace);
-      try (Arena arena = Arena.ofConfined()) {
-        trace.accept(
-            "reshaped_hidden_states." + stage,
-            SegformerModel.channelsFirst(x, images, places, features, arena),
-            images,
-            features,
-            map.height(),
-            map.width());
-      }
+  private void reportStage(Pass pass, int stage, Map map, int images, int features) {
+    if (!pass.isTraced()) {
+      return;
     }
-  }
-
-  private static void trace(Trace trace, String name, Map map, int images, int features) {
-    if (trace != null) {
-      trace.accept(name, map.x(), images, (long) map.height() * map.width(), features);
+    int places = map.height() * map.width();
+    pass.trace().accept("hidden_states." + stage, map.x(), images, places, features);
+    long floats = (long) images * places * features;
+    MemorySegment x = kernels.memory().onHost(map.x(), floats, pass.workspace());
+    try (Arena arena = Arena.ofConfined()) {
+      pass.trace()
+          .accept(
+              "reshaped_hidden_states." + stage,
+              SegformerModel.channelsFirst(x, images, places, features, arena),
+              images,
+              features,
+              map.height(),
+              map.width());
     }
   }
 }

@@ -1,7 +1,11 @@
 package dev.panaformer.model;
 
+import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.memory.RowSelection;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.nn.Pass;
+import dev.panaformer.nn.Trace;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -34,26 +38,42 @@ public non-sealed interface TextEncoder extends Model {
    */
   void append(TokenBatch batch, Sequence sequence);
 
+  /** The kernels that the encoder runs on. */
+  Kernels kernels();
+
   /**
-   * Runs a batch.
+   * Runs a pass.
    *
-   * @param trace told every intermediate result that has a name, and the results; or null
+   * @param pass whose trace is told every intermediate result that has a name, and the results
    * @return the result, in the workspace until its next pass: without a head the last hidden states
    *     {@code [tokens, hidden]}
    */
-  MemorySegment forward(TokenBatch batch, Workspace workspace, Trace trace);
+  MemorySegment forward(Pass pass);
 
   /**
    * Runs the encoder without its head, for the hidden states of some tokens. A trace still gets
    * every hidden state; without one the last layer is computed for these tokens alone.
    *
-   * @param queries the {@linkplain TokenBatch#firstOf first} tokens of each sequence; or the batch,
-   *     for all
-   * @return the last hidden states {@code [tokens of queries, hidden]}, in the workspace until its
-   *     next pass
+   * @return the last hidden states of the {@linkplain Pass#wanted wanted} rows, {@code [rows,
+   *     hidden]}, in the workspace until its next pass
    */
-  MemorySegment hiddenStates(
-      TokenBatch batch, TokenBatch queries, Workspace workspace, Trace trace);
+  MemorySegment hiddenStates(Pass pass);
+
+  /** {@link #forward(Pass)} of a batch that nobody traces. */
+  default MemorySegment forward(TokenBatch batch, Workspace workspace) {
+    return forward(batch, workspace, Trace.NONE);
+  }
+
+  /** {@link #forward(Pass)} of a batch. */
+  default MemorySegment forward(TokenBatch batch, Workspace workspace, Trace trace) {
+    return forward(Pass.of(kernels(), workspace, batch, trace));
+  }
+
+  /** {@link #hiddenStates(Pass)} of rows of a batch. */
+  default MemorySegment hiddenStates(
+      TokenBatch batch, RowSelection rows, Workspace workspace, Trace trace) {
+    return hiddenStates(Pass.of(kernels(), workspace, batch, rows, trace));
+  }
 
   /**
    * Replaces random features by others. No pass may run meanwhile.

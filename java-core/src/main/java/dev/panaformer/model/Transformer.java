@@ -9,10 +9,14 @@ import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.nn.CrossAttention;
 import dev.panaformer.nn.DecoderLayer;
+import dev.panaformer.nn.DecoderPass;
 import dev.panaformer.nn.NormPlacement;
+import dev.panaformer.nn.Pass;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.IntToDoubleFunction;
 import java.util.function.IntUnaryOperator;
@@ -67,14 +71,12 @@ public record Transformer(
   /**
    * Encodes texts.
    *
-   * @param trace told {@code hidden_states.N}; or null
+   * @param trace told {@code hidden_states.N}
    * @return {@code [tokens, width]}, in the workspace until its next pass
    * @throws IllegalStateException if there is no encoder
    */
   public MemorySegment encode(TokenBatch batch, Workspace workspace, Trace trace) {
-    EncoderStack stack =
-        encoder.orElseThrow(() -> new IllegalStateException("a transformer without encoder"));
-    return stack.forward(kernels, batch, workspace, trace);
+    return requireEncoder().forward(Pass.of(kernels, workspace, batch, trace));
   }
 
   /**
@@ -86,14 +88,14 @@ public record Transformer(
    */
   public MemorySegment encode(
       DecoderBatch sources, KvCache cache, Workspace workspace, Trace trace) {
-    MemorySegment encoded = encode(sources.tokens(), workspace, trace);
-    int layer = 0;
-    for (DecoderLayer decoderLayer : requireDecoder().layers()) {
-      int index = layer++;
-      decoderLayer
-          .cross()
-          .ifPresent(
-              cross -> cross.attention().store(kernels, encoded, sources, cache, index, workspace));
+    DecoderPass pass = DecoderPass.of(kernels, workspace, sources, cache, trace);
+    MemorySegment encoded = requireEncoder().forward(pass);
+    List<DecoderLayer> layers = requireDecoder().layers();
+    for (int i = 0; i < layers.size(); i++) {
+      if (layers.get(i).cross().isPresent()) {
+        pass.enterLayer(i, layers.size());
+        layers.get(i).cross().get().attention().store(pass, encoded);
+      }
     }
     return encoded;
   }
@@ -101,19 +103,19 @@ public record Transformer(
   /**
    * Runs a pass of the decoder; its sequences have sources exactly if there is an encoder.
    *
-   * @param trace told {@code hidden_states.N}; or null
-   * @param observer told what is asked of the sources; or null
+   * @param trace told {@code hidden_states.N}, and {@code cross_attention_queries.N}, {@code
+   *     [tokens, heads * headDim]}, where there is an encoder
    * @return of the batch's {@linkplain DecoderBatch#queries queries} {@code [tokens, width]}, with
    *     the scale of the head if there is one, in the workspace until its next pass
    * @throws IllegalStateException if there is no decoder
    */
   public MemorySegment decode(
-      DecoderBatch batch,
-      KvCache cache,
-      Workspace workspace,
-      Trace trace,
-      CrossAttention.Observer observer) {
-    return requireDecoder().forward(kernels, batch, cache, workspace, trace, observer);
+      DecoderBatch batch, KvCache cache, Workspace workspace, Trace trace) {
+    return requireDecoder().forward(DecoderPass.of(kernels, workspace, batch, cache, trace));
+  }
+
+  private EncoderStack requireEncoder() {
+    return encoder.orElseThrow(() -> new IllegalStateException("a transformer without encoder"));
   }
 
   private DecoderStack requireDecoder() {

@@ -1,13 +1,18 @@
 package dev.panaformer.model;
 
+import dev.panaformer.kernel.memory.Buffer;
+import dev.panaformer.nn.Pass;
+
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
 /** A model of images without a head: hidden states of patches and of the model's own tokens. */
 public interface VisionEncoder extends VisionTask {
+  /** What {@link #tokenRows} writes. */
+  Buffer TOKEN_ROWS = Buffer.named("tokens of one position");
 
   Kernels kernels();
 
@@ -50,10 +55,9 @@ public interface VisionEncoder extends VisionTask {
    * @param token which one
    * @return {@code [count, hidden]}
    */
-  default MemorySegment tokenRows(
-      MemorySegment x, Images images, int tokens, int token, Workspace workspace) {
+  default MemorySegment tokenRows(Pass pass, MemorySegment x, Images images, int tokens, int token) {
     long hidden = config().hiddenSize();
-    MemorySegment y = workspace.floats(Buffer.POOLED, images.count() * hidden);
+    MemorySegment y = pass.floats(TOKEN_ROWS, images.count() * hidden);
     for (int i = 0; i < images.count(); i++) {
       kernels().memory().copy(x, ((long) i * tokens + token) * hidden, y, i * hidden, hidden);
     }

@@ -3,6 +3,7 @@ package dev.panaformer.model;
 import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.UnsupportedModelException;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
@@ -21,7 +22,7 @@ public non-sealed interface VisionTask extends Model {
    *
    * @param interpolatePositions whether images may have another size than the one for which
    *     positions were learned; models that take any size ignore it
-   * @param trace told every intermediate result that has a name, and the results; or null
+   * @param trace told every intermediate result that has a name, and the results
    * @return the result, in the workspace until its next pass
    * @throws IllegalArgumentException if the model cannot read images of this size or these channels
    */

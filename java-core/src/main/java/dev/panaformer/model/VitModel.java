@@ -3,23 +3,26 @@ package dev.panaformer.model;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.embedding.EmbeddingTables;
 import dev.panaformer.kernel.image.ImageShape;
 import dev.panaformer.kernel.image.Interpolation;
 import dev.panaformer.kernel.image.PatchGrid;
 import dev.panaformer.kernel.image.PatchLayer;
 import dev.panaformer.kernel.image.Resize;
-import dev.panaformer.kernel.linear.LinearWeights;
+import dev.panaformer.kernel.memory.Buffer;
+import dev.panaformer.kernel.memory.Reused;
+import dev.panaformer.kernel.memory.RowOrder;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.kernel.norm.NormWeights;
 import dev.panaformer.nn.EncoderLayer;
 import dev.panaformer.nn.FeedForward;
 import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.NormPlacement;
+import dev.panaformer.nn.Pass;
 import dev.panaformer.nn.SelfAttention;
 import dev.panaformer.nn.SinCosPositions;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -52,6 +55,13 @@ public record VitModel(
     LayerNorm norm,
     Optional<Linear> pooler)
     implements VisionEncoder {
+  private static final Buffer HIDDEN = Buffer.named("hidden states of images");
+  private static final Buffer OTHER_HIDDEN = Buffer.named("hidden states with mid positions");
+  private static final Buffer POSITIONS = Buffer.named("interpolated positions");
+  private static final Buffer MID_POSITION_TABLE = Buffer.named("interpolated mid positions");
+  private static final Buffer POOLED = Buffer.named("pooler output");
+  private static final Reused<RowOrder> MID_POSITIONS = Reused.of(RowOrder::new);
+
 
   /**
    * Loads the encoder, with or without a head in the same checkpoint.
@@ -180,30 +190,39 @@ public record VitModel(
       Images images, boolean interpolatePositions, int first, Workspace workspace, Trace trace) {
     requireSize(images, interpolatePositions);
     Layout layout = layout(images.height(), images.width());
+    int count = images.count();
     int tokens = layout.tokens();
-    TokenBatch batch = batch(images.count(), tokens, workspace);
-    TokenBatch read = first < tokens ? workspace.queries().firstOf(batch, first) : batch;
-    TokenBatch queries = trace == null ? read : batch;
-    MemorySegment x = embed(images, interpolatePositions, layout, workspace);
-    trace(trace, "hidden_states.0", x, images, tokens);
+    int hidden = config.hiddenSize();
+    // Layers see the tokens of all images end to end, the trace sees them image by image.
+    Trace byImage =
+        trace == Trace.NONE
+            ? Trace.NONE
+            : (name, values, shape) -> trace.accept(name, values, count, tokens, shape[1]);
+    Pass pass = Pass.of(kernels, workspace, batch(count, tokens, workspace), byImage);
+    if (first < tokens) {
+      pass.wantFirst(first);
+    }
+    long rows = (long) count * tokens;
+    MemorySegment x = embed(pass, images, interpolatePositions, layout);
+    pass.report("hidden_states", 0, x, rows, hidden);
     for (int i = 0; i < layers.size(); i++) {
-      boolean last = i + 1 == layers.size();
-      layers.get(i).forward(kernels, x, batch, last ? queries : batch, workspace);
-      traceAttention(trace, i, images, tokens, workspace);
-      trace(trace, "hidden_states." + (i + 1), x, images, tokens);
-      if (midPositions.byteSize() > 0 && !last) {
-        x = addMidPositions(x, i, images, layout, workspace);
+      pass.enterLayer(i, layers.size());
+      layers.get(i).forward(pass, x);
+      pass.report("hidden_states", i + 1, x, rows, hidden);
+      if (midPositions.byteSize() > 0 && i + 1 < layers.size()) {
+        x = addMidPositions(pass, x, i, images, layout);
       }
     }
-    norm.forward(kernels, x, x, queries.tokens());
-    trace(trace, "last_hidden_state", x, images, tokens);
-    if (trace != null && pooler.isPresent()) {
-      MemorySegment pooled = pooled(tokenRows(x, images, tokens, 0, workspace), images, workspace);
-      trace.accept("pooler_output", pooled, images.count(), pooler.get().out());
+    norm.forward(pass, x, x, pass.rows().count());
+    pass.report("last_hidden_state", x, rows, hidden);
+    if (pass.isTraced() && pooler.isPresent()) {
+      Linear dense = pooler.get();
+      MemorySegment pooled = pass.floats(POOLED, count * dense.out());
+      MemorySegment classes = tokenRows(pass, x, images, tokens, 0);
+      dense.forward(pass, classes, pooled, count, config.poolerAct());
+      trace.accept("pooler_output", pooled, count, dense.out());
     }
-    if (read != queries) {
-      kernels.memory().retainRows(x, batch.tokens(), config.hiddenSize(), read, workspace);
-    }
+    pass.retainWanted(x, hidden);
     return x;
   }
 
@@ -227,51 +246,51 @@ public record VitModel(
     }
   }
 
-  /** Images as sequences, whose ids are the rows of their tokens. */
+  /** Images as sequences of tokens. */
   private static TokenBatch batch(int sequences, int tokens, Workspace workspace) {
     TokenBatch batch = workspace.batch();
     batch.clear();
     for (int s = 0; s < sequences; s++) {
       for (int t = 0; t < tokens; t++) {
-        batch.add(s * tokens + t, t, 0);
+        batch.add(0, t, 0);
       }
       batch.endSequence();
     }
     return batch;
   }
 
-  private MemorySegment embed(
-      Images images, boolean interpolate, Layout layout, Workspace workspace) {
+  private MemorySegment embed(Pass pass, Images images, boolean interpolate, Layout layout) {
     int hidden = config.hiddenSize();
     long floats = (long) layout.tokens() * hidden;
-    MemorySegment x = workspace.floats(Buffer.HIDDEN, images.count() * floats);
+    MemorySegment x = pass.floats(HIDDEN, images.count() * floats);
     for (int i = 0; i < images.count(); i++) {
       copyRows(before, 0, x, (long) i * layout.tokens(), layout.before());
       copyRows(after, 0, x, (i + 1L) * layout.tokens() - layout.after(), layout.after());
     }
+    PatchGrid grid =
+        PatchGrid.sideBySide(
+            config.numChannels(),
+            images.height(),
+            images.width(),
+            config.patchHeight(),
+            config.patchWidth());
+    PatchLayer layer =
+        new PatchLayer(grid, patches.weights(), gridPositions(pass, images, interpolate, layout));
     kernels
         .image()
         .patchEmbedding(
             images.pixels(),
             images.count(),
-            new PatchLayer(
-                PatchGrid.sideBySide(
-                    config.numChannels(),
-                    images.height(),
-                    images.width(),
-                    config.patchHeight(),
-                    config.patchWidth()),
-                new LinearWeights(patches.weight(), patches.bias()),
-                gridPositions(images, interpolate, layout, workspace)),
+            layer,
             x.asSlice(row(layout.before(), hidden)),
             floats,
-            workspace);
+            pass.workspace());
     return x;
   }
 
   /** The positions of an image's patches: those learned, or as many as its grid has. */
   private MemorySegment gridPositions(
-      Images images, boolean interpolate, Layout layout, Workspace workspace) {
+      Pass pass, Images images, boolean interpolate, Layout layout) {
     int rows = config.gridRows();
     int columns = config.gridColumns();
     if (config.family() != VitFamily.YOLOS) {
@@ -292,78 +311,63 @@ public record VitModel(
       rows = side;
       columns = side;
     }
-    return interpolated(positions, rows, columns, layout, workspace);
+    return interpolated(pass, positions, rows, columns, layout);
   }
 
   private MemorySegment interpolated(
-      MemorySegment table, int rows, int columns, Layout layout, Workspace workspace) {
+      Pass pass, MemorySegment table, int rows, int columns, Layout layout) {
     if (rows == layout.rows() && columns == layout.columns()) {
       return table;
     }
-    MemorySegment y =
-        workspace.floats(
-            Buffer.POSITIONS, (long) layout.rows() * layout.columns() * config.hiddenSize());
-    interpolate(table, rows, columns, layout, y, workspace);
+    long floats = (long) layout.rows() * layout.columns() * config.hiddenSize();
+    MemorySegment y = pass.floats(POSITIONS, floats);
+    interpolate(pass, table, rows, columns, layout, y);
     return y;
   }
 
   private void interpolate(
-      MemorySegment table,
-      int rows,
-      int columns,
-      Layout layout,
-      MemorySegment y,
-      Workspace workspace) {
+      Pass pass, MemorySegment table, int rows, int columns, Layout layout, MemorySegment y) {
     int hidden = config.hiddenSize();
-    kernels
-        .image()
-        .interpolate(
-            table,
-            new Resize(
-                new ImageShape(1, rows, columns, hidden),
-                layout.rows(),
-                layout.columns(),
-                hidden,
-                Interpolation.BICUBIC),
-            y,
-            workspace);
+    Resize resize =
+        new Resize(
+            new ImageShape(1, rows, columns, hidden),
+            layout.rows(),
+            layout.columns(),
+            hidden,
+            Interpolation.BICUBIC);
+    kernels.image().interpolate(table, resize, y, pass.workspace());
   }
 
   /**
    * {@code x} with the positions that follow a layer, in the other of two buffers.
    *
-   * @param x in {@link Buffer#HIDDEN} or {@link Buffer#MAP}
+   * @param x in {@link #HIDDEN} or {@link #OTHER_HIDDEN}
    */
   private MemorySegment addMidPositions(
-      MemorySegment x, int layer, Images images, Layout layout, Workspace workspace) {
+      Pass pass, MemorySegment x, int layer, Images images, Layout layout) {
     int hidden = config.hiddenSize();
     int tokens = layout.tokens();
-    long rows = (long) images.count() * tokens;
-    Buffer other = layer % 2 == 0 ? Buffer.MAP : Buffer.HIDDEN;
-    MemorySegment y = workspace.floats(other, rows * hidden);
-    MemorySegment none = MemorySegment.NULL;
+    RowOrder order = pass.workspace().reused(MID_POSITIONS);
+    order.clear();
+    for (int row = 0; row < images.count() * tokens; row++) {
+      order.add(row, row % tokens);
+    }
+    Buffer other = layer % 2 == 0 ? OTHER_HIDDEN : HIDDEN;
+    MemorySegment y = pass.floats(other, (long) order.count() * hidden);
     kernels
         .embedding()
-        .embedding(
-            new EmbeddingTables(
-                x,
-                midPositionTable(layer, layout, workspace),
-                none,
-                none,
-                none,
-                rows,
-                tokens,
-                0,
-                hidden,
-                0),
-            workspace.batch(),
+        .gather(
+            x,
+            midPositionTable(pass, layer, layout),
+            NormWeights.absent(hidden),
+            order,
             y,
-            workspace);
+            pass.workspace());
     return y;
   }
 
   /** The positions of all tokens of an image after a layer, those of its patches interpolated. */
-  private MemorySegment midPositionTable(int layer, Layout layout, Workspace workspace) {
+  private MemorySegment midPositionTable(Pass pass, int layer, Layout layout) {
     int hidden = config.hiddenSize();
     int grid = config.gridRows() * config.gridColumns();
     int learned = layout.before() + grid + layout.after();
@@ -373,39 +377,17 @@ public record VitModel(
       return table;
     }
     int patches = layout.rows() * layout.columns();
-    MemorySegment y = workspace.floats(Buffer.POSITIONS, (long) layout.tokens() * hidden);
+    MemorySegment y = pass.floats(MID_POSITION_TABLE, (long) layout.tokens() * hidden);
     copyRows(table, 0, y, 0, layout.before());
     interpolate(
+        pass,
         table.asSlice(row(layout.before(), hidden)),
         config.gridRows(),
         config.gridColumns(),
         layout,
-        y.asSlice(row(layout.before(), hidden)),
-        workspace);
+        y.asSlice(row(layout.before(), hidden)));
     copyRows(table, layout.before() + grid, y, layout.before() + patches, layout.after());
     return y;
-  }
-
-  private MemorySegment pooled(MemorySegment first, Images images, Workspace workspace) {
-    Linear dense = pooler.orElseThrow();
-    MemorySegment y = workspace.floats(Buffer.HEAD, images.count() * dense.out());
-    dense.forward(kernels, first, y, images.count(), config.poolerAct());
-    return y;
-  }
-
-  private void trace(Trace trace, String name, MemorySegment x, Images images, int tokens) {
-    if (trace != null) {
-      trace.accept(name, x, images.count(), tokens, config.hiddenSize());
-    }
-  }
-
-  private void traceAttention(
-      Trace trace, int layer, Images images, int tokens, Workspace workspace) {
-    if (trace != null) {
-      long row = 3L * config.numAttentionHeads() * config.headDim();
-      MemorySegment qkv = workspace.floats(Buffer.QKV, (long) images.count() * tokens * row);
-      trace.accept("qkv." + layer, qkv, images.count(), tokens, row);
-    }
   }
 
   private void copyRows(MemorySegment from, long row, MemorySegment to, long toRow, int rows) {

@@ -2,11 +2,13 @@ package dev.panaformer.model;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.memory.Buffer;
+import dev.panaformer.kernel.memory.TensorMemory;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.Pass;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -19,6 +21,9 @@ import java.util.List;
  */
 public record YolosForObjectDetection(VitModel vit, List<Linear> labels, List<Linear> boxes)
     implements VisionTask {
+  private static final Buffer DETECTIONS = Buffer.named("detection tokens");
+  private static final Buffer HEAD = Buffer.named("hidden layers of a head");
+  private static final Buffer LOGITS = Buffer.named("logits and boxes");
   private static final int HEAD_LAYERS = 3;
 
   /** Centre, width and height, in parts of the image. */
@@ -59,27 +64,27 @@ public record YolosForObjectDetection(VitModel vit, List<Linear> labels, List<Li
   public MemorySegment forward(
       Images images, boolean interpolatePositions, Workspace workspace, Trace trace) {
     MemorySegment x = vit.forward(images, interpolatePositions, workspace, trace);
+    Pass pass = Pass.of(vit.kernels(), workspace, workspace.batch(), trace);
+    TensorMemory memory = vit.kernels().memory();
     int hidden = vit.config().hiddenSize();
     int objects = vit.config().numDetectionTokens();
     int tokens = vit.layout(images.height(), images.width()).tokens();
     long rows = (long) images.count() * objects;
-    MemorySegment detections = workspace.floats(Buffer.POOLED, rows * hidden);
+    MemorySegment detections = pass.floats(DETECTIONS, rows * hidden);
     long floats = (long) objects * hidden;
     for (int i = 0; i < images.count(); i++) {
       long end = (i + 1L) * tokens * hidden;
-      vit.kernels().memory().copy(x, end - floats, detections, i * floats, floats);
+      memory.copy(x, end - floats, detections, i * floats, floats);
     }
     long classes = labels.getLast().out();
-    MemorySegment logits = workspace.floats(Buffer.LOGITS, rows * (classes + BOX));
+    MemorySegment logits = pass.floats(LOGITS, rows * (classes + BOX));
     MemorySegment places = logits.asSlice(rows * classes * Float.BYTES);
-    apply(labels, detections, logits, rows, workspace);
-    apply(boxes, detections, places, rows, workspace);
+    apply(pass, labels, detections, logits, rows);
+    apply(pass, boxes, detections, places, rows);
     // Java writes where it reads, on the host or in place.
-    MemorySegment linear = vit.kernels().memory().onHost(places, rows * BOX, workspace);
-    vit.kernels()
-        .memory()
-        .write(places, rows * BOX, workspace, y -> sigmoid(linear, y, rows * BOX));
-    if (trace != null) {
+    MemorySegment linear = memory.onHost(places, rows * BOX, workspace);
+    memory.write(places, rows * BOX, workspace, y -> sigmoid(linear, y, rows * BOX));
+    if (pass.isTraced()) {
       trace.accept("logits", logits, images.count(), objects, classes);
       trace.accept("pred_boxes", places, images.count(), objects, BOX);
     }
@@ -93,14 +98,13 @@ public record YolosForObjectDetection(VitModel vit, List<Linear> labels, List<Li
     }
   }
 
-  private void apply(
-      List<Linear> head, MemorySegment x, MemorySegment y, long rows, Workspace workspace) {
-    Kernels kernels = vit.kernels();
+  private static void apply(
+      Pass pass, List<Linear> head, MemorySegment x, MemorySegment y, long rows) {
     long floats = rows * head.getFirst().out();
-    MemorySegment hidden = workspace.floats(Buffer.HEAD, 2 * floats);
+    MemorySegment hidden = pass.floats(HEAD, 2 * floats);
     MemorySegment next = hidden.asSlice(floats * Float.BYTES);
-    head.get(0).forward(kernels, x, hidden, rows, Activation.RELU);
-    head.get(1).forward(kernels, hidden, next, rows, Activation.RELU);
-    head.get(HEAD_LAYERS - 1).forward(kernels, next, y, rows);
+    head.get(0).forward(pass, x, hidden, rows, Activation.RELU);
+    head.get(1).forward(pass, hidden, next, rows, Activation.RELU);
+    head.get(HEAD_LAYERS - 1).forward(pass, next, y, rows);
   }
 }

@@ -5,10 +5,9 @@ import dev.panaformer.kernel.attention.Rotation;
 import dev.panaformer.kernel.decoding.CachedAttention;
 import dev.panaformer.kernel.decoding.DecoderBatch;
 import dev.panaformer.kernel.decoding.DistanceBias;
-import dev.panaformer.kernel.decoding.KvCache;
-import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.Buffer;
+import dev.panaformer.kernel.memory.RowSelection;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
@@ -33,52 +32,49 @@ public record CausalAttention(
     long window,
     DistanceBias bias) {
 
+  private static final Buffer QKV = Buffer.named("queries, keys, values of a decoder");
+  private static final Buffer QUERIES = Buffer.named("rows of a decoder that are wanted");
+  private static final Buffer CONTEXT = Buffer.named("context of a decoder");
+
   /**
-   * {@code x += attention(in)} for some tokens of a pass, whose keys and values are those of all.
+   * {@code x += attention(in)}. All tokens get keys and values; the rest is computed for the
+   * {@linkplain Pass#rows rows} of the pass.
    *
    * @param in {@code [tokens, hidden]}; may be x
-   * @param x {@code [tokens, hidden]}; its first rows are those of the queries afterwards
-   * @param queries the batch's tokens, or its {@linkplain DecoderBatch#queries queries}
-   * @param layer whose part of the cache is written and read
+   * @param x {@code [tokens, hidden]}; {@code [rows, hidden]} afterwards
    */
-  public void add(
-      Kernels kernels,
-      MemorySegment in,
-      MemorySegment x,
-      DecoderBatch batch,
-      TokenBatch queries,
-      KvCache cache,
-      int layer,
-      Workspace workspace) {
+  public void add(DecoderPass pass, MemorySegment in, MemorySegment x) {
+    Kernels kernels = pass.kernels();
+    Workspace workspace = pass.workspace();
+    DecoderBatch batch = pass.decoderBatch();
+    RowSelection rows = pass.rows();
     int tokens = batch.tokens().tokens();
     long row = qkv.out();
     long width = output.in();
-    MemorySegment projected = workspace.floats(Buffer.QKV, tokens * row);
-    MemorySegment context = workspace.floats(Buffer.CONTEXT, queries.tokens() * width);
-    qkv.forward(kernels, in, projected, tokens);
+    MemorySegment projected = pass.floats(QKV, tokens * row);
+    MemorySegment context = pass.floats(CONTEXT, rows.count() * width);
+    qkv.forward(pass, in, projected, tokens);
     if (rotary.isPresent()) {
       kernels.attention().rope(rotary.get(), projected, batch.tokens(), workspace);
     }
-    kernels.decoding().kvStore(projected, width, row, batch, cache.layer(layer), workspace);
-    MemorySegment asked = projected;
-    if (queries != batch.tokens()) {
+    kernels.decoding().kvStore(projected, width, row, batch, pass.cached(), workspace);
+    MemorySegment queries = projected;
+    if (!rows.isAll()) {
       // The projection has what the layer reads of x. Rows move whole, as they are few.
-      kernels.memory().retainRows(x, tokens, output.out(), queries, workspace);
-      asked = workspace.floats(Buffer.POOLED, queries.tokens() * row);
-      kernels.memory().gather(projected, tokens, row, queries, asked, workspace);
+      pass.retainRows(x, output.out());
+      queries = pass.floats(QUERIES, rows.count() * row);
+      kernels.memory().gather(projected, row, rows.rows(), queries, workspace);
     }
-    kernels
-        .decoding()
-        .pagedAttention(
-            CachedAttention.in(workspace)
-                .of(heads, scale)
-                .window(window)
-                .bias(bias)
-                .over(batch, cache.layer(layer))
-                .queries(queries)
-                .query(asked, row)
-                .output(context),
-            workspace);
-    output.add(kernels, context, x, queries.tokens());
+    CachedAttention attention =
+        CachedAttention.in(workspace)
+            .of(heads, scale)
+            .window(window)
+            .bias(bias)
+            .over(batch, pass.cached())
+            .queries(rows.isAll() ? batch.all() : rows)
+            .query(queries, row)
+            .output(context);
+    kernels.decoding().pagedAttention(attention, workspace);
+    output.add(pass, context, x, rows.count());
   }
 }

@@ -1,11 +1,7 @@
 package dev.panaformer.nn;
 
-import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.decoding.CachedAttention;
-import dev.panaformer.kernel.decoding.DecoderBatch;
-import dev.panaformer.kernel.decoding.KvCache;
-import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.kernel.memory.Buffer;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -21,68 +17,50 @@ import java.lang.foreign.MemorySegment;
 public record CrossAttention(
     Linear query, Linear keysValues, Linear output, int heads, float scale) {
 
+  private static final Buffer KEYS_VALUES = Buffer.named("keys and values of a source");
+  private static final Buffer QUERIES = Buffer.named("queries to a source");
+  private static final Buffer CONTEXT = Buffer.named("context of a source");
+
   /**
-   * Computes and keeps keys and values.
+   * Computes keys and values and stores them in the cache.
    *
-   * @param encoded {@code [tokens, hidden]}, what the encoder made of the sources
-   * @param sources where they belong in the cache
+   * @param pass over the sources
+   * @param encoded {@code [tokens, hidden]}, the encoder's states of the sources
    */
-  public void store(
-      Kernels kernels,
-      MemorySegment encoded,
-      DecoderBatch sources,
-      KvCache cache,
-      int layer,
-      Workspace workspace) {
-    int tokens = sources.tokens().tokens();
-    MemorySegment projected = workspace.floats(Buffer.QKV, tokens * keysValues.out());
-    keysValues.forward(kernels, encoded, projected, tokens);
-    kernels
+  public void store(DecoderPass pass, MemorySegment encoded) {
+    int tokens = pass.batch().tokens();
+    MemorySegment projected = pass.floats(KEYS_VALUES, tokens * keysValues.out());
+    keysValues.forward(pass, encoded, projected, tokens);
+    pass.kernels()
         .decoding()
-        .kvStore(projected, 0, keysValues.out(), sources, cache.layer(layer), workspace);
-  }
-
-  /** Told what a pass asks of its sources. */
-  @FunctionalInterface
-  public interface Observer {
-    /**
-     * @param queries {@code [tokens, heads * headDim]} of a layer, to be read before this returns
-     */
-    void accept(int layer, MemorySegment queries);
+        .kvStore(
+            projected,
+            0,
+            keysValues.out(),
+            pass.decoderBatch(),
+            pass.cached(),
+            pass.workspace());
   }
 
   /**
-   * {@code x += attention(in)}.
+   * {@code x += attention(in)}, for all tokens.
    *
    * @param in {@code [tokens, hidden]}; may be x
    * @param x {@code [tokens, hidden]}
-   * @param observer or null
    */
-  public void add(
-      Kernels kernels,
-      MemorySegment in,
-      MemorySegment x,
-      DecoderBatch batch,
-      KvCache cache,
-      int layer,
-      Workspace workspace,
-      Observer observer) {
-    int tokens = batch.tokens().tokens();
-    MemorySegment queries = workspace.floats(Buffer.QKV, tokens * query.out());
-    MemorySegment context = workspace.floats(Buffer.CONTEXT, tokens * query.out());
-    query.forward(kernels, in, queries, tokens);
-    if (observer != null) {
-      observer.accept(layer, queries);
-    }
-    kernels
-        .decoding()
-        .crossAttention(
-            CachedAttention.in(workspace)
-                .of(heads, scale)
-                .over(batch, cache.layer(layer))
-                .query(queries, (long) heads * cache.headDim())
-                .output(context),
-            workspace);
-    output.add(kernels, context, x, tokens);
+  public void add(DecoderPass pass, MemorySegment in, MemorySegment x) {
+    int tokens = pass.batch().tokens();
+    MemorySegment queries = pass.floats(QUERIES, tokens * query.out());
+    MemorySegment context = pass.floats(CONTEXT, tokens * query.out());
+    query.forward(pass, in, queries, tokens);
+    pass.report("cross_attention_queries", pass.layer(), queries, tokens, query.out());
+    CachedAttention attention =
+        CachedAttention.in(pass.workspace())
+            .of(heads, scale)
+            .over(pass.decoderBatch(), pass.cached())
+            .query(queries, query.out())
+            .output(context);
+    pass.kernels().decoding().crossAttention(attention, pass.workspace());
+    output.add(pass, context, x, tokens);
   }
 }

@@ -1,11 +1,7 @@
 package dev.panaformer.nn;
 
-import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.decoding.DecoderBatch;
-import dev.panaformer.kernel.decoding.KvCache;
-import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.kernel.memory.Buffer;
+import dev.panaformer.kernel.memory.RowSelection;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
@@ -17,60 +13,58 @@ public record DecoderLayer(
     Norm feedForwardNorm,
     FeedForward feedForward,
     NormPlacement placement) {
+  /** What the norm or the feed-forward network of a block puts out. */
+  private static final Buffer BLOCK = Buffer.named("block of a decoder layer");
 
-  /** The residual block in between, which attends to the encoder's text. */
+  /** The residual block in between, which attends to the encoder's states. */
   public record Cross(Norm norm, CrossAttention attention) {}
 
   /**
-   * All tokens get keys and values, and the queries the rest: no others are read after the last
-   * layer. They get the bits that all would give them.
+   * Computes the {@linkplain Pass#rows rows} of the pass.
    *
-   * @param x {@code [tokens, hidden]}, read and overwritten: its first rows are those of the
-   *     queries
-   * @param queries the batch's tokens, or its {@linkplain DecoderBatch#queries queries}
-   * @param index whose part of the cache is written and read
-   * @param observer told what is asked of sources; or null
+   * @param x {@code [tokens, hidden]}, read and overwritten; {@code [rows, hidden]} afterwards
    */
-  public void forward(
-      Kernels kernels,
-      MemorySegment x,
-      DecoderBatch batch,
-      TokenBatch queries,
-      KvCache cache,
-      int index,
-      Workspace workspace,
-      CrossAttention.Observer observer) {
-    TokenBatch all = batch.tokens();
-    // A source is attended to by whole sequences.
-    TokenBatch computed = cross.isPresent() ? all : queries;
-    int tokens = computed.tokens();
+  public void forward(DecoderPass pass, MemorySegment x) {
+    if (cross.isEmpty()) {
+      computeRows(pass, x);
+      return;
+    }
+    // Cross-attention is over all tokens of a sequence.
+    RowSelection rows = pass.rows();
+    pass.computeAllRows();
+    computeRows(pass, x);
+    if (!rows.isAll()) {
+      pass.retainWanted(x, attention.output().out());
+    }
+  }
+
+  private void computeRows(DecoderPass pass, MemorySegment x) {
+    long tokens = pass.batch().tokens();
+    long rows = pass.rows().count();
     long hidden = attention.output().out();
     switch (placement) {
       case BEFORE -> {
-        MemorySegment normed = workspace.floats(Buffer.NORMED, all.tokens() * hidden);
-        attentionNorm.forward(kernels, x, normed, all.tokens());
-        attention.add(kernels, normed, x, batch, computed, cache, index, workspace);
+        MemorySegment normed = pass.floats(BLOCK, tokens * hidden);
+        attentionNorm.forward(pass, x, normed, tokens);
+        attention.add(pass, normed, x);
         if (cross.isPresent()) {
-          cross.get().norm.forward(kernels, x, normed, tokens);
-          cross.get().attention.add(kernels, normed, x, batch, cache, index, workspace, observer);
+          cross.get().norm.forward(pass, x, normed, rows);
+          cross.get().attention.add(pass, normed, x);
         }
-        feedForwardNorm.forward(kernels, x, normed, tokens);
-        feedForward.forward(kernels, normed, x, x, tokens, workspace);
+        feedForwardNorm.forward(pass, x, normed, rows);
+        feedForward.forward(pass, normed, x, x, rows);
       }
       case AFTER -> {
-        attention.add(kernels, x, x, batch, computed, cache, index, workspace);
-        attentionNorm.forward(kernels, x, x, tokens);
+        attention.add(pass, x, x);
+        attentionNorm.forward(pass, x, x, rows);
         if (cross.isPresent()) {
-          cross.get().attention.add(kernels, x, x, batch, cache, index, workspace, observer);
-          cross.get().norm.forward(kernels, x, x, tokens);
+          cross.get().attention.add(pass, x, x);
+          cross.get().norm.forward(pass, x, x, rows);
         }
-        MemorySegment sum = workspace.floats(Buffer.CONTEXT, tokens * hidden);
-        feedForward.forward(kernels, x, x, sum, tokens, workspace);
-        feedForwardNorm.forward(kernels, sum, x, tokens);
+        MemorySegment sum = pass.floats(BLOCK, rows * hidden);
+        feedForward.forward(pass, x, x, sum, rows);
+        feedForwardNorm.forward(pass, sum, x, rows);
       }
-    }
-    if (computed != queries) {
-      kernels.memory().retainRows(x, all.tokens(), hidden, queries, workspace);
     }
   }
 }

@@ -1,9 +1,6 @@
 package dev.panaformer.nn;
 
-import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.kernel.memory.Buffer;
 import java.lang.foreign.MemorySegment;
 
 /** A layer of the Transformer's encoder (Vaswani et al. 2017): two residual blocks. */
@@ -13,41 +10,32 @@ public record EncoderLayer(
     FeedForward feedForward,
     Norm feedForwardNorm,
     NormPlacement placement) {
+  /** What the norm or the feed-forward network of a block puts out. */
+  private static final Buffer BLOCK = Buffer.named("block of an encoder layer");
 
   /**
-   * @param x {@code [tokens, hidden]}, read and overwritten
-   */
-  public void forward(Kernels kernels, MemorySegment x, TokenBatch batch, Workspace workspace) {
-    forward(kernels, x, batch, batch, workspace);
-  }
-
-  /**
-   * The same for some tokens, as no other is read after the last layer: all have keys and values,
-   * and the rest is computed for the queries alone. They get the bits that all would give them.
+   * Computes the {@linkplain Pass#rows rows} of the pass.
    *
-   * @param x {@code [tokens, hidden]}, read and overwritten: its first rows are those of the
-   *     queries
-   * @param queries the {@linkplain TokenBatch#firstOf first} tokens of each sequence; or the batch,
-   *     for all
+   * @param x {@code [tokens, hidden]}, read and overwritten; {@code [rows, hidden]} afterwards
    */
-  public void forward(
-      Kernels kernels, MemorySegment x, TokenBatch batch, TokenBatch queries, Workspace workspace) {
-    int tokens = queries.tokens();
+  public void forward(Pass pass, MemorySegment x) {
+    long tokens = pass.batch().tokens();
+    long rows = pass.rows().count();
     long hidden = attention.output().out();
     switch (placement) {
       case BEFORE -> {
-        MemorySegment normed = workspace.floats(Buffer.NORMED, batch.tokens() * hidden);
-        attentionNorm.forward(kernels, x, normed, batch.tokens());
-        attention.add(kernels, normed, x, batch, queries, workspace);
-        feedForwardNorm.forward(kernels, x, normed, tokens);
-        feedForward.forward(kernels, normed, x, x, tokens, workspace);
+        MemorySegment normed = pass.floats(BLOCK, tokens * hidden);
+        attentionNorm.forward(pass, x, normed, tokens);
+        attention.add(pass, normed, x);
+        feedForwardNorm.forward(pass, x, normed, rows);
+        feedForward.forward(pass, normed, x, x, rows);
       }
       case AFTER -> {
-        attention.add(kernels, x, x, batch, queries, workspace);
-        attentionNorm.forward(kernels, x, x, tokens);
-        MemorySegment sum = workspace.floats(Buffer.CONTEXT, tokens * hidden);
-        feedForward.forward(kernels, x, x, sum, tokens, workspace);
-        feedForwardNorm.forward(kernels, sum, x, tokens);
+        attention.add(pass, x, x);
+        attentionNorm.forward(pass, x, x, rows);
+        MemorySegment sum = pass.floats(BLOCK, rows * hidden);
+        feedForward.forward(pass, x, x, sum, rows);
+        feedForwardNorm.forward(pass, sum, x, rows);
       }
     }
   }

@@ -1,9 +1,7 @@
 package dev.panaformer.nn;
 
-import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.kernel.linear.FeedForwardWeights;
-import dev.panaformer.kernel.memory.Workspace;
 import java.lang.foreign.MemorySegment;
 
 /** The position-wise feed-forward network of a layer, with its residual connection. */
@@ -33,17 +31,12 @@ public record FeedForward(FeedForwardWeights weights) {
   /**
    * {@code y = network(x) + residual}.
    *
-   * @param x {@code [tokens, hidden]}
-   * @param residual {@code [tokens, hidden]}; may be x
-   * @param y {@code [tokens, hidden]}; not x, but may be a residual that is not x
+   * @param x {@code [rows, hidden]}
+   * @param residual {@code [rows, hidden]}; may be x
+   * @param y {@code [rows, hidden]}; not x, but may be a residual that is not x
    */
   public void forward(
-      Kernels kernels,
-      MemorySegment x,
-      MemorySegment residual,
-      MemorySegment y,
-      long tokens,
-      Workspace workspace) {
-    kernels.linear().feedForward(x, weights, residual, y, tokens, workspace);
+      Pass pass, MemorySegment x, MemorySegment residual, MemorySegment y, long rows) {
+    pass.kernels().linear().feedForward(x, weights, residual, y, rows, pass.workspace());
   }
 }

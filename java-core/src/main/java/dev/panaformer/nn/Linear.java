@@ -1,6 +1,5 @@
 package dev.panaformer.nn;
 
-import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.kernel.linear.LinearWeights;
 import dev.panaformer.kernel.linear.PackedWeight;
@@ -33,30 +32,30 @@ public record Linear(LinearWeights weights) {
   }
 
   /**
-   * {@link #forward(Kernels, MemorySegment, MemorySegment, long, Activation)} without activation.
+   * {@link #forward(Pass, MemorySegment, MemorySegment, long, Activation)} without activation.
    */
-  public void forward(Kernels kernels, MemorySegment x, MemorySegment y, long tokens) {
-    forward(kernels, x, y, tokens, Activation.NONE);
+  public void forward(Pass pass, MemorySegment x, MemorySegment y, long rows) {
+    forward(pass, x, y, rows, Activation.NONE);
   }
 
   /**
    * {@code y = activation(x Wᵀ + bias)}.
    *
-   * @param x {@code [tokens, in]}
-   * @param y {@code [tokens, out]}
+   * @param x {@code [rows, in]}
+   * @param y {@code [rows, out]}
    */
   public void forward(
-      Kernels kernels, MemorySegment x, MemorySegment y, long tokens, Activation activation) {
-    kernels.linear().linear(x, weights, MemorySegment.NULL, y, tokens, activation);
+      Pass pass, MemorySegment x, MemorySegment y, long rows, Activation activation) {
+    pass.kernels().linear().linear(x, weights, MemorySegment.NULL, y, rows, activation);
   }
 
   /**
    * {@code y += x Wᵀ + bias}.
    *
-   * @param x {@code [tokens, in]}
-   * @param y {@code [tokens, out]}
+   * @param x {@code [rows, in]}
+   * @param y {@code [rows, out]}
    */
-  public void add(Kernels kernels, MemorySegment x, MemorySegment y, long tokens) {
-    kernels.linear().linear(x, weights, y, y, tokens, Activation.NONE);
+  public void add(Pass pass, MemorySegment x, MemorySegment y, long rows) {
+    pass.kernels().linear().linear(x, weights, y, y, rows, Activation.NONE);
   }
 }

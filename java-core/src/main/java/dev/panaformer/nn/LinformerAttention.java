@@ -1,11 +1,8 @@
 package dev.panaformer.nn;
 
-import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.attention.LinformerShape;
 import dev.panaformer.kernel.attention.SequenceProjections;
-import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.kernel.memory.Buffer;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -17,6 +14,9 @@ import java.lang.foreign.MemorySegment;
  */
 public record LinformerAttention(Linear qkv, Linear output, LinformerShape shape)
     implements EncoderAttention {
+  private static final Buffer QKV = Buffer.named("queries, keys, values");
+  private static final Buffer CONTEXT = Buffer.named("context");
+
   /**
    * @param projections the same for every head
    */
@@ -29,13 +29,16 @@ public record LinformerAttention(Linear qkv, Linear output, LinformerShape shape
   }
 
   @Override
-  public void add(
-      Kernels kernels, MemorySegment in, MemorySegment x, TokenBatch batch, Workspace workspace) {
-    int tokens = batch.tokens();
-    MemorySegment projected = workspace.floats(Buffer.QKV, tokens * qkv.out());
-    MemorySegment context = workspace.floats(Buffer.CONTEXT, tokens * output.in());
-    qkv.forward(kernels, in, projected, tokens);
-    kernels.attention().linformerAttention(projected, shape, batch, context, workspace);
-    output.add(kernels, context, x, tokens);
+  public void add(Pass pass, MemorySegment in, MemorySegment x) {
+    int tokens = pass.batch().tokens();
+    MemorySegment projected = pass.floats(QKV, tokens * qkv.out());
+    MemorySegment context = pass.floats(CONTEXT, tokens * output.in());
+    qkv.forward(pass, in, projected, tokens);
+    pass.kernels()
+        .attention()
+        .linformerAttention(projected, shape, pass.batch(), context, pass.workspace());
+    output.add(pass, context, x, tokens);
+    pass.retainRows(x, output.out());
   }
+
 }

@@ -1,11 +1,10 @@
 package dev.panaformer.nn;
 
-import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.attention.Attention;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.KeyLists;
+import dev.panaformer.kernel.memory.TensorMemory;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -38,6 +37,15 @@ public record LongformerAttention(
     int fewLists,
     int manyLists)
     implements EncoderAttention {
+  private static final Buffer GLOBAL_ROWS = Buffer.named("hidden states of global tokens");
+  private static final Buffer GLOBAL_QUERIES = Buffer.named("queries of global tokens");
+  private static final Buffer GLOBAL_KEYS = Buffer.named("keys for global tokens");
+  private static final Buffer GLOBAL_VALUES = Buffer.named("values for global tokens");
+  private static final Buffer SINGLE_HEADS = Buffer.named("queries of single heads");
+  private static final Buffer HIDDEN_QUERIES = Buffer.named("queries to hidden states");
+  private static final Buffer MIXED_HIDDEN = Buffer.named("hidden states that global tokens see");
+  private static final Buffer MIXED = Buffer.named("values that global tokens see");
+
 
   /** Up to how many global tokens of a sequence are few. */
   public static int few(int headDim) {
@@ -50,97 +58,88 @@ public record LongformerAttention(
   }
 
   @Override
-  public void add(
-      Kernels kernels, MemorySegment in, MemorySegment x, TokenBatch batch, Workspace workspace) {
-    MemorySegment context = local.attend(kernels, in, batch, workspace);
+  public void add(Pass pass, MemorySegment in, MemorySegment x) {
+    TokenBatch batch = pass.batch();
+    MemorySegment context = local.attend(pass, in);
     if (batch.keyLists(fewLists).queries() > 0) {
-      mixHiddenStates(kernels, in, context, batch, workspace);
+      mixHiddenStates(pass, in, context);
     }
     if (batch.keyLists(manyLists).queries() > 0) {
-      mixValues(kernels, in, context, batch, workspace);
+      mixValues(pass, in, context);
     }
-    output().add(kernels, context, x, batch.tokens());
+    output().add(pass, context, x, batch.tokens());
+    pass.retainRows(x, output().out());
   }
 
   /** Replaces the rows of global tokens by what they see of the hidden states. */
-  private void mixHiddenStates(
-      Kernels kernels,
-      MemorySegment in,
-      MemorySegment context,
-      TokenBatch batch,
-      Workspace workspace) {
-    KeyLists lists = batch.keyLists(fewLists);
+  private void mixHiddenStates(Pass pass, MemorySegment in, MemorySegment context) {
+    TensorMemory memory = pass.kernels().memory();
+    KeyLists lists = pass.batch().keyLists(fewLists);
     long headDim = local.headDim();
     long width = globalQuery.out();
     long hidden = globalQuery.in();
     int rows = lists.queries();
-    MemorySegment q = globalQueries(kernels, in, lists, workspace);
-    // A row a head, with zeros for the others. The local projections are not needed any more.
-    MemorySegment apart = workspace.floats(Buffer.QKV, rows * Math.max(width, hidden));
-    kernels.memory().clear(apart, 0, rows * width);
+    MemorySegment q = globalQueries(pass, in, lists);
+    // A row for each head, with zeros for the other heads.
+    MemorySegment apart = pass.floats(SINGLE_HEADS, rows * width);
+    memory.clear(apart, 0, rows * width);
     for (int row = 0; row < rows; row++) {
       long head = row % local.heads() * headDim;
-      kernels
-          .memory()
-          .copy(q, row / local.heads() * width + head, apart, row * width + head, headDim);
+      memory.copy(q, row / local.heads() * width + head, apart, row * width + head, headDim);
     }
-    MemorySegment brought = workspace.floats(Buffer.POOLED, rows * Math.max(width, hidden));
-    globalKeyTransposed.forward(kernels, apart, brought, rows);
+    MemorySegment brought = pass.floats(HIDDEN_QUERIES, rows * hidden);
+    globalKeyTransposed.forward(pass, apart, brought, rows);
+    MemorySegment mixed = pass.floats(MIXED_HIDDEN, rows * hidden);
     Attention attention =
-        Attention.in(workspace)
+        Attention.in(pass.workspace())
             .of(1, 1, hidden, local.scale())
             .query(brought, 0, hidden, hidden, MemorySegment.NULL, rows)
-            .keys(in, 0, in, 0, hidden, hidden, MemorySegment.NULL, batch.tokens())
-            .output(apart, hidden, hidden);
-    kernels.attention().sparseAttention(attention, lists, workspace);
-    globalValue.forward(kernels, apart, brought, rows);
+            .keys(in, 0, in, 0, hidden, hidden, MemorySegment.NULL, pass.batch().tokens())
+            .output(mixed, hidden, hidden);
+    pass.kernels().attention().sparseAttention(attention, lists, pass.workspace());
+    MemorySegment values = pass.floats(MIXED, rows * width);
+    globalValue.forward(pass, mixed, values, rows);
     for (int row = 0; row < rows; row++) {
       long head = row % local.heads() * headDim;
       long to = lists.row(row / local.heads()) * width + head;
-      kernels.memory().copy(brought, row * width + head, context, to, headDim);
+      memory.copy(values, row * width + head, context, to, headDim);
     }
   }
 
   /** Replaces the rows of global tokens by what they see of the values of all tokens. */
-  private void mixValues(
-      Kernels kernels,
-      MemorySegment in,
-      MemorySegment context,
-      TokenBatch batch,
-      Workspace workspace) {
-    KeyLists lists = batch.keyLists(manyLists);
-    int tokens = batch.tokens();
+  private void mixValues(Pass pass, MemorySegment in, MemorySegment context) {
+    KeyLists lists = pass.batch().keyLists(manyLists);
+    int tokens = pass.batch().tokens();
     int headDim = local.headDim();
     long width = globalQuery.out();
-    MemorySegment q = globalQueries(kernels, in, lists, workspace);
-    MemorySegment keys = workspace.floats(Buffer.QKV, tokens * width);
-    MemorySegment values = workspace.floats(Buffer.LOGITS, tokens * width);
-    globalKey.forward(kernels, in, keys, tokens);
-    globalValue.forward(kernels, in, values, tokens);
-    MemorySegment y = workspace.floats(Buffer.POOLED, lists.queries() * width);
+    MemorySegment q = globalQueries(pass, in, lists);
+    MemorySegment keys = pass.floats(GLOBAL_KEYS, tokens * width);
+    MemorySegment values = pass.floats(GLOBAL_VALUES, tokens * width);
+    globalKey.forward(pass, in, keys, tokens);
+    globalValue.forward(pass, in, values, tokens);
+    MemorySegment y = pass.floats(MIXED, lists.queries() * width);
     Attention attention =
-        Attention.in(workspace)
+        Attention.in(pass.workspace())
             .of(local.heads(), local.heads(), headDim, local.scale())
             .query(q, 0, width, headDim, MemorySegment.NULL, lists.queries())
             .keys(keys, 0, values, 0, width, headDim, MemorySegment.NULL, tokens)
             .output(y, width, headDim);
-    kernels.attention().sparseAttention(attention, lists, workspace);
+    pass.kernels().attention().sparseAttention(attention, lists, pass.workspace());
     for (int i = 0; i < lists.rows(); i++) {
-      kernels.memory().copy(y, i * width, context, lists.row(i) * width, width);
+      pass.kernels().memory().copy(y, i * width, context, lists.row(i) * width, width);
     }
   }
 
   /** The queries of the tokens that the lists name. */
-  private MemorySegment globalQueries(
-      Kernels kernels, MemorySegment in, KeyLists lists, Workspace workspace) {
+  private MemorySegment globalQueries(Pass pass, MemorySegment in, KeyLists lists) {
     int count = lists.rows();
     long hidden = globalQuery.in();
-    MemorySegment rows = workspace.floats(Buffer.POOLED, count * hidden);
+    MemorySegment rows = pass.floats(GLOBAL_ROWS, count * hidden);
     for (int i = 0; i < count; i++) {
-      kernels.memory().copy(in, lists.row(i) * hidden, rows, i * hidden, hidden);
+      pass.kernels().memory().copy(in, lists.row(i) * hidden, rows, i * hidden, hidden);
     }
-    MemorySegment q = workspace.floats(Buffer.HEAD, count * globalQuery.out());
-    globalQuery.forward(kernels, rows, q, count);
+    MemorySegment q = pass.floats(GLOBAL_QUERIES, count * globalQuery.out());
+    globalQuery.forward(pass, rows, q, count);
     return q;
   }
 }

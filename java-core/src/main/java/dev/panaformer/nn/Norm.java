@@ -1,14 +1,12 @@
 package dev.panaformer.nn;
 
-import dev.panaformer.kernel.Kernels;
 import java.lang.foreign.MemorySegment;
 
-/** What brings the hidden states of each token to one scale. */
+/** A normalisation of the hidden states of each token. */
 public sealed interface Norm permits LayerNorm, RmsNorm {
-
   /**
-   * @param x {@code [tokens, hidden]}
-   * @param y {@code [tokens, hidden]}; may be x
+   * @param x {@code [rows, hidden]}
+   * @param y {@code [rows, hidden]}; may be x
    */
-  void forward(Kernels kernels, MemorySegment x, MemorySegment y, long tokens);
+  void forward(Pass pass, MemorySegment x, MemorySegment y, long rows);
 }

@@ -5,9 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.attention.PerformerShape;
 import dev.panaformer.kernel.attention.RandomFeatures;
-import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.kernel.memory.Buffer;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -20,6 +18,9 @@ import java.lang.foreign.MemorySegment;
  */
 public record PerformerAttention(Linear qkv, Linear output, PerformerShape shape)
     implements EncoderAttention {
+  private static final Buffer QKV = Buffer.named("queries, keys, values");
+  private static final Buffer CONTEXT = Buffer.named("context");
+
   /**
    * @param features the same for every head
    * @param causal whether a token sees those up to its own only
@@ -30,14 +31,16 @@ public record PerformerAttention(Linear qkv, Linear output, PerformerShape shape
   }
 
   @Override
-  public void add(
-      Kernels kernels, MemorySegment in, MemorySegment x, TokenBatch batch, Workspace workspace) {
-    int tokens = batch.tokens();
-    MemorySegment projected = workspace.floats(Buffer.QKV, tokens * qkv.out());
-    MemorySegment context = workspace.floats(Buffer.CONTEXT, tokens * output.in());
-    qkv.forward(kernels, in, projected, tokens);
-    kernels.attention().performerAttention(projected, shape, batch, context, workspace);
-    output.add(kernels, context, x, tokens);
+  public void add(Pass pass, MemorySegment in, MemorySegment x) {
+    int tokens = pass.batch().tokens();
+    MemorySegment projected = pass.floats(QKV, tokens * qkv.out());
+    MemorySegment context = pass.floats(CONTEXT, tokens * output.in());
+    qkv.forward(pass, in, projected, tokens);
+    pass.kernels()
+        .attention()
+        .performerAttention(projected, shape, pass.batch(), context, pass.workspace());
+    output.add(pass, context, x, tokens);
+    pass.retainRows(x, output.out());
   }
 
   @Override

@@ -2,12 +2,10 @@ package dev.panaformer.nn;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.attention.Attention;
 import dev.panaformer.kernel.decoding.DistanceBias;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -19,6 +17,8 @@ import java.lang.foreign.MemorySegment;
  *     {@code -reach} to {@code reach}
  */
 public record RelativePositions(float[] table, int heads, int reach) {
+  private static final Buffer BIAS = Buffer.named("relative position bias");
+
 
   /**
    * Of an encoder, whose tokens see both ways.
@@ -74,15 +74,18 @@ public record RelativePositions(float[] table, int heads, int reach) {
   }
 
   /** Lets an attention call over whole sequences add these. */
-  void addTo(Kernels kernels, Attention attention, TokenBatch batch, Workspace workspace) {
+  void addTo(Pass pass, Attention attention) {
+    TokenBatch batch = pass.batch();
     int longest = 1;
     for (int s = 0; s < batch.sequences(); s++) {
       longest = Math.max(longest, batch.length(s));
     }
     int last = longest - 1;
     long width = 2L * last + 1;
-    MemorySegment spread = workspace.floats(Buffer.POSITION_BIAS, heads * width);
-    kernels.memory().write(spread, heads * width, workspace, y -> spread(y, last));
+    MemorySegment spread = pass.floats(BIAS, heads * width);
+    pass.kernels()
+        .memory()
+        .write(spread, heads * width, pass.workspace(), y -> spread(y, last));
     attention.bias(spread, last, 0, width, -1);
   }
 

@@ -1,6 +1,5 @@
 package dev.panaformer.nn;
 
-import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.norm.NormWeights;
 import java.lang.foreign.MemorySegment;
 
@@ -14,7 +13,7 @@ public record RmsNorm(NormWeights weights) implements Norm {
   }
 
   @Override
-  public void forward(Kernels kernels, MemorySegment x, MemorySegment y, long tokens) {
-    kernels.norm().rmsNorm(x, MemorySegment.NULL, weights, y, tokens);
+  public void forward(Pass pass, MemorySegment x, MemorySegment y, long rows) {
+    pass.kernels().norm().rmsNorm(x, MemorySegment.NULL, weights, y, rows);
   }
 }

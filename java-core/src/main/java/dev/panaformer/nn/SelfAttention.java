@@ -3,9 +3,10 @@ package dev.panaformer.nn;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.attention.Attention;
 import dev.panaformer.kernel.attention.Rotation;
+import dev.panaformer.kernel.memory.Buffer;
+import dev.panaformer.kernel.memory.SequenceLengths;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
@@ -30,6 +31,10 @@ public record SelfAttention(
     Optional<Rotation> rotary,
     Optional<RelativePositions> relative)
     implements EncoderAttention {
+  private static final Buffer QKV = Buffer.named("queries, keys, values");
+  private static final Buffer QUERIES = Buffer.named("rows with queries that are wanted");
+  private static final Buffer CONTEXT = Buffer.named("context");
+
 
   /** With positions that are embedded. */
   public SelfAttention(
@@ -43,41 +48,35 @@ public record SelfAttention(
   }
 
   @Override
-  public void add(
-      Kernels kernels, MemorySegment in, MemorySegment x, TokenBatch batch, Workspace workspace) {
-    add(kernels, in, x, batch, batch, workspace);
-  }
-
-  @Override
-  public void add(
-      Kernels kernels,
-      MemorySegment in,
-      MemorySegment x,
-      TokenBatch batch,
-      TokenBatch queries,
-      Workspace workspace) {
+  public void add(Pass pass, MemorySegment in, MemorySegment x) {
+    Kernels kernels = pass.kernels();
+    Workspace workspace = pass.workspace();
+    TokenBatch batch = pass.batch();
     int tokens = batch.tokens();
-    MemorySegment projected = workspace.floats(Buffer.QKV, tokens * qkv.out());
-    MemorySegment context = workspace.floats(Buffer.CONTEXT, queries.tokens() * output.in());
-    qkv.forward(kernels, in, projected, tokens);
+    int rows = pass.rows().count();
+    MemorySegment projected = pass.floats(QKV, tokens * qkv.out());
+    MemorySegment context = pass.floats(CONTEXT, rows * output.in());
+    qkv.forward(pass, in, projected, tokens);
+    pass.report("qkv", pass.layer(), projected, tokens, qkv.out());
     if (rotary.isPresent()) {
       kernels.attention().rope(rotary.get(), projected, batch, workspace);
     }
     Attention attention =
-        Attention.in(workspace)
-            .of(heads, kvHeads, headDim, scale)
-            .packed(projected, context, batch);
-    if (queries != batch) {
+        Attention.in(workspace).of(heads, kvHeads, headDim, scale).packed(projected, context, batch);
+    if (!pass.rows().isAll()) {
       // The projection has what the layer reads of x. Rows move whole, as they are few.
-      kernels.memory().retainRows(x, tokens, output.out(), queries, workspace);
-      MemorySegment rows = workspace.floats(Buffer.POOLED, queries.tokens() * qkv.out());
-      kernels.memory().gather(projected, tokens, qkv.out(), queries, rows, workspace);
-      attention.query(rows, 0, qkv.out(), headDim, queries.cuSeqlens(), queries.tokens());
+      pass.retainRows(x, output.out());
+      MemorySegment queries = pass.floats(QUERIES, rows * qkv.out());
+      kernels
+          .memory()
+          .gather(projected, qkv.out(), pass.rows().rows(), queries, workspace);
+      SequenceLengths lengths = pass.rows().lengths();
+      attention.query(queries, 0, qkv.out(), headDim, lengths.cumulative(), rows);
     }
     if (relative.isPresent()) {
-      relative.get().addTo(kernels, attention, batch, workspace);
+      relative.get().addTo(pass, attention);
     }
     kernels.attention().attention(attention, workspace);
-    output.add(kernels, context, x, queries.tokens());
+    output.add(pass, context, x, rows);
   }
 }

@@ -1,10 +1,8 @@
 package dev.panaformer.nn;
 
-import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.attention.Attention;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -16,28 +14,31 @@ import java.lang.foreign.MemorySegment;
  */
 public record SparseAttention(Linear qkv, Linear output, int heads, int headDim, int lists)
     implements EncoderAttention {
+  private static final Buffer QKV = Buffer.named("queries, keys, values");
+  private static final Buffer CONTEXT = Buffer.named("context");
+
 
   @Override
-  public void add(
-      Kernels kernels, MemorySegment in, MemorySegment x, TokenBatch batch, Workspace workspace) {
-    MemorySegment context = attend(kernels, in, batch, workspace);
-    output.add(kernels, context, x, batch.tokens());
+  public void add(Pass pass, MemorySegment in, MemorySegment x) {
+    MemorySegment context = attend(pass, in);
+    output.add(pass, context, x, pass.batch().tokens());
+    pass.retainRows(x, output.out());
   }
 
-  /** What goes into the output, {@code [tokens, heads * headDim]}. */
-  MemorySegment attend(Kernels kernels, MemorySegment in, TokenBatch batch, Workspace workspace) {
+  /** The input of the output layer, {@code [tokens, heads * headDim]}. */
+  MemorySegment attend(Pass pass, MemorySegment in) {
+    TokenBatch batch = pass.batch();
     int tokens = batch.tokens();
-    MemorySegment projected = workspace.floats(Buffer.QKV, tokens * qkv.out());
-    MemorySegment context = workspace.floats(Buffer.CONTEXT, tokens * output.in());
-    qkv.forward(kernels, in, projected, tokens);
-    kernels
+    MemorySegment projected = pass.floats(QKV, tokens * qkv.out());
+    MemorySegment context = pass.floats(CONTEXT, tokens * output.in());
+    qkv.forward(pass, in, projected, tokens);
+    Attention attention =
+        Attention.in(pass.workspace())
+            .of(heads, heads, headDim, scale())
+            .packed(projected, context, batch);
+    pass.kernels()
         .attention()
-        .sparseAttention(
-            Attention.in(workspace)
-                .of(heads, heads, headDim, scale())
-                .packed(projected, context, batch),
-            batch.keyLists(lists),
-            workspace);
+        .sparseAttention(attention, batch.keyLists(lists), pass.workspace());
     return context;
   }
 

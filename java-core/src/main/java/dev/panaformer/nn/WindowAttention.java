@@ -4,10 +4,13 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.attention.Attention;
-import dev.panaformer.kernel.embedding.EmbeddingTables;
-import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.image.ImageShape;
+import dev.panaformer.kernel.memory.Buffer;
+import dev.panaformer.kernel.memory.Reused;
+import dev.panaformer.kernel.memory.RowOrder;
+import dev.panaformer.kernel.memory.SequenceLengths;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
+import dev.panaformer.kernel.norm.NormWeights;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -34,6 +37,12 @@ public record WindowAttention(
     int headDim,
     int window,
     MemorySegment bias) {
+  private static final Buffer IN_WINDOWS = Buffer.named("hidden states in the order of windows");
+  private static final Buffer QKV = Buffer.named("queries, keys, values of windows");
+  private static final Buffer CONTEXT = Buffer.named("context of windows");
+  private static final Reused<RowOrder> ORDER = Reused.of(RowOrder::new);
+  private static final Reused<SequenceLengths> LENGTHS = Reused.of(SequenceLengths::new);
+
   /** What the mask adds to the score of places that do not see each other. */
   private static final float HIDDEN = -100;
 
@@ -82,122 +91,83 @@ public record WindowAttention(
    *
    * @param x {@code [images, height, width, hidden]}
    * @param y as x, elsewhere
+   * @param shape of x
    * @param shifted whether windows lie half a window further down and to the right
    */
   public void forward(
-      Kernels kernels,
-      MemorySegment x,
-      MemorySegment y,
-      int images,
-      int height,
-      int width,
-      boolean shifted,
-      Workspace workspace) {
-    Order order = Order.of(images, height, width, window, shifted ? window / 2 : 0);
+      Pass pass, MemorySegment x, MemorySegment y, ImageShape shape, boolean shifted) {
+    Workspace workspace = pass.workspace();
+    Windows windows = Windows.of(shape, window, shifted ? window / 2 : 0);
     long hidden = output.out();
-    long tokens = (long) images * height * width;
-    int rows = order.rows();
-    MemorySegment windows = workspace.floats(Buffer.NORMED, rows * hidden);
-    MemorySegment projected = workspace.floats(Buffer.QKV, rows * qkv.out());
-    MemorySegment context = workspace.floats(Buffer.CONTEXT, rows * output.in());
-
-    order.fill(workspace.batch());
-    kernels
+    int rows = windows.rows();
+    RowOrder order = workspace.reused(ORDER);
+    MemorySegment inWindows = pass.floats(IN_WINDOWS, rows * hidden);
+    MemorySegment projected = pass.floats(QKV, rows * qkv.out());
+    MemorySegment context = pass.floats(CONTEXT, rows * output.in());
+    windows.fill(order);
+    pass.kernels()
         .embedding()
-        .embedding(
-            rowsOf(x, tokens, MemorySegment.NULL, norm.weights().weight(), norm.weights().bias()),
-            workspace.batch(),
-            windows,
-            workspace);
-    order.clearPadding(kernels, windows, hidden);
-    qkv.forward(kernels, windows, projected, rows);
+        .gather(x, MemorySegment.NULL, norm.weights(), order, inWindows, workspace);
+    windows.clearPadding(pass.kernels(), inWindows, hidden);
+    qkv.forward(pass, inWindows, projected, rows);
     for (int kind = 0; kind < KINDS; kind++) {
-      attend(kernels, projected, context, order, kind, workspace);
+      attend(pass, projected, context, windows, kind);
     }
-    output.forward(kernels, context, windows, rows);
-    order.fillInverse(workspace.batch());
-    kernels
+    output.forward(pass, context, inWindows, rows);
+    windows.fillInverse(order);
+    pass.kernels()
         .embedding()
-        .embedding(
-            rowsOf(windows, rows, x, MemorySegment.NULL, MemorySegment.NULL),
-            workspace.batch(),
-            y,
-            workspace);
-  }
-
-  private EmbeddingTables rowsOf(
-      MemorySegment rows,
-      long count,
-      MemorySegment added,
-      MemorySegment weight,
-      MemorySegment normBias) {
-    long hidden = output.out();
-    long addedRows = added.byteSize() / hidden / Float.BYTES;
-    return new EmbeddingTables(
-        rows,
-        added,
-        MemorySegment.NULL,
-        weight,
-        normBias,
-        count,
-        addedRows,
-        0,
-        hidden,
-        norm.weights().eps());
+        .gather(inWindows, x, NormWeights.absent(hidden), order, y, workspace);
   }
 
   private void attend(
-      Kernels kernels,
-      MemorySegment projected,
-      MemorySegment context,
-      Order order,
-      int kind,
-      Workspace workspace) {
-    int sequences = order.windows(kind);
+      Pass pass, MemorySegment projected, MemorySegment context, Windows windows, int kind) {
+    int sequences = windows.count(kind);
     if (sequences == 0) {
       return;
     }
-    long area = (long) window * window;
-    long first = order.first(kind);
-    long tokens = sequences * area;
+    int area = window * window;
+    long first = windows.first(kind);
+    long tokens = (long) sequences * area;
     long row = qkv.out();
     long queries = output.in();
     long start = first * row;
-    // Windows are equally long, so that those of any kind have the lengths of the first ones.
-    MemorySegment lengths = workspace.batch().cuSeqlens();
-    MemorySegment kindBias = bias.asSlice(kind * heads * area * area * Float.BYTES);
-    kernels
-        .attention()
-        .attention(
-            Attention.in(workspace)
-                .of(heads, heads, headDim, (float) (1 / Math.sqrt(headDim)))
-                .query(projected, start, row, headDim, lengths, tokens)
-                .keys(
-                    projected,
-                    start + queries,
-                    projected,
-                    start + 2 * queries,
-                    row,
-                    headDim,
-                    lengths,
-                    tokens)
-                .output(context.asSlice(first * queries * Float.BYTES), queries, headDim)
-                .bias(kindBias, 0, area * area, area)
-                .sequences(sequences),
-            workspace);
+    MemorySegment lengths =
+        pass.workspace().reused(LENGTHS).equal(sequences, area).cumulative();
+    MemorySegment kindBias = bias.asSlice((long) kind * heads * area * area * Float.BYTES);
+    Attention attention =
+        Attention.in(pass.workspace())
+            .of(heads, heads, headDim, (float) (1 / Math.sqrt(headDim)))
+            .query(projected, start, row, headDim, lengths, tokens)
+            .keys(
+                projected,
+                start + queries,
+                projected,
+                start + 2 * queries,
+                row,
+                headDim,
+                lengths,
+                tokens)
+            .output(context.asSlice(first * queries * Float.BYTES), queries, headDim)
+            .bias(kindBias, 0, (long) area * area, area)
+            .sequences(sequences);
+    pass.kernels().attention().attention(attention, pass.workspace());
   }
 
   /**
    * The places of a map, padded to whole windows, in the order of windows: kind by kind, image by
    * image, window by window.
    */
-  private record Order(
+  private record Windows(
       int images, int height, int width, int window, int shift, int down, int across) {
 
-    static Order of(int images, int height, int width, int window, int shift) {
+    static Windows of(ImageShape shape, int window, int shift) {
+      int images = Math.toIntExact(shape.images());
+      int height = Math.toIntExact(shape.height());
+      int width = Math.toIntExact(shape.width());
       int down = Math.ceilDiv(height, window);
       int across = Math.ceilDiv(width, window);
-      return new Order(images, height, width, window, shift, down, across);
+      return new Windows(images, height, width, window, shift, down, across);
     }
 
     int rows() {
@@ -219,7 +189,7 @@ public record WindowAttention(
       return (kind & 1) != 0 ? 1 : across - 1;
     }
 
-    int windows(int kind) {
+    int count(int kind) {
       return images * down(kind) * across(kind);
     }
 
@@ -227,7 +197,7 @@ public record WindowAttention(
     int first(int kind) {
       int first = 0;
       for (int k = 0; k < kind; k++) {
-        first += windows(k) * window * window;
+        first += count(k) * window * window;
       }
       return first;
     }
@@ -241,7 +211,7 @@ public record WindowAttention(
       /**
        * @param token of the map, or -1 for padding
        */
-      void accept(int row, int token, boolean last);
+      void accept(int row, int token);
     }
 
     private void forEach(Places places) {
@@ -250,7 +220,7 @@ public record WindowAttention(
       for (int kind = 0; kind < KINDS; kind++) {
         int firstDown = (kind & 2) != 0 ? down - 1 : 0;
         int firstAcross = (kind & 1) != 0 ? across - 1 : 0;
-        for (int at = 0; at < windows(kind); at++) {
+        for (int at = 0; at < count(kind); at++) {
           int image = at / (down(kind) * across(kind));
           int top = (firstDown + at / across(kind) % down(kind)) * window;
           int left = (firstAcross + at % across(kind)) * window;
@@ -258,37 +228,32 @@ public record WindowAttention(
             int y = unshifted(top + i / window, shift, down * window);
             int x = unshifted(left + i % window, shift, across * window);
             boolean inside = y < height && x < width;
-            places.accept(row, inside ? (image * height + y) * width + x : -1, i == area - 1);
+            places.accept(row, inside ? (image * height + y) * width + x : -1);
           }
         }
       }
     }
 
-    /** The batch of windows whose ids are the tokens of the map; padding has any. */
-    void fill(TokenBatch batch) {
-      batch.clear();
-      forEach((row, token, last) -> {
-        batch.add(Math.max(token, 0), 0, 0);
-        if (last) {
-          batch.endSequence();
-        }
-      });
+    /** The order in which windows read the tokens of the map; padding reads any. */
+    void fill(RowOrder order) {
+      order.clear();
+      forEach((row, token) -> order.add(Math.max(token, 0)));
     }
 
     void clearPadding(Kernels kernels, MemorySegment windows, long hidden) {
       if (down * window == height && across * window == width) {
         return;
       }
-      forEach((row, token, last) -> {
+      forEach((row, token) -> {
         if (token < 0) {
           kernels.memory().clear(windows, row * hidden, hidden);
         }
       });
     }
 
-    /** The tokens of the map, whose ids are their rows among the windows. */
-    void fillInverse(TokenBatch batch) {
-      batch.clear();
+    /** The order in which the map reads the rows of the windows, each added to its token. */
+    void fillInverse(RowOrder order) {
+      order.clear();
       int area = window * window;
       for (int token = 0; token < images * height * width; token++) {
         int image = token / width / height;
@@ -301,9 +266,8 @@ public record WindowAttention(
         int windowAcross = right ? 0 : x / window;
         int at = (image * down(kind) + windowDown) * across(kind) + windowAcross;
         int row = first(kind) + at * area + y % window * window + x % window;
-        batch.add(row, token, 0);
+        order.add(row, token);
       }
-      batch.endSequence();
     }
   }
 }

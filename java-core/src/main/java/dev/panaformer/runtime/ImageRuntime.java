@@ -6,14 +6,14 @@ import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.image.RgbImage;
 import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.WorkspacePool;
 import dev.panaformer.image.preprocessing.ImagePreprocessor;
 import dev.panaformer.model.Images;
-import dev.panaformer.model.Trace;
 import dev.panaformer.model.VisionConfig;
 import dev.panaformer.model.VisionTask;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -24,6 +24,8 @@ import java.util.function.BiFunction;
 
 /** A loaded model of images: preprocesses them, and forms batches of equal sizes. */
 public final class ImageRuntime<M extends VisionTask> extends ModelRuntime<M> {
+  private static final Buffer PIXELS = Buffer.named("preprocessed images");
+
   private final ImageLimits limits;
   private final ImagePreprocessor preprocessor;
 
@@ -89,7 +91,7 @@ public final class ImageRuntime<M extends VisionTask> extends ModelRuntime<M> {
   public Images pixels(List<RgbImage> images, Workspace workspace) {
     int[] size = size(images.getFirst());
     long floats = (long) RgbImage.CHANNELS * size[0] * size[1];
-    MemorySegment pixels = workspace.floats(Buffer.PIXELS, images.size() * floats);
+    MemorySegment pixels = workspace.floats(PIXELS, images.size() * floats);
     kernels()
         .memory()
         .write(

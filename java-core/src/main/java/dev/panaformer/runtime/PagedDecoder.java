@@ -10,14 +10,15 @@ import dev.panaformer.kernel.decoding.DecoderBatch;
 import dev.panaformer.kernel.decoding.KvCache;
 import dev.panaformer.kernel.decoding.TopK;
 import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.GrowableBuffer;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.generate.CacheExhaustedException;
 import dev.panaformer.model.DecoderConfig;
 import dev.panaformer.model.LanguageModel;
 import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.Seq2SeqModel;
+import dev.panaformer.nn.Trace;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -25,6 +26,9 @@ import java.util.List;
 
 /** A language model with its key-value cache, as the scheduler evaluates it. */
 public final class PagedDecoder implements Decoder {
+  private static final Buffer ROWS = Buffer.named("hidden states that a head reads");
+  private static final Buffer LOGITS = Buffer.named("logits");
+
   /** Contexts for which the cache has room by default, unless they are too large. */
   private static final int DEFAULT_CONTEXTS = 4;
 
@@ -237,7 +241,7 @@ public final class PagedDecoder implements Decoder {
     asked = rows;
     if (!unread.isEmpty()) {
       for (DecoderBatch read : sources.subList(0, sourceBatches)) {
-        ((Seq2SeqModel) model).encode(read, cache, workspace, null);
+        ((Seq2SeqModel) model).encode(read, cache, workspace, Trace.NONE);
       }
       unread.forEach(source -> source.read = true);
     }
@@ -245,12 +249,12 @@ public final class PagedDecoder implements Decoder {
   }
 
   private void pass() {
-    hiddenStates = model.forward(batch, cache, workspace, null);
+    hiddenStates = model.forward(batch, cache, workspace, Trace.NONE);
   }
 
   private MemorySegment gather(int[] rows, int count) {
     long hidden = model.config().hiddenSize();
-    MemorySegment gathered = workspace.floats(Buffer.POOLED, count * hidden);
+    MemorySegment gathered = workspace.floats(ROWS, count * hidden);
     for (int i = 0; i < count; i++) {
       long row = Arrays.binarySearch(asked, rows[i]);
       model.kernels().memory().copy(hiddenStates, row * hidden, gathered, i * hidden, hidden);
@@ -260,7 +264,7 @@ public final class PagedDecoder implements Decoder {
 
   @Override
   public MemorySegment logits(int[] rows, int count) {
-    MemorySegment logits = workspace.floats(Buffer.LOGITS, (long) count * vocabulary());
+    MemorySegment logits = workspace.floats(LOGITS, (long) count * vocabulary());
     model
         .kernels()
         .linear()

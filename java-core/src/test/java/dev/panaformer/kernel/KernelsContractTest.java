@@ -546,7 +546,7 @@ class KernelsContractTest {
       float[] x = random(batch.tokens() * hidden);
       for (boolean normalize : new boolean[] {false, true}) {
         MemorySegment y = output(lengths.length * hidden);
-        kernels.embedding().pool(segment(x), batch, y, hidden, pooling, normalize);
+        kernels.embedding().pool(segment(x), batch.lengths(), y, hidden, pooling, normalize);
         double[] expected = new double[lengths.length * hidden];
         for (int s = 0; s < lengths.length; s++) {
           double norm = 0;
@@ -600,7 +600,7 @@ class KernelsContractTest {
     kernels.norm().softmax(none, none, 0, 3);
     kernels.linear().activate(none, none, 0, Activation.TANH);
     TokenBatch batch = workspace.batch();
-    kernels.embedding().pool(none, batch, none, 3, Pooling.MEAN, true);
+    kernels.embedding().pool(none, batch.lengths(), none, 3, Pooling.MEAN, true);
     kernels
         .attention()
         .attention(Attention.in(workspace).of(1, 1, 3, 1).packed(none, none, batch), workspace);
@@ -954,7 +954,7 @@ class KernelsContractTest {
     batch.endSequence();
     refused(
         "pool: sequence 1 has no token",
-        () -> kernels.embedding().pool(tables, batch, y, 3, Pooling.MEAN, false));
+        () -> kernels.embedding().pool(tables, batch.lengths(), y, 3, Pooling.MEAN, false));
     outside("token 0 of sequence 0 has id 10, its table has 10 rows", embeddings, 10, 0, 0);
     outside("token 0 of sequence 0 has id -1, its table has 10 rows", embeddings, -1, 0, 0);
     outside("token 0 of sequence 0 has position 5, its table has 5 rows", embeddings, 1, 5, 0);

@@ -13,6 +13,7 @@ import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.TestKernels;
 import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -37,7 +38,7 @@ class BigBirdForQuestionAnsweringTest {
     for (int[] types : typeIds) {
       task.append(workspace.batch(), IDS, types, null);
     }
-    MemorySegment logits = task.forward(workspace.batch(), workspace, null);
+    MemorySegment logits = task.forward(workspace.batch(), workspace, Trace.NONE);
     return logits.asSlice(0, 8L * IDS.length * typeIds.length).toArray(JAVA_FLOAT);
   }
 

@@ -15,6 +15,7 @@ import dev.panaformer.kernel.decoding.DecoderBatch;
 import dev.panaformer.kernel.decoding.KvCache;
 import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -67,7 +68,7 @@ class DecoderQueriesTest {
           batch.add(sequences[s], ids, 0, length);
         }
         batch.query(asked[pass]);
-        MemorySegment x = model.forward(batch, cache, workspace, null);
+        MemorySegment x = model.forward(batch, cache, workspace, Trace.NONE);
         long bytes = (long) asked[pass].length * c.hiddenSize() * Float.BYTES;
         MemorySegment host = kernels.memory().onHost(x, bytes / Float.BYTES, workspace);
         results[pass] = host.asSlice(0, bytes).toArray(JAVA_FLOAT);
@@ -110,10 +111,10 @@ class DecoderQueriesTest {
       batch.add(cache.open(), new int[3], 0, 3);
       batch.add(cache.open(), new int[2], 0, 2);
       batch.query(new int[] {1, 2});
-      assertEquals(2, batch.queries().tokens());
-      assertEquals(0, batch.queries().length(1));
+      assertEquals(2, batch.queries().count());
+      assertEquals(0, batch.queries().lengths().length(1));
       batch.query(new int[] {0, 1, 2, 3, 4});
-      assertTrue(batch.queries() == batch.tokens());
+      assertTrue(batch.queries().isAll());
       for (int[] rows : new int[][] {{1}, {0, 2}, {2, 3}, {4, 5}, {-1}}) {
         Exception e = assertThrows(IllegalArgumentException.class, () -> batch.query(rows));
         assertTrue(e.getMessage().startsWith("row "), e.getMessage());

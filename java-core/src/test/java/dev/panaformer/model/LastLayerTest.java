@@ -12,9 +12,11 @@ import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.TestKernels;
 import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.RowSelection;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
@@ -122,22 +124,22 @@ class LastLayerTest {
     TextEncoder model = text(name, EncoderConfig::encoder);
     TokenBatch batch = batch(model);
     long hidden = model.config().hiddenSize();
-    float[] all = floats(model.forward(batch, workspace, null), 0, batch.tokens() * hidden);
+    float[] all = floats(model.forward(batch, workspace, Trace.NONE), 0, batch.tokens() * hidden);
     for (int count : COUNTS) {
-      TokenBatch queries = workspace.queries().firstOf(batch, count);
+      RowSelection queries = RowSelection.in(workspace).firstOf(batch, count);
       float[] some =
-          floats(model.hiddenStates(batch, queries, workspace, null), 0, queries.tokens() * hidden);
+          floats(model.hiddenStates(batch, queries, workspace, Trace.NONE), 0, queries.count() * hidden);
       float[] traced =
           floats(
               model.hiddenStates(batch, queries, workspace, (result, values, shape) -> {}),
               0,
-              queries.tokens() * hidden);
+              queries.count() * hidden);
       assertArrayEquals(traced, some);
       for (int s = 0; s < LENGTHS.length; s++) {
-        for (int i = 0; i < queries.length(s) * hidden; i++) {
+        for (int i = 0; i < queries.lengths().length(s) * hidden; i++) {
           assertEquals(
               all[(int) (batch.start(s) * hidden) + i],
-              some[(int) (queries.start(s) * hidden) + i]);
+              some[(int) (queries.lengths().start(s) * hidden) + i]);
         }
       }
     }
@@ -153,7 +155,7 @@ class LastLayerTest {
     long count = (long) LENGTHS.length * model.config().labels().size();
     float[] traced =
         floats(model.forward(batch, workspace, (result, values, shape) -> {}), 0, count);
-    assertArrayEquals(traced, floats(model.forward(batch, workspace, null), 0, count));
+    assertArrayEquals(traced, floats(model.forward(batch, workspace, Trace.NONE), 0, count));
   }
 
   @ParameterizedTest
@@ -176,10 +178,10 @@ class LastLayerTest {
     int hidden = config.hiddenSize();
     int tokens = model.layout(height, width).tokens();
     float[] all =
-        floats(model.forward(images, false, workspace, null), 0, (long) count * tokens * hidden);
+        floats(model.forward(images, false, workspace, Trace.NONE), 0, (long) count * tokens * hidden);
     for (int first = 1; first <= 3; first++) {
       int floats = first * hidden;
-      MemorySegment some = model.firstTokens(images, false, first, workspace, null);
+      MemorySegment some = model.firstTokens(images, false, first, workspace, Trace.NONE);
       for (int i = 0; i < count; i++) {
         int from = i * tokens * hidden;
         assertArrayEquals(
@@ -209,6 +211,6 @@ class LastLayerTest {
     long logits = (long) images.count() * head.config().labels().size();
     float[] traced =
         floats(head.forward(images, false, workspace, (name, values, shape) -> {}), 0, logits);
-    assertArrayEquals(traced, floats(head.forward(images, false, workspace, null), 0, logits));
+    assertArrayEquals(traced, floats(head.forward(images, false, workspace, Trace.NONE), 0, logits));
   }
 }

@@ -25,6 +25,7 @@ import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
@@ -155,7 +156,7 @@ class PreNormEncoderTest {
     TokenBatch batch = workspace.batch();
     batch.clear();
     encoder.append(batch, ids, null, null);
-    MemorySegment x = encoder.forward(batch, workspace, null);
+    MemorySegment x = encoder.forward(batch, workspace, Trace.NONE);
     return x.asSlice(0, (long) batch.tokens() * HIDDEN * Float.BYTES).toArray(JAVA_FLOAT);
   }
 

@@ -16,6 +16,7 @@ import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.Transformer.Normalization;
 import dev.panaformer.model.Transformer.Positions;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.tensor.Tensor;
@@ -109,10 +110,10 @@ class TiedHeadTest {
           workspace.batch().add(id, 0, 0);
         }
         workspace.batch().endSequence();
-        hidden = transformer.encode(workspace.batch(), workspace, null);
+        hidden = transformer.encode(workspace.batch(), workspace, Trace.NONE);
       } else {
         batch.add(cache.open(), IDS, 0, IDS.length);
-        hidden = transformer.decode(batch, cache, workspace, null, null);
+        hidden = transformer.decode(batch, cache, workspace, Trace.NONE);
       }
       MemorySegment logits = memory.allocate(JAVA_FLOAT, (long) IDS.length * VOCABULARY);
       kernels

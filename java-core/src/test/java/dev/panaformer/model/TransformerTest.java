@@ -19,6 +19,7 @@ import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.Transformer.Normalization;
 import dev.panaformer.model.Transformer.Positions;
 import dev.panaformer.nn.NormPlacement;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
@@ -95,7 +96,7 @@ class TransformerTest {
               Transformer transformer = builder.build(weights);
               assertTrue(transformer.encoder().isEmpty());
               assertTrue(transformer.head().isPresent());
-              return transformer.decode(d.batch, d.cache, d.workspace, null, null);
+              return transformer.decode(d.batch, d.cache, d.workspace, Trace.NONE);
             });
     float[] llama =
         decoded(
@@ -103,7 +104,7 @@ class TransformerTest {
             c.weightNames(),
             c,
             (weights, d) ->
-                CausalModel.load(weights, c).forward(d.batch, d.cache, d.workspace, null));
+                CausalModel.load(weights, c).forward(d.batch, d.cache, d.workspace, Trace.NONE));
     assertEquals(new LlamaConfig.Rope(10000, 1, 0, 0, 0), c.rope());
     assertArrayEquals(llama, ours);
   }
@@ -123,7 +124,7 @@ class TransformerTest {
                     workspace.batch().add(id, 0, 0);
                   }
                   workspace.batch().endSequence();
-                  return transformer.encode(workspace.batch(), workspace, null);
+                  return transformer.encode(workspace.batch(), workspace, Trace.NONE);
                 });
     assertArrayEquals(
         encoded.apply(c.architecture(), false),

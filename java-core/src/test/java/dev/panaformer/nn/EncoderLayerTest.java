@@ -11,6 +11,7 @@ import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.kernel.linear.UnpackedWeight;
 import dev.panaformer.kernel.linear.WeightFormat;
 import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.kernel.memory.RowSelection;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.tensor.DType;
@@ -134,15 +135,17 @@ class EncoderLayerTest {
     MemorySegment all = memory.allocate((long) floats * Float.BYTES);
     MemorySegment some = memory.allocate((long) floats * Float.BYTES);
     all.copyFrom(x);
-    layer.forward(kernels, all, batch, workspace);
+    layer.forward(Pass.of(kernels, workspace, batch, Trace.NONE), all);
     for (int count : new int[] {1, 2, 70}) {
       some.copyFrom(x);
-      TokenBatch queries = workspace.queries().firstOf(batch, count);
-      layer.forward(kernels, some, batch, queries, workspace);
+      RowSelection queries = RowSelection.in(workspace).firstOf(batch, count);
+      Pass pass = Pass.of(kernels, workspace, batch, queries, Trace.NONE);
+      pass.enterLayer(0, 1);
+      layer.forward(pass, some);
       for (int s = 0; s < batch.sequences(); s++) {
         assertArrayEquals(
             rows(all, batch.start(s), Math.min(count, LENGTHS[s])),
-            rows(some, queries.start(s), queries.length(s)));
+            rows(some, queries.lengths().start(s), queries.lengths().length(s)));
       }
     }
   }

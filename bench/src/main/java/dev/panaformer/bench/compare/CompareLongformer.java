@@ -8,6 +8,7 @@ import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeKernels;
 import dev.panaformer.kernel.attention.Attention;
 import dev.panaformer.kernel.engine.Isa;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
@@ -32,6 +33,8 @@ import java.util.SplittableRandom;
  * <p>{@code CompareLongformer [threads…]}
  */
 public final class CompareLongformer {
+  private static final Buffer QKV = Buffer.named("queries, keys, values");
+  private static final Buffer CONTEXT = Buffer.named("context");
   private static final int ROUNDS = 3;
   private static final int PAUSE_MILLISECONDS = 30;
   private static final int[] TOKENS = {1024, 2048, 4096};
@@ -134,8 +137,8 @@ public final class CompareLongformer {
 
   private static void attention(Kernels kernels, int tokens, boolean sparse, Workspace workspace) {
     TokenBatch batch = workspace.batch();
-    MemorySegment qkv = workspace.floats(Workspace.Buffer.QKV, 3L * HIDDEN * tokens);
-    MemorySegment y = workspace.floats(Workspace.Buffer.CONTEXT, (long) HIDDEN * tokens);
+    MemorySegment qkv = workspace.floats(QKV, 3L * HIDDEN * tokens);
+    MemorySegment y = workspace.floats(CONTEXT, (long) HIDDEN * tokens);
     int headDim = HIDDEN / HEADS;
     Attention.in(workspace)
         .of(HEADS, HEADS, headDim, (float) (1 / Math.sqrt(headDim)))

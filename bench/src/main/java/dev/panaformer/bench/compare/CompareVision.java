@@ -4,11 +4,11 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtEnvironment;
-import ai.onnxruntime.OrtSession;
 import ai.onnxruntime.OrtSession.SessionOptions;
 import dev.panaformer.bench.model.Topology;
 import dev.panaformer.bench.model.VisionModels;
 import dev.panaformer.Precision;
+import ai.onnxruntime.OrtSession;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.image.RgbImage;
@@ -21,6 +21,7 @@ import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.VisionConfig;
 import dev.panaformer.model.VisionTask;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
@@ -99,8 +100,8 @@ public final class CompareVision {
         double[][] times =
             Rounds.measure(
                 List.of(
-                    () -> exact.forward(batch, false, workspace, null),
-                    () -> rounded.forward(batch, false, workspace, null),
+                    () -> exact.forward(batch, false, workspace, Trace.NONE),
+                    () -> rounded.forward(batch, false, workspace, Trace.NONE),
                     () -> session.run(Map.of(input, tensor)).close()));
         System.out.printf(
             Locale.ROOT,

@@ -7,6 +7,7 @@ import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeKernels;
 import dev.panaformer.kernel.engine.Isa;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
@@ -25,6 +26,7 @@ import java.util.Random;
  * upper bound.
  */
 public final class Bookkeeping implements AutoCloseable {
+  private static final Buffer HIDDEN = Buffer.named("hidden states");
   private final Kernels kernels;
   private final NativeMemory memory = new NativeMemory();
   private final WorkspacePool workspaces = new WorkspacePool("benchmark", 1);
@@ -63,7 +65,7 @@ public final class Bookkeeping implements AutoCloseable {
       batch.clear();
       batch.endSequence();
       model.forward(batch, workspace);
-      return copy(workspace.floats(Workspace.Buffer.HIDDEN, vector.length));
+      return copy(workspace.floats(HIDDEN, vector.length));
     }
   }
 

@@ -188,7 +188,7 @@ final class OffHeapSide implements KernelSide {
 
   @Override
   public void pool() {
-    kernels.embedding().pool(x, batch, y, hidden, Pooling.MEAN, true);
+    kernels.embedding().pool(x, batch.lengths(), y, hidden, Pooling.MEAN, true);
   }
 
   @Override

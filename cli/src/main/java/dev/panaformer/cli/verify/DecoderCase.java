@@ -13,9 +13,9 @@ import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.kernel.decoding.DecoderBatch;
 import dev.panaformer.kernel.decoding.KvCache;
 import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.CausalModel;
 import dev.panaformer.nn.Weights;
@@ -38,6 +38,7 @@ import java.util.stream.IntStream;
  * generated_beamN}).
  */
 record DecoderCase(Path folder, ModelFolder model, CausalConfig config, ConfigJson meta) {
+  private static final Buffer LOGITS = Buffer.named("logits");
   static final Pattern GENERATED = Pattern.compile("generated(?:_beam(\\d+))?");
   private static final int BLOCK_TOKENS = 16;
 
@@ -119,7 +120,7 @@ record DecoderCase(Path folder, ModelFolder model, CausalConfig config, ConfigJs
                           shape, ModelCase.read(backends.kernels(), values, shape, workspace))));
       outputs.put("last_hidden_state", outputs.get("hidden_states." + config.numLayers()));
       long[] shape = {batch.tokens().tokens(), config.vocabSize()};
-      MemorySegment logits = workspace.floats(Buffer.LOGITS, Tensor.elements(shape));
+      MemorySegment logits = workspace.floats(LOGITS, Tensor.elements(shape));
       decoder
           .kernels()
           .linear()

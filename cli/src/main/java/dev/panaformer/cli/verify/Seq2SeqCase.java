@@ -13,12 +13,12 @@ import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.kernel.decoding.DecoderBatch;
 import dev.panaformer.kernel.decoding.KvCache;
 import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.kernel.memory.Workspace.Buffer;
 import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.Seq2SeqModel;
-import dev.panaformer.model.Trace;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -38,6 +38,7 @@ import java.util.stream.IntStream;
  * ({@code generated_beamN}).
  */
 record Seq2SeqCase(Path folder, ModelFolder model, Seq2SeqConfig config, ConfigJson meta) {
+  private static final Buffer LOGITS = Buffer.named("logits");
   private static final int BLOCK_TOKENS = 16;
 
   void run(Backends backends, Report report) {
@@ -107,7 +108,7 @@ record Seq2SeqCase(Path folder, ModelFolder model, Seq2SeqConfig config, ConfigJ
       // What forward returns may have the head's scale in it.
       outputs.put("last_hidden_state", outputs.get("decoder_hidden_states." + config.numLayers()));
       long[] shape = {batch.tokens().tokens(), config.vocabSize()};
-      MemorySegment logits = workspace.floats(Buffer.LOGITS, Tensor.elements(shape));
+      MemorySegment logits = workspace.floats(LOGITS, Tensor.elements(shape));
       seq2seq
           .kernels()
           .linear()

@@ -1,7 +1,7 @@
 package dev.panaformer.kernel.decoding;
 
 import dev.panaformer.kernel.memory.Reused;
-import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.RowSelection;
 import dev.panaformer.kernel.memory.Workspace;
 import java.lang.foreign.MemorySegment;
 
@@ -17,7 +17,7 @@ public final class CachedAttention {
   long tokenStride;
   MemorySegment y = MemorySegment.NULL;
   DecoderBatch batch;
-  TokenBatch queries;
+  RowSelection queries;
   KvCache.Layer layer;
   long heads;
   float scale;
@@ -60,7 +60,7 @@ public final class CachedAttention {
   /** Queries of all tokens of a batch; the keys are all that the layer has of their sequences. */
   public CachedAttention over(DecoderBatch batch, KvCache.Layer layer) {
     this.batch = batch;
-    this.queries = batch.tokens();
+    this.queries = batch.all();
     this.layer = layer;
     return this;
   }
@@ -70,7 +70,7 @@ public final class CachedAttention {
    *
    * @param queries of each sequence of the batch its last tokens, or none
    */
-  public CachedAttention queries(TokenBatch queries) {
+  public CachedAttention queries(RowSelection queries) {
     this.queries = queries;
     return this;
   }

@@ -3,6 +3,7 @@ package dev.panaformer.kernel.decoding;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import dev.panaformer.kernel.memory.GrowableBuffer;
+import dev.panaformer.kernel.memory.RowSelection;
 import dev.panaformer.kernel.memory.TokenBatch;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -17,7 +18,8 @@ import java.util.Objects;
  */
 public final class DecoderBatch implements AutoCloseable {
   private final TokenBatch tokens = new TokenBatch();
-  private final TokenBatch queries = new TokenBatch();
+  private final RowSelection all = new RowSelection().all(tokens);
+  private final RowSelection queries = new RowSelection();
   private final GrowableBuffer slots = new GrowableBuffer();
   private final GrowableBuffer kvLengths = new GrowableBuffer();
   private final GrowableBuffer blockTables = new GrowableBuffer();
@@ -103,18 +105,21 @@ public final class DecoderBatch implements AutoCloseable {
    * @throws IllegalArgumentException if they are others
    */
   public void query(int[] rows) {
-    queries.clear();
+    queries.clear(tokens);
     int next = 0;
     for (int s = 0; s < sequences.size(); s++) {
       int count = 0;
-      for (; next < rows.length && rows[next] < tokens.start(s + 1); next++, count++) {
-        queries.add(rows[next], 0, 0);
+      for (; next < rows.length && rows[next] < tokens.start(s + 1); next++) {
+        count++;
       }
       for (int i = 1; i <= count; i++) {
         if (rows[next - i] != tokens.start(s + 1) - i) {
           throw new IllegalArgumentException(
               "row " + rows[next - i] + " is none of the last of sequence " + s);
         }
+      }
+      for (int i = count; i > 0; i--) {
+        queries.add(rows[next - i]);
       }
       queries.endSequence();
     }
@@ -125,9 +130,14 @@ public final class DecoderBatch implements AutoCloseable {
     queried = rows.length < tokens.tokens();
   }
 
-  /** The tokens whose results are wanted, with their rows for ids; or {@link #tokens}, for all. */
-  public TokenBatch queries() {
-    return queried ? queries : tokens;
+  /** The tokens whose results are wanted. */
+  public RowSelection queries() {
+    return queried ? queries : all;
+  }
+
+  /** All tokens. */
+  public RowSelection all() {
+    return all;
   }
 
   /** The tokens, end to end, at the positions that they have in their sequences. */
@@ -205,6 +215,7 @@ public final class DecoderBatch implements AutoCloseable {
   @Override
   public void close() {
     tokens.close();
+    all.close();
     queries.close();
     slots.close();
     kvLengths.close();

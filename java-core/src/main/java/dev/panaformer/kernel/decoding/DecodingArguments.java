@@ -26,11 +26,11 @@ final class DecodingArguments {
   }
 
   static void pagedAttention(CachedAttention a) {
-    if (a.queries.sequences() != a.batch.sequences()) {
+    if (a.queries.lengths().sequences() != a.batch.sequences()) {
       throw new IllegalArgumentException(
           String.format(
               "pagedAttention: queries of %d sequences, expected %d",
-              a.queries.sequences(), a.batch.sequences()));
+              a.queries.lengths().sequences(), a.batch.sequences()));
     }
     requireSize("pagedAttention", "window", a.window, 0);
     requireSize("pagedAttention", "distances", a.bias.distances(), 0);
@@ -45,7 +45,7 @@ final class DecodingArguments {
       throw new IllegalArgumentException(
           "crossAttention: a batch of sequences of which not all have a source");
     }
-    if (a.queries != a.batch.tokens()
+    if (!a.queries.isAll()
         || a.window != 0
         || a.bias.distances() > 0
         || a.tokenStride != a.heads * a.layer.headDim()) {
@@ -62,7 +62,7 @@ final class DecodingArguments {
       throw new IllegalArgumentException(
           kernel + ": " + kvHeads + " kvHeads do not divide " + a.heads + " heads");
     }
-    long tokens = a.queries.tokens();
+    long tokens = a.queries.count();
     long width = a.heads * a.layer.headDim();
     requireRows(kernel, a.q, tokens, a.tokenStride, width);
     requireFloats(kernel, "y", a.y, tokens, width);

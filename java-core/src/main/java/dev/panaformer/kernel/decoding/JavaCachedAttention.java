@@ -4,7 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import dev.panaformer.kernel.memory.Floats;
-import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.memory.SequenceLengths;
 import dev.panaformer.kernel.memory.Workspace;
 import java.lang.foreign.MemorySegment;
 
@@ -26,7 +26,7 @@ final class JavaCachedAttention {
 
   /** Each query, the last tokens of their sequences, over the keys up to its own. */
   void causal() {
-    TokenBatch tokens = a.queries;
+    SequenceLengths tokens = a.queries.lengths();
     long window = a.window;
     MemorySegment tables = batch.blockTables();
     for (int s = 0; s < batch.sequences(); s++) {

@@ -59,8 +59,8 @@ final class NativeDecoding implements DecodingKernels {
     DecodingArguments.pagedAttention(a);
     engine.requireReachable("pagedAttention", "y", a.y);
     MemorySegment params = prepare("pagedAttention", a, workspace);
-    pf_paged_attention_params.cu_seqlens_q(params, a.queries.cuSeqlens());
-    pf_paged_attention_params.q_tokens(params, a.queries.tokens());
+    pf_paged_attention_params.cu_seqlens_q(params, a.queries.lengths().cumulative());
+    pf_paged_attention_params.q_tokens(params, a.queries.count());
     pf_paged_attention_params.sequences(params, a.batch.sequences());
     pf_paged_attention_params.kv_lengths(params, a.batch.kvLengths());
     pf_paged_attention_params.block_tables(params, a.batch.blockTables());

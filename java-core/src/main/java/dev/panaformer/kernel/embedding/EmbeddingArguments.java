@@ -1,6 +1,7 @@
 package dev.panaformer.kernel.embedding;
 
 import static dev.panaformer.kernel.memory.Arguments.isAbsent;
+import static dev.panaformer.kernel.memory.Arguments.received;
 import static dev.panaformer.kernel.memory.Arguments.requireComplete;
 import static dev.panaformer.kernel.memory.Arguments.requireDisjoint;
 import static dev.panaformer.kernel.memory.Arguments.requireFloats;
@@ -8,7 +9,10 @@ import static dev.panaformer.kernel.memory.Arguments.requireFloatsOrAbsent;
 import static dev.panaformer.kernel.memory.Arguments.requireSize;
 
 import dev.panaformer.kernel.linear.PackedWeight;
+import dev.panaformer.kernel.memory.RowOrder;
+import dev.panaformer.kernel.memory.SequenceLengths;
 import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.norm.NormWeights;
 import java.lang.foreign.MemorySegment;
 
 /** Checks of the arguments of {@link EmbeddingKernels}. */
@@ -53,16 +57,40 @@ final class EmbeddingArguments {
     }
   }
 
-  static void pool(MemorySegment x, TokenBatch batch, MemorySegment y, long hidden) {
+  static void gather(
+      MemorySegment x, MemorySegment added, NormWeights norm, RowOrder rows, MemorySegment y) {
+    long hidden = norm.hidden();
+    requireSize("gather", "hidden", hidden, 1);
+    requireRows("x", x, rows.sourceRows(), hidden);
+    if (!isAbsent(added)) {
+      requireRows("added", added, rows.sourceAddedRows(), hidden);
+    }
+    requireFloatsOrAbsent("gather", "weight", norm.weight(), 1, hidden);
+    requireFloatsOrAbsent("gather", "bias", norm.bias(), 1, hidden);
+    if (isAbsent(norm.weight()) != isAbsent(norm.bias())) {
+      throw new IllegalArgumentException("gather: one of weight and bias is absent");
+    }
+    requireFloats("gather", "y", y, rows.count(), hidden);
+    long floats = rows.count() * hidden;
+    requireDisjoint("gather", y, floats, "x", x, rows.sourceRows() * hidden);
+  }
+
+  private static void requireRows(String name, MemorySegment x, long rows, long hidden) {
+    if (x.byteSize() / Float.BYTES < rows * hidden) {
+      throw new IndexOutOfBoundsException(
+          "gather: row " + (rows - 1) + " of " + name + ", which " + received(x));
+    }
+  }
+
+  static void pool(MemorySegment x, SequenceLengths lengths, MemorySegment y, long hidden) {
     requireSize("pool", "hidden", hidden, 1);
-    requireComplete("pool", batch);
-    for (int s = 0; s < batch.sequences(); s++) {
-      if (batch.length(s) == 0) {
+    for (int s = 0; s < lengths.sequences(); s++) {
+      if (lengths.length(s) == 0) {
         throw new IllegalArgumentException("pool: sequence " + s + " has no token");
       }
     }
-    requireFloats("pool", "x", x, batch.tokens(), hidden);
-    requireFloats("pool", "y", y, batch.sequences(), hidden);
-    requireDisjoint("pool", y, batch.sequences() * hidden, "x", x, batch.tokens() * hidden);
+    requireFloats("pool", "x", x, lengths.total(), hidden);
+    requireFloats("pool", "y", y, lengths.sequences(), hidden);
+    requireDisjoint("pool", y, lengths.sequences() * hidden, "x", x, lengths.total() * hidden);
   }
 }

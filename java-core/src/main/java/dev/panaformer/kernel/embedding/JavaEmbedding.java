@@ -1,11 +1,14 @@
 package dev.panaformer.kernel.embedding;
 
 import static dev.panaformer.kernel.memory.Floats.get;
+import static dev.panaformer.kernel.memory.Floats.getOrZero;
 import static dev.panaformer.kernel.memory.Floats.set;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import dev.panaformer.kernel.linear.JavaPackedWeight;
 import dev.panaformer.kernel.memory.Arguments;
+import dev.panaformer.kernel.memory.RowOrder;
+import dev.panaformer.kernel.memory.SequenceLengths;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.kernel.norm.NormKernels;
@@ -50,18 +53,39 @@ final class JavaEmbedding implements EmbeddingKernels {
   }
 
   @Override
+  public void gather(
+      MemorySegment x,
+      MemorySegment added,
+      NormWeights weights,
+      RowOrder rows,
+      MemorySegment y,
+      Workspace workspace) {
+    EmbeddingArguments.gather(x, added, weights, rows, y);
+    long hidden = weights.hidden();
+    for (int r = 0; r < rows.count(); r++) {
+      for (long i = 0; i < hidden; i++) {
+        double sum = get(x, rows.row(r) * hidden + i);
+        set(y, r * hidden + i, sum + getOrZero(added, rows.addedRow(r) * hidden + i));
+      }
+    }
+    if (!Arguments.isAbsent(weights.weight())) {
+      norm.layerNorm(y, MemorySegment.NULL, weights, y, rows.count());
+    }
+  }
+
+  @Override
   public void pool(
       MemorySegment x,
-      TokenBatch batch,
+      SequenceLengths lengths,
       MemorySegment y,
       long hidden,
       Pooling pooling,
       boolean normalize) {
-    EmbeddingArguments.pool(x, batch, y, hidden);
-    for (int s = 0; s < batch.sequences(); s++) {
+    EmbeddingArguments.pool(x, lengths, y, hidden);
+    for (int s = 0; s < lengths.sequences(); s++) {
       double squares = 0;
       for (long i = 0; i < hidden; i++) {
-        double pooled = pool(x, batch.start(s), batch.start(s + 1), hidden, i, pooling);
+        double pooled = pool(x, lengths.start(s), lengths.start(s + 1), hidden, i, pooling);
         set(y, s * hidden + i, pooled);
         squares += pooled * pooled;
       }

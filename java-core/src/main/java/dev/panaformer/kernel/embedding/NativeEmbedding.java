@@ -8,8 +8,12 @@ import static dev.panaformer.kernel.engine.NativeEngine.check;
 import dev.panaformer.bindings.pf_embedding_params;
 import dev.panaformer.kernel.engine.NativeEngine;
 import dev.panaformer.kernel.linear.PackedWeight;
+import dev.panaformer.kernel.memory.Arguments;
+import dev.panaformer.kernel.memory.RowOrder;
+import dev.panaformer.kernel.memory.SequenceLengths;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.kernel.norm.NormWeights;
 import java.lang.foreign.MemorySegment;
 
 /** {@link EmbeddingKernels} of the native library. */
@@ -58,23 +62,55 @@ final class NativeEmbedding implements EmbeddingKernels {
   }
 
   @Override
+  public void gather(
+      MemorySegment x,
+      MemorySegment added,
+      NormWeights norm,
+      RowOrder rows,
+      MemorySegment y,
+      Workspace workspace) {
+    EmbeddingArguments.gather(x, added, norm, rows, y);
+    engine.requireReachable("gather", "y", y);
+    boolean adds = !Arguments.isAbsent(added);
+    MemorySegment params = workspace.parameters();
+    pf_embedding_params.word_table(params, x);
+    pf_embedding_params.word_packed(params, MemorySegment.NULL);
+    pf_embedding_params.word_scale(params, 1);
+    pf_embedding_params.position_table(params, adds ? added : MemorySegment.NULL);
+    pf_embedding_params.token_type_table(params, MemorySegment.NULL);
+    pf_embedding_params.weight(params, norm.weight());
+    pf_embedding_params.bias(params, norm.bias());
+    pf_embedding_params.ids(params, rows.rows());
+    pf_embedding_params.position_ids(params, rows.addedRows());
+    pf_embedding_params.token_type_ids(params, rows.addedRows());
+    pf_embedding_params.y(params, y);
+    pf_embedding_params.tokens(params, rows.count());
+    pf_embedding_params.hidden(params, norm.hidden());
+    pf_embedding_params.vocab(params, Math.max(1, rows.sourceRows()));
+    pf_embedding_params.positions(params, adds ? Math.max(1, rows.sourceAddedRows()) : 0);
+    pf_embedding_params.token_types(params, 0);
+    pf_embedding_params.eps(params, norm.eps());
+    check("gather", pf_embedding(engine.pointer(), params));
+  }
+
+  @Override
   public void pool(
       MemorySegment x,
-      TokenBatch batch,
+      SequenceLengths lengths,
       MemorySegment y,
       long hidden,
       Pooling pooling,
       boolean normalize) {
-    EmbeddingArguments.pool(x, batch, y, hidden);
+    EmbeddingArguments.pool(x, lengths, y, hidden);
     engine.requireReachable("pool", "y", y);
     int status =
         pf_pool(
             engine.pointer(),
             engine.at(x),
-            batch.cuSeqlens(),
+            lengths.cumulative(),
             engine.at(y),
-            batch.tokens(),
-            batch.sequences(),
+            lengths.total(),
+            lengths.sequences(),
             hidden,
             pooling.value(),
             normalize ? 1 : 0);

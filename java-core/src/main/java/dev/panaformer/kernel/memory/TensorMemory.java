@@ -2,7 +2,6 @@ package dev.panaformer.kernel.memory;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
-import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
@@ -68,30 +67,23 @@ public interface TensorMemory {
   }
 
   /**
-   * Copies rows of a tensor: {@code y[i] = x[ids[i]]}.
+   * Copies rows of a tensor: {@code y[i] = x[rows[i]]}.
    *
-   * @param x {@code [rows, width]}
-   * @param picked the ids are rows of x
-   * @param y {@code [tokens, width]} of the batch; does not overlap x
+   * @param x {@code [any, width]}
+   * @param y {@code [rows, width]}; does not overlap x
+   * @throws IndexOutOfBoundsException if x has not all of the rows
    */
   default void gather(
-      MemorySegment x,
-      long rows,
-      long width,
-      TokenBatch picked,
-      MemorySegment y,
-      Workspace workspace) {
-    for (int i = 0; i < picked.tokens(); i++) {
-      copy(x, Objects.checkIndex(picked.id(i), rows) * width, y, i * width, width);
+      MemorySegment x, long width, RowOrder rows, MemorySegment y, Workspace workspace) {
+    for (int i = 0; i < rows.count(); i++) {
+      copy(x, rows.row(i) * width, y, i * width, width);
     }
   }
 
-  /** {@link #gather Gathers} rows of a tensor into its first rows. */
-  default void retainRows(
-      MemorySegment x, long rows, long width, TokenBatch picked, Workspace workspace) {
-    long floats = picked.tokens() * width;
-    MemorySegment y = workspace.floats(Workspace.Buffer.POOLED, floats);
-    gather(x, rows, width, picked, y, workspace);
-    copy(y, 0, x, 0, floats);
+  /** {@link #gather Gathers} rows of a tensor into its first rows; they ascend. */
+  default void retainRows(MemorySegment x, long width, RowOrder rows, Workspace workspace) {
+    MemorySegment y = workspace.floats(Retained.ROWS, rows.count() * width);
+    gather(x, width, rows, y, workspace);
+    copy(y, 0, x, 0, rows.count() * width);
   }
 }

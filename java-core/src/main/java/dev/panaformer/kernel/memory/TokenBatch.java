@@ -18,20 +18,14 @@ public final class TokenBatch implements AutoCloseable {
   private final GrowableBuffer ids = new GrowableBuffer();
   private final GrowableBuffer positionIds = new GrowableBuffer();
   private final GrowableBuffer tokenTypeIds = new GrowableBuffer();
-  private final GrowableBuffer cuSeqlens = new GrowableBuffer();
+  private final SequenceLengths lengths = new SequenceLengths();
   private final List<KeyLists> keyLists = new ArrayList<>();
   private int tokens;
-  private int sequences;
-
-  public TokenBatch() {
-    clear();
-  }
 
   /** Empties the batch. */
   public void clear() {
     tokens = 0;
-    sequences = 0;
-    append(cuSeqlens, 0, 0);
+    lengths.clear();
     for (int i = 0; i < keyLists.size(); i++) {
       keyLists.get(i).clear();
     }
@@ -47,26 +41,7 @@ public final class TokenBatch implements AutoCloseable {
 
   /** Ends the sequence of the tokens added since the previous end. It may be empty. */
   public void endSequence() {
-    sequences++;
-    append(cuSeqlens, sequences, tokens);
-  }
-
-  /**
-   * Replaces the contents by the first tokens of each sequence of another batch, with their rows
-   * there for ids.
-   *
-   * @param count of each sequence, or as many as it has
-   * @return this
-   */
-  public TokenBatch firstOf(TokenBatch batch, int count) {
-    clear();
-    for (int s = 0; s < batch.sequences(); s++) {
-      for (int t = 0; t < Math.min(count, batch.length(s)); t++) {
-        add(batch.start(s) + t, t, 0);
-      }
-      endSequence();
-    }
-    return this;
+    lengths.add(tokens - lengths.total());
   }
 
   /** Tokens of all sequences together. */
@@ -75,7 +50,7 @@ public final class TokenBatch implements AutoCloseable {
   }
 
   public int sequences() {
-    return sequences;
+    return lengths.sequences();
   }
 
   /**
@@ -83,17 +58,17 @@ public final class TokenBatch implements AutoCloseable {
    * one.
    */
   public int start(int s) {
-    return cuSeqlens.segment().getAtIndex(JAVA_INT, s);
+    return lengths.start(s);
   }
 
-  /** The id of a token, counted from the first of the batch. */
-  public int id(int token) {
-    return ids.segment().getAtIndex(JAVA_INT, token);
+  /** The lengths of the sequences. */
+  public SequenceLengths lengths() {
+    return lengths;
   }
 
   /** Tokens of sequence {@code s}. */
   public int length(int s) {
-    return start(s + 1) - start(s);
+    return lengths.length(s);
   }
 
   /**
@@ -115,7 +90,7 @@ public final class TokenBatch implements AutoCloseable {
 
   /** int32 {@code [sequences + 1]}, cumulative lengths from 0 to {@link #tokens}. */
   public MemorySegment cuSeqlens() {
-    return cuSeqlens.segment();
+    return lengths.cumulative();
   }
 
   /**
@@ -139,7 +114,7 @@ public final class TokenBatch implements AutoCloseable {
     ids.close();
     positionIds.close();
     tokenTypeIds.close();
-    cuSeqlens.close();
+    lengths.close();
     keyLists.forEach(KeyLists::close);
   }
 }

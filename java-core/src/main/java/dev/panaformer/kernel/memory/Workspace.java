@@ -13,82 +13,38 @@ import java.util.function.UnaryOperator;
  * WorkspacePool}, closing any other frees it.
  */
 public final class Workspace implements AutoCloseable {
-  /** The activations that a pass keeps, by what they hold. */
-  public enum Buffer {
-    /** Hidden states. */
-    HIDDEN,
-    /** Hidden states as a layer's parts read them, normalised. */
-    NORMED,
-    /** Queries, keys and values. */
-    QKV,
-    /** What attention, and after it the feed-forward network, puts out. */
-    CONTEXT,
-    /** Images as preprocessing leaves them. */
-    PIXELS,
-    /** The places of an image's patches, embedded for another resolution. */
-    POSITIONS,
-    /** Hidden states on their way to another order or resolution. */
-    MAP,
-    /** Maps of several resolutions, brought to one and laid side by side. */
-    FEATURES,
-    /** What is added to attention scores by distance, for all distances of a batch. */
-    POSITION_BIAS,
-    /** Rows picked out of the hidden states, such as one a sequence or a mask, or out of QKV. */
-    POOLED,
-    /** The hidden layer of a head. */
-    HEAD,
-    /** What a head puts out. */
-    LOGITS
-  }
-
   // The largest parameter struct has 30 fields of 8 bytes.
   private static final long PARAMETER_BYTES = 512;
 
   private final NativeMemory memory = new NativeMemory();
   private final MemorySegment parameters = memory.allocate(PARAMETER_BYTES);
-  private final GrowableBuffer[] buffers = new GrowableBuffer[Buffer.values().length];
+  private GrowableBuffer[] buffers = {};
   private final GrowableBuffer scratch;
   private final GrowableBuffer onHost = new GrowableBuffer();
   private final TokenBatch batch = new TokenBatch();
-  private final TokenBatch queries = new TokenBatch();
-  private final TokenBatch keys = new TokenBatch();
   private Object[] reused = {};
   private final WorkspacePool pool;
+  private final TensorMemory tensors;
 
-  /** In the host's memory. */
+  /** In host memory. */
   public Workspace() {
-    this(null, UnaryOperator.identity());
+    this(TensorMemory.HOST);
   }
 
   /** In the memory of kernels, which outlive it. */
-  public Workspace(TensorMemory memory) {
-    this(null, memory::allocator);
+  public Workspace(TensorMemory tensors) {
+    this(null, tensors);
   }
 
-  /**
-   * @param place {@link TensorMemory#allocator}
-   */
-  Workspace(WorkspacePool pool, UnaryOperator<NativeMemory> place) {
+  Workspace(WorkspacePool pool, TensorMemory tensors) {
     this.pool = pool;
-    for (int i = 0; i < buffers.length; i++) {
-      buffers[i] = new GrowableBuffer(place);
-    }
-    scratch = new GrowableBuffer(place);
+    this.tensors = tensors;
+    this.scratch = new GrowableBuffer(tensors::allocator);
   }
 
   /** The batch of this pass. */
   public TokenBatch batch() {
     return batch;
-  }
-
-  /** The batch of the tokens that the last layer is computed for, where that is not all. */
-  public TokenBatch queries() {
-    return queries;
-  }
-
-  /** The batch of what the tokens of this pass attend to, where that is not themselves. */
-  public TokenBatch keys() {
-    return keys;
   }
 
   /** The object of this workspace, the same for every call. */
@@ -104,11 +60,22 @@ public final class Workspace implements AutoCloseable {
   }
 
   /**
-   * Room for at least {@code count} floats. The contents stay as they were unless the buffer grows,
-   * in which case earlier segments of the same name are dead.
+   * Room for at least {@code count} floats, with undefined contents. Segments that the workspace
+   * gave for the same buffer before are dead.
    */
-  public MemorySegment floats(Buffer name, long count) {
-    return buffers[name.ordinal()].ensure(Math.multiplyExact(count, (long) Float.BYTES));
+  public MemorySegment floats(Buffer buffer, long count) {
+    if (buffer.index >= buffers.length) {
+      buffers = Arrays.copyOf(buffers, buffer.index + 1);
+    }
+    if (buffers[buffer.index] == null) {
+      buffers[buffer.index] = new GrowableBuffer(tensors::allocator);
+    }
+    MemorySegment floats =
+        buffers[buffer.index].ensure(Math.multiplyExact(count, (long) Float.BYTES));
+    if (Poison.ON) {
+      Poison.fill(tensors, floats, count);
+    }
+    return floats;
   }
 
   /**
@@ -148,7 +115,9 @@ public final class Workspace implements AutoCloseable {
 
   void free() {
     for (GrowableBuffer buffer : buffers) {
-      buffer.close();
+      if (buffer != null) {
+        buffer.close();
+      }
     }
     scratch.close();
     onHost.close();
@@ -158,8 +127,6 @@ public final class Workspace implements AutoCloseable {
       }
     }
     batch.close();
-    queries.close();
-    keys.close();
     memory.close();
   }
 

@@ -17,34 +17,29 @@ import java.util.function.UnaryOperator;
 public final class WorkspacePool implements AutoCloseable {
   private final String owner;
   private final int capacity;
-  private final UnaryOperator<NativeMemory> place;
+  private final TensorMemory tensors;
   private final Semaphore permits;
   private final AtomicReferenceArray<Workspace> free;
   private final ReentrantLock exclusive = new ReentrantLock();
   private final AtomicBoolean closed = new AtomicBoolean();
 
-  /** Of workspaces in the host's memory. */
+  /** Of workspaces in host memory. */
   public WorkspacePool(String owner, int capacity) {
-    this(owner, capacity, UnaryOperator.identity());
-  }
-
-  /** Of workspaces in the memory of kernels, which outlive the pool. */
-  public WorkspacePool(String owner, int capacity, TensorMemory memory) {
-    this(owner, capacity, memory::allocator);
+    this(owner, capacity, TensorMemory.HOST);
   }
 
   /**
    * @param owner whose workspaces these are, for messages
    * @param capacity how many leases there may be at once
-   * @param place {@link TensorMemory#allocator}
+   * @param tensors the memory of the kernels, which outlive the pool
    */
-  private WorkspacePool(String owner, int capacity, UnaryOperator<NativeMemory> place) {
+  public WorkspacePool(String owner, int capacity, TensorMemory tensors) {
     if (capacity < 1) {
       throw new IllegalArgumentException("capacity must be at least 1, not " + capacity);
     }
     this.owner = owner;
     this.capacity = capacity;
-    this.place = place;
+    this.tensors = tensors;
     this.permits = new Semaphore(capacity);
     this.free = new AtomicReferenceArray<>(capacity);
   }
@@ -66,7 +61,7 @@ public final class WorkspacePool implements AutoCloseable {
           return workspace;
         }
       }
-      return new Workspace(this, place);
+      return new Workspace(this, tensors);
     } catch (Throwable e) {
       permits.release();
       throw e;
