@@ -1,10 +1,10 @@
 package dev.panaformer;
 
 import dev.panaformer.kernel.CudaKernels;
-import dev.panaformer.kernel.engine.Isa;
 import dev.panaformer.kernel.JavaKernels;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeKernels;
+import dev.panaformer.kernel.engine.Isa;
 import java.util.Locale;
 
 /** Which implementation of the kernels a model is computed with. */

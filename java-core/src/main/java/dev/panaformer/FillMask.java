@@ -6,7 +6,6 @@ import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertForMaskedLM;
 import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.tokenizer.Encoding;

@@ -1,13 +1,12 @@
 package dev.panaformer;
 
 import dev.panaformer.image.RgbImage;
-import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.ImageClassification;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.VisionEncoder;
 import dev.panaformer.model.VitModel;
-import dev.panaformer.runtime.ImageRuntime;
 import dev.panaformer.nn.Trace;
+import dev.panaformer.runtime.ImageRuntime;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -115,7 +114,8 @@ public final class ImageClassifier implements Model {
           workspace,
           (name, values, shape) ->
               rollout.accept(
-                  name, runtime.kernels().memory().onHost(values, Tensor.elements(shape), workspace)));
+                  name,
+                  runtime.kernels().memory().onHost(values, Tensor.elements(shape), workspace)));
       return rollout.map(layout);
     });
   }

@@ -1,7 +1,6 @@
 package dev.panaformer;
 
 import dev.panaformer.runtime.TextLimits;
-import dev.panaformer.kernel.linear.WeightFormat;
 import java.util.Objects;
 
 /**

@@ -3,12 +3,11 @@ package dev.panaformer;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.image.RgbImage;
-import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.Images;
 import dev.panaformer.model.VitConfig;
 import dev.panaformer.model.YolosForObjectDetection;
-import dev.panaformer.runtime.ImageRuntime;
 import dev.panaformer.nn.Trace;
+import dev.panaformer.runtime.ImageRuntime;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;

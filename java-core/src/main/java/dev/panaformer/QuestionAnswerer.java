@@ -2,11 +2,9 @@ package dev.panaformer;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.model.BertConfig;
 import dev.panaformer.model.BertTask;
-import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.nn.Trace;
+import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;

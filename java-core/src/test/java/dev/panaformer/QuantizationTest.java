@@ -14,8 +14,8 @@ import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.checkpoint.SafetensorsWriter;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.kernel.linear.PackedWeight;
+import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.model.ModelConfig;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.tensor.DType;
@@ -86,18 +86,10 @@ class QuantizationTest {
           ModelConfig config = ModelConfig.of(ConfigJson.read(source.resolve("config.json")));
           try (Weights atLoad =
                   new Weights(
-                      original,
-                      kernels,
-                      memory,
-                      config.weightNames(),
-                      precision.weightFormat());
+                      original, kernels, memory, config.weightNames(), precision.weightFormat());
               Weights packed =
                   new Weights(
-                      file,
-                      kernels,
-                      mapped,
-                      config.weightNames(),
-                      Precision.FP32.weightFormat())) {
+                      file, kernels, mapped, config.weightNames(), Precision.FP32.weightFormat())) {
             config.load(atLoad.forStorage());
             config.load(packed.forStorage());
             assertEquals(precision.weightFormat(), packed.precision());
@@ -317,8 +309,7 @@ class QuantizationTest {
     Path source = tiny();
     Path target = folder.resolve("target");
     assertThrows(
-        IllegalArgumentException.class,
-        () -> Quantization.write(source, target, Precision.FP32));
+        IllegalArgumentException.class, () -> Quantization.write(source, target, Precision.FP32));
     Path missing = folder.resolve("missing");
     assertThrows(
         CheckpointException.class, () -> Quantization.write(missing, target, Precision.INT8));
@@ -330,15 +321,13 @@ class QuantizationTest {
     model.write(strange);
     Exception e =
         assertThrows(
-            CheckpointException.class,
-            () -> Quantization.write(strange, target, Precision.INT8));
+            CheckpointException.class, () -> Quantization.write(strange, target, Precision.INT8));
     assertTrue(e.getMessage().contains("tensor embeddings.LayerNorm.bias has 1 elements"));
     assertEquals(List.of("source", "strange"), entries());
 
     Quantization.write(source, target, Precision.INT8);
     assertThrows(
-        FileAlreadyExistsException.class,
-        () -> Quantization.write(source, target, Precision.INT8));
+        FileAlreadyExistsException.class, () -> Quantization.write(source, target, Precision.INT8));
     Path again = folder.resolve("again");
     assertThrows(
         CheckpointException.class, () -> Quantization.write(target, again, Precision.INT8));

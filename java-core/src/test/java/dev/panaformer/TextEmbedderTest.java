@@ -5,8 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.google.gson.JsonParser;
-import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,20 +1,19 @@
 package dev.panaformer.cli;
 
-import dev.panaformer.ComputeOptions;
-
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import dev.panaformer.Backend;
+import dev.panaformer.ComputeOptions;
 import dev.panaformer.ModelOptions;
 import dev.panaformer.bindings.NativeLibraryException;
 import dev.panaformer.cli.verify.Backends;
 import dev.panaformer.cli.verify.CaseFinder;
 import dev.panaformer.cli.verify.CaseResult;
 import dev.panaformer.cli.verify.GoldenCase;
-import dev.panaformer.Backend;
-import dev.panaformer.kernel.engine.Isa;
 import dev.panaformer.kernel.NativeKernels;
+import dev.panaformer.kernel.engine.Isa;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

@@ -1,7 +1,7 @@
 package dev.panaformer.cli;
 
-import dev.panaformer.kernel.engine.Isa;
 import dev.panaformer.kernel.NativeKernels;
+import dev.panaformer.kernel.engine.Isa;
 import java.util.List;
 import java.util.stream.Stream;
 

@@ -6,11 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.checkpoint.SafetensorsWriter;
-import dev.panaformer.Backend;
-import dev.panaformer.ComputeOptions;
-import dev.panaformer.bindings.NativeLibraryException;
-import dev.panaformer.kernel.engine.Isa;
-import dev.panaformer.kernel.NativeKernels;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;

@@ -1,8 +1,5 @@
 package dev.panaformer.checkpoint;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonElement;
-import dev.panaformer.kernel.embedding.Pooling;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;

@@ -1,16 +1,6 @@
 package dev.panaformer.kernel;
 
-import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
 import dev.panaformer.bindings.NativeLibraryException;
-import dev.panaformer.tensor.DType;
-import dev.panaformer.tensor.Tensor;
-import java.lang.System.Logger.Level;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SegmentAllocator;
-import java.util.Arrays;
-import java.util.Optional;
 import dev.panaformer.kernel.attention.AttentionKernels;
 import dev.panaformer.kernel.decoding.DecodingKernels;
 import dev.panaformer.kernel.embedding.EmbeddingKernels;
@@ -19,6 +9,7 @@ import dev.panaformer.kernel.linear.LinearKernels;
 import dev.panaformer.kernel.linear.WeightPacking;
 import dev.panaformer.kernel.memory.TensorMemory;
 import dev.panaformer.kernel.norm.NormKernels;
+import java.lang.System.Logger.Level;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**

@@ -2,10 +2,6 @@ package dev.panaformer.kernel;
 
 import dev.panaformer.bindings.NativeLibrary;
 import dev.panaformer.bindings.NativeLibraryException;
-import dev.panaformer.tensor.DType;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SegmentAllocator;
-import java.util.Objects;
 import dev.panaformer.kernel.attention.AttentionKernels;
 import dev.panaformer.kernel.decoding.DecodingKernels;
 import dev.panaformer.kernel.embedding.EmbeddingKernels;

@@ -3,10 +3,6 @@ package dev.panaformer.model;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.nn.Weights;
 import java.util.Optional;
-import dev.panaformer.checkpoint.UnsupportedModelException;
-import dev.panaformer.kernel.linear.Activation;
-import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Set;
 
 /** What config.json says of a decoder without an encoder, whatever its family. */

@@ -1,12 +1,10 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.memory.Buffer;
-import dev.panaformer.nn.Pass;
-
 import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.nn.Pass;
 import dev.panaformer.nn.Trace;
-import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
 /** A model of images without a head: hidden states of patches and of the model's own tokens. */
@@ -55,7 +53,8 @@ public interface VisionEncoder extends VisionTask {
    * @param token which one
    * @return {@code [count, hidden]}
    */
-  default MemorySegment tokenRows(Pass pass, MemorySegment x, Images images, int tokens, int token) {
+  default MemorySegment tokenRows(
+      Pass pass, MemorySegment x, Images images, int tokens, int token) {
     long hidden = config().hiddenSize();
     MemorySegment y = pass.floats(TOKEN_ROWS, images.count() * hidden);
     for (int i = 0; i < images.count(); i++) {

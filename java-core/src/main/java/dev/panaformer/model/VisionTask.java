@@ -1,10 +1,7 @@
 package dev.panaformer.model;
 
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.checkpoint.CheckpointException;
-import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.nn.Trace;
-import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
 /**

@@ -1,12 +1,11 @@
 package dev.panaformer.runtime;
 
-import dev.panaformer.model.ConfigFields;
-
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.model.CausalConfig;
+import dev.panaformer.model.ConfigFields;
 import dev.panaformer.model.Seq2SeqConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;

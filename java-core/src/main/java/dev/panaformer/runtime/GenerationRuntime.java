@@ -2,9 +2,9 @@ package dev.panaformer.runtime;
 
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.generate.GenerationOptions;
+import dev.panaformer.generate.schedule.Decoder;
 import dev.panaformer.generate.schedule.Scheduler;
 import dev.panaformer.kernel.memory.NativeMemory;
-import dev.panaformer.generate.schedule.Decoder;
 import dev.panaformer.model.CausalConfig;
 import dev.panaformer.model.CausalModel;
 import dev.panaformer.model.LanguageModel;

@@ -1,9 +1,8 @@
 package dev.panaformer.runtime;
 
-import dev.panaformer.model.Sequence;
-
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
+import dev.panaformer.generate.CacheExhaustedException;
 import dev.panaformer.generate.sampling.Candidates;
 import dev.panaformer.generate.schedule.Decoder;
 import dev.panaformer.kernel.decoding.DecoderBatch;
@@ -13,11 +12,11 @@ import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.GrowableBuffer;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.generate.CacheExhaustedException;
 import dev.panaformer.model.DecoderConfig;
 import dev.panaformer.model.LanguageModel;
 import dev.panaformer.model.Seq2SeqConfig;
 import dev.panaformer.model.Seq2SeqModel;
+import dev.panaformer.model.Sequence;
 import dev.panaformer.nn.Trace;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;

@@ -4,7 +4,6 @@ import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.memory.NativeMemory;
-import dev.panaformer.kernel.linear.WeightFormat;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.tokenizer.Tokenizer;

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.panaformer.checkpoint.ModelFolder.SentenceModules;
-import dev.panaformer.kernel.embedding.Pooling;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -96,8 +96,7 @@ public final class ComparePrecision {
     Map<String, Pass> sides = new LinkedHashMap<>();
     List<AutoCloseable> open = new ArrayList<>();
     try {
-      for (Precision precision :
-          List.of(Precision.FP32, Precision.BF16, Precision.INT8)) {
+      for (Precision precision : List.of(Precision.FP32, Precision.BF16, Precision.INT8)) {
         ModelOptions options = ModelOptions.DEFAULT.withThreads(threads).withPrecision(precision);
         TextEmbedder ours = TextEmbedder.load(folder, options);
         open.add(ours);

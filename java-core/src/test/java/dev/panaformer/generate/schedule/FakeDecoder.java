@@ -1,13 +1,12 @@
 package dev.panaformer.generate.schedule;
 
-import dev.panaformer.model.Sequence;
-
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.panaformer.generate.CacheExhaustedException;
 import dev.panaformer.generate.sampling.Candidates;
 import dev.panaformer.generate.sampling.CounterRandom;
 import dev.panaformer.generate.sampling.Rows;
+import dev.panaformer.model.Sequence;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
