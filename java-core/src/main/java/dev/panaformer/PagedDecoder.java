@@ -25,6 +25,7 @@ import java.util.List;
 final class PagedDecoder implements Decoder {
   private static final Buffer ROWS = Buffer.named("hidden states that a head reads");
   private static final Buffer LOGITS = Buffer.named("logits");
+
   /** Contexts for which the cache has room by default, unless they are too large. */
   private static final int DEFAULT_CONTEXTS = 4;
 

@@ -159,11 +159,14 @@ public final class TextEmbedder implements AutoCloseable {
   private MemorySegment pooled(TokenBatch batch, Workspace workspace) {
     Kernels kernels = model.kernels();
     RowSelection queries =
-        modules.pooling() == Pooling.CLS ? RowSelection.in(workspace).firstOf(batch, 1)
+        modules.pooling() == Pooling.CLS
+            ? RowSelection.in(workspace).firstOf(batch, 1)
             : RowSelection.in(workspace).all(batch);
     MemorySegment x = model.task().hiddenStates(batch, queries, workspace, Trace.NONE);
     MemorySegment y = workspace.floats(POOLED, (long) batch.sequences() * dimension);
-    kernels.embedding().pool(x, queries.lengths(), y, dimension, modules.pooling(), modules.normalize());
+    kernels
+        .embedding()
+        .pool(x, queries.lengths(), y, dimension, modules.pooling(), modules.normalize());
     return kernels.memory().onHost(y, (long) batch.sequences() * dimension, workspace);
   }
 

@@ -24,7 +24,6 @@ public record BertForMaskedLM(BertModel bert, Linear transform, LayerNorm norm, 
   private static final Buffer TRANSFORMED = Buffer.named("transformed hidden states");
   private static final Buffer LOGITS = Buffer.named("logits");
 
-
   /**
    * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
    *     shape that the configuration says

@@ -18,7 +18,6 @@ public record BertForSequenceClassification(BertModel bert, Linear dense, Linear
   private static final Buffer DENSE = Buffer.named("dense layer of a head");
   private static final Buffer LOGITS = Buffer.named("logits");
 
-
   /**
    * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
    *     shape that the configuration says

@@ -14,7 +14,6 @@ import java.lang.foreign.MemorySegment;
 public record BertForTokenClassification(BertModel bert, Linear classifier) implements BertTask {
   private static final Buffer LOGITS = Buffer.named("logits");
 
-
   /**
    * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
    *     shape that the configuration says

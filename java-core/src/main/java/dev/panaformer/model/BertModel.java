@@ -42,7 +42,6 @@ public record BertModel(
   private static final Buffer FIRST_TOKENS = Buffer.named("first tokens");
   private static final Buffer POOLED = Buffer.named("pooler output");
 
-
   /**
    * Loads the encoder, with or without a head in the same checkpoint.
    *
@@ -233,8 +232,7 @@ public record BertModel(
       kernels.embedding().embedding(embeddings, batch, x, pass.workspace());
       return;
     }
-    MemorySegment embedded =
-        pass.floats(EMBEDDED, (long) batch.tokens() * embeddings.hidden());
+    MemorySegment embedded = pass.floats(EMBEDDED, (long) batch.tokens() * embeddings.hidden());
     kernels.embedding().embedding(embeddings, batch, embedded, pass.workspace());
     projection.get().forward(pass, embedded, x, batch.tokens());
   }

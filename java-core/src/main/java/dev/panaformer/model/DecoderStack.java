@@ -2,7 +2,6 @@ package dev.panaformer.model;
 
 import dev.panaformer.kernel.embedding.EmbeddingTables;
 import dev.panaformer.kernel.memory.Buffer;
-import dev.panaformer.nn.CrossAttention;
 import dev.panaformer.nn.DecoderLayer;
 import dev.panaformer.nn.DecoderPass;
 import dev.panaformer.nn.Norm;

@@ -28,7 +28,6 @@ public record ImageClassification(VisionEncoder encoder, List<Linear> classifier
   private static final Buffer MEAN = Buffer.named("mean of an image");
   private static final Reused<SequenceLengths> LENGTHS = Reused.of(SequenceLengths::new);
 
-
   /**
    * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
    *     shape that the configuration says

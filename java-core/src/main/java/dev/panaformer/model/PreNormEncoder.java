@@ -29,7 +29,6 @@ public record PreNormEncoder(
     implements TextEncoder {
   private static final Buffer HIDDEN = Buffer.named("hidden states");
 
-
   /**
    * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
    *     shape that the configuration says

@@ -241,11 +241,7 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
 
   /** {@code x += attention(in)}. */
   private void attend(
-      Pass pass,
-      ReducedAttention attention,
-      MemorySegment in,
-      MemorySegment x,
-      ImageShape shape) {
+      Pass pass, ReducedAttention attention, MemorySegment in, MemorySegment x, ImageShape shape) {
     long hidden = attention.query().out();
     int heads = attention.heads();
     long headDim = hidden / heads;
@@ -312,8 +308,7 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
   /**
    * In the reference's order, {@code [count, hidden, height, width]}, but for a last stage without.
    */
-  private void report(
-      Trace trace, String name, MemorySegment x, ImageShape shape, boolean last) {
+  private void report(Trace trace, String name, MemorySegment x, ImageShape shape, boolean last) {
     int images = (int) shape.images();
     int hidden = (int) shape.channels();
     int places = (int) (shape.height() * shape.width());

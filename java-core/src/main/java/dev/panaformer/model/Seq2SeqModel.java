@@ -15,7 +15,6 @@ import java.util.Arrays;
 public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implements LanguageModel {
   private static final String QUERIES = "cross_attention_queries.";
 
-
   /**
    * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or misshapen
    */

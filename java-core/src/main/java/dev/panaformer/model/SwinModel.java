@@ -242,9 +242,7 @@ public record SwinModel(
       order.add(token, token % (rows * columns));
     }
     MemorySegment table = gridPositions(pass, images, rows, columns, interpolatePositions);
-    kernels
-        .embedding()
-        .gather(x, table, NormWeights.absent(dim), order, spare, pass.workspace());
+    kernels.embedding().gather(x, table, NormWeights.absent(dim), order, spare, pass.workspace());
     return new Map(spare, x, rows, columns);
   }
 

@@ -3,8 +3,8 @@ package dev.panaformer.model;
 import dev.panaformer.kernel.memory.TokenBatch;
 
 /**
- * Maps the positions of a batch's last sequence to rows. Positions count tokens that are masked out,
- * rows do not.
+ * Maps the positions of a batch's last sequence to rows. Positions count tokens that are masked
+ * out, rows do not.
  */
 final class TokenPositions {
   private final int firstRow;

@@ -7,7 +7,6 @@ import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.kernel.linear.LinearWeights;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.nn.CrossAttention;
 import dev.panaformer.nn.DecoderLayer;
 import dev.panaformer.nn.DecoderPass;
 import dev.panaformer.nn.NormPlacement;
@@ -15,8 +14,8 @@ import dev.panaformer.nn.Pass;
 import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
-import java.util.Objects;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.IntToDoubleFunction;
 import java.util.function.IntUnaryOperator;
@@ -109,8 +108,7 @@ public record Transformer(
    *     the scale of the head if there is one, in the workspace until its next pass
    * @throws IllegalStateException if there is no decoder
    */
-  public MemorySegment decode(
-      DecoderBatch batch, KvCache cache, Workspace workspace, Trace trace) {
+  public MemorySegment decode(DecoderBatch batch, KvCache cache, Workspace workspace, Trace trace) {
     return requireDecoder().forward(DecoderPass.of(kernels, workspace, batch, cache, trace));
   }
 

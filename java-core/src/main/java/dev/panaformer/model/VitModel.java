@@ -63,7 +63,6 @@ public record VitModel(
   private static final Buffer POOLED = Buffer.named("pooler output");
   private static final Reused<RowOrder> MID_POSITIONS = Reused.of(RowOrder::new);
 
-
   /**
    * Loads the encoder, with or without a head in the same checkpoint.
    *

@@ -34,12 +34,7 @@ public record CrossAttention(
     pass.kernels()
         .decoding()
         .kvStore(
-            projected,
-            0,
-            keysValues.out(),
-            pass.decoderBatch(),
-            pass.cached(),
-            pass.workspace());
+            projected, 0, keysValues.out(), pass.decoderBatch(), pass.cached(), pass.workspace());
   }
 
   /**

@@ -31,9 +31,7 @@ public record Linear(LinearWeights weights) {
     return weights.in();
   }
 
-  /**
-   * {@link #forward(Pass, MemorySegment, MemorySegment, long, Activation)} without activation.
-   */
+  /** {@link #forward(Pass, MemorySegment, MemorySegment, long, Activation)} without activation. */
   public void forward(Pass pass, MemorySegment x, MemorySegment y, long rows) {
     forward(pass, x, y, rows, Activation.NONE);
   }

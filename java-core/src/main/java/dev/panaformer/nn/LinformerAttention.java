@@ -40,5 +40,4 @@ public record LinformerAttention(Linear qkv, Linear output, LinformerShape shape
     output.add(pass, context, x, tokens);
     pass.retainRows(x, output.out());
   }
-
 }

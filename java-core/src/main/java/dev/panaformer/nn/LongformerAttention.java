@@ -46,7 +46,6 @@ public record LongformerAttention(
   private static final Buffer MIXED_HIDDEN = Buffer.named("hidden states that global tokens see");
   private static final Buffer MIXED = Buffer.named("values that global tokens see");
 
-
   /** Up to how many global tokens of a sequence are few. */
   public static int few(int headDim) {
     return headDim;

@@ -19,7 +19,6 @@ import java.lang.foreign.MemorySegment;
 public record RelativePositions(float[] table, int heads, int reach) {
   private static final Buffer BIAS = Buffer.named("relative position bias");
 
-
   /**
    * Of an encoder, whose tokens see both ways.
    *
@@ -83,9 +82,7 @@ public record RelativePositions(float[] table, int heads, int reach) {
     int last = longest - 1;
     long width = 2L * last + 1;
     MemorySegment spread = pass.floats(BIAS, heads * width);
-    pass.kernels()
-        .memory()
-        .write(spread, heads * width, pass.workspace(), y -> spread(y, last));
+    pass.kernels().memory().write(spread, heads * width, pass.workspace(), y -> spread(y, last));
     attention.bias(spread, last, 0, width, -1);
   }
 

@@ -35,7 +35,6 @@ public record SelfAttention(
   private static final Buffer QUERIES = Buffer.named("rows with queries that are wanted");
   private static final Buffer CONTEXT = Buffer.named("context");
 
-
   /** With positions that are embedded. */
   public SelfAttention(
       Linear qkv, Linear output, int heads, int kvHeads, int headDim, float scale) {
@@ -62,14 +61,14 @@ public record SelfAttention(
       kernels.attention().rope(rotary.get(), projected, batch, workspace);
     }
     Attention attention =
-        Attention.in(workspace).of(heads, kvHeads, headDim, scale).packed(projected, context, batch);
+        Attention.in(workspace)
+            .of(heads, kvHeads, headDim, scale)
+            .packed(projected, context, batch);
     if (!pass.rows().isAll()) {
       // The projection has what the layer reads of x. Rows move whole, as they are few.
       pass.retainRows(x, output.out());
       MemorySegment queries = pass.floats(QUERIES, rows * qkv.out());
-      kernels
-          .memory()
-          .gather(projected, qkv.out(), pass.rows().rows(), queries, workspace);
+      kernels.memory().gather(projected, qkv.out(), pass.rows().rows(), queries, workspace);
       SequenceLengths lengths = pass.rows().lengths();
       attention.query(queries, 0, qkv.out(), headDim, lengths.cumulative(), rows);
     }

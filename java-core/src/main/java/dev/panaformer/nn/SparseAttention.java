@@ -17,7 +17,6 @@ public record SparseAttention(Linear qkv, Linear output, int heads, int headDim,
   private static final Buffer QKV = Buffer.named("queries, keys, values");
   private static final Buffer CONTEXT = Buffer.named("context");
 
-
   @Override
   public void add(Pass pass, MemorySegment in, MemorySegment x) {
     MemorySegment context = attend(pass, in);
@@ -36,9 +35,7 @@ public record SparseAttention(Linear qkv, Linear output, int heads, int headDim,
         Attention.in(pass.workspace())
             .of(heads, heads, headDim, scale())
             .packed(projected, context, batch);
-    pass.kernels()
-        .attention()
-        .sparseAttention(attention, batch.keyLists(lists), pass.workspace());
+    pass.kernels().attention().sparseAttention(attention, batch.keyLists(lists), pass.workspace());
     return context;
   }
 

@@ -20,8 +20,6 @@ public interface Trace {
 
   /** A trace that tells this one everything by names with a prefix. */
   default Trace prefixed(String prefix) {
-    return this == NONE
-        ? NONE
-        : (name, values, shape) -> accept(prefix + name, values, shape);
+    return this == NONE ? NONE : (name, values, shape) -> accept(prefix + name, values, shape);
   }
 }

@@ -132,8 +132,7 @@ public record WindowAttention(
     long row = qkv.out();
     long queries = output.in();
     long start = first * row;
-    MemorySegment lengths =
-        pass.workspace().reused(LENGTHS).equal(sequences, area).cumulative();
+    MemorySegment lengths = pass.workspace().reused(LENGTHS).equal(sequences, area).cumulative();
     MemorySegment kindBias = bias.asSlice((long) kind * heads * area * area * Float.BYTES);
     Attention attention =
         Attention.in(pass.workspace())

@@ -128,7 +128,10 @@ class LastLayerTest {
     for (int count : COUNTS) {
       RowSelection queries = RowSelection.in(workspace).firstOf(batch, count);
       float[] some =
-          floats(model.hiddenStates(batch, queries, workspace, Trace.NONE), 0, queries.count() * hidden);
+          floats(
+              model.hiddenStates(batch, queries, workspace, Trace.NONE),
+              0,
+              queries.count() * hidden);
       float[] traced =
           floats(
               model.hiddenStates(batch, queries, workspace, (result, values, shape) -> {}),
@@ -178,7 +181,8 @@ class LastLayerTest {
     int hidden = config.hiddenSize();
     int tokens = model.layout(height, width).tokens();
     float[] all =
-        floats(model.forward(images, false, workspace, Trace.NONE), 0, (long) count * tokens * hidden);
+        floats(
+            model.forward(images, false, workspace, Trace.NONE), 0, (long) count * tokens * hidden);
     for (int first = 1; first <= 3; first++) {
       int floats = first * hidden;
       MemorySegment some = model.firstTokens(images, false, first, workspace, Trace.NONE);
@@ -211,6 +215,7 @@ class LastLayerTest {
     long logits = (long) images.count() * head.config().labels().size();
     float[] traced =
         floats(head.forward(images, false, workspace, (name, values, shape) -> {}), 0, logits);
-    assertArrayEquals(traced, floats(head.forward(images, false, workspace, Trace.NONE), 0, logits));
+    assertArrayEquals(
+        traced, floats(head.forward(images, false, workspace, Trace.NONE), 0, logits));
   }
 }

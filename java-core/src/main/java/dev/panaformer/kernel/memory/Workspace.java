@@ -2,7 +2,6 @@ package dev.panaformer.kernel.memory;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
-import java.util.function.UnaryOperator;
 
 /**
  * All that one forward pass writes: its batch, its activations, the scratch of its kernels. Weights
