@@ -1,5 +1,7 @@
 package dev.panaformer;
 
+import dev.panaformer.model.Sequence;
+
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;

@@ -6,59 +6,18 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.KernelContract;
 import dev.panaformer.kernel.Reference;
-import dev.panaformer.kernel.TestKernels;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
-import java.util.List;
-import java.util.Random;
-import java.util.function.Supplier;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Named;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.function.Executable;
-import org.junit.jupiter.params.Parameter;
-import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.MethodSource;
 
 /** Attention in linear time, of every implementation alike. */
-@ParameterizedClass
-@MethodSource("kernels")
-class LinearTimeKernelsTest {
-  private static final double ULP = Math.ulp(1f);
+class LinearTimeKernelsTest extends KernelContract {
   private static final int[] LENGTHS = {1, 7, 0, 63, 17};
-
-  @Parameter Supplier<Kernels> supplier;
-
-  private final Random random = new Random(5);
-  private Kernels kernels;
-  private Arena arena;
-  private Workspace workspace;
-
-  static List<Named<Supplier<Kernels>>> kernels() {
-    return TestKernels.all();
-  }
-
-  @BeforeEach
-  void open() {
-    kernels = supplier.get();
-    arena = Arena.ofConfined();
-    workspace = new Workspace();
-  }
-
-  @AfterEach
-  void close() {
-    workspace.close();
-    arena.close();
-    kernels.close();
-  }
 
   /** Sequences of these lengths, every third token of which was masked out. */
   private TokenBatch batch(int... lengths) {
@@ -98,9 +57,10 @@ class LinearTimeKernelsTest {
             workspace);
     for (int s = 0; s < LENGTHS.length; s++) {
       for (int h = 0; h < heads && LENGTHS[s] > 0; h++) {
-        float[][] q = rows(qkv, batch.start(s), LENGTHS[s], row, h * headDim, headDim);
-        float[][] k = rows(qkv, batch.start(s), LENGTHS[s], row, row + h * headDim, headDim);
-        float[][] v = rows(qkv, batch.start(s), LENGTHS[s], row, 2 * row + h * headDim, headDim);
+        float[][] q = headRows(qkv, batch.start(s), LENGTHS[s], row, h * headDim, headDim);
+        float[][] k = headRows(qkv, batch.start(s), LENGTHS[s], row, row + h * headDim, headDim);
+        float[][] v =
+            headRows(qkv, batch.start(s), LENGTHS[s], row, 2 * row + h * headDim, headDim);
         double[][] expected =
             Reference.attention(
                 q,
@@ -110,7 +70,8 @@ class LinearTimeKernelsTest {
                 scale,
                 false);
         // The projected ones are sums of up to 63 products below 1/5, and rounded once.
-        assertRows(expected, y, batch.start(s), row, h * headDim, (projected + headDim) * 20 * ULP);
+        assertRows(
+            expected, y, batch.start(s), row, h * headDim, (projected + headDim) * 20 * FLOAT_ULP);
       }
     }
     assertTrue(Float.isNaN(at(y, batch.tokens() * row)), "written behind the last token");
@@ -147,14 +108,15 @@ class LinearTimeKernelsTest {
                 segment(qkv), new PerformerShape(features, heads, causal), batch, y, workspace);
         for (int s = 0; s < LENGTHS.length; s++) {
           for (int h = 0; h < heads && LENGTHS[s] > 0; h++) {
-            float[][] q = rows(qkv, batch.start(s), LENGTHS[s], row, h * headDim, headDim);
-            float[][] k = rows(qkv, batch.start(s), LENGTHS[s], row, row + h * headDim, headDim);
+            float[][] q = headRows(qkv, batch.start(s), LENGTHS[s], row, h * headDim, headDim);
+            float[][] k =
+                headRows(qkv, batch.start(s), LENGTHS[s], row, row + h * headDim, headDim);
             float[][] v =
-                rows(qkv, batch.start(s), LENGTHS[s], row, 2 * row + h * headDim, headDim);
+                headRows(qkv, batch.start(s), LENGTHS[s], row, 2 * row + h * headDim, headDim);
             double[][] expected = performer(q, k, v, weight, features, causal);
             // Exponents are sums of so many products below 2, and of the softmax map a weight is
             // off by what its exponent is.
-            double tolerance = (headDim * 8 + count + 200) * ULP;
+            double tolerance = (headDim * 8 + count + 200) * FLOAT_ULP;
             assertRows(expected, y, batch.start(s), row, h * headDim, tolerance);
           }
         }
@@ -399,11 +361,7 @@ class LinearTimeKernelsTest {
                     workspace));
   }
 
-  private static void refused(String message, Executable call) {
-    assertEquals(message, assertThrows(IllegalArgumentException.class, call).getMessage());
-  }
-
-  private static float[][] rows(
+  private static float[][] headRows(
       float[] qkv, int first, int length, int row, int offset, int headDim) {
     float[][] rows = new float[length][];
     for (int t = 0; t < length; t++) {
@@ -429,10 +387,6 @@ class LinearTimeKernelsTest {
       values[i] = scale * (random.nextFloat() * 2 - 1);
     }
     return values;
-  }
-
-  private MemorySegment segment(float... values) {
-    return arena.allocateFrom(JAVA_FLOAT, values);
   }
 
   private MemorySegment poisoned(int count) {

@@ -6,41 +6,20 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.TestKernels;
+import dev.panaformer.kernel.KernelContract;
 import dev.panaformer.kernel.attention.Attention;
-import dev.panaformer.kernel.memory.Workspace;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Random;
-import java.util.function.Supplier;
-import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Named;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.api.Test;
 
 /** What encoder-decoders ask of attention, against attention over tensors. */
-class CrossAttentionTest {
+class CrossAttentionTest extends KernelContract {
   private static final int HEADS = 3;
+
   private static final int HEAD_DIM = 20;
+
   private static final int ROW = HEADS * HEAD_DIM;
 
-  private final Arena arena = Arena.ofConfined();
-  private final Workspace workspace = new Workspace();
-  private final Random random = new Random(5);
-
-  static Stream<Named<Supplier<Kernels>>> kernels() {
-    return TestKernels.all().stream();
-  }
-
-  @AfterEach
-  void free() {
-    workspace.close();
-    arena.close();
-  }
-
-  private MemorySegment floats(long count) {
+  private MemorySegment gaussian(long count) {
     MemorySegment floats = arena.allocate(JAVA_FLOAT, count);
     for (long i = 0; i < count; i++) {
       floats.setAtIndex(JAVA_FLOAT, i, (float) random.nextGaussian());
@@ -56,15 +35,13 @@ class CrossAttentionTest {
     return arena.allocateFrom(JAVA_INT, lengths);
   }
 
-  @ParameterizedTest
-  @MethodSource("kernels")
-  void crossAttentionSeesAllOfItsSourceFromAnyBeam(Supplier<Kernels> supplier) {
+  @Test
+  void crossAttentionSeesAllOfItsSourceFromAnyBeam() {
     int[] sourceLengths = {13, 1};
-    MemorySegment keysValues = floats(14L * 2 * ROW);
-    MemorySegment q = floats(7L * ROW);
-    MemorySegment y = floats(7L * ROW);
-    try (Kernels kernels = supplier.get();
-        KvCache cache = new KvCache(1, HEADS, HEAD_DIM, 12, 4);
+    MemorySegment keysValues = gaussian(14L * 2 * ROW);
+    MemorySegment q = gaussian(7L * ROW);
+    MemorySegment y = gaussian(7L * ROW);
+    try (KvCache cache = new KvCache(1, HEADS, HEAD_DIM, 12, 4);
         DecoderBatch sources = new DecoderBatch();
         DecoderBatch batch = new DecoderBatch()) {
       KvCache.Sequence[] read = {cache.open(), cache.open()};
@@ -89,7 +66,7 @@ class CrossAttentionTest {
               workspace);
 
       // Sequence 2 has the source of sequence 0: its keys once more.
-      MemorySegment expected = floats(7L * ROW);
+      MemorySegment expected = gaussian(7L * ROW);
       MemorySegment thrice = arena.allocate(JAVA_FLOAT, 27L * 2 * ROW);
       MemorySegment.copy(keysValues, 0, thrice, 0, 14L * 2 * ROW * 4);
       MemorySegment.copy(keysValues, 0, thrice, 14L * 2 * ROW * 4, 13L * 2 * ROW * 4);
@@ -125,17 +102,15 @@ class CrossAttentionTest {
   }
 
   /** Beams are neighbours with one source: together they get what each of them gets alone. */
-  @ParameterizedTest
-  @MethodSource("kernels")
-  void neighboursWithOneSourceGetWhatEachGetsAlone(Supplier<Kernels> supplier) {
+  @Test
+  void neighboursWithOneSourceGetWhatEachGetsAlone() {
     int[] of = {0, 0, 0, 0, 1, 1, 0};
     int[] tokens = {1, 1, 1, 1, 2, 1, 3};
     int all = 10;
-    MemorySegment keysValues = floats(80L * 2 * ROW);
-    MemorySegment q = floats((long) all * ROW);
-    MemorySegment y = floats((long) all * ROW);
-    try (Kernels kernels = supplier.get();
-        KvCache cache = new KvCache(1, HEADS, HEAD_DIM, 40, 4);
+    MemorySegment keysValues = gaussian(80L * 2 * ROW);
+    MemorySegment q = gaussian((long) all * ROW);
+    MemorySegment y = gaussian((long) all * ROW);
+    try (KvCache cache = new KvCache(1, HEADS, HEAD_DIM, 40, 4);
         DecoderBatch sources = new DecoderBatch();
         DecoderBatch batch = new DecoderBatch()) {
       KvCache.Sequence[] read = {cache.open(), cache.open()};
@@ -157,7 +132,7 @@ class CrossAttentionTest {
               workspace);
       int first = 0;
       for (int s = 0; s < of.length; s++) {
-        MemorySegment alone = floats((long) tokens[s] * ROW);
+        MemorySegment alone = gaussian((long) tokens[s] * ROW);
         long offset = 4L * first * ROW;
         batch.clear();
         batch.add(cache.open(), read[of[s]], new int[tokens[s]], 0, tokens[s]);
@@ -176,25 +151,23 @@ class CrossAttentionTest {
     }
   }
 
-  @ParameterizedTest
-  @MethodSource("kernels")
-  void aBiasByDistanceIsThatOfATableReadBackwards(Supplier<Kernels> supplier) {
+  @Test
+  void aBiasByDistanceIsThatOfATableReadBackwards() {
     int tokens = 17;
     int distances = 9;
-    MemorySegment qkv = floats(tokens * 3L * ROW);
-    MemorySegment y = floats((long) tokens * ROW);
-    MemorySegment expected = floats((long) tokens * ROW);
-    MemorySegment table = floats((long) HEADS * distances);
+    MemorySegment qkv = gaussian(tokens * 3L * ROW);
+    MemorySegment y = gaussian((long) tokens * ROW);
+    MemorySegment expected = gaussian((long) tokens * ROW);
+    MemorySegment table = gaussian((long) HEADS * distances);
     int width = 2 * tokens - 1;
-    MemorySegment spread = floats((long) HEADS * width);
+    MemorySegment spread = gaussian((long) HEADS * width);
     for (int h = 0; h < HEADS; h++) {
       for (int d = 0; d < tokens; d++) {
         float value = table.getAtIndex(JAVA_FLOAT, h * distances + Math.min(d, distances - 1));
         spread.setAtIndex(JAVA_FLOAT, h * width + tokens - 1 - d, value);
       }
     }
-    try (Kernels kernels = supplier.get();
-        KvCache cache = new KvCache(1, HEADS, HEAD_DIM, 5, 4);
+    try (KvCache cache = new KvCache(1, HEADS, HEAD_DIM, 5, 4);
         DecoderBatch batch = new DecoderBatch()) {
       batch.add(cache.open(), new int[tokens], 0, tokens);
       kernels.decoding().kvStore(qkv, ROW, 3 * ROW, batch, cache.layer(0), workspace);

@@ -7,9 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.panaformer.kernel.KernelContract;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeKernels;
-import dev.panaformer.kernel.TestKernels;
 import dev.panaformer.kernel.attention.RotaryTables;
 import dev.panaformer.kernel.attention.Rotation;
 import dev.panaformer.kernel.linear.Activation;
@@ -17,49 +17,31 @@ import dev.panaformer.kernel.linear.FeedForwardWeights;
 import dev.panaformer.kernel.linear.LinearWeights;
 import dev.panaformer.kernel.linear.PackedWeight;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.Random;
-import java.util.function.Supplier;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Named;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
 
 /** What decoders ask of kernels beside what encoders do, of every implementation alike. */
-class DecoderKernelsTest {
+class DecoderKernelsTest extends KernelContract {
   private static final int HEADS = 6;
+
   private static final int KV_HEADS = 2;
+
   private static final int HEAD_DIM = 20;
+
   private static final int ROW = (HEADS + 2 * KV_HEADS) * HEAD_DIM;
+
   private static final int CONTEXT_ROW = HEADS * HEAD_DIM;
 
-  private final Arena arena = Arena.ofConfined();
-  private final Workspace workspace = new Workspace();
-  private final Random random = new Random(5);
-
-  static Stream<Named<Supplier<Kernels>>> kernels() {
-    return TestKernels.all().stream();
+  private MemorySegment gaussian(long count) {
+    return gaussian(count, 1);
   }
 
-  @AfterEach
-  void close() {
-    workspace.close();
-    arena.close();
-  }
-
-  private MemorySegment floats(long count) {
-    return floats(count, 1);
-  }
-
-  private MemorySegment floats(long count, double deviation) {
+  private MemorySegment gaussian(long count, double deviation) {
     MemorySegment segment = arena.allocate(count * Float.BYTES, 64);
     for (long i = 0; i < count; i++) {
       segment.setAtIndex(JAVA_FLOAT, i, (float) (deviation * random.nextGaussian()));
@@ -120,9 +102,9 @@ class DecoderKernelsTest {
         // A neighbour of one token on both sides of it in the batch.
         batch.add(other, new int[1], 0, 1);
         batch.add(sequence, new int[piece], 0, piece);
-        MemorySegment rows = floats((long) (piece + 1) * ROW);
+        MemorySegment rows = gaussian((long) (piece + 1) * ROW);
         MemorySegment.copy(qkv, done * ROW * 4L, rows, ROW * 4L, piece * ROW * 4L);
-        MemorySegment y = floats((long) (piece + 1) * CONTEXT_ROW);
+        MemorySegment y = gaussian((long) (piece + 1) * CONTEXT_ROW);
         kernels.decoding().kvStore(rows, HEADS * HEAD_DIM, ROW, batch, cache.layer(1), workspace);
         kernels
             .decoding()
@@ -142,12 +124,10 @@ class DecoderKernelsTest {
     return context;
   }
 
-  @ParameterizedTest
-  @MethodSource("kernels")
-  void attentionOverThePagedCacheIsThatOfAllTokensAtOnce(Supplier<Kernels> supplier) {
-    MemorySegment qkv = floats(37L * ROW);
-    try (Kernels kernels = supplier.get();
-        KvCache cache = new KvCache(2, KV_HEADS, HEAD_DIM, 16, 5)) {
+  @Test
+  void attentionOverThePagedCacheIsThatOfAllTokensAtOnce() {
+    MemorySegment qkv = gaussian(37L * ROW);
+    try (KvCache cache = new KvCache(2, KV_HEADS, HEAD_DIM, 16, 5)) {
       for (long window : new long[] {0, 7, 100}) {
         float[] whole = inPieces(kernels, qkv, window, cache, 37);
         assertClose(dense(array(qkv, 37 * ROW), 37, window), whole, 2e-6);
@@ -160,16 +140,14 @@ class DecoderKernelsTest {
     }
   }
 
-  @ParameterizedTest
-  @MethodSource("kernels")
-  void whatDoesNotFitTheCacheIsRefusedBeforeItIsTouched(Supplier<Kernels> supplier) {
-    try (Kernels kernels = supplier.get();
-        KvCache cache = new KvCache(2, KV_HEADS, HEAD_DIM, 4, 5);
+  @Test
+  void whatDoesNotFitTheCacheIsRefusedBeforeItIsTouched() {
+    try (KvCache cache = new KvCache(2, KV_HEADS, HEAD_DIM, 4, 5);
         KvCache.Sequence sequence = cache.open();
         DecoderBatch batch = new DecoderBatch()) {
       batch.add(sequence, new int[3], 0, 3);
-      MemorySegment qkv = floats(3L * ROW);
-      MemorySegment y = floats(3L * CONTEXT_ROW);
+      MemorySegment qkv = gaussian(3L * ROW);
+      MemorySegment y = gaussian(3L * CONTEXT_ROW);
       MemorySegment shortRows = qkv.asSlice(0, 3L * ROW * Float.BYTES - 4);
       MemorySegment shortY = y.asSlice(0, 3L * CONTEXT_ROW * Float.BYTES - 4);
       long keys = HEADS * HEAD_DIM;
@@ -229,9 +207,8 @@ class DecoderKernelsTest {
     assertTrue(message.contains(expected), message);
   }
 
-  @ParameterizedTest
-  @MethodSource("kernels")
-  void rotaryPositionsTurnPairsOfHalves(Supplier<Kernels> supplier) {
+  @Test
+  void rotaryPositionsTurnPairsOfHalves() {
     int half = 8;
     MemorySegment cos = arena.allocate(40L * half * 4, 64);
     MemorySegment sin = arena.allocate(40L * half * 4, 64);
@@ -243,13 +220,12 @@ class DecoderKernelsTest {
     RotaryTables tables = new RotaryTables(cos, sin, 40, 2 * half);
     int heads = 3;
     int row = heads * HEAD_DIM + 5;
-    try (Kernels kernels = supplier.get();
-        TokenBatch batch = new TokenBatch()) {
+    try (TokenBatch batch = new TokenBatch()) {
       for (int position : new int[] {0, 39, 7}) {
         batch.add(0, position, 0);
       }
       batch.endSequence();
-      MemorySegment x = floats(3L * row);
+      MemorySegment x = gaussian(3L * row);
       float[] before = array(x, 3 * row);
       kernels.attention().rope(new Rotation(tables, heads, row, HEAD_DIM), x, batch, workspace);
       float[] expected = before.clone();
@@ -278,18 +254,17 @@ class DecoderKernelsTest {
     }
   }
 
-  @ParameterizedTest
-  @MethodSource("kernels")
-  void aGateMultipliesWhatGoesUp(Supplier<Kernels> supplier) {
+  @Test
+  void aGateMultipliesWhatGoesUp() {
     int tokens = 11;
     int hidden = 50;
     int inner = 67;
-    MemorySegment x = floats(tokens * hidden);
+    MemorySegment x = gaussian(tokens * hidden);
     MemorySegment[] w = {
-      floats(inner * hidden, 0.1), floats(inner * hidden, 0.1), floats(hidden * inner, 0.1)
+      gaussian(inner * hidden, 0.1), gaussian(inner * hidden, 0.1), gaussian(hidden * inner, 0.1)
     };
-    MemorySegment[] biases = {floats(inner), floats(inner), floats(hidden)};
-    MemorySegment y = floats(tokens * hidden);
+    MemorySegment[] biases = {gaussian(inner), gaussian(inner), gaussian(hidden)};
+    MemorySegment y = gaussian(tokens * hidden);
     float[] expected = array(y, tokens * hidden);
     for (int t = 0; t < tokens; t++) {
       double[] product = new double[inner];
@@ -311,181 +286,171 @@ class DecoderKernelsTest {
         expected[t * hidden + i] = (float) sum;
       }
     }
-    try (Kernels kernels = supplier.get()) {
-      PackedWeight gate = kernels.packing().pack("gate", w[0], inner, hidden, arena);
-      PackedWeight up = kernels.packing().pack("up", w[1], inner, hidden, arena);
-      PackedWeight down = kernels.packing().pack("down", w[2], hidden, inner, arena);
-      kernels
-          .linear()
-          .feedForward(
-              x,
-              FeedForwardWeights.gated(
-                  new LinearWeights(gate, biases[0]),
-                  new LinearWeights(up, biases[1]),
-                  new LinearWeights(down, biases[2]),
-                  Activation.SILU),
-              y,
-              y,
-              tokens,
-              workspace);
-      assertClose(expected, array(y, tokens * hidden), 3e-6);
-      MemorySegment none = MemorySegment.NULL;
-      assertThrows(
-          IllegalArgumentException.class,
-          () ->
-              kernels
-                  .linear()
-                  .feedForward(
-                      x,
-                      FeedForwardWeights.gated(
-                          new LinearWeights(down, none),
-                          new LinearWeights(up, none),
-                          new LinearWeights(down, none),
-                          Activation.SILU),
-                      y,
-                      y,
-                      tokens,
-                      workspace));
-      IllegalArgumentException e =
-          assertThrows(
-              IllegalArgumentException.class,
-              () ->
-                  kernels
-                      .linear()
-                      .feedForward(
-                          x,
-                          FeedForwardWeights.gated(
-                              new LinearWeights(gate, biases[0].asSlice(4)),
-                              new LinearWeights(up, none),
-                              new LinearWeights(down, none),
-                              Activation.SILU),
-                          y,
-                          y,
-                          tokens,
-                          workspace));
-      assertTrue(e.getMessage().contains("gateBias"), e.getMessage());
-    }
+    PackedWeight gate = kernels.packing().pack("gate", w[0], inner, hidden, arena);
+    PackedWeight up = kernels.packing().pack("up", w[1], inner, hidden, arena);
+    PackedWeight down = kernels.packing().pack("down", w[2], hidden, inner, arena);
+    kernels
+        .linear()
+        .feedForward(
+            x,
+            FeedForwardWeights.gated(
+                new LinearWeights(gate, biases[0]),
+                new LinearWeights(up, biases[1]),
+                new LinearWeights(down, biases[2]),
+                Activation.SILU),
+            y,
+            y,
+            tokens,
+            workspace);
+    assertClose(expected, array(y, tokens * hidden), 3e-6);
+    MemorySegment none = MemorySegment.NULL;
+    assertThrows(
+        IllegalArgumentException.class,
+        () ->
+            kernels
+                .linear()
+                .feedForward(
+                    x,
+                    FeedForwardWeights.gated(
+                        new LinearWeights(down, none),
+                        new LinearWeights(up, none),
+                        new LinearWeights(down, none),
+                        Activation.SILU),
+                    y,
+                    y,
+                    tokens,
+                    workspace));
+    IllegalArgumentException e =
+        assertThrows(
+            IllegalArgumentException.class,
+            () ->
+                kernels
+                    .linear()
+                    .feedForward(
+                        x,
+                        FeedForwardWeights.gated(
+                            new LinearWeights(gate, biases[0].asSlice(4)),
+                            new LinearWeights(up, none),
+                            new LinearWeights(down, none),
+                            Activation.SILU),
+                        y,
+                        y,
+                        tokens,
+                        workspace));
+    assertTrue(e.getMessage().contains("gateBias"), e.getMessage());
   }
 
-  @ParameterizedTest
-  @MethodSource("kernels")
-  void theBestTokensAreTheSameFromHiddenStatesAndFromLogits(Supplier<Kernels> supplier) {
+  @Test
+  void theBestTokensAreTheSameFromHiddenStatesAndFromLogits() {
     int rows = 5;
     int hidden = 24;
     int vocabulary = 3001;
-    MemorySegment x = floats(rows * hidden);
-    MemorySegment weight = floats(vocabulary * hidden);
+    MemorySegment x = gaussian(rows * hidden);
+    MemorySegment weight = gaussian(vocabulary * hidden);
     MemorySegment.copy(weight, 100L * hidden * 4, weight, 2000L * hidden * 4, hidden * 4L);
     MemorySegment inverse = arena.allocate(rows * 4, 64);
     for (int row = 0; row < rows; row++) {
       inverse.setAtIndex(JAVA_FLOAT, row, 0.5f + row);
     }
-    MemorySegment logits = floats((long) rows * vocabulary);
-    try (Kernels kernels = supplier.get()) {
-      PackedWeight head = kernels.packing().pack("head", weight, vocabulary, hidden, arena);
+    MemorySegment logits = gaussian((long) rows * vocabulary);
+    PackedWeight head = kernels.packing().pack("head", weight, vocabulary, hidden, arena);
+    kernels
+        .linear()
+        .linear(
+            x,
+            new LinearWeights(head, MemorySegment.NULL),
+            MemorySegment.NULL,
+            logits,
+            rows,
+            Activation.NONE);
+    for (int count : new int[] {1, 7, 64, vocabulary}) {
+      MemorySegment[] a = results(rows, count);
+      MemorySegment[] b = results(rows, count);
+      kernels.decoding().topK(logits, inverse, new TopK(a[0], a[1], a[2], count), rows, vocabulary);
       kernels
-          .linear()
-          .linear(
+          .decoding()
+          .linearTopK(
               x,
               new LinearWeights(head, MemorySegment.NULL),
-              MemorySegment.NULL,
-              logits,
+              inverse,
+              new TopK(b[0], b[1], b[2], count),
               rows,
-              Activation.NONE);
-      for (int count : new int[] {1, 7, 64, vocabulary}) {
-        MemorySegment[] a = results(rows, count);
-        MemorySegment[] b = results(rows, count);
-        kernels
-            .decoding()
-            .topK(logits, inverse, new TopK(a[0], a[1], a[2], count), rows, vocabulary);
-        kernels
-            .decoding()
-            .linearTopK(
-                x,
-                new LinearWeights(head, MemorySegment.NULL),
-                inverse,
-                new TopK(b[0], b[1], b[2], count),
-                rows,
-                workspace);
-        for (int i = 0; i < 3; i++) {
-          assertEquals(-1, a[i].mismatch(b[i]), "result " + i + " of " + count);
-        }
-        Optional<Screen> screen = kernels.decoding().screen(head, arena);
-        assertEquals(kernels instanceof NativeKernels, screen.isPresent());
-        for (Optional<Screen> by : List.of(screen, Optional.<Screen>empty())) {
-          MemorySegment[] c = results(rows, count);
-          long computed =
-              kernels
-                  .decoding()
-                  .linearBest(
-                      x,
-                      new LinearWeights(head, MemorySegment.NULL),
-                      by,
-                      new TopK(c[0], c[1], MemorySegment.NULL, count),
-                      rows,
-                      workspace);
-          assertTrue(
-              count == 1 && by.isPresent() ? computed < vocabulary / 4 : computed <= vocabulary);
-          assertEquals(-1, a[0].mismatch(c[0]), "values, by " + by);
-          assertEquals(-1, a[1].mismatch(c[1]), "ids, by " + by);
-        }
-        for (int row = 0; row < rows; row++) {
-          assertBest(array(logits, rows * vocabulary), row, vocabulary, count, inverse, a);
-        }
-      }
-      logits.setAtIndex(JAVA_FLOAT, 2 * vocabulary + 17, Float.NaN);
-      MemorySegment[] r = results(rows, 3);
-      kernels.decoding().topK(logits, inverse, new TopK(r[0], r[1], r[2], 3), rows, vocabulary);
+              workspace);
       for (int i = 0; i < 3; i++) {
-        assertEquals(-1, r[1].getAtIndex(JAVA_INT, 2 * 3 + i));
-        assertTrue(Float.isNaN(r[0].getAtIndex(JAVA_FLOAT, 2 * 3 + i)));
+        assertEquals(-1, a[i].mismatch(b[i]), "result " + i + " of " + count);
       }
-      assertTrue(r[1].getAtIndex(JAVA_INT, 3 * 3) >= 0);
-      assertThrows(
-          IllegalArgumentException.class,
-          () ->
-              kernels
-                  .decoding()
-                  .topK(logits, inverse, new TopK(r[0], r[1], r[2], 0), rows, vocabulary));
-      assertThrows(
-          IllegalArgumentException.class,
-          () ->
-              kernels
-                  .decoding()
-                  .topK(logits, inverse, new TopK(r[0], r[1], r[2], 4), rows, vocabulary));
-      inverse.setAtIndex(JAVA_FLOAT, 0, 0);
-      assertThrows(
-          IllegalArgumentException.class,
-          () ->
-              kernels
-                  .decoding()
-                  .topK(logits, inverse, new TopK(r[0], r[1], r[2], 3), rows, vocabulary));
+      Optional<Screen> screen = kernels.decoding().screen(head, arena);
+      assertEquals(kernels instanceof NativeKernels, screen.isPresent());
+      for (Optional<Screen> by : List.of(screen, Optional.<Screen>empty())) {
+        MemorySegment[] c = results(rows, count);
+        long computed =
+            kernels
+                .decoding()
+                .linearBest(
+                    x,
+                    new LinearWeights(head, MemorySegment.NULL),
+                    by,
+                    new TopK(c[0], c[1], MemorySegment.NULL, count),
+                    rows,
+                    workspace);
+        assertTrue(
+            count == 1 && by.isPresent() ? computed < vocabulary / 4 : computed <= vocabulary);
+        assertEquals(-1, a[0].mismatch(c[0]), "values, by " + by);
+        assertEquals(-1, a[1].mismatch(c[1]), "ids, by " + by);
+      }
+      for (int row = 0; row < rows; row++) {
+        assertBest(array(logits, rows * vocabulary), row, vocabulary, count, inverse, a);
+      }
     }
+    logits.setAtIndex(JAVA_FLOAT, 2 * vocabulary + 17, Float.NaN);
+    MemorySegment[] r = results(rows, 3);
+    kernels.decoding().topK(logits, inverse, new TopK(r[0], r[1], r[2], 3), rows, vocabulary);
+    for (int i = 0; i < 3; i++) {
+      assertEquals(-1, r[1].getAtIndex(JAVA_INT, 2 * 3 + i));
+      assertTrue(Float.isNaN(r[0].getAtIndex(JAVA_FLOAT, 2 * 3 + i)));
+    }
+    assertTrue(r[1].getAtIndex(JAVA_INT, 3 * 3) >= 0);
+    assertThrows(
+        IllegalArgumentException.class,
+        () ->
+            kernels
+                .decoding()
+                .topK(logits, inverse, new TopK(r[0], r[1], r[2], 0), rows, vocabulary));
+    assertThrows(
+        IllegalArgumentException.class,
+        () ->
+            kernels
+                .decoding()
+                .topK(logits, inverse, new TopK(r[0], r[1], r[2], 4), rows, vocabulary));
+    inverse.setAtIndex(JAVA_FLOAT, 0, 0);
+    assertThrows(
+        IllegalArgumentException.class,
+        () ->
+            kernels
+                .decoding()
+                .topK(logits, inverse, new TopK(r[0], r[1], r[2], 3), rows, vocabulary));
   }
 
-  @ParameterizedTest
-  @MethodSource("kernels")
-  void theScreenOfAnotherWeightIsRefused(Supplier<Kernels> supplier) {
-    try (Kernels kernels = supplier.get()) {
-      PackedWeight head = kernels.packing().pack("head", floats(30 * 24), 30, 24, arena);
-      Optional<Screen> other = Optional.of(new Screen(arena.allocate(64), 30, 23));
-      MemorySegment[] r = results(1, 3);
-      MemorySegment none = MemorySegment.NULL;
-      Exception e =
-          assertThrows(
-              IllegalArgumentException.class,
-              () ->
-                  kernels
-                      .decoding()
-                      .linearBest(
-                          floats(24),
-                          new LinearWeights(head, none),
-                          other,
-                          new TopK(r[0], r[1], MemorySegment.NULL, 3),
-                          1,
-                          workspace));
-      assertTrue(e.getMessage().contains("[30, 23], expected one of head [30, 24]"));
-    }
+  @Test
+  void theScreenOfAnotherWeightIsRefused() {
+    PackedWeight head = kernels.packing().pack("head", gaussian(30 * 24), 30, 24, arena);
+    Optional<Screen> other = Optional.of(new Screen(arena.allocate(64), 30, 23));
+    MemorySegment[] r = results(1, 3);
+    MemorySegment none = MemorySegment.NULL;
+    Exception e =
+        assertThrows(
+            IllegalArgumentException.class,
+            () ->
+                kernels
+                    .decoding()
+                    .linearBest(
+                        gaussian(24),
+                        new LinearWeights(head, none),
+                        other,
+                        new TopK(r[0], r[1], MemorySegment.NULL, 3),
+                        1,
+                        workspace));
+    assertTrue(e.getMessage().contains("[30, 23], expected one of head [30, 24]"));
   }
 
   private MemorySegment[] results(int rows, int count) {

@@ -3,65 +3,23 @@ package dev.panaformer.kernel.image;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.KernelContract;
 import dev.panaformer.kernel.Reference;
-import dev.panaformer.kernel.TestKernels;
 import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.kernel.linear.LinearWeights;
 import dev.panaformer.kernel.linear.PackedWeight;
-import dev.panaformer.kernel.memory.Workspace;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Random;
-import java.util.function.Supplier;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Named;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.function.Executable;
-import org.junit.jupiter.params.Parameter;
-import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.MethodSource;
 
 /** What models of images ask of kernels, of every implementation alike. */
-@ParameterizedClass
-@MethodSource("kernels")
-class ImageKernelsTest {
-  private static final double ULP = Math.ulp(1f);
-
-  @Parameter Supplier<Kernels> supplier;
-
-  private final Random random = new Random(3);
-  private Kernels kernels;
-  private Arena arena;
-  private Workspace workspace;
-
-  static List<Named<Supplier<Kernels>>> kernels() {
-    return TestKernels.all();
-  }
-
-  @BeforeEach
-  void open() {
-    kernels = supplier.get();
-    arena = Arena.ofConfined();
-    workspace = new Workspace();
-  }
-
-  @AfterEach
-  void close() {
-    workspace.close();
-    arena.close();
-    kernels.close();
-  }
-
+class ImageKernelsTest extends KernelContract {
   @ParameterizedTest
   @CsvSource({
     "3, 17, 63, 4, 4, 0, false, 7",
@@ -118,7 +76,7 @@ class ImageKernelsTest {
             expected += (double) x[from] * w[at % n * k + p];
           }
         }
-        assertEquals(expected, at(y, i * imageStride + at), (k + 4) * ULP * (k + 2));
+        assertEquals(expected, at(y, i * imageStride + at), (k + 4) * FLOAT_ULP * (k + 2));
       }
       assertTrue(Float.isNaN(at(y, i * imageStride + patches * n)), "written behind an image");
     }
@@ -154,7 +112,7 @@ class ImageKernelsTest {
           }
         }
       }
-      double bound = (kernel * kernel + 4) * ULP * (kernel * kernel + 1);
+      double bound = (kernel * kernel + 4) * FLOAT_ULP * (kernel * kernel + 1);
       assertEquals(Reference.activate(sum, Activation.GELU_ERF), at(y, at), 1.2 * bound);
     }
   }
@@ -173,7 +131,7 @@ class ImageKernelsTest {
             y,
             workspace);
     for (int i = 0; i < 7 * 9 * 17; i++) {
-      assertEquals(2.5, at(y, i), 20 * ULP);
+      assertEquals(2.5, at(y, i), 20 * FLOAT_ULP);
     }
     float[] x = random(2 * 5 * 6 * 7);
     kernels
@@ -210,8 +168,8 @@ class ImageKernelsTest {
     // Keys' cubic with a = -3/4 at 1/4: its weights for the two pixels on the right sum to this.
     double near = (1.25 * 0.75 - 2.25) * 0.75 * 0.75 + 1;
     double far = ((1.75 - 5) * 1.75 + 8) * 1.75 * -0.75 + 3;
-    assertEquals(8 * (near + far), at(y, 1), 20 * ULP);
-    assertEquals(8 - at(y, 1), at(y, 2), 20 * ULP);
+    assertEquals(8 * (near + far), at(y, 1), 20 * FLOAT_ULP);
+    assertEquals(8 - at(y, 1), at(y, 2), 20 * FLOAT_ULP);
   }
 
   @Test
@@ -345,22 +303,6 @@ class ImageKernelsTest {
                     new Resize(new ImageShape(1, 0, 2, 2), 3, 3, 2, Interpolation.BILINEAR),
                     y,
                     workspace));
-  }
-
-  private static void refused(String message, Executable call) {
-    assertEquals(message, assertThrows(IllegalArgumentException.class, call).getMessage());
-  }
-
-  private float[] random(int count) {
-    float[] values = new float[count];
-    for (int i = 0; i < count; i++) {
-      values[i] = random.nextFloat() * 2 - 1;
-    }
-    return values;
-  }
-
-  private MemorySegment segment(float... values) {
-    return arena.allocateFrom(JAVA_FLOAT, values);
   }
 
   private MemorySegment poisoned(int count) {

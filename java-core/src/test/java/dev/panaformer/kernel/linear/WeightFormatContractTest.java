@@ -9,62 +9,26 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.panaformer.kernel.JavaKernels;
+import dev.panaformer.kernel.KernelContract;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.Reference;
-import dev.panaformer.kernel.TestKernels;
 import dev.panaformer.kernel.decoding.TopK;
 import dev.panaformer.kernel.embedding.EmbeddingTables;
 import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.tensor.DType;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
-import java.util.Random;
-import java.util.function.Supplier;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Named;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.Parameter;
-import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.MethodSource;
 
 /** Weights in low precision, on every implementation of {@link Kernels}. */
-@ParameterizedClass
-@MethodSource("kernels")
-class WeightFormatContractTest {
+class WeightFormatContractTest extends KernelContract {
   private static final MemorySegment NONE = MemorySegment.NULL;
 
-  @Parameter Supplier<Kernels> supplier;
-
-  private final Random random = new Random(11);
   private final Kernels plain = new JavaKernels();
-  private Kernels kernels;
-  private Arena arena;
-  private Workspace workspace;
-
-  static List<Named<Supplier<Kernels>>> kernels() {
-    return TestKernels.all();
-  }
-
-  @BeforeEach
-  void open() {
-    kernels = supplier.get();
-    arena = Arena.ofConfined();
-    workspace = new Workspace();
-  }
-
-  @AfterEach
-  void close() {
-    workspace.close();
-    arena.close();
-    kernels.close();
-  }
 
   /** Everywhere the same bytes, from every kind of floats. */
   @ParameterizedTest
@@ -83,7 +47,7 @@ class WeightFormatContractTest {
     }
     samePacked(half, DType.F16, out, in, precision);
     samePacked(bf16, DType.BF16, out, in, precision);
-    samePacked(floats(out * in), DType.F32, out, in, precision);
+    samePacked(noise(out * in), DType.F32, out, in, precision);
   }
 
   private void samePacked(
@@ -121,10 +85,10 @@ class WeightFormatContractTest {
       int tokens = shape[0];
       int out = shape[1];
       int in = shape[2];
-      MemorySegment x = floats(tokens * in);
-      MemorySegment w = floats(out * in);
-      MemorySegment bias = floats(out);
-      MemorySegment residual = floats(tokens * out);
+      MemorySegment x = noise(tokens * in);
+      MemorySegment w = noise(out * in);
+      MemorySegment bias = noise(out);
+      MemorySegment residual = noise(tokens * out);
       PackedWeight packed =
           kernels.packing().pack(new UnpackedWeight("w", w, DType.F32, out, in), precision, arena);
       for (Activation activation : List.of(Activation.NONE, Activation.GELU_ERF)) {
@@ -136,7 +100,7 @@ class WeightFormatContractTest {
         plain
             .linear()
             .linear(x, new LinearWeights(packed, bias), residual, expected, tokens, activation);
-        close(expected, y, 1e-6 * in);
+        assertAllClose(expected, y, 1e-6 * in);
         if (activation == Activation.NONE) {
           resembles(precision, exact(x, w, bias, residual, tokens, out, in), y);
         }
@@ -150,7 +114,7 @@ class WeightFormatContractTest {
     int tokens = 40;
     int hidden = 64;
     int inner = 96;
-    MemorySegment x = floats(tokens * hidden);
+    MemorySegment x = noise(tokens * hidden);
     PackedWeight up = pack(inner, hidden, precision);
     PackedWeight gate = pack(inner, hidden, precision);
     PackedWeight down = pack(hidden, inner, precision);
@@ -196,7 +160,7 @@ class WeightFormatContractTest {
     kernels
         .linear()
         .linear(middle, new LinearWeights(down, NONE), x, expected, tokens, Activation.NONE);
-    close(expected, y, 1e-3);
+    assertAllClose(expected, y, 1e-3);
   }
 
   @ParameterizedTest
@@ -206,7 +170,7 @@ class WeightFormatContractTest {
     int hidden = 70;
     int vocab = 300;
     PackedWeight head = pack(vocab, hidden, precision);
-    MemorySegment x = floats(tokens * hidden);
+    MemorySegment x = noise(tokens * hidden);
     MemorySegment temperatures = arena.allocate(JAVA_FLOAT, tokens);
     for (int i = 0; i < tokens; i++) {
       temperatures.setAtIndex(JAVA_FLOAT, i, 1);
@@ -239,7 +203,7 @@ class WeightFormatContractTest {
   void embeddingOfPackedWords(WeightFormat precision) {
     int vocab = 45;
     int hidden = 70;
-    MemorySegment table = floats(vocab * hidden);
+    MemorySegment table = noise(vocab * hidden);
     PackedWeight words =
         kernels
             .packing()
@@ -249,7 +213,7 @@ class WeightFormatContractTest {
             .packing()
             .pack(new UnpackedWeight("words", table, DType.F32, vocab, hidden), precision, arena);
     EmbeddingTables tables =
-        new EmbeddingTables(NONE, floats(9 * hidden), NONE, NONE, NONE, vocab, 9, 0, hidden, 0)
+        new EmbeddingTables(NONE, noise(9 * hidden), NONE, NONE, NONE, vocab, 9, 0, hidden, 0)
             .withWords(words, 2.5f);
     TokenBatch batch = workspace.batch();
     batch.clear();
@@ -285,7 +249,7 @@ class WeightFormatContractTest {
   void forFewRowsItIsTheSameWeight(WeightFormat precision) {
     int out = 100;
     int in = 160;
-    MemorySegment w = floats(out * in);
+    MemorySegment w = noise(out * in);
     w.asSlice(9L * in * Float.BYTES, (long) in * Float.BYTES).fill((byte) 0);
     PackedWeight packed =
         kernels.packing().pack(new UnpackedWeight("w", w, DType.F32, out, in), precision, arena);
@@ -302,7 +266,7 @@ class WeightFormatContractTest {
                   .packForFewRows(
                       new UnpackedWeight("w", w, DType.F32, out, in), precision, memory));
       for (int tokens : new int[] {1, 8, 40}) {
-        MemorySegment x = floats(tokens * in);
+        MemorySegment x = noise(tokens * in);
         MemorySegment expected = arena.allocate(JAVA_FLOAT, (long) tokens * out);
         kernels
             .linear()
@@ -383,7 +347,7 @@ class WeightFormatContractTest {
   void int8IsTheSameEverywhere() {
     int tokens = 20;
     PackedWeight w = pack(70, 200, WeightFormat.INT8);
-    MemorySegment x = floats(tokens * 200);
+    MemorySegment x = noise(tokens * 200);
     MemorySegment y = arena.allocate(JAVA_FLOAT, tokens * 70L);
     MemorySegment expected = arena.allocate(JAVA_FLOAT, tokens * 70L);
     kernels.linear().linear(x, new LinearWeights(w, NONE), NONE, y, tokens, Activation.NONE);
@@ -394,10 +358,10 @@ class WeightFormatContractTest {
   private PackedWeight pack(int out, int in, WeightFormat precision) {
     return kernels
         .packing()
-        .pack(new UnpackedWeight("w", floats(out * in), DType.F32, out, in), precision, arena);
+        .pack(new UnpackedWeight("w", noise(out * in), DType.F32, out, in), precision, arena);
   }
 
-  private MemorySegment floats(int count) {
+  private MemorySegment noise(int count) {
     MemorySegment segment = arena.allocate(JAVA_FLOAT, count);
     for (int i = 0; i < count; i++) {
       segment.setAtIndex(JAVA_FLOAT, i, random.nextFloat() * 2 - 1);
@@ -445,7 +409,7 @@ class WeightFormatContractTest {
     assertTrue(Math.sqrt(error / norm) < tolerance, precision + ": " + Math.sqrt(error / norm));
   }
 
-  private static void close(MemorySegment expected, MemorySegment y, double tolerance) {
+  private static void assertAllClose(MemorySegment expected, MemorySegment y, double tolerance) {
     float[] e = expected.toArray(JAVA_FLOAT);
     float[] a = y.toArray(JAVA_FLOAT);
     for (int i = 0; i < e.length; i++) {
