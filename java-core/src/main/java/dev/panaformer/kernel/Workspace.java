@@ -34,6 +34,10 @@ public final class Workspace implements AutoCloseable {
     POSITION_BIAS,
     /** Rows picked out of the hidden states, such as one a sequence or a mask, or out of QKV. */
     POOLED,
+    /** Rows of embeddings that stand in a prompt, as they are given. */
+    EMBEDDING_ROWS,
+    /** The same with their positions. */
+    EMBEDDED_ROWS,
     /** The hidden layer of a head. */
     HEAD,
     /** What a head puts out. */

@@ -39,6 +39,9 @@ public record DecoderStack(
     long hidden = embeddings.hidden();
     MemorySegment x = workspace.floats(Buffer.HIDDEN, tokens * hidden);
     kernels.embedding(embeddings, batch.tokens(), x, workspace);
+    if (batch.rows() > 0) {
+      embedRows(kernels, batch, x, workspace);
+    }
     for (int i = 0; i < layers.size(); i++) {
       if (trace != null) {
         trace.accept("hidden_states." + i, x, tokens, hidden);
@@ -61,5 +64,20 @@ public record DecoderStack(
       headNorm.get().forward(kernels, x, x, queries.tokens());
     }
     return x;
+  }
+
+  /** Replaces the hidden states of those tokens in whose place rows of embeddings stand. */
+  private void embedRows(
+      Kernels kernels, DecoderBatch batch, MemorySegment x, Workspace workspace) {
+    int rows = batch.rows();
+    long hidden = embeddings.hidden();
+    MemorySegment given = workspace.floats(Buffer.EMBEDDING_ROWS, rows * hidden);
+    kernels.write(
+        given, rows * hidden, workspace, host -> batch.writeRows(host, Math.toIntExact(hidden)));
+    MemorySegment embedded = workspace.floats(Buffer.EMBEDDED_ROWS, rows * hidden);
+    kernels.embedding(embeddings.withRows(given, rows), batch.rowTokens(), embedded, workspace);
+    for (int i = 0; i < rows; i++) {
+      kernels.copy(embedded, i * hidden, x, batch.rowToken(i) * hidden, hidden);
+    }
   }
 }

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import dev.panaformer.kernel.DecoderBatch;
 import dev.panaformer.kernel.KvCache;
 import dev.panaformer.kernel.Workspace;
+import dev.panaformer.kernel.Workspace.Buffer;
 import dev.panaformer.nn.CrossAttention;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
@@ -34,6 +35,23 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
       trace.accept(
           "encoder_last_hidden_state", encoded, sources.tokens().tokens(), config.hiddenSize());
     }
+  }
+
+  /**
+   * Does the same with the states of any encoder.
+   *
+   * @param states {@code [tokens, hidden]} on the host
+   * @param sources one token for each state
+   */
+  public void attend(float[] states, DecoderBatch sources, KvCache cache, Workspace workspace) {
+    MemorySegment encoded = workspace.floats(Buffer.HIDDEN, states.length);
+    kernels()
+        .write(
+            encoded,
+            states.length,
+            workspace,
+            host -> MemorySegment.copy(states, 0, host, JAVA_FLOAT, 0, states.length));
+    transformer.attend(encoded, sources, cache, workspace);
   }
 
   /** {@inheritDoc} The names begin with {@code decoder_}; each sequence has a source. */

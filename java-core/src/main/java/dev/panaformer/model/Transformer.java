@@ -89,6 +89,18 @@ public record Transformer(
   public MemorySegment encode(
       DecoderBatch sources, KvCache cache, Workspace workspace, Trace trace) {
     MemorySegment encoded = encode(sources.tokens(), workspace, trace);
+    attend(encoded, sources, cache, workspace);
+    return encoded;
+  }
+
+  /**
+   * Computes the keys and values that the decoder's layers attend to, which stay in the cache.
+   *
+   * @param encoded {@code [tokens, width]}, states of any encoder
+   * @param sources one token for each state
+   */
+  public void attend(
+      MemorySegment encoded, DecoderBatch sources, KvCache cache, Workspace workspace) {
     int layer = 0;
     for (DecoderLayer decoderLayer : requireDecoder().layers()) {
       int index = layer++;
@@ -97,7 +109,6 @@ public record Transformer(
           .ifPresent(
               cross -> cross.attention().store(kernels, encoded, sources, cache, index, workspace));
     }
-    return encoded;
   }
 
   /**
