@@ -1,12 +1,12 @@
 package dev.panaformer;
 
 /**
- * What each token of a target looks at in a source: the cross-attention of an encoder-decoder. The
- * arrays are not to be modified.
+ * The cross-attention of an encoder-decoder: how much each token of a target attends to each token
+ * of its source. The arrays must not be modified.
  *
  * @param source the tokens that the encoder read
  * @param target the tokens that the decoder read, its start token first
- * @param weights {@code [layers][heads][target][source]}; those of a target's token add up to 1
+ * @param weights {@code [layers][heads][target][source]}; the weights of a target token add up to 1
  */
 public record AttentionMap(int[] source, int[] target, float[][][][] weights) {
 

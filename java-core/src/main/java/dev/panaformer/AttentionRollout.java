@@ -10,15 +10,15 @@ import java.util.List;
 
 /**
  * Attention rollout (Abnar, Zuidema 2020): layer by layer the mean attention of all heads, half of
- * it staying where it is as the residual connection does, multiplied up to what the first token has
- * of each patch. Told the queries and keys of each layer of one image.
+ * it kept in place for the residual connection; the product of all layers is the share of each
+ * patch in the first token. Reads the queries and keys of each layer of one image.
  */
 final class AttentionRollout {
   private final int tokens;
   private final int heads;
   private final int headDim;
 
-  /** Of the token of interest: the share of each token of the input, from the last layer down. */
+  /** The mean attention of each layer {@code [tokens, tokens]}. */
   private final List<double[]> layers = new ArrayList<>();
 
   AttentionRollout(VitConfig config, VisionEncoder.Layout layout) {
@@ -27,7 +27,7 @@ final class AttentionRollout {
     this.headDim = config.headDim();
   }
 
-  /** Hears {@code qkv.N} of a pass over one image. */
+  /** Takes {@code qkv.N} of a pass over one image. */
   void accept(String name, MemorySegment values) {
     if (name.startsWith("qkv.")) {
       layers.add(meanAttention(values));

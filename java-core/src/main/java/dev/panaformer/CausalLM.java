@@ -12,7 +12,7 @@ import java.util.Arrays;
 import java.util.Set;
 
 /**
- * Continues texts: GPT-2, Llama and what shares their form.
+ * Continues texts: GPT-2, Llama and other decoders of their architecture.
  *
  * <pre>{@code
  * try (var lm = CausalLM.load(folder)) {
@@ -22,8 +22,8 @@ import java.util.Set;
  * }
  * }</pre>
  *
- * <p>All generations of a model run together, each token as it comes; see {@link Scheduler}. What
- * one gives does not depend on the others, to the last bit.
+ * <p>All generations of a model are computed together, one token of each in every step. The result
+ * of a generation does not depend on the others, to the last bit.
  */
 public final class CausalLM implements Model {
   private final GenerationRuntime<CausalModel> runtime;
@@ -38,7 +38,7 @@ public final class CausalLM implements Model {
   }
 
   /**
-   * Loads a decoder. A folder without a tokenizer does for whoever works with ids.
+   * Loads a decoder. A folder without a tokenizer is usable with ids.
    *
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model;
    *     nothing stays open or allocated then
@@ -89,8 +89,8 @@ public final class CausalLM implements Model {
   }
 
   /**
-   * Reads the beginning that many texts have in common and keeps it in the cache, until the prefix
-   * is closed. Waits until it is read.
+   * Reads the beginning that many texts have in common and keeps it in the cache until the prefix
+   * is closed. Returns when it is read.
    *
    * @throws IllegalArgumentException if there are no tokens, or more than the context
    * @throws dev.panaformer.generate.CacheExhaustedException if there is no room for it now
@@ -105,10 +105,10 @@ public final class CausalLM implements Model {
   }
 
   /**
-   * Begins to continue a prefix by some tokens and what the model makes of them, and returns at
-   * once. The result is that of the whole prompt, to the last bit.
+   * Begins to continue a prompt that consists of a prefix and further tokens, and returns at once.
+   * The result is that of the whole prompt, to the last bit.
    *
-   * @param rest perhaps none; as {@code encodePlain} of a tokenizer gives them
+   * @param rest the tokens after the prefix, without special tokens; may be empty
    * @throws IllegalStateException if the prefix is closed
    */
   public Generation generate(Prefix prefix, int[] rest, GenerationOptions options) {
@@ -124,8 +124,9 @@ public final class CausalLM implements Model {
   }
 
   /**
-   * How well the model foresees a text. One longer than the context is read in windows that overlap
-   * by half, each token being judged where most precedes it.
+   * The log-probabilities that the model gives to the tokens of a text. A text that is longer than
+   * the context is read in windows that overlap by half; each token is scored in the window in
+   * which most tokens precede it.
    *
    * @throws IllegalArgumentException if the text has fewer than two tokens
    * @throws java.util.concurrent.CancellationException if the thread is interrupted
@@ -135,10 +136,10 @@ public final class CausalLM implements Model {
   }
 
   /**
-   * How well the model foresees a text that is tokenized already.
+   * As {@link #score(String)}, of a text that is tokenized already.
    *
-   * @param stride by how many tokens a window of a context's length follows the one before: many
-   *     are quick, few give each token more to go by
+   * @param stride the number of tokens between the starts of two windows: a large stride is fast, a
+   *     small one gives each token more context
    * @throws IllegalArgumentException if there are fewer than two ids, or the stride is not from 1
    *     to {@link #contextLength}
    * @throws IndexOutOfBoundsException if an id is outside the vocabulary
@@ -146,7 +147,7 @@ public final class CausalLM implements Model {
   public TextScore score(int[] ids, int stride) {
     if (ids.length < 2) {
       throw new IllegalArgumentException(
-          "a text of " + ids.length + " tokens, at least 2 are needed to foresee one");
+          "a text of " + ids.length + " tokens, at least 2 are needed to score one");
     }
     if (stride < 1 || stride > contextLength()) {
       throw new IllegalArgumentException(
@@ -187,7 +188,7 @@ public final class CausalLM implements Model {
     return runtime.decode(ids);
   }
 
-  /** The most tokens that a text may have: the model's positions, or fewer if its cache has. */
+  /** The number of tokens of the longest text: the model's positions, or what the cache holds. */
   public int contextLength() {
     return runtime.contextLength();
   }

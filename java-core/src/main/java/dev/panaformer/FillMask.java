@@ -26,7 +26,7 @@ public final class FillMask implements Model {
    * A guess for one mask.
    *
    * @param token the word as it reads
-   * @param tokenId its place in the vocabulary
+   * @param tokenId the id of the token
    * @param score its probability
    * @param text the text with this mask filled; other masks stay
    */
@@ -66,7 +66,7 @@ public final class FillMask implements Model {
     throw new CheckpointException(folder + ": the tokenizer has none of " + MASK_TOKENS);
   }
 
-  /** How a mask is written. */
+  /** The spelling of a mask in a text. */
   public String maskToken() {
     return maskToken;
   }

@@ -13,8 +13,8 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * Turns images into vectors: the features that a head would read. Any checkpoint of ViT, DeiT,
- * Swin, YOLOS or SegFormer will do, with or without a head.
+ * Turns images into vectors: the features that a head would read. Loads any checkpoint of ViT,
+ * DeiT, Swin, YOLOS or SegFormer, with or without a head.
  */
 public final class ImageEmbedder implements Model {
   private final ImageRuntime<VisionEncoder> runtime;

@@ -1,10 +1,10 @@
 package dev.panaformer;
 
-/** How the hidden states of an image become one vector. */
+/** How the hidden states of an image are reduced to one vector. */
 public enum ImagePooling {
-  /** The first token, of models that have one; else the mean. */
+  /** The first token, or the mean for models without a class token. */
   CLS,
-  /** DeiT's second token, that learned from a teacher. */
+  /** The second token of DeiT, which was trained by distillation. */
   DISTILLATION,
   /** The mean of all patches. */
   MEAN

@@ -50,8 +50,8 @@ public final class ImageSegmenter implements Model {
   }
 
   /**
-   * The label of each pixel of an image: scores are interpolated to its size, and the best one
-   * wins.
+   * The label of each pixel of an image. The scores are interpolated to the size of the image, then
+   * the best one is taken.
    *
    * @throws dev.panaformer.image.ImageException if the file is no image that can be read
    */
@@ -81,8 +81,8 @@ public final class ImageSegmenter implements Model {
       Workspace workspace) {
     int labels = runtime.config().labels().size();
     int[] map = new int[width * height];
-    // Bilinear interpolation is one of columns and one of lines. Scores of every pixel would take
-    // too much memory, so the second goes line by line.
+    // Bilinear interpolation is an interpolation of columns followed by one of lines. The scores of
+    // all pixels would take too much memory, so the second is done line by line.
     MemorySegment wide = workspace.floats(WIDE, (long) layout.rows() * width * labels);
     runtime
         .kernels()

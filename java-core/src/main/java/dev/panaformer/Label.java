@@ -1,7 +1,7 @@
 package dev.panaformer;
 
 /**
- * A label of a classifier and how far the model believes in it.
+ * A label of a classifier and its score.
  *
  * @param score a probability; for regression the value itself
  */

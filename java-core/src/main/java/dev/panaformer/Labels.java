@@ -8,7 +8,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 
-/** A classifier's logits as labels with scores, the best first. */
+/** Turns the logits of a classifier into labels with scores, the best first. */
 final class Labels {
   private Labels() {}
 

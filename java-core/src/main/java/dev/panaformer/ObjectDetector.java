@@ -43,9 +43,9 @@ public final class ObjectDetector implements Model {
   }
 
   /**
-   * The objects in an image, the surest first.
+   * The objects in an image, those with the best score first.
    *
-   * @param threshold what a score has to exceed, from 0 to 1
+   * @param threshold only objects with a higher score are returned; from 0 to 1
    * @throws dev.panaformer.image.ImageException if the file is no image that can be read
    */
   public List<Detection> detect(Path file, double threshold) {

@@ -1,6 +1,6 @@
 package dev.panaformer;
 
-/** What turns a few logits into probabilities, in place. */
+/** Turns a few logits into probabilities, in place. */
 final class Probabilities {
   private Probabilities() {}
 

@@ -51,10 +51,10 @@ public final class Quantization {
   private Quantization() {}
 
   /**
-   * Writes a model's folder once more, with its weights packed in low precision.
+   * Writes a copy of a model's folder with its weights packed in low precision.
    *
    * @param source a folder that any model class loads
-   * @param target the folder to write; it must not be there, or be empty, and appears whole
+   * @param target the folder to write. It must be absent or empty; it appears when it is complete.
    * @throws IllegalArgumentException if the precision is {@link Precision#FP32}
    * @throws CheckpointException if the source holds no model, or weights that are packed already or
    *     not finite

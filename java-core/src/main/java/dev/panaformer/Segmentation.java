@@ -6,7 +6,7 @@ import java.util.List;
 /**
  * A label for each pixel of an image.
  *
- * @param labels their names
+ * @param labels the names of the labels
  * @param map {@code [height, width]}, indices of labels. Not to be modified.
  */
 public record Segmentation(int width, int height, List<String> labels, int[] map) {

@@ -23,12 +23,12 @@ import java.util.regex.Pattern;
  * }
  * }</pre>
  *
- * <p>All generations of a model run together, each token as it comes; see {@link Scheduler}. A
- * source is read once; beams share what is computed of it. What one generation gives does not
- * depend on the others, to the last bit.
+ * <p>All generations of a model are computed together, one token of each in every step. A source is
+ * encoded once; beams share its keys and values. The result of a generation does not depend on the
+ * others, to the last bit.
  */
 public final class Seq2Seq implements Model {
-  /** How mBART spells the tokens of languages. */
+  /** The spelling of the language tokens of mBART. */
   private static final Pattern LANGUAGE = Pattern.compile("[a-z]{2,3}_[A-Z]{2}");
 
   private final GenerationRuntime<Seq2SeqModel> runtime;
@@ -47,9 +47,9 @@ public final class Seq2Seq implements Model {
   }
 
   /**
-   * Loads an encoder-decoder. A folder without a tokenizer does for whoever works with ids.
+   * Loads an encoder-decoder. A folder without a tokenizer is usable with ids.
    *
-   * @param options whose cache has room for sources and what is generated
+   * @param options the cache of which holds sources and generated texts
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model;
    *     nothing stays open or allocated then
    */
@@ -66,13 +66,13 @@ public final class Seq2Seq implements Model {
     return runtime.options();
   }
 
-  /** The text that answers to a source, by {@link #options}. */
+  /** Generates the target of a source by {@link #options}, and waits for all of it. */
   public String generate(String source) {
     return generate(source, options());
   }
 
   /**
-   * The text that answers to a source. Waits for all of it.
+   * Generates the target of a source, and waits for all of it.
    *
    * @throws IllegalArgumentException if the source has no tokens, or more than {@link
    *     #maxSourceTokens}
@@ -127,13 +127,13 @@ public final class Seq2Seq implements Model {
     throw new IllegalArgumentException(name + ": its tokenizer puts no language around a text");
   }
 
-  /** The texts that answer to several sources, which are computed together. */
+  /** Generates the targets of several sources together, in their order. */
   public List<String> generateAll(List<String> sources, GenerationOptions options) {
     List<Generation> generations = sources.stream().map(s -> stream(s, options)).toList();
     return generations.stream().map(g -> g.result().text()).toList();
   }
 
-  /** Begins to answer to a source, and returns at once. */
+  /** Begins to generate the target of a source, and returns at once. */
   public Generation stream(String source, GenerationOptions options) {
     if (source.isBlank()) {
       throw new IllegalArgumentException(name + ": a source without text");
@@ -142,7 +142,7 @@ public final class Seq2Seq implements Model {
   }
 
   /**
-   * Begins to answer to a source that is tokenized already, and returns at once.
+   * Begins to generate the target of a source that is tokenized already, and returns at once.
    *
    * @param source as {@link #tokenize} gives it
    * @throws IllegalArgumentException if there are no ids, or more than {@link #maxSourceTokens}
@@ -155,7 +155,7 @@ public final class Seq2Seq implements Model {
   }
 
   /**
-   * The token that what is generated begins with, and that no result names.
+   * The token that every generated text begins with; results do not contain it.
    *
    * @throws IllegalStateException if the folder does not say
    */
@@ -192,10 +192,10 @@ public final class Seq2Seq implements Model {
   }
 
   /**
-   * How well the model foresees a target.
+   * The log-probabilities that the model gives to the tokens of a target.
    *
    * @param target with its end token, without a start token
-   * @return its tokens behind the one that the decoder begins with
+   * @return scores of the start token and the tokens of the target
    * @throws IllegalArgumentException if source or target has no tokens, or too many
    * @throws IndexOutOfBoundsException if an id is outside its vocabulary
    * @throws java.util.concurrent.CancellationException if the thread is interrupted
@@ -214,13 +214,13 @@ public final class Seq2Seq implements Model {
     return new TextScore(ids, scores, best);
   }
 
-  /** What each token of a target looks at in a source. */
+  /** The cross-attention of each token of a target to the tokens of its source. */
   public AttentionMap attention(String source, String target) {
     return attention(tokenize(source), tokenize(target));
   }
 
   /**
-   * What each token of a target looks at in a source.
+   * The cross-attention of each token of a target to the tokens of its source.
    *
    * @param target with its end token, without a start token
    * @throws IllegalArgumentException if source or target has no tokens, or too many
@@ -250,7 +250,7 @@ public final class Seq2Seq implements Model {
     }
   }
 
-  /** A target behind what its decoder begins with. */
+  /** The start token, followed by a target. */
   private int[] withStart(int[] target) {
     int[] ids = new int[target.length + 1];
     ids[0] = config.startsWithLastToken() ? target[target.length - 1] : startToken();
@@ -277,7 +277,7 @@ public final class Seq2Seq implements Model {
   }
 
   /**
-   * The spelling of a token in the vocabulary.
+   * The token with this id, as the vocabulary spells it.
    *
    * @throws IllegalStateException if the folder has no tokenizer
    */

@@ -19,7 +19,7 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * Turns texts into vectors whose angles tell how alike the texts are.
+ * Turns texts into vectors whose cosine similarity measures how similar the texts are.
  *
  * <pre>{@code
  * try (var embedder = TextEmbedder.load(Path.of("all-MiniLM-L6-v2"))) {
@@ -27,9 +27,9 @@ import java.util.List;
  * }
  * }</pre>
  *
- * <p>How token vectors become one is read from the folder's {@code modules.json} and {@code
- * 1_Pooling/config.json}, as sentence-transformers writes them; without these it is the mean,
- * divided by its L2 norm. Texts lose the white space around them, as they do there.
+ * <p>How the vectors of the tokens become one vector is read from the folder's {@code modules.json}
+ * and {@code 1_Pooling/config.json}, as sentence-transformers writes them; without these it is the
+ * mean, divided by its L2 norm. Texts lose the white space around them, as they do there.
  */
 public final class TextEmbedder implements Model {
   private static final Buffer POOLED = Buffer.named("pooled vectors");
@@ -79,7 +79,7 @@ public final class TextEmbedder implements Model {
   }
 
   /**
-   * The vector of a text; of the empty text too.
+   * The vector of a text, which may be empty.
    *
    * @return {@link #dimension} floats
    * @throws IllegalArgumentException if the text is too long, and the options say to refuse it
@@ -177,12 +177,12 @@ public final class TextEmbedder implements Model {
         pooled, JAVA_FLOAT, (long) sequence * dimension * Float.BYTES, vector, 0, dimension);
   }
 
-  /** The floats of a vector. */
+  /** The number of floats of a vector. */
   public int dimension() {
     return dimension;
   }
 
-  /** The most tokens of a text that are read, special ones included. */
+  /** The number of tokens of a text that are read, including special tokens. */
   public int maxTokens() {
     return runtime.maxTokens();
   }

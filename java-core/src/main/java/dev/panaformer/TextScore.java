@@ -1,13 +1,13 @@
 package dev.panaformer;
 
 /**
- * How well a model foresees a text: the objective that causal language models are trained on. The
- * arrays are not to be modified.
+ * The log-probabilities that a model gives to the tokens of a text: the objective that language
+ * models are trained on. The arrays must not be modified.
  *
- * @param ids the text's tokens
- * @param logProbabilities natural logarithms of the probability of each token after those before
- *     it; the first one, which nothing precedes, has 0 and does not count
- * @param best the token that the model thought likeliest in the place of each; the first one itself
+ * @param ids the tokens of the text
+ * @param logProbabilities the natural logarithm of the probability of each token, given the tokens
+ *     before it. The first token, which nothing precedes, has 0 and does not count.
+ * @param best the most probable token at each position; for the first position the token itself
  */
 public record TextScore(int[] ids, float[] logProbabilities, int[] best) {
 
@@ -25,7 +25,7 @@ public record TextScore(int[] ids, float[] logProbabilities, int[] best) {
     return -logLikelihood() / (ids.length - 1);
   }
 
-  /** {@code exp(loss)}: among how many equally likely tokens the model seems to choose. */
+  /** {@code exp(loss)}: the number of equally probable tokens that would have this loss. */
   public double perplexity() {
     return Math.exp(loss());
   }

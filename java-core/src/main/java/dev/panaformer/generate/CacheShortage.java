@@ -1,6 +1,6 @@
 package dev.panaformer.generate;
 
-/** What becomes of a generation for which the key-value cache has no room at its turn. */
+/** What happens to a generation if the key-value cache has no room when its turn comes. */
 public enum CacheShortage {
   /** It waits, in order of arrival, for others to end. */
   WAIT,

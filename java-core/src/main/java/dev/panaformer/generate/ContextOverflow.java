@@ -1,6 +1,6 @@
 package dev.panaformer.generate;
 
-/** What becomes of tokens that a model has no positions for. */
+/** What happens to a text that is longer than the context of the model. */
 public enum ContextOverflow {
   /**
    * A prompt that leaves no room for a token is an {@link IllegalArgumentException}; a generation

@@ -1,9 +1,9 @@
 package dev.panaformer.generate;
 
 /**
- * A token that a model put out.
+ * A generated token.
  *
- * @param id its place in the vocabulary
+ * @param id its id
  * @param logProbability natural logarithm of the probability that the model itself gave it, before
  *     penalties and temperature; NaN unless {@link GenerationOptions#logProbabilities} asked for it
  * @param text what may be read of the generated text since the token before: empty while a

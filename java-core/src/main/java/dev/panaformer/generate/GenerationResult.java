@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * What a generation gave in the end. The arrays are not to be modified.
+ * The result of a generation. The arrays must not be modified.
  *
  * @param text the generated text, without what {@link GenerationOptions#stopStrings} or stop ids
  *     end it with; empty if the model has no tokenizer
@@ -15,7 +15,7 @@ import java.util.List;
  * @param finishReason why it ended
  * @param promptTokens tokens that were read: the source's, or where there is none the prompt's,
  *     after sliding
- * @param seed what draws it again
+ * @param seed the seed that draws the same text again
  * @param timeToFirstToken from the request, waiting included; the whole time if there is no token
  * @param time from the request to the end
  */

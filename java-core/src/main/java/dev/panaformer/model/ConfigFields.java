@@ -1,5 +1,7 @@
 package dev.panaformer.model;
 
+import dev.panaformer.kernel.memory.Limits;
+
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.linear.Activation;
 import java.util.ArrayList;
@@ -18,7 +20,7 @@ import java.util.Set;
  */
 public final class ConfigFields {
   /** The largest head that attention takes. */
-  public static final int MAX_HEAD_DIM = 256;
+  public static final int MAX_HEAD_DIM = Limits.MAX_HEAD_DIM;
 
   private static final Map<String, Activation> ACTIVATIONS =
       Map.ofEntries(

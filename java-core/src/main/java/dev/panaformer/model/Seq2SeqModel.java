@@ -1,5 +1,7 @@
 package dev.panaformer.model;
 
+import dev.panaformer.kernel.memory.Buffer;
+
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.kernel.decoding.DecoderBatch;
@@ -13,6 +15,7 @@ import java.util.Arrays;
 
 /** An encoder and a decoder that attends to what it read: T5, BART and their kin. */
 public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implements LanguageModel {
+  private static final Buffer STATES = Buffer.named("encoded states of a source");
   private static final String QUERIES = "cross_attention_queries.";
 
   /**
@@ -35,6 +38,24 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
       trace.accept(
           "encoder_last_hidden_state", encoded, sources.tokens().tokens(), config.hiddenSize());
     }
+  }
+
+  /**
+   * Does the same with the states of any encoder.
+   *
+   * @param states {@code [tokens, hidden]} on the host
+   * @param sources one token for each state
+   */
+  public void attend(float[] states, DecoderBatch sources, KvCache cache, Workspace workspace) {
+    MemorySegment encoded = workspace.floats(STATES, states.length);
+    kernels()
+        .memory()
+        .write(
+            encoded,
+            states.length,
+            workspace,
+            host -> MemorySegment.copy(states, 0, host, JAVA_FLOAT, 0, states.length));
+    transformer.attend(encoded, sources, cache, workspace);
   }
 
   /** {@inheritDoc} The names begin with {@code decoder_}; each sequence has a source. */

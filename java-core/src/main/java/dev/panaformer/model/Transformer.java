@@ -89,6 +89,22 @@ public record Transformer(
       DecoderBatch sources, KvCache cache, Workspace workspace, Trace trace) {
     DecoderPass pass = DecoderPass.of(kernels, workspace, sources, cache, trace);
     MemorySegment encoded = requireEncoder().forward(pass);
+    store(pass, encoded);
+    return encoded;
+  }
+
+  /**
+   * Computes the keys and values that the decoder's layers attend to, which stay in the cache.
+   *
+   * @param encoded {@code [tokens, width]}, states of any encoder
+   * @param sources one token for each state
+   */
+  public void attend(
+      MemorySegment encoded, DecoderBatch sources, KvCache cache, Workspace workspace) {
+    store(DecoderPass.of(kernels, workspace, sources, cache, Trace.NONE), encoded);
+  }
+
+  private void store(DecoderPass pass, MemorySegment encoded) {
     List<DecoderLayer> layers = requireDecoder().layers();
     for (int i = 0; i < layers.size(); i++) {
       if (layers.get(i).cross().isPresent()) {
@@ -96,7 +112,6 @@ public record Transformer(
         layers.get(i).cross().get().attention().store(pass, encoded);
       }
     }
-    return encoded;
   }
 
   /**

@@ -12,6 +12,7 @@ import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.GrowableBuffer;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.generate.schedule.Source;
 import dev.panaformer.model.DecoderConfig;
 import dev.panaformer.model.LanguageModel;
 import dev.panaformer.model.Seq2SeqConfig;
@@ -33,6 +34,8 @@ public final class PagedDecoder implements Decoder {
 
   private static final long MAX_DEFAULT_BYTES = 1L << 30;
 
+  private static final float[] NO_ROWS = {};
+
   private final LanguageModel model;
   private final KvCache cache;
   private final int contextLength;
@@ -41,8 +44,12 @@ public final class PagedDecoder implements Decoder {
   private final DecoderBatch batch = new DecoderBatch();
   private final int stepTokens;
   private final List<DecoderBatch> sources = new ArrayList<>();
+
+  /** For each batch of sources its states; empty for tokens. */
+  private final List<float[]> states = new ArrayList<>();
+
   private int sourceBatches;
-  private final List<Source> unread = new ArrayList<>();
+  private final List<CachedSource> unread = new ArrayList<>();
   private final GrowableBuffer inverseTemperatures = new GrowableBuffer();
   private final GrowableBuffer values = new GrowableBuffer();
   private final GrowableBuffer ids = new GrowableBuffer();
@@ -86,15 +93,15 @@ public final class PagedDecoder implements Decoder {
     return (int) Math.min(tokens, (long) DEFAULT_CONTEXTS * (c.contextLength() + source));
   }
 
-  /** What an encoder reads, once for all texts that attend to it. */
-  private final class Source {
-    private final int[] ids;
+  /** What a decoder attends to, computed once for all texts that attend to it. */
+  private final class CachedSource {
+    private final Source source;
     private final KvCache.Sequence sequence = cache.open();
     private boolean read;
     private int users = 1;
 
-    Source(int[] ids) {
-      this.ids = ids;
+    CachedSource(Source source) {
+      this.source = source;
     }
 
     void leave() {
@@ -106,15 +113,18 @@ public final class PagedDecoder implements Decoder {
 
   private static final class CachedText implements Sequence {
     private final KvCache.Sequence sequence;
-    private final Source source;
+    private final CachedSource source;
+    private final float[] rows;
     private boolean closed;
 
     /**
      * @param source null for none
+     * @param rows of embeddings
      */
-    CachedText(KvCache.Sequence sequence, Source source) {
+    CachedText(KvCache.Sequence sequence, CachedSource source, float[] rows) {
       this.sequence = sequence;
       this.source = source;
+      this.rows = rows;
     }
 
     @Override
@@ -127,7 +137,7 @@ public final class PagedDecoder implements Decoder {
       if (source != null) {
         source.users++;
       }
-      return new CachedText(sequence.fork(), source);
+      return new CachedText(sequence.fork(), source, rows);
     }
 
     @Override
@@ -172,7 +182,7 @@ public final class PagedDecoder implements Decoder {
 
   @Override
   public Sequence open() {
-    return new CachedText(cache.open(), null);
+    return open(null, NO_ROWS);
   }
 
   @Override
@@ -184,11 +194,24 @@ public final class PagedDecoder implements Decoder {
   }
 
   @Override
-  public Sequence open(int[] source) {
+  public Sequence open(Source source) {
+    return open(source, NO_ROWS);
+  }
+
+  @Override
+  public Sequence open(Source source, float[] rows) {
+    if (source == null) {
+      return new CachedText(cache.open(), null, rows);
+    }
     if (!(model instanceof Seq2SeqModel)) {
       throw new UnsupportedOperationException("a decoder without encoder");
     }
-    return new CachedText(cache.open(), new Source(source));
+    return new CachedText(cache.open(), new CachedSource(source), rows);
+  }
+
+  @Override
+  public int width() {
+    return model.config().hiddenSize();
   }
 
   @Override
@@ -208,27 +231,36 @@ public final class PagedDecoder implements Decoder {
   }
 
   private void add(CachedText text, int[] ids, int from, int to) {
-    Source source = text.source;
+    CachedSource source = text.source;
     if (source == null) {
-      batch.add(text.sequence, ids, from, to);
+      batch.add(text.sequence, ids, from, to, text.rows);
       return;
     }
     if (!source.read && !unread.contains(source)) {
       // What a pass that failed has left of it.
       source.sequence.truncate(0);
-      batchFor(source).add(source.sequence, source.ids, 0, source.ids.length);
+      batchFor(source.source).add(source.sequence, source.source.ids(), 0, source.source.length());
       unread.add(source);
     }
-    batch.add(text.sequence, source.sequence, ids, from, to);
+    batch.add(text.sequence, source.sequence, ids, from, to, text.rows);
   }
 
-  /** Sources are read together, but no more of them than a step computes: that bounds memory. */
+  /**
+   * Sources of tokens are read together, but no more of them than a step computes: that bounds
+   * memory. States are taken one source at a time.
+   */
   private DecoderBatch batchFor(Source source) {
-    if (sourceBatches == 0
-        || sources.get(sourceBatches - 1).tokens().tokens() + source.ids.length > stepTokens) {
+    boolean together =
+        sourceBatches > 0
+            && source.states().length == 0
+            && states.get(sourceBatches - 1).length == 0
+            && sources.get(sourceBatches - 1).tokens().tokens() + source.length() <= stepTokens;
+    if (!together) {
       if (sourceBatches == sources.size()) {
         sources.add(new DecoderBatch());
+        states.add(NO_ROWS);
       }
+      states.set(sourceBatches, source.states());
       sources.get(sourceBatches++).clear();
     }
     return sources.get(sourceBatches - 1);
@@ -239,12 +271,22 @@ public final class PagedDecoder implements Decoder {
     batch.query(rows);
     asked = rows;
     if (!unread.isEmpty()) {
-      for (DecoderBatch read : sources.subList(0, sourceBatches)) {
-        ((Seq2SeqModel) model).encode(read, cache, workspace, Trace.NONE);
+      for (int i = 0; i < sourceBatches; i++) {
+        Seq2SeqModel seq2seq = (Seq2SeqModel) model;
+        if (states.get(i).length > 0) {
+          seq2seq.attend(states.get(i), sources.get(i), cache, workspace);
+        } else {
+          seq2seq.encode(sources.get(i), cache, workspace, Trace.NONE);
+        }
       }
       unread.forEach(source -> source.read = true);
     }
-    model.kernels().step(pass);
+    if (batch.rows() > 0) {
+      // Rows come from the host, which no step that is recorded and repeated can do.
+      pass();
+    } else {
+      model.kernels().step(pass);
+    }
   }
 
   private void pass() {

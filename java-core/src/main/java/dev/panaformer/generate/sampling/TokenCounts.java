@@ -32,7 +32,9 @@ public final class TokenCounts {
 
   public void addPrompt(int[] prompt) {
     for (int id : prompt) {
-      place(id);
+      if (id >= 0) { // none of the rows of embeddings
+        place(id);
+      }
     }
   }
 

@@ -74,7 +74,8 @@ public final class TokenRules {
       while (same < n - 1 && ids[start + same] == ids[length - n + 1 + same]) {
         same++;
       }
-      if (same == n - 1) {
+      // A row of embeddings, whose id is negative, is no token that could be forbidden.
+      if (same == n - 1 && ids[start + n - 1] >= 0) {
         forbid(logits, offset + ids[start + n - 1]);
       }
     }

@@ -36,11 +36,12 @@ final class BeamTask extends GenerationTask {
       RunningGeneration generation,
       int[] prompt,
       CachedPrefix prefix,
-      int[] source,
+      Source source,
+      float[] rows,
       Set<Integer> ends,
       Decoder shape,
       Function<int[], String> decode) {
-    super(generation, prefix, source, ends, shape);
+    super(generation, prefix, source, rows, ends, shape);
     this.prompt = prompt;
     this.decode = decode;
     int room = contextLength - prompt.length + 1;

@@ -58,8 +58,26 @@ public interface Decoder extends AutoCloseable {
    *
    * @throws UnsupportedOperationException if there is no encoder
    */
-  default Sequence open(int[] source) {
+  default Sequence open(Source source) {
     throw new UnsupportedOperationException("a decoder without encoder");
+  }
+
+  /**
+   * A sequence without tokens whose prompt has rows of embeddings.
+   *
+   * @param source as for {@link #open(Source)}; null for none
+   * @param rows {@code [rows, width]}: an id of {@code -1 - r} that is added to the sequence, or to
+   *     a fork of it, stands for row {@code r}
+   * @throws UnsupportedOperationException if there is no encoder and yet a source, or the decoder
+   *     reads nothing but ids
+   */
+  default Sequence open(Source source, float[] rows) {
+    throw new UnsupportedOperationException("a decoder of ids alone");
+  }
+
+  /** The number of floats of a row of embeddings and of an encoded state; 0 for none. */
+  default int width() {
+    return 0;
   }
 
   /** Begins a pass. */

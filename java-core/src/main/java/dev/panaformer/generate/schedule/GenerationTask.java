@@ -16,26 +16,30 @@ abstract class GenerationTask extends Task {
   final int contextLength;
   final int blockTokens;
   private final CachedPrefix prefix;
-  private final int[] source;
+  private final Source source;
+  private final float[] rows;
   private final Set<Integer> ends;
   private boolean done;
 
   /**
    * @param prefix what the prompt begins with; or null
-   * @param source what an encoder reads; or null
+   * @param source what the decoder attends to; or null
+   * @param rows the rows of embeddings that the prompt has
    * @param ends tokens that end the text
    * @param shape the model's numbers; it computes nothing yet
    */
   GenerationTask(
       RunningGeneration generation,
       CachedPrefix prefix,
-      int[] source,
+      Source source,
+      float[] rows,
       Set<Integer> ends,
       Decoder shape) {
     this.generation = generation;
     this.options = generation.options();
     this.prefix = prefix;
     this.source = source;
+    this.rows = rows;
     this.ends = ends;
     this.vocabulary = shape.vocabulary();
     this.contextLength = shape.contextLength();
@@ -44,6 +48,9 @@ abstract class GenerationTask extends Task {
 
   /** The prompt's beginning, as far as it is known; its last token is always computed. */
   Decoder.Sequence open(Decoder decoder, int promptLength) {
+    if (rows.length > 0) {
+      return decoder.open(source, rows);
+    }
     if (source != null) {
       return decoder.open(source);
     }
@@ -52,7 +59,7 @@ abstract class GenerationTask extends Task {
 
   /** Blocks that hold what the decoder attends to of the source. */
   int sourceBlocks() {
-    return source == null ? 0 : ceilDiv(source.length, blockTokens);
+    return source == null ? 0 : ceilDiv(source.length(), blockTokens);
   }
 
   /** Blocks of the prefix that are never written into. */

@@ -10,6 +10,7 @@ import dev.panaformer.generate.text.Detokenizer;
 import dev.panaformer.generate.text.StopStrings;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
@@ -55,8 +56,13 @@ final class RunningGeneration implements Generation {
     this.options = options;
     this.promptTokens = promptTokens;
     this.seed = seed;
-    this.detokenizer = decode == null ? null : new Detokenizer(decode, prompt);
+    this.detokenizer = decode == null ? null : new Detokenizer(decode, tokens(prompt));
     this.stops = new StopStrings(options.stopStrings());
+  }
+
+  /** Without rows of embeddings, which have no text. */
+  private static int[] tokens(int[] prompt) {
+    return Arrays.stream(prompt).filter(id -> id >= 0).toArray();
   }
 
   @Override

@@ -40,10 +40,11 @@ final class SampleTask extends GenerationTask {
       RunningGeneration generation,
       int[] prompt,
       CachedPrefix prefix,
-      int[] source,
+      Source source,
+      float[] rows,
       Set<Integer> ends,
       Decoder shape) {
-    super(generation, prefix, source, ends, shape);
+    super(generation, prefix, source, rows, ends, shape);
     // What slides leaves its prefix.
     boolean slides = options.contextOverflow() == ContextOverflow.SLIDE;
     this.shared = slides ? 0 : sharedBlocks(prompt.length);

@@ -107,7 +107,23 @@ public final class Scheduler implements AutoCloseable {
    * @throws IllegalStateException if this is closed
    */
   public Generation generate(int[] prompt, GenerationOptions options) {
+    return generate(null, ids(prompt), null, options);
+  }
+
+  /**
+   * Begins to continue a prompt that may have rows of embeddings.
+   *
+   * @throws IllegalArgumentException as for a prompt of ids; or if the rows have not the width of
+   *     the model's
+   */
+  public Generation generate(Prompt prompt, GenerationOptions options) {
     return generate(null, prompt, null, options);
+  }
+
+  /** Negative ids are refused with the others that are outside the vocabulary. */
+  private Prompt ids(int[] ids) {
+    requireIds(ids);
+    return Prompt.of(ids);
   }
 
   /**
@@ -119,17 +135,39 @@ public final class Scheduler implements AutoCloseable {
    * @throws IndexOutOfBoundsException if an id of the prompt is outside the vocabulary
    */
   public Generation generate(int[] source, int[] prompt, GenerationOptions options) {
+    Source read = requireSource(Source.of(source));
+    return generate(read, ids(prompt), null, options);
+  }
+
+  /**
+   * Begins to generate a text that answers to a source of tokens or of encoded states.
+   *
+   * @throws IllegalArgumentException as for ids; or if states or rows have not the width of the
+   *     model's
+   */
+  public Generation generate(Source source, Prompt prompt, GenerationOptions options) {
     return generate(requireSource(source), prompt, null, options);
   }
 
-  private int[] requireSource(int[] source) {
-    if (source.length == 0) {
+  private Source requireSource(Source source) {
+    if (source.length() == 0) {
       throw new IllegalArgumentException(name + ": a source without tokens");
     }
-    if (source.length > decoder.sourceLength()) {
-      throw tooLong("source", source.length, decoder.sourceLength());
+    if (source.length() > decoder.sourceLength()) {
+      throw tooLong("source", source.length(), decoder.sourceLength());
     }
-    return source.clone();
+    if (source.states().length > 0) {
+      requireWidth("states", source.states().length / source.length());
+    }
+    return source;
+  }
+
+  private void requireWidth(String what, int width) {
+    if (width != decoder.width()) {
+      throw new IllegalArgumentException(
+          String.format(
+              "%s: %s of %d features, the model's have %d", name, what, width, decoder.width()));
+    }
   }
 
   /**
@@ -146,11 +184,12 @@ public final class Scheduler implements AutoCloseable {
     int[] prompt = Arrays.copyOf(prefix.ids(), prefix.length() + rest.length);
     System.arraycopy(rest, 0, prompt, prefix.length(), rest.length);
     // A prompt that slides no longer begins with the prefix.
-    return generate(null, prompt, prompt.length > decoder.contextLength() ? null : prefix, options);
+    return generate(
+        null, ids(prompt), prompt.length > decoder.contextLength() ? null : prefix, options);
   }
 
   private Generation generate(
-      int[] source, int[] prompt, CachedPrefix prefix, GenerationOptions options) {
+      Source source, Prompt prompt, CachedPrefix prefix, GenerationOptions options) {
     if (options.beams() > maxSequences) {
       throw new IllegalArgumentException(
           options.beams() + " beams, " + name + " runs at most " + maxSequences + " sequences");
@@ -166,9 +205,12 @@ public final class Scheduler implements AutoCloseable {
     }
     options.forcedStart().ifPresent(id -> requireId("forcedStart", id));
     options.forcedEnd().ifPresent(id -> requireId("forcedEnd", id));
-    int[] read = fit(prompt, options.contextOverflow());
+    if (prompt.rows().length > 0) {
+      requireWidth("rows of embeddings", prompt.width());
+    }
+    int[] read = fit(prompt.ids(), options.contextOverflow());
     long seed = options.seed().orElseGet(ThreadLocalRandom.current()::nextLong);
-    int promptTokens = source == null ? read.length : source.length;
+    int promptTokens = source == null ? read.length : source.length();
     RunningGeneration generation = new RunningGeneration(read, promptTokens, options, seed, decode);
     Set<Integer> ends = new HashSet<>(options.stopIds());
     if (options.stopAtEndToken()) {
@@ -176,8 +218,8 @@ public final class Scheduler implements AutoCloseable {
     }
     submit(
         options.beams() > 1
-            ? new BeamTask(generation, read, prefix, source, ends, decoder, decode)
-            : new SampleTask(generation, read, prefix, source, ends, decoder));
+            ? new BeamTask(generation, read, prefix, source, prompt.rows(), ends, decoder, decode)
+            : new SampleTask(generation, read, prefix, source, prompt.rows(), ends, decoder));
     return generation;
   }
 
@@ -191,7 +233,7 @@ public final class Scheduler implements AutoCloseable {
    * @throws CancellationException if the thread is interrupted
    */
   public Prefix prefix(int[] ids) {
-    CachedPrefix prefix = new CachedPrefix(fit(ids, ContextOverflow.REFUSE), this);
+    CachedPrefix prefix = new CachedPrefix(fit(ids(ids).ids(), ContextOverflow.REFUSE), this);
     PrefixTask task = new PrefixTask(prefix, decoder);
     submit(task);
     await(prefix.computed(), task);
@@ -226,10 +268,10 @@ public final class Scheduler implements AutoCloseable {
 
   /** The same of a text that answers to a source. */
   public TokenScores tokenScores(int[] source, int[] ids, int first) {
-    return scoreTask(requireSource(source), ids, first);
+    return scoreTask(requireSource(Source.of(source)), ids, first);
   }
 
-  private TokenScores scoreTask(int[] source, int[] ids, int first) {
+  private TokenScores scoreTask(Source source, int[] ids, int first) {
     if (first < 1 || first >= ids.length) {
       throw new IllegalArgumentException(
           "the first token to score is " + first + ", expected 1 to " + (ids.length - 1));
@@ -255,11 +297,18 @@ public final class Scheduler implements AutoCloseable {
     }
   }
 
+  /**
+   * @param prompt ids, and negative numbers of rows of embeddings
+   */
   private int[] fit(int[] prompt, ContextOverflow overflow) {
     if (prompt.length == 0) {
       throw new IllegalArgumentException("a prompt without tokens");
     }
-    requireIds(prompt);
+    for (int i = 0; i < prompt.length; i++) {
+      if (prompt[i] >= decoder.vocabulary()) {
+        requireId("token " + i, prompt[i]);
+      }
+    }
     int context = decoder.contextLength();
     if (prompt.length <= context) {
       return prompt.clone();

@@ -10,7 +10,7 @@ import java.util.concurrent.CompletableFuture;
 
 /** The log-probability of each token of a text after those before it. */
 final class ScoreTask extends Task {
-  private final int[] source;
+  private final Source source;
   private final int[] ids;
   private final int first;
   private final int vocabulary;
@@ -26,11 +26,11 @@ final class ScoreTask extends Task {
   private volatile boolean cancelled;
 
   /**
-   * @param source what an encoder reads; or null
+   * @param source what the decoder attends to; or null
    * @param ids at least two
    * @param first the first token to be scored, at least 1
    */
-  ScoreTask(int[] source, int[] ids, int first, Decoder shape) {
+  ScoreTask(Source source, int[] ids, int first, Decoder shape) {
     this.source = source;
     this.ids = ids;
     this.first = first;
@@ -47,7 +47,7 @@ final class ScoreTask extends Task {
 
   @Override
   int blocks() {
-    int sourceLength = source == null ? 0 : source.length;
+    int sourceLength = source == null ? 0 : source.length();
     return ceilDiv(ids.length - 1, blockTokens) + ceilDiv(sourceLength, blockTokens);
   }
 

@@ -1,9 +1,10 @@
 package dev.panaformer.generate.schedule;
 
 /**
- * What a model thought of a text's tokens before it saw them. The arrays are not to be modified.
+ * The scores that a model gives to the tokens of a text. The arrays must not be modified.
  *
- * @param logProbabilities of each token after those before it
- * @param best the token that was thought likeliest in its place
+ * @param logProbabilities the natural logarithm of the probability of each token, given the tokens
+ *     before it
+ * @param best the most probable token at each position
  */
 public record TokenScores(float[] logProbabilities, int[] best) {}

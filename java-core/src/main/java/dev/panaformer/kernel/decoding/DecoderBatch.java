@@ -1,5 +1,6 @@
 package dev.panaformer.kernel.decoding;
 
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import dev.panaformer.kernel.memory.GrowableBuffer;
@@ -17,6 +18,8 @@ import java.util.Objects;
  * <p>Reused: {@link #clear}, {@link #add} for each sequence. Not thread-safe.
  */
 public final class DecoderBatch implements AutoCloseable {
+  private static final float[] NO_ROWS = {};
+
   private final TokenBatch tokens = new TokenBatch();
   private final RowSelection all = new RowSelection().all(tokens);
   private final RowSelection queries = new RowSelection();
@@ -28,14 +31,27 @@ public final class DecoderBatch implements AutoCloseable {
   private final GrowableBuffer sourceBlockTables = new GrowableBuffer();
   private final List<KvCache.Sequence> sequences = new ArrayList<>();
   private final List<KvCache.Sequence> sources = new ArrayList<>();
+  private final TokenBatch rowTokens = new TokenBatch();
+  private final List<Row> rows = new ArrayList<>();
   private boolean queried;
   private int withSource;
   private int blockTableStride;
   private int sourceBlockTableStride;
 
+  /**
+   * A row of embeddings in the place of a token.
+   *
+   * @param token the number of the token in the batch
+   * @param table {@code [rows, hidden]}
+   * @param number which of the table's rows
+   */
+  private record Row(int token, float[] table, int number) {}
+
   /** Empties the batch. */
   public void clear() {
     tokens.clear();
+    rowTokens.clear();
+    rows.clear();
     queried = false;
     sequences.clear();
     sources.clear();
@@ -53,6 +69,16 @@ public final class DecoderBatch implements AutoCloseable {
    * @throws IndexOutOfBoundsException if {@code from} to {@code to} is no range of the ids
    */
   public void add(KvCache.Sequence sequence, int[] ids, int from, int to) {
+    add(sequence, ids, from, to, NO_ROWS);
+  }
+
+  /**
+   * The same, with rows of embeddings in the place of some tokens.
+   *
+   * @param table {@code [rows, hidden]}: an id of {@code -1 - r} stands for row {@code r}. Empty
+   *     for none.
+   */
+  public void add(KvCache.Sequence sequence, int[] ids, int from, int to, float[] table) {
     Objects.checkFromToIndex(from, to, ids.length);
     if (sequences.contains(sequence)) {
       throw new IllegalArgumentException("a sequence is added to a batch twice");
@@ -62,7 +88,12 @@ public final class DecoderBatch implements AutoCloseable {
       int position = sequence.length() + i - from;
       int slot = sequence.slot(position);
       int token = tokens.tokens();
-      tokens.add(ids[i], position, 0);
+      if (ids[i] < 0 && table.length > 0) {
+        rowTokens.add(rows.size(), position, 0);
+        rowTokens.endSequence();
+        rows.add(new Row(token, table, -1 - ids[i]));
+      }
+      tokens.add(table.length > 0 ? Math.max(ids[i], 0) : ids[i], position, 0);
       put(slots, token, slot);
     }
     tokens.endSequence();
@@ -77,10 +108,21 @@ public final class DecoderBatch implements AutoCloseable {
    * all in the cache when the pass attends to them.
    */
   public void add(KvCache.Sequence sequence, KvCache.Sequence source, int[] ids, int from, int to) {
+    add(sequence, source, ids, from, to, NO_ROWS);
+  }
+
+  /** The same, with rows of embeddings in the place of some tokens. */
+  public void add(
+      KvCache.Sequence sequence,
+      KvCache.Sequence source,
+      int[] ids,
+      int from,
+      int to,
+      float[] table) {
     if (source.length() == 0) {
       throw new IllegalArgumentException("a source without tokens");
     }
-    add(sequence, ids, from, to);
+    add(sequence, ids, from, to, table);
     withSource++;
     // Those that follow one another with one source, as beams do, attend to it together.
     if (sources.isEmpty() || sources.getLast() != source) {
@@ -147,6 +189,34 @@ public final class DecoderBatch implements AutoCloseable {
 
   public int sequences() {
     return sequences.size();
+  }
+
+  /** The number of rows of embeddings that stand in the place of tokens. */
+  public int rows() {
+    return rows.size();
+  }
+
+  /** The rows of embeddings, numbered in their order, at the positions of their tokens. */
+  public TokenBatch rowTokens() {
+    return rowTokens;
+  }
+
+  /** The number of the token whose place a row takes. */
+  public int rowToken(int row) {
+    return rows.get(row).token;
+  }
+
+  /**
+   * Writes the rows of embeddings.
+   *
+   * @param to {@code [rows, hidden]}
+   */
+  public void writeRows(MemorySegment to, int hidden) {
+    for (int i = 0; i < rows.size(); i++) {
+      Row row = rows.get(i);
+      long offset = (long) i * hidden * Float.BYTES;
+      MemorySegment.copy(row.table, row.number * hidden, to, JAVA_FLOAT, offset, hidden);
+    }
   }
 
   /** int32 {@code [tokens]}: where in the cache each token's keys and values go. */
@@ -217,6 +287,7 @@ public final class DecoderBatch implements AutoCloseable {
     tokens.close();
     all.close();
     queries.close();
+    rowTokens.close();
     slots.close();
     kvLengths.close();
     blockTables.close();

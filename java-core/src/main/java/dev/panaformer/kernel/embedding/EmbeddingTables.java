@@ -84,6 +84,16 @@ public record EmbeddingTables(
   }
 
   /**
+   * The same with other rows in the place of words.
+   *
+   * @param rows {@code [count, hidden]}
+   */
+  public EmbeddingTables withRows(MemorySegment rows, long count) {
+    return new EmbeddingTables(
+        rows, position, tokenType, weight, bias, count, positions, tokenTypes, hidden, eps);
+  }
+
+  /**
    * Throws an {@link IndexOutOfBoundsException} naming the first token whose id, position or type
    * has no row.
    */

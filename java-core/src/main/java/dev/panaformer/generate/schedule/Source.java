@@ -1,0 +1,53 @@
+package dev.panaformer.generate.schedule;
+
+/**
+ * What the decoder of an encoder-decoder attends to: tokens, which the model's own encoder reads,
+ * or the states that any encoder computed (of an image, of sound). Immutable.
+ */
+public final class Source {
+  private final int[] ids;
+  private final float[] states;
+  private final int length;
+
+  private Source(int[] ids, float[] states, int length) {
+    this.ids = ids;
+    this.states = states;
+    this.length = length;
+  }
+
+  /** Tokens. */
+  public static Source of(int... ids) {
+    return new Source(ids.clone(), new float[0], ids.length);
+  }
+
+  /**
+   * Encoded states, as the last layer and norm of an encoder give them.
+   *
+   * @param states {@code [rows, width]}
+   * @param width the number of floats of a row
+   * @throws IllegalArgumentException if the width does not divide the number of floats
+   */
+  public static Source ofStates(float[] states, int width) {
+    if (width < 1 || states.length % width != 0) {
+      throw new IllegalArgumentException(states.length + " floats are no rows of " + width);
+    }
+    int rows = states.length / width;
+    // Ids that stand for the rows: they are counted, never looked up.
+    return new Source(new int[rows], states.clone(), rows);
+  }
+
+  /** The number of tokens or rows. */
+  public int length() {
+    return length;
+  }
+
+  /** {@code [length]}; of states, zeros. */
+  public int[] ids() {
+    return ids;
+  }
+
+  /** {@code [length, width]}; empty for tokens. */
+  public float[] states() {
+    return states;
+  }
+}
