@@ -223,14 +223,24 @@ static inline __attribute__((always_inline)) void compute_tiles(const linear_sha
   }
 }
 
-static inline __attribute__((always_inline)) void compute(const linear_share *s, const int group) {
+/*
+ * A share of either format. Both stay in one function: in a function each, the compiler gives the inner loops other
+ * registers, with which 8 rows of 768 x 768 take 3 to 6 % more on Zen 4, and one row 5 % less in groups of 128.
+ */
+static __attribute__((noinline, noclone)) void compute(const linear_share *s, int64_t group) {
 #if defined(VI_HAS_VNNI)
   if (s->layer->extensions & PF_EXTENSION_VNNI) {
-    compute_tiles(s, group, 1);
+    if (group == PF_PACKED_INT4_GROUP)
+      compute_tiles(s, PF_PACKED_INT4_GROUP, 1);
+    else
+      compute_tiles(s, PF_PACKED_INT4_128_GROUP, 1);
     return;
   }
 #endif
-  compute_tiles(s, group, 0);
+  if (group == PF_PACKED_INT4_GROUP)
+    compute_tiles(s, PF_PACKED_INT4_GROUP, 0);
+  else
+    compute_tiles(s, PF_PACKED_INT4_128_GROUP, 0);
 }
 
 /* ---- Packing ---------------------------------------------------------------------------------------------------- */

@@ -39,7 +39,7 @@ import java.util.function.Function;
 public final class Scheduler implements AutoCloseable {
   private static final System.Logger LOGGER = System.getLogger(Scheduler.class.getName());
 
-  /** How late somebody who waits for room may learn that his time is over. */
+  /** How often the deadlines of waiting texts are checked. */
   private static final long PATIENCE_MILLIS = 10;
 
   private final String name;

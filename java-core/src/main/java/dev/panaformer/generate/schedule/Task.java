@@ -5,23 +5,23 @@ import dev.panaformer.generate.sampling.Candidates;
 import java.lang.foreign.MemorySegment;
 
 /**
- * What the {@link Scheduler} keeps in its passes: a text that is continued, a beam search, a text
- * that is scored. Used by the scheduler's thread alone, but for its submission.
+ * What the {@link Scheduler} evaluates: a text that is continued, a beam search, a text that is
+ * scored, a prefix that is read. Apart from its submission, only the scheduler's thread uses it.
  */
 abstract class Task {
-  /** The most blocks of the cache that it will hold, beside those of its prefix. */
+  /** The largest number of blocks of the cache that it will hold, without those of its prefix. */
   abstract int blocks();
 
-  /** The most sequences that it will have in a pass. */
+  /** The largest number of sequences that it will have in a pass. */
   abstract int width();
 
   /** Takes its place in the cache. */
   abstract void start(Decoder decoder);
 
-  /** Tokens that are yet to be computed before it can go on; 1 for each sequence that decodes. */
+  /** The number of tokens to compute before it can continue; 1 for each sequence that decodes. */
   abstract int pending();
 
-  /** Whether it reads what it was given, which may be done piecemeal. */
+  /** Whether it is reading its prompt, which may be done in pieces. */
   abstract boolean reading();
 
   /** Adds at most {@code budget} tokens to a pass, or all that decode. */
@@ -45,7 +45,7 @@ abstract class Task {
   /** Whether it reads {@link Candidates#logSumExp}. */
   abstract boolean needsSums();
 
-  /** Whether candidates alone cannot do. */
+  /** Whether it needs logits in memory, not only candidates. */
   abstract boolean needsLogits();
 
   /** Whether {@link #adjust} is to be called. */
@@ -75,13 +75,13 @@ abstract class Task {
 
   abstract void cancel();
 
-  /** Whether it has come to its end. */
+  /** Whether it has ended. */
   abstract boolean done();
 
-  /** What becomes of it when there is no room. */
+  /** What happens to it if the cache has no room. */
   abstract CacheShortage cacheShortage();
 
-  /** What it goes on from; null for nothing. */
+  /** The prefix that it continues; null for none. */
   CachedPrefix prefix() {
     return null;
   }
@@ -93,10 +93,10 @@ abstract class Task {
 
   abstract void fail(RuntimeException cause);
 
-  /** Gives back what {@link #start} and later steps took. */
+  /** Gives back the blocks that it holds. */
   abstract void release();
 
-  /** What an action on it throws is its own affair. Does nothing once it is done. */
+  /** Runs an action; an exception fails this task alone. Does nothing if the task is done. */
   final void guard(Runnable action) {
     if (done()) {
       return;
