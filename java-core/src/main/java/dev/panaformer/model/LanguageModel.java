@@ -17,7 +17,7 @@ public sealed interface LanguageModel permits CausalModel, Seq2SeqModel {
 
   DecoderConfig config();
 
-  /** What the configuration says that it is made of. */
+  /** The layers of the model. */
   Transformer transformer();
 
   default Kernels kernels() {
