@@ -1,7 +1,9 @@
 /**
- * The arithmetic under the models: {@link dev.panaformer.kernel.Kernels}, native, for CUDA and in
- * Java, with the memory that they work on.
+ * The kernels under the models: {@link dev.panaformer.kernel.Kernels} and its three
+ * implementations.
  *
- * <p>Not exported. May import {@code tensor} and the native bindings, which no other package may.
+ * <p>Not exported. May import the families below it ({@code linear}, {@code attention}, {@code
+ * norm}, {@code image}, {@code decoding}, {@code embedding}), {@code engine}, {@code memory}, {@code
+ * tensor} and the bindings, which no package outside of {@code kernel} may import.
  */
 package dev.panaformer.kernel;

@@ -114,7 +114,7 @@ public final class RandomBlocks {
     return range;
   }
 
-  /** What there is of the elements from {@code begin} up to {@code end}. */
+  /** The elements from {@code begin} up to {@code end}, as far as the array has them. */
   private static int[] slice(int[] values, int begin, int end) {
     int stop = Math.min(end, values.length);
     return begin < stop ? Arrays.copyOfRange(values, begin, stop) : new int[0];

@@ -41,7 +41,7 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
   private static final Reused<SequenceLengths> QUERY_LENGTHS = Reused.of(SequenceLengths::new);
   private static final Reused<SequenceLengths> KEY_LENGTHS = Reused.of(SequenceLengths::new);
 
-  /** What the reference normalises with: the field of config.json is not read by it. */
+  /** The reference uses this value and ignores the field of config.json. */
   private static final float EPS = 1e-5f;
 
   private static final int NEIGHBOURS = 3;

@@ -48,7 +48,7 @@ public record SwinModel(
   private static final Buffer POSITIONS = Buffer.named("interpolated positions");
   private static final Reused<RowOrder> ORDER = Reused.of(RowOrder::new);
 
-  /** What the reference normalises with wherever config.json does not say. */
+  /** The value of the reference for norms that config.json does not cover. */
   private static final float DEFAULT_EPS = 1e-5f;
 
   record Layer(WindowAttention attention, LayerNorm norm, FeedForward feedForward) {}

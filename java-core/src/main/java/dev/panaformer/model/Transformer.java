@@ -56,7 +56,7 @@ public record Transformer(
     ROTARY
   }
 
-  /** What the layers normalise by. */
+  /** The kind of norm in the layers. */
   public enum Normalization {
     LAYER_NORM,
     RMS_NORM

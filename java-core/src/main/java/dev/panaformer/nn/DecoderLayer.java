@@ -13,7 +13,7 @@ public record DecoderLayer(
     Norm feedForwardNorm,
     FeedForward feedForward,
     NormPlacement placement) {
-  /** What the norm or the feed-forward network of a block puts out. */
+  /** The output of a norm or of the feed-forward network. */
   private static final Buffer BLOCK = Buffer.named("block of a decoder layer");
 
   /** The residual block in between, which attends to the encoder's states. */

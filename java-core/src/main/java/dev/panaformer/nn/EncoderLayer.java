@@ -10,7 +10,7 @@ public record EncoderLayer(
     FeedForward feedForward,
     Norm feedForwardNorm,
     NormPlacement placement) {
-  /** What the norm or the feed-forward network of a block puts out. */
+  /** The output of a norm or of the feed-forward network. */
   private static final Buffer BLOCK = Buffer.named("block of an encoder layer");
 
   /**

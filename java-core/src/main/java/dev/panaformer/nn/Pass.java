@@ -141,7 +141,7 @@ public sealed class Pass permits DecoderPass {
     }
   }
 
-  /** Whether somebody is told the intermediate results. */
+  /** Whether there is a trace that wants the intermediate results. */
   public boolean isTraced() {
     return trace != Trace.NONE;
   }

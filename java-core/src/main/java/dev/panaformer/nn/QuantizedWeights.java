@@ -96,7 +96,7 @@ public final class QuantizedWeights {
     return Map.of("format", "panaformer", PRECISION, precision.toString(), LAYOUT, LAYOUT_VERSION);
   }
 
-  /** What they are packed in. */
+  /** The format in which they are packed. */
   public WeightFormat precision() {
     return precision;
   }

@@ -9,9 +9,9 @@ import dev.panaformer.kernel.memory.TokenBatch;
 import java.lang.foreign.MemorySegment;
 
 /**
- * What T5 adds to attention scores by the distance of key and query (Raffel et al. 2020, section
- * 2.1): near distances have a bucket each, far ones share logarithmically larger buckets, and all
- * beyond the reach share the last. Learned for each bucket and head, the same in all layers.
+ * T5's bias on attention scores by the distance of key and query (Raffel et al. 2020, section 2.1):
+ * near distances have a bucket each, far ones share logarithmically larger buckets, and all beyond
+ * the reach share the last. Learned for each bucket and head, the same in all layers.
  *
  * @param table {@code [heads, 2 reach + 1]} on the heap, of the distances {@code key - query} from
  *     {@code -reach} to {@code reach}
@@ -72,7 +72,7 @@ public record RelativePositions(float[] table, int heads, int reach) {
     return Math.min(exact + (int) (share * (buckets - exact)), buckets - 1);
   }
 
-  /** Lets an attention call over whole sequences add these. */
+  /** Adds the bias to the scores of an attention call over whole sequences. */
   void addTo(Pass pass, Attention attention) {
     TokenBatch batch = pass.batch();
     int longest = 1;

@@ -49,14 +49,14 @@ public final class Weights implements AutoCloseable {
   private final GrowableBuffer staging;
   private final String prefix;
 
-  /** What matrices are packed for. */
+  /** The use for which matrices are packed. */
   private enum Layout {
     MANY_ROWS,
     FEW_ROWS,
     STORED
   }
 
-  /** What was read up to now, under the checkpoint's names. */
+  /** The tensors read so far, by their names in the checkpoint. */
   private record Read(Set<String> tensors, Map<String, PackedWeight> packed) {}
 
   /** In {@link WeightFormat#FP32}. */
@@ -177,7 +177,7 @@ public final class Weights implements AutoCloseable {
     return kernels;
   }
 
-  /** What matrices are packed in. */
+  /** The format in which matrices are packed. */
   public WeightFormat precision() {
     return precision;
   }
@@ -432,7 +432,7 @@ public final class Weights implements AutoCloseable {
     }
   }
 
-  /** What all tensors are, or float32, which every one can become. */
+  /** The type of all tensors if it is one; else float32, to which every type converts. */
   private static DType commonType(List<Tensor> tensors) {
     DType first = tensors.getFirst().dtype();
     return tensors.stream().allMatch(tensor -> tensor.dtype() == first) ? first : DType.F32;

@@ -43,7 +43,7 @@ public record WindowAttention(
   private static final Reused<RowOrder> ORDER = Reused.of(RowOrder::new);
   private static final Reused<SequenceLengths> LENGTHS = Reused.of(SequenceLengths::new);
 
-  /** What the mask adds to the score of places that do not see each other. */
+  /** Added to the scores of places that do not see each other. */
   private static final float HIDDEN = -100;
 
   /** Kinds of windows: whether one is the last of its column (2), and the last of its row (1). */

@@ -3,8 +3,8 @@ package dev.panaformer.kernel.attention;
 import java.lang.foreign.MemorySegment;
 
 /**
- * What {@link AttentionKernels#performerAttention} makes features of queries and keys with, the
- * same for every head.
+ * The random vectors with which {@link AttentionKernels#performerAttention} computes features of
+ * queries and keys. All heads share them.
  *
  * @param weight {@code [count, headDim]}
  * @param scale of queries and keys before they meet the features

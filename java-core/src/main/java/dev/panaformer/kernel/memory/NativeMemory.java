@@ -25,7 +25,7 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
   /** Bytes to which every segment is aligned: a cache line, and what packed weights ask for. */
   public static final long ALIGNMENT = PF_ALIGNMENT();
 
-  /** What is mapped at a time, so that tensors lie side by side and few pages are not full. */
+  /** Bytes mapped at a time, so that tensors lie side by side and fill their pages. */
   private static final long MAPPING_BYTES = 64L << 20;
 
   private final Arena arena = Arena.ofShared();

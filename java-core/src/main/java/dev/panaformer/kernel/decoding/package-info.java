@@ -1,0 +1,7 @@
+/**
+ * The key-value cache, attention over it, and the choice of the best tokens.
+ *
+ * <p>It may import {@code kernel.linear}, {@code kernel.engine}, {@code kernel.memory} and the
+ * bindings.
+ */
+package dev.panaformer.kernel.decoding;
