@@ -57,6 +57,15 @@ module dev.panaformer {
   exports dev.panaformer.model to
       dev.panaformer.bench,
       dev.panaformer.cli;
+  exports dev.panaformer.model.decoder to
+      dev.panaformer.bench,
+      dev.panaformer.cli;
+  exports dev.panaformer.model.text to
+      dev.panaformer.bench,
+      dev.panaformer.cli;
+  exports dev.panaformer.model.vision to
+      dev.panaformer.bench,
+      dev.panaformer.cli;
   exports dev.panaformer.nn to
       dev.panaformer.bench,
       dev.panaformer.cli;

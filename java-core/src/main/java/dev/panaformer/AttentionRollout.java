@@ -2,8 +2,8 @@ package dev.panaformer;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.panaformer.model.VisionEncoder;
-import dev.panaformer.model.VitConfig;
+import dev.panaformer.model.vision.VisionEncoder;
+import dev.panaformer.model.vision.VitConfig;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;

@@ -5,7 +5,7 @@ import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.Prefix;
 import dev.panaformer.generate.schedule.Scheduler;
 import dev.panaformer.generate.schedule.TokenScores;
-import dev.panaformer.model.CausalModel;
+import dev.panaformer.model.decoder.CausalModel;
 import dev.panaformer.runtime.GenerationRuntime;
 import java.nio.file.Path;
 import java.util.Arrays;

@@ -6,7 +6,7 @@ import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.model.BertForMaskedLM;
+import dev.panaformer.model.text.BertForMaskedLM;
 import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;

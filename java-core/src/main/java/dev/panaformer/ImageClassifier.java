@@ -1,10 +1,10 @@
 package dev.panaformer;
 
 import dev.panaformer.image.RgbImage;
-import dev.panaformer.model.ImageClassification;
-import dev.panaformer.model.Images;
-import dev.panaformer.model.VisionEncoder;
-import dev.panaformer.model.VitModel;
+import dev.panaformer.model.vision.ImageClassification;
+import dev.panaformer.model.vision.Images;
+import dev.panaformer.model.vision.VisionEncoder;
+import dev.panaformer.model.vision.VitModel;
 import dev.panaformer.nn.Trace;
 import dev.panaformer.runtime.ImageRuntime;
 import dev.panaformer.tensor.Tensor;

@@ -4,8 +4,8 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.image.RgbImage;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.model.Images;
-import dev.panaformer.model.VisionEncoder;
+import dev.panaformer.model.vision.Images;
+import dev.panaformer.model.vision.VisionEncoder;
 import dev.panaformer.nn.Trace;
 import dev.panaformer.runtime.ImageRuntime;
 import java.lang.foreign.MemorySegment;

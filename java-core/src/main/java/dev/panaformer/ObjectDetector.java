@@ -3,9 +3,9 @@ package dev.panaformer;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.image.RgbImage;
-import dev.panaformer.model.Images;
-import dev.panaformer.model.VitConfig;
-import dev.panaformer.model.YolosForObjectDetection;
+import dev.panaformer.model.vision.Images;
+import dev.panaformer.model.vision.VitConfig;
+import dev.panaformer.model.vision.YolosForObjectDetection;
 import dev.panaformer.nn.Trace;
 import dev.panaformer.runtime.ImageRuntime;
 import java.lang.foreign.MemorySegment;

@@ -1,7 +1,7 @@
 package dev.panaformer;
 
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.model.BertForSequenceClassification;
+import dev.panaformer.model.text.BertForSequenceClassification;
 import dev.panaformer.nn.Trace;
 import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.tokenizer.Encoding;

@@ -10,7 +10,7 @@ import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.RowSelection;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.model.TextEncoder;
+import dev.panaformer.model.text.TextEncoder;
 import dev.panaformer.nn.Trace;
 import dev.panaformer.runtime.ModelRuntime.Evaluation;
 import dev.panaformer.runtime.TextRuntime;

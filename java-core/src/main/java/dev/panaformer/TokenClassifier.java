@@ -2,7 +2,7 @@ package dev.panaformer;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.panaformer.model.BertForTokenClassification;
+import dev.panaformer.model.text.BertForTokenClassification;
 import dev.panaformer.nn.Trace;
 import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.tokenizer.Encoding;

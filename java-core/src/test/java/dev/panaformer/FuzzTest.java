@@ -11,7 +11,7 @@ import dev.panaformer.checkpoint.OnnxCheckpoint;
 import dev.panaformer.checkpoint.OpenFiles;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.checkpoint.SafetensorsWriter;
-import dev.panaformer.model.BertConfig;
+import dev.panaformer.model.text.BertConfig;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import dev.panaformer.tokenizer.Tokenizer;

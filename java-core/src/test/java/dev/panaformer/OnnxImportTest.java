@@ -11,7 +11,7 @@ import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.OnnxCheckpoint;
 import dev.panaformer.checkpoint.OpenFiles;
 import dev.panaformer.checkpoint.onnx.TensorProto;
-import dev.panaformer.model.BertConfig;
+import dev.panaformer.model.text.BertConfig;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;

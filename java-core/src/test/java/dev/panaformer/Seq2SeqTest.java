@@ -1,6 +1,6 @@
 package dev.panaformer;
 
-import dev.panaformer.model.Sequence;
+import dev.panaformer.model.text.Sequence;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;

@@ -1,5 +1,9 @@
 package dev.panaformer.model;
 
+import dev.panaformer.model.decoder.DecoderConfig;
+import dev.panaformer.model.text.EncoderConfig;
+import dev.panaformer.model.vision.VisionConfig;
+
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
@@ -62,5 +66,5 @@ public sealed interface ModelConfig permits EncoderConfig, DecoderConfig, Vision
    * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
    *     the shape that the configuration says
    */
-  Model load(Weights weights);
+  Network load(Weights weights);
 }

@@ -1,5 +1,18 @@
 package dev.panaformer.model;
 
+import dev.panaformer.model.decoder.BartConfig;
+import dev.panaformer.model.text.BertConfig;
+import dev.panaformer.model.text.BertFamily;
+import dev.panaformer.model.decoder.Gpt2Config;
+import dev.panaformer.model.text.LinformerConfig;
+import dev.panaformer.model.decoder.LlamaConfig;
+import dev.panaformer.model.text.PerformerConfig;
+import dev.panaformer.model.vision.SegformerConfig;
+import dev.panaformer.model.vision.SwinConfig;
+import dev.panaformer.model.decoder.T5Config;
+import dev.panaformer.model.vision.VitConfig;
+import dev.panaformer.model.vision.VitFamily;
+
 import dev.panaformer.checkpoint.ConfigJson;
 import java.util.List;
 import java.util.Optional;
@@ -73,7 +86,7 @@ public enum ModelKind {
   }
 
   /** Reads the configuration of a model of this kind. */
-  ModelConfig read(ConfigJson json) {
+  public ModelConfig read(ConfigJson json) {
     return read(json, this);
   }
 

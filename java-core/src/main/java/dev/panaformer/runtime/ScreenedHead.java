@@ -5,7 +5,7 @@ import dev.panaformer.kernel.decoding.Screen;
 import dev.panaformer.kernel.decoding.TopK;
 import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.model.LanguageModel;
+import dev.panaformer.model.decoder.LanguageModel;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 

@@ -1,5 +1,10 @@
 package dev.panaformer.model;
 
+import dev.panaformer.model.decoder.CausalConfig;
+import dev.panaformer.model.text.EncoderConfig;
+import dev.panaformer.model.decoder.Seq2SeqConfig;
+import dev.panaformer.model.vision.VisionConfig;
+
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;

@@ -6,7 +6,7 @@ import dev.panaformer.TokenClassifier;
 import dev.panaformer.TokenClassifier.Entity;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.cli.arguments.Counts;
-import dev.panaformer.model.BertConfig;
+import dev.panaformer.model.text.BertConfig;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;

@@ -14,7 +14,7 @@ import dev.panaformer.cli.terminal.Json;
 import dev.panaformer.cli.terminal.Progress;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.memory.NativeMemory;
-import dev.panaformer.model.BertConfig;
+import dev.panaformer.model.text.BertConfig;
 import dev.panaformer.model.ModelConfig;
 import dev.panaformer.model.ModelConfig.Figures;
 import dev.panaformer.model.ModelKind;

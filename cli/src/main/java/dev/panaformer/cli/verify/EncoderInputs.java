@@ -2,10 +2,10 @@ package dev.panaformer.cli.verify;
 
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.kernel.memory.TokenBatch;
-import dev.panaformer.model.BertConfig;
-import dev.panaformer.model.BigBird;
-import dev.panaformer.model.Sequence;
-import dev.panaformer.model.TextEncoder;
+import dev.panaformer.model.text.BertConfig;
+import dev.panaformer.model.text.BigBird;
+import dev.panaformer.model.text.Sequence;
+import dev.panaformer.model.text.TextEncoder;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;

@@ -6,7 +6,7 @@ import dev.panaformer.generate.CacheExhaustedException;
 import dev.panaformer.generate.sampling.Candidates;
 import dev.panaformer.generate.sampling.CounterRandom;
 import dev.panaformer.generate.sampling.Rows;
-import dev.panaformer.model.Sequence;
+import dev.panaformer.model.text.Sequence;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;

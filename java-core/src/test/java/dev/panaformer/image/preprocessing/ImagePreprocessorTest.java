@@ -9,7 +9,7 @@ import com.google.gson.JsonParser;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.image.RgbImage;
-import dev.panaformer.model.VisionConfig;
+import dev.panaformer.model.vision.VisionConfig;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;

@@ -1,0 +1,26 @@
+package dev.panaformer.model.decoder;
+
+import dev.panaformer.kernel.decoding.DecoderBatch;
+import dev.panaformer.kernel.decoding.KvCache;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.nn.Trace;
+import dev.panaformer.nn.Weights;
+import java.lang.foreign.MemorySegment;
+
+/** A decoder without encoder: GPT-2, Llama and their kin. */
+public record CausalModel(CausalConfig config, Transformer transformer) implements LanguageModel {
+
+  /**
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or misshapen
+   */
+  public static CausalModel load(Weights weights, CausalConfig config) {
+    return new CausalModel(config, config.architecture().build(weights));
+  }
+
+  /** {@inheritDoc} The names are {@code hidden_states.N}. */
+  @Override
+  public MemorySegment forward(
+      DecoderBatch batch, KvCache cache, Workspace workspace, Trace trace) {
+    return transformer.decode(batch, cache, workspace, trace);
+  }
+}

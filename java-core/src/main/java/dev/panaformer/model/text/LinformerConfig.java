@@ -1,0 +1,62 @@
+package dev.panaformer.model.text;
+
+import dev.panaformer.checkpoint.CheckpointException;
+import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.kernel.attention.SequenceProjections;
+import dev.panaformer.nn.EncoderAttention;
+import dev.panaformer.nn.LinformerAttention;
+import dev.panaformer.nn.Weights;
+import java.lang.foreign.MemorySegment;
+import java.util.Set;
+
+/**
+ * Linformer (Wang et al. 2020).
+ *
+ * @param projectionLength number of keys and of values to which those of a sequence are projected
+ * @param shareKeyValueProjection whether keys and values of a layer have the same projection
+ */
+public record LinformerConfig(Shape shape, int projectionLength, boolean shareKeyValueProjection)
+    implements PreNormConfig {
+  private static final Set<String> FIELDS =
+      Set.of("projection_length", "share_key_value_projection");
+
+  /**
+   * @throws CheckpointException naming the field that is missing, wrong, or not known
+   */
+  public static LinformerConfig of(ConfigJson json) {
+    Shape shape = Shape.of(json, FIELDS);
+    return new LinformerConfig(
+        shape,
+        json.requireInt("projection_length", 1, 1 << 20),
+        json.optionalBoolean("share_key_value_projection", false));
+  }
+
+  /** {@code attention.key_projection.weight} and its like are {@code [projected, positions]}. */
+  @Override
+  public EncoderAttention attention(Weights weights, int layer) {
+    int hidden = shape.hiddenSize();
+    String values = "value_projection.weight";
+    if (shareKeyValueProjection && weights.has(values)) {
+      throw new CheckpointException(
+          "config.json: share_key_value_projection is true, but layer "
+              + layer
+              + " has a tensor attention."
+              + values);
+    }
+    MemorySegment keys = projection(weights, "key_projection.weight");
+    return new LinformerAttention(
+        weights.concatenated(hidden, hidden, "query", "key", "value"),
+        weights.linear("output", hidden, hidden),
+        shape.numAttentionHeads(),
+        shape.headDim(),
+        new SequenceProjections(
+            keys,
+            shareKeyValueProjection ? keys : projection(weights, values),
+            shape.maxPositionEmbeddings(),
+            projectionLength));
+  }
+
+  private MemorySegment projection(Weights weights, String name) {
+    return weights.transposedTensor(name, projectionLength, shape.maxPositionEmbeddings());
+  }
+}

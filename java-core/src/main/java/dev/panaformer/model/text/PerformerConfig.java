@@ -1,0 +1,71 @@
+package dev.panaformer.model.text;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.checkpoint.CheckpointException;
+import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.kernel.attention.FeatureMap;
+import dev.panaformer.kernel.attention.RandomFeatures;
+import dev.panaformer.nn.EncoderAttention;
+import dev.panaformer.nn.OrthogonalFeatures;
+import dev.panaformer.nn.PerformerAttention;
+import dev.panaformer.nn.Weights;
+import java.lang.foreign.MemorySegment;
+import java.util.Set;
+
+/**
+ * Performer (Choromanski et al. 2021).
+ *
+ * @param kernel the function from a query or key to its features
+ * @param causal whether a token attends to itself and those before it alone
+ */
+public record PerformerConfig(Shape shape, FeatureMap kernel, boolean causal, int numRandomFeatures)
+    implements PreNormConfig {
+  private static final Set<String> FIELDS = Set.of("kernel", "causal", "num_random_features");
+  private static final String FEATURES = "random_features.weight";
+
+  /** Seed of the features that are drawn where a checkpoint has none. */
+  private static final long SEED = 0;
+
+  /**
+   * @throws CheckpointException naming the field that is missing, wrong, or not known
+   */
+  public static PerformerConfig of(ConfigJson json) {
+    Shape shape = Shape.of(json, FIELDS);
+    FeatureMap kernel =
+        switch (json.requireString("kernel")) {
+          case "softmax" -> FeatureMap.SOFTMAX;
+          case "relu" -> FeatureMap.RELU;
+          default -> throw json.unsupported("kernel", "\"softmax\" or \"relu\"");
+        };
+    return new PerformerConfig(
+        shape,
+        kernel,
+        json.optionalBoolean("causal", false),
+        json.requireInt("num_random_features", 1, 1 << 20));
+  }
+
+  @Override
+  public EncoderAttention attention(Weights weights, int layer) {
+    int hidden = shape.hiddenSize();
+    int dim = shape.headDim();
+    MemorySegment features =
+        weights.has(FEATURES)
+            ? weights.tensor(FEATURES, numRandomFeatures, dim)
+            : drawn(weights, layer);
+    return new PerformerAttention(
+        weights.concatenated(hidden, hidden, "query", "key", "value"),
+        weights.linear("output", hidden, hidden),
+        shape.numAttentionHeads(),
+        RandomFeatures.of(kernel, features, numRandomFeatures, dim),
+        causal);
+  }
+
+  private MemorySegment drawn(Weights weights, int layer) {
+    float[] features =
+        OrthogonalFeatures.draw(
+            OrthogonalFeatures.layerSeed(SEED, layer), numRandomFeatures, shape.headDim());
+    return weights.floats(
+        features.length, to -> MemorySegment.copy(features, 0, to, JAVA_FLOAT, 0, features.length));
+  }
+}

@@ -1,0 +1,103 @@
+package dev.panaformer.model.vision;
+
+import dev.panaformer.model.ConfigFields;
+import dev.panaformer.model.ProblemType;
+
+import dev.panaformer.checkpoint.CheckpointException;
+import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.image.preprocessing.PreprocessorDefaults;
+import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.nn.WeightNames;
+import dev.panaformer.nn.Weights;
+import java.util.List;
+
+/**
+ * The fields of config.json that decide what a Swin transformer computes.
+ *
+ * @param embedDim features of the first stage; each stage has twice those of the one before
+ * @param depths layers of each stage
+ * @param numHeads heads of each stage
+ * @param useAbsoluteEmbeddings whether patches have positions besides those within windows
+ */
+public record SwinConfig(
+    String architecture,
+    int imageHeight,
+    int imageWidth,
+    int patchHeight,
+    int patchWidth,
+    int numChannels,
+    int embedDim,
+    List<Integer> depths,
+    List<Integer> numHeads,
+    int windowSize,
+    double mlpRatio,
+    boolean qkvBias,
+    Activation hiddenAct,
+    boolean useAbsoluteEmbeddings,
+    float layerNormEps,
+    List<String> labels,
+    ProblemType problemType)
+    implements VisionConfig {
+
+  /**
+   * @throws CheckpointException naming the field that is missing, wrong, or asks for what is not
+   *     supported
+   */
+  public static SwinConfig of(ConfigJson json) {
+    int[] image = ConfigFields.heightAndWidth(json, "image_size", 224, 224);
+    int[] patch = ConfigFields.heightAndWidth(json, "patch_size", 4, 4);
+    List<Integer> depths = orDefault(json.integers("depths", 1, 1 << 16), List.of(2, 2, 6, 2));
+    List<Integer> heads = orDefault(json.integers("num_heads", 1, 1 << 16), List.of(3, 6, 12, 24));
+    int embed = json.optionalInt("embed_dim", 96, 1, 1 << 16);
+    if (heads.size() != depths.size() || depths.size() > 8) {
+      throw json.wrong(
+          "num_heads", "one number for each of the depths, of which there are at most 8");
+    }
+    for (int i = 0; i < heads.size(); i++) {
+      ConfigFields.equalHeadDim(json, "num_heads", embed << i, heads.get(i));
+    }
+    return new SwinConfig(
+        ConfigFields.architecture(json, "SwinModel"),
+        image[0],
+        image[1],
+        patch[0],
+        patch[1],
+        json.optionalInt("num_channels", 3, 1, 1 << 12),
+        embed,
+        depths,
+        heads,
+        json.optionalInt("window_size", 7, 1, 1 << 8),
+        json.optionalDouble("mlp_ratio", 4, 1e-3, 1 << 10),
+        json.optionalBoolean("qkv_bias", true),
+        ConfigFields.activation(json, "hidden_act", "gelu"),
+        json.optionalBoolean("use_absolute_embeddings", false),
+        (float) json.optionalDouble("layer_norm_eps", 1e-5, 0, 1),
+        ConfigFields.labels(json),
+        ConfigFields.problemType(json));
+  }
+
+  private static List<Integer> orDefault(List<Integer> values, List<Integer> absent) {
+    return values.isEmpty() ? absent : values;
+  }
+
+  @Override
+  public WeightNames weightNames() {
+    return WeightNames.SAME.orPrefixed("swin.");
+  }
+
+  @Override
+  public PreprocessorDefaults preprocessing() {
+    return PreprocessorDefaults.STANDARD;
+  }
+
+  @Override
+  public SwinModel encoder(Weights weights) {
+    return SwinModel.load(weights, this);
+  }
+
+  /** Features of the last stage. */
+  @Override
+  public int hiddenSize() {
+    return embedDim << depths.size() - 1;
+  }
+}

@@ -1,0 +1,110 @@
+package dev.panaformer.model.vision;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.memory.Buffer;
+import dev.panaformer.kernel.memory.TensorMemory;
+import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.Pass;
+import dev.panaformer.nn.Trace;
+import dev.panaformer.nn.Weights;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/**
+ * YOLOS (Fang et al. 2021): each detection token becomes a label, or that of no object, and a box.
+ *
+ * @param labels three layers to {@code [labels + 1]}, the last of them for no object
+ * @param boxes three layers to {@code [4]}
+ */
+public record YolosForObjectDetection(VitModel vit, List<Linear> labels, List<Linear> boxes)
+    implements VisionTask {
+  private static final Buffer DETECTIONS = Buffer.named("detection tokens");
+  private static final Buffer HEAD = Buffer.named("hidden layers of a head");
+  private static final Buffer LOGITS = Buffer.named("logits and boxes");
+  private static final int HEAD_LAYERS = 3;
+
+  /** Centre, width and height, in parts of the image. */
+  public static final int BOX = 4;
+
+  /**
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
+   *     shape that the configuration says
+   */
+  public static YolosForObjectDetection load(Weights weights, VitConfig config) {
+    int hidden = config.hiddenSize();
+    return new YolosForObjectDetection(
+        VitModel.load(weights, config),
+        head(
+            weights.inFp32().at("class_labels_classifier.layers"),
+            hidden,
+            config.labels().size() + 1),
+        head(weights.inFp32().at("bbox_predictor.layers"), hidden, BOX));
+  }
+
+  private static List<Linear> head(Weights layers, int hidden, int out) {
+    return List.of(
+        layers.linear("0", hidden, hidden),
+        layers.linear("1", hidden, hidden),
+        layers.linear("2", out, hidden));
+  }
+
+  @Override
+  public VisionConfig config() {
+    return vit.config();
+  }
+
+  /**
+   * @return {@code [count, tokens, labels + 1]} logits and behind them {@code [count, tokens, 4]}
+   *     boxes: centre, width and height, in parts of the image
+   */
+  @Override
+  public MemorySegment forward(
+      Images images, boolean interpolatePositions, Workspace workspace, Trace trace) {
+    MemorySegment x = vit.forward(images, interpolatePositions, workspace, trace);
+    Pass pass = Pass.of(vit.kernels(), workspace, workspace.batch(), trace);
+    TensorMemory memory = vit.kernels().memory();
+    int hidden = vit.config().hiddenSize();
+    int objects = vit.config().numDetectionTokens();
+    int tokens = vit.layout(images.height(), images.width()).tokens();
+    long rows = (long) images.count() * objects;
+    MemorySegment detections = pass.floats(DETECTIONS, rows * hidden);
+    long floats = (long) objects * hidden;
+    for (int i = 0; i < images.count(); i++) {
+      long end = (i + 1L) * tokens * hidden;
+      memory.copy(x, end - floats, detections, i * floats, floats);
+    }
+    long classes = labels.getLast().out();
+    MemorySegment logits = pass.floats(LOGITS, rows * (classes + BOX));
+    MemorySegment places = logits.asSlice(rows * classes * Float.BYTES);
+    apply(pass, labels, detections, logits, rows);
+    apply(pass, boxes, detections, places, rows);
+    // Java writes where it reads, on the host or in place.
+    MemorySegment linear = memory.onHost(places, rows * BOX, workspace);
+    memory.write(places, rows * BOX, workspace, y -> sigmoid(linear, y, rows * BOX));
+    if (pass.isTraced()) {
+      trace.accept("logits", logits, images.count(), objects, classes);
+      trace.accept("pred_boxes", places, images.count(), objects, BOX);
+    }
+    return logits;
+  }
+
+  private static void sigmoid(MemorySegment x, MemorySegment y, long count) {
+    for (long i = 0; i < count; i++) {
+      double place = x.getAtIndex(JAVA_FLOAT, i);
+      y.setAtIndex(JAVA_FLOAT, i, (float) (1 / (1 + Math.exp(-place))));
+    }
+  }
+
+  private static void apply(
+      Pass pass, List<Linear> head, MemorySegment x, MemorySegment y, long rows) {
+    long floats = rows * head.getFirst().out();
+    MemorySegment hidden = pass.floats(HEAD, 2 * floats);
+    MemorySegment next = hidden.asSlice(floats * Float.BYTES);
+    head.get(0).forward(pass, x, hidden, rows, Activation.RELU);
+    head.get(1).forward(pass, hidden, next, rows, Activation.RELU);
+    head.get(HEAD_LAYERS - 1).forward(pass, next, y, rows);
+  }
+}
