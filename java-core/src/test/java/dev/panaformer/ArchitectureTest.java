@@ -59,7 +59,7 @@ class ArchitectureTest {
           Map.entry("kernel.attention", FAMILY),
           Map.entry("kernel.norm", FAMILY),
           Map.entry("kernel.image", with(FAMILY, "kernel.linear")),
-          Map.entry("kernel.embedding", with(FAMILY, "kernel.linear")),
+          Map.entry("kernel.embedding", with(FAMILY, "kernel.linear", "kernel.norm")),
           Map.entry("kernel.decoding", with(FAMILY, "kernel.linear", "kernel.attention")),
           Map.entry("nn", Set.of("kernel", "checkpoint", "tensor")),
           Map.entry(
