@@ -1,6 +1,6 @@
 package dev.panaformer.bindings;
 
-/** The CUDA driver is missing, has no such device, or failed; the message is the driver's. */
+/** The CUDA driver is missing, has no such device, or failed. The message comes from the driver. */
 public final class CudaException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

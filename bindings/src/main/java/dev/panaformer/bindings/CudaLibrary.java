@@ -16,13 +16,14 @@ import java.lang.invoke.MethodHandle;
 import java.nio.file.Path;
 
 /**
- * The CUDA library, {@code panaformer_cuda.h}, and the build of the same sources that runs without
- * a GPU. Its engines are used through {@link NativeLibrary}, which is loaded first; a library is
- * loaded when it is first asked for, and never otherwise.
+ * The CUDA library ({@code panaformer_cuda.h}), or its emulation, which is the same sources built
+ * to run without a GPU. Each is loaded when it is first requested. Engines that it creates are used
+ * through the generated bindings, so {@link NativeLibrary} must be loaded first.
  *
- * <p>The library is the file that the system property {@value #PATH_PROPERTY} or {@value
- * #EMULATED_PATH_PROPERTY} names, or comes, as the CPU's does, from the class path: the jar {@code
- * panaformer-native} with the classifier of this platform and {@code -cuda}.
+ * <p>The system property {@value #PATH_PROPERTY} or {@value #EMULATED_PATH_PROPERTY} names the
+ * library file. Without the property, the library comes from the class path like the CPU's, from
+ * the jar {@code panaformer-native} whose classifier is the platform followed by {@code -cuda} or
+ * {@code -cuda-emulated}.
  *
  * <p>Thread-safe.
  */
@@ -30,7 +31,7 @@ public final class CudaLibrary {
   /** System property: the file of the CUDA library. */
   public static final String PATH_PROPERTY = "panaformer.cuda.library.path";
 
-  /** System property: the file of its emulation. */
+  /** System property: the file of the emulation. */
   public static final String EMULATED_PATH_PROPERTY = "panaformer.cuda.emulated.library.path";
 
   private static final MemoryLayout DEVICE =
@@ -57,7 +58,11 @@ public final class CudaLibrary {
   private final MethodHandle setLibrary;
 
   /**
-   * @param computeCapability ten times the major version plus the minor
+   * A CUDA device.
+   *
+   * @param name the name of the device
+   * @param memoryBytes the size of its memory
+   * @param computeCapability ten times the major version plus the minor version
    */
   public record Description(String name, long memoryBytes, int computeCapability) {}
 
@@ -101,9 +106,9 @@ public final class CudaLibrary {
   }
 
   /**
-   * The library for GPUs, loaded unless it is.
+   * Returns the library for GPUs. Loads it if it is not loaded yet.
    *
-   * @throws NativeLibraryException if there is none, or it is damaged or of another version
+   * @throws NativeLibraryException if the library is missing, damaged or of another version
    */
   public static synchronized CudaLibrary load() {
     if (cuda == null) {
@@ -112,7 +117,9 @@ public final class CudaLibrary {
     return cuda;
   }
 
-  /** The library that runs the same kernels on the host; as {@link #load}. */
+  /**
+   * Returns the emulation, which runs the same kernels on the host. Otherwise like {@link #load}.
+   */
   public static synchronized CudaLibrary loadEmulated() {
     if (emulated == null) {
       emulated =
@@ -124,9 +131,9 @@ public final class CudaLibrary {
   }
 
   /**
-   * How many devices there are.
+   * Returns the number of devices.
    *
-   * @throws CudaException if there is no driver, or it fails, in its own words
+   * @throws CudaException with the driver's message if there is no driver or it fails
    */
   public int deviceCount() {
     try (Arena arena = Arena.ofConfined()) {
@@ -138,7 +145,11 @@ public final class CudaLibrary {
     }
   }
 
-  /** Describes device {@code index}; fails as {@link #deviceCount} does. */
+  /**
+   * Describes device {@code index}.
+   *
+   * @throws CudaException as {@link #deviceCount}
+   */
   public Description describe(int index) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment device = arena.allocate(DEVICE);
@@ -152,7 +163,11 @@ public final class CudaLibrary {
     }
   }
 
-  /** Starts an engine on device {@code index}; fails as {@link #deviceCount} does. */
+  /**
+   * Creates an engine on device {@code index}.
+   *
+   * @throws CudaException as {@link #deviceCount}
+   */
   public MemorySegment createEngine(int index) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment engine = arena.allocate(ADDRESS);
@@ -164,9 +179,9 @@ public final class CudaLibrary {
   }
 
   /**
-   * The address of memory of the engine's device.
+   * Allocates memory on the engine's device and returns its address.
    *
-   * @throws OutOfMemoryError if the device has not so much
+   * @throws OutOfMemoryError if the device has too little free memory
    */
   public long allocate(MemorySegment engine, long bytes) {
     try (Arena arena = Arena.ofConfined()) {
@@ -182,7 +197,7 @@ public final class CudaLibrary {
     }
   }
 
-  /** Frees what {@link #allocate} gave, once all calls before are done. */
+  /** Frees memory of {@link #allocate} after all previous calls have finished. */
   public void free(MemorySegment engine, long memory) {
     try {
       check((int) free.invokeExact(engine, memory));
@@ -191,7 +206,7 @@ public final class CudaLibrary {
     }
   }
 
-  /** Copies between addresses of the device and of the host, whichever they are. */
+  /** Copies bytes. Each address may be in device or host memory. */
   public void copy(MemorySegment engine, long to, long from, long bytes) {
     try {
       check((int) copy.invokeExact(engine, to, from, bytes));
@@ -200,7 +215,7 @@ public final class CudaLibrary {
     }
   }
 
-  /** Sets memory of the device to zeros. */
+  /** Sets device memory to zero. */
   public void clear(MemorySegment engine, long memory, long bytes) {
     try {
       check((int) clear.invokeExact(engine, memory, bytes));
@@ -209,8 +224,8 @@ public final class CudaLibrary {
     }
   }
 
-  /** What attention rounds its inputs to, a {@code pf_dtype}. */
-  public void setAttention(MemorySegment engine, int dtype) {
+  /** Sets the type to which attention rounds its inputs, a {@code pf_dtype}. */
+  public void setAttentionType(MemorySegment engine, int dtype) {
     try {
       check((int) setAttention.invokeExact(engine, dtype));
     } catch (Throwable e) {
@@ -219,9 +234,9 @@ public final class CudaLibrary {
   }
 
   /**
-   * Lets cuBLASLt compute products of bfloat16.
+   * Lets cuBLASLt compute linear layers with bfloat16 weights and more than 64 tokens.
    *
-   * @throws UnsupportedOperationException if it cannot be loaded, saying why
+   * @throws UnsupportedOperationException if cuBLASLt cannot be loaded; the message says why
    */
   public void useCublas(MemorySegment engine) {
     try {
@@ -235,7 +250,9 @@ public final class CudaLibrary {
     }
   }
 
-  /** Lets kernels wait until the step ends. */
+  /**
+   * Begins a step. Its kernels wait until {@link #endStep}, or until a call copies or returns data.
+   */
   public void beginStep(MemorySegment engine) {
     try {
       check((int) stepBegin.invokeExact(engine));
@@ -244,7 +261,7 @@ public final class CudaLibrary {
     }
   }
 
-  /** Launches the kernels of a step. */
+  /** Ends a step and launches its waiting kernels as one graph. */
   public void endStep(MemorySegment engine) {
     try {
       check((int) stepEnd.invokeExact(engine));
@@ -253,7 +270,7 @@ public final class CudaLibrary {
     }
   }
 
-  /** What the last failure on this thread was. */
+  /** Returns the message of the last failure on this thread. */
   @SuppressWarnings("restricted")
   public String error() {
     try {

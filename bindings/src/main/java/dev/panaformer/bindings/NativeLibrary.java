@@ -24,18 +24,18 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * Finds, verifies and loads the native library; {@link #load} comes before any call of the
+ * Finds, verifies and loads the native library. Call {@link #load} before any function of the
  * generated bindings.
  *
- * <p>The library is the file (or lies in the folder) that the system property {@value
- * #PATH_PROPERTY} names. Without the property it comes from the class path or module path, as the
- * jar {@code panaformer-native} carries it, and is extracted once for each version and content into
- * {@code $XDG_CACHE_HOME/panaformer} (by default {@code ~/.cache/panaformer}; the system property
- * {@value #CACHE_PROPERTY} names another folder), or into a temporary folder of this process where
- * that cannot be written. Its SHA-256 is checked before every load, so that a damaged copy is
- * replaced instead of run.
+ * <p>The system property {@value #PATH_PROPERTY} names the library file or its folder. Without the
+ * property, the library comes from the jar {@code panaformer-native} on the class path or module
+ * path. It is extracted once for each version and content into a cache: the folder that the system
+ * property {@value #CACHE_PROPERTY} names, else {@code $XDG_CACHE_HOME/panaformer}, else {@code
+ * ~/.cache/panaformer}. If the cache cannot be written, the library is extracted into a temporary
+ * folder of this process. The content of an extracted copy is verified before every load; a damaged
+ * copy is replaced.
  *
- * <p>Thread-safe, and safe for any number of processes that share a cache.
+ * <p>Thread-safe. Any number of processes can share a cache.
  */
 public final class NativeLibrary {
   /** System property: the library file, or the folder that holds it. */
@@ -51,10 +51,10 @@ public final class NativeLibrary {
   private NativeLibrary() {}
 
   /**
-   * Loads the library, unless it is loaded.
+   * Loads the library if it is not loaded yet.
    *
-   * @throws NativeLibraryException naming the file and what is wrong with it; nothing stays loaded
-   *     then, and a later call tries again
+   * @throws NativeLibraryException naming the file and what is wrong with it. Nothing stays loaded
+   *     then, and a later call tries again.
    */
   public static synchronized void load() {
     if (!loaded) {
@@ -64,8 +64,8 @@ public final class NativeLibrary {
   }
 
   /**
-   * Loads the library as {@link #load} does, but returns what it would throw; empty once it is
-   * loaded.
+   * Loads the library like {@link #load}, but returns the exception instead of throwing it. Returns
+   * empty if the library is loaded.
    */
   public static Optional<NativeLibraryException> tryLoad() {
     try {
@@ -77,19 +77,19 @@ public final class NativeLibrary {
   }
 
   /**
-   * The library file to load: the one that the user named, or else a verified copy of the packaged
-   * one.
+   * Returns the library file to load: the file that the user named, or a verified copy of the
+   * packaged library.
    */
   static Path locate() {
     return locate("panaformer", PATH_PROPERTY, "");
   }
 
   /**
-   * The file of one of our libraries.
+   * Returns the file of one of Panaformer's libraries.
    *
-   * @param name without what the platform puts around it
+   * @param name the platform-independent name
    * @param property the system property that may name the file
-   * @param classifier what the jar's classifier has after the platform
+   * @param classifier the part of the jar's classifier after the platform
    */
   static Path locate(String name, String property, String classifier) {
     String named = System.getProperty(property);
@@ -128,8 +128,8 @@ public final class NativeLibrary {
   }
 
   /**
-   * Returns a copy of the packaged library whose content is verified, under {@code cache} if that
-   * can be written.
+   * Returns a verified copy of the packaged library, in {@code cache} if that can be written, else
+   * in a temporary folder.
    */
   static Path extract(Path cache) {
     return extract(cache, FILE_NAME, PATH_PROPERTY, "");
@@ -175,8 +175,8 @@ public final class NativeLibrary {
   }
 
   /**
-   * Copies the packaged library to {@code file} in one step, so that no other process sees half of
-   * it.
+   * Copies the packaged library to {@code file} atomically, so that no other process sees an
+   * incomplete file.
    */
   private static void copy(String resource, String sha256, Path file) throws IOException {
     Path part = Files.createTempFile(file.getParent(), file.getFileName().toString(), ".part");
@@ -205,7 +205,7 @@ public final class NativeLibrary {
     }
   }
 
-  /** Byte by byte: a checksum takes a young JVM much longer. */
+  /** Compares all bytes. In a JVM that has just started this is much faster than a checksum. */
   private static boolean isCopy(String resource, Path file) throws IOException {
     try (InputStream in = resource(resource)) {
       return in != null && Arrays.equals(in.readAllBytes(), Files.readAllBytes(file));
@@ -235,9 +235,7 @@ public final class NativeLibrary {
     }
   }
 
-  /**
-   * Loads {@code file} once it has said that its ABI is the one these bindings were generated for.
-   */
+  /** Loads {@code file} after checking that its ABI version is that of these bindings. */
   static void loadFile(Path file) {
     String absolute = file.toAbsolutePath().toString();
     try {
@@ -258,7 +256,10 @@ public final class NativeLibrary {
     }
   }
 
-  /** The functions of a library that stays loaded, once its ABI is known to be that of these. */
+  /**
+   * Returns the functions of a library after checking that its ABI version is that of these
+   * bindings. The library stays loaded.
+   */
   static SymbolLookup lookup(Path file) {
     try {
       checkAbiVersion(file);
@@ -270,7 +271,8 @@ public final class NativeLibrary {
   }
 
   /**
-   * Asks the library in a lookup that is closed again, since what System.load loads stays for good.
+   * Checks the ABI version of a library. It uses a lookup that is closed again, because a library
+   * that System.load has loaded is never unloaded.
    */
   private static void checkAbiVersion(Path file) {
     int found;
@@ -288,7 +290,7 @@ public final class NativeLibrary {
                   .downcallHandle(abiVersion, FunctionDescriptor.of(ValueLayout.JAVA_INT))
                   .invokeExact();
     } catch (IllegalArgumentException cannotOpen) {
-      // The lookup does not say why, the loader does.
+      // The lookup does not say what is wrong, so let System.load throw an error that does.
       System.load(file.toAbsolutePath().toString());
       throw cannotOpen;
     } catch (RuntimeException e) {
@@ -325,7 +327,10 @@ public final class NativeLibrary {
     }
   }
 
-  /** The class loader's view: the library's jar is another module than this one. */
+  /**
+   * Opens a resource through the class loader, because the library's jar is another module than
+   * this class.
+   */
   private static InputStream resource(String name) {
     return NativeLibrary.class.getClassLoader().getResourceAsStream(name);
   }

@@ -1,6 +1,6 @@
 package dev.panaformer.bindings;
 
-/** The native library could not be found, verified or loaded, or is of another version. */
+/** The native library could not be found, verified or loaded, or has another ABI version. */
 public final class NativeLibraryException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

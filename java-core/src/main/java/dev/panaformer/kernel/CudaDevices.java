@@ -14,6 +14,7 @@ public final class CudaDevices {
   /**
    * Checks that a GPU can be used.
    *
+   * @param index the number of the device
    * @throws NativeLibraryException if there is no CUDA library
    * @throws UnsupportedOperationException if there is no driver or no such GPU; the message says
    *     which
@@ -22,7 +23,7 @@ public final class CudaDevices {
     CudaEngine.requireDevice(CudaLibrary.load(), index);
   }
 
-  /** Whether {@link #require} finds nothing wrong. */
+  /** Returns whether the GPU can be used, that is, whether {@link #require} returns normally. */
   public static boolean isUsable(int index) {
     try {
       require(index);
@@ -32,7 +33,7 @@ public final class CudaDevices {
     }
   }
 
-  /** A line of text for each GPU, or one line that says why there is none. */
+  /** Returns one line of text for each GPU, or one line that says why there is none. */
   public static List<String> describeAll() {
     List<String> devices = new ArrayList<>();
     try {

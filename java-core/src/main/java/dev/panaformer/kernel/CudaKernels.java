@@ -3,7 +3,7 @@ package dev.panaformer.kernel;
 import dev.panaformer.kernel.embedding.EmbeddingKernels;
 import dev.panaformer.kernel.engine.CudaEngine;
 
-/** The kernels for CUDA, on one device, or the same kernels emulated on the host. */
+/** The CUDA kernels on one device, or the same kernels emulated on the host. */
 public final class CudaKernels extends NativeKernels {
   private final CudaEngine engine;
 
@@ -19,15 +19,17 @@ public final class CudaKernels extends NativeKernels {
   /**
    * Starts an engine on a device.
    *
-   * @throws dev.panaformer.bindings.NativeLibraryException if there is no library, or it is damaged
+   * @param index the number of the device
+   * @throws dev.panaformer.bindings.NativeLibraryException if the CUDA library is missing, damaged
    *     or of another version
-   * @throws UnsupportedOperationException if there is no driver or no such device, saying which
+   * @throws UnsupportedOperationException if there is no driver or no such device; the message says
+   *     which
    */
   public static CudaKernels create(int index) {
     return new CudaKernels(CudaEngine.create(index));
   }
 
-  /** Starts an engine that runs the kernels for CUDA on the host: slow, for tests. */
+  /** Starts an engine that runs the CUDA kernels on the host. It is slow and meant for tests. */
   public static CudaKernels createEmulated() {
     return new CudaKernels(CudaEngine.createEmulated());
   }

@@ -13,7 +13,7 @@ import java.lang.foreign.SegmentAllocator;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
-/** The memory of a CUDA device. */
+/** Tensors in the memory of a CUDA device. */
 final class CudaMemory implements TensorMemory {
   private final CudaEngine engine;
   private final EmbeddingKernels embedding;
@@ -40,7 +40,7 @@ final class CudaMemory implements TensorMemory {
     }
   }
 
-  /** A tensor that lies in host memory is returned as it is. */
+  /** Copies a tensor from the device. A tensor in host memory is returned unchanged. */
   @Override
   public MemorySegment onHost(MemorySegment tensor, long floats, Workspace workspace) {
     if (CudaEngine.isOnHost(tensor)) {
@@ -74,13 +74,13 @@ final class CudaMemory implements TensorMemory {
   public void copy(
       MemorySegment from, long fromFloat, MemorySegment to, long toFloat, long floats) {
     long bytes = floats * Float.BYTES;
-    // Slices check their bounds even where the arena is closed.
+    // asSlice checks the bounds even though the arena of device memory is closed.
     MemorySegment source = from.asSlice(fromFloat * Float.BYTES, bytes);
     MemorySegment target = to.asSlice(toFloat * Float.BYTES, bytes);
     engine.copy(target.address(), source.address(), bytes);
   }
 
-  /** Gathers with one launch. */
+  /** Gathers all rows with one kernel launch. */
   @Override
   public void gather(
       MemorySegment x, long width, RowOrder rows, MemorySegment y, Workspace workspace) {

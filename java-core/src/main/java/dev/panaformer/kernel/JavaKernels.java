@@ -13,8 +13,8 @@ import java.lang.System.Logger.Level;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * The kernels as plain loops on the caller's thread. The native ones are tested and measured
- * against them, and they run where there is no native library. Sums are taken in double.
+ * The kernels as plain loops on the caller's thread. They run where there is no native library, and
+ * the native kernels are tested and measured against them. Sums are computed in double.
  */
 public final class JavaKernels implements Kernels {
   private static final AtomicBoolean WARNED = new AtomicBoolean();
@@ -28,10 +28,13 @@ public final class JavaKernels implements Kernels {
   private final DecodingKernels decoding = DecodingKernels.inJava();
   private final EmbeddingKernels embedding = EmbeddingKernels.inJava();
 
-  /** Kernels in place of native ones, with one warning for all of the process. */
-  static JavaKernels insteadOf(NativeLibraryException missing) {
+  /**
+   * Returns kernels in Java to use in place of native ones. Logs a warning the first time in a
+   * process.
+   */
+  static JavaKernels fallback(NativeLibraryException missing) {
     if (WARNED.compareAndSet(false, true)) {
-      // Not looked up before it is needed: the JDK's logging takes a while to start.
+      // The logger is looked up only here because the JDK's logging takes a while to start.
       System.getLogger(Kernels.class.getName())
           .log(Level.WARNING, "Computing in plain Java, slowly: {0}", missing.getMessage());
     }

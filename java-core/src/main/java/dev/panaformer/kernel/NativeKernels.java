@@ -12,7 +12,7 @@ import dev.panaformer.kernel.memory.TensorMemory;
 import dev.panaformer.kernel.norm.NormKernels;
 import java.util.Locale;
 
-/** The kernels in C, on an engine of their own. */
+/** The kernels in C. Each instance owns its engine. */
 public sealed class NativeKernels implements Kernels permits CudaKernels {
   private final NativeEngine engine;
   private final TensorMemory memory;
@@ -43,14 +43,14 @@ public sealed class NativeKernels implements Kernels permits CudaKernels {
   /**
    * Starts an engine; see {@link NativeEngine#create}.
    *
-   * @param isa what to run on; {@link Isa#AUTO} respects PANAFORMER_ISA
-   * @param threads how many threads compute, the caller's among them: 1 starts none
+   * @param isa the instruction set; {@link Isa#AUTO} respects PANAFORMER_ISA
+   * @param threads the number of threads that compute, including the caller's; 1 starts no thread
    */
   public static NativeKernels create(Isa isa, int threads) {
     return new NativeKernels(NativeEngine.create(isa, threads));
   }
 
-  /** The instruction set in use, never {@link Isa#AUTO}. */
+  /** Returns the instruction set in use, which is never {@link Isa#AUTO}. */
   public Isa isa() {
     return engine.isa();
   }

@@ -5,6 +5,8 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import dev.panaformer.generate.CacheExhaustedException;
 import dev.panaformer.generate.sampling.Candidates;
 import dev.panaformer.generate.schedule.Decoder;
+import dev.panaformer.generate.schedule.Source;
+import dev.panaformer.kernel.decoding.BlocksExhaustedException;
 import dev.panaformer.kernel.decoding.DecoderBatch;
 import dev.panaformer.kernel.decoding.KvCache;
 import dev.panaformer.kernel.decoding.TopK;
@@ -12,7 +14,6 @@ import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.GrowableBuffer;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.generate.schedule.Source;
 import dev.panaformer.model.decoder.DecoderConfig;
 import dev.panaformer.model.decoder.LanguageModel;
 import dev.panaformer.model.decoder.Seq2SeqConfig;
@@ -225,7 +226,7 @@ public final class PagedDecoder implements Decoder {
   public void add(Sequence sequence, int[] ids, int from, int to) {
     try {
       add((CachedText) sequence, ids, from, to);
-    } catch (dev.panaformer.kernel.decoding.CacheExhaustedException e) {
+    } catch (BlocksExhaustedException e) {
       throw new CacheExhaustedException(e);
     }
   }

@@ -32,8 +32,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * What is different about kernels of a device; that they compute what others do is verified case by
- * case. Skipped where there is no GPU, or for the emulation no C++ compiler.
+ * What is specific to kernels on a device. The tests of the families check that their results are
+ * right. Skipped without a GPU; tests of the emulation are skipped without a C++ compiler.
  */
 class CudaKernelsTest {
   private static final int TOKENS = 3;
@@ -190,7 +190,10 @@ class CudaKernelsTest {
     }
   }
 
-  /** Its host version; on a GPU the library, should it be there. */
+  /**
+   * The emulation has a host version of the library. On a GPU the test uses cuBLASLt if it is
+   * installed.
+   */
   @ParameterizedTest
   @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
   void multipliesByTheLibraryThatIsAskedFor(Backend backend) {
@@ -229,7 +232,7 @@ class CudaKernelsTest {
     }
   }
 
-  /** A step's kernels run when it ends, and what reads within it waits for them. */
+  /** The kernels of a step run when it ends. Reading a result within the step waits for them. */
   @ParameterizedTest
   @EnumSource(names = {"CUDA", "CUDA_EMULATED"})
   void stepsAreWhatTheirKernelsAre(Backend backend) {
@@ -280,7 +283,7 @@ class CudaKernelsTest {
     }
   }
 
-  /** The one test of this machine as it is: with a GPU there is one, without one it is said why. */
+  /** The only test of the machine itself: there is a GPU, or the description says why not. */
   @Test
   void findsAGpuOrSaysWhyThereIsNone() {
     assertTrue(!Device.describeAll().isEmpty());

@@ -18,7 +18,7 @@ import java.util.TreeMap;
 import java.util.function.ToIntFunction;
 import org.junit.jupiter.api.Test;
 
-/** Java's enums and limits have what the header of the native library has, and nothing else. */
+/** Java's enums and limits have exactly the constants of the native library's header. */
 class HeaderTest {
   @Test
   void enums() throws Exception {
@@ -46,13 +46,16 @@ class HeaderTest {
       ours.put(field.getName().substring("MAX_".length()), field.getInt(null));
     }
     Map<String, Integer> theirs = header("PF_MAX_");
-    // Java's words for what the header calls otherwise.
+    // Java has other names for these two constants.
     theirs.put("CONVOLUTION", theirs.remove("KERNEL"));
     theirs.put("SCREENED_ROWS", theirs.remove("SCREENED_TOKENS"));
     assertEquals(theirs, ours);
   }
 
-  /** The constants of the generated bindings that begin so, by the rest of their names. */
+  /**
+   * Returns the constants of the generated bindings that begin with a prefix, keyed by the rest of
+   * their names.
+   */
   private static Map<String, Integer> header(String prefix) throws Exception {
     Map<String, Integer> constants = new TreeMap<>();
     for (Method method : panaformer_h.class.getMethods()) {

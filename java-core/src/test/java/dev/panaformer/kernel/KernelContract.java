@@ -23,8 +23,8 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * A contract that every implementation of {@link Kernels} keeps, on every instruction set: each
- * test of a class that extends this one runs for all of them.
+ * The base class of tests that run for every implementation of {@link Kernels} and every
+ * instruction set.
  */
 @ParameterizedClass
 @MethodSource("kernels")
@@ -33,7 +33,7 @@ public abstract class KernelContract {
 
   protected static final double FLOAT_ULP = Math.ulp(1f);
 
-  /** Written over outputs first, and found behind them afterwards. */
+  /** The value that fills outputs before a call and that must still follow them after it. */
   protected static final float POISON = Float.NaN;
 
   protected static final int GUARD = 16;
@@ -66,7 +66,10 @@ public abstract class KernelContract {
     kernels.close();
   }
 
-  /** Values are below 2 and a row's spread is at least √eps, which amplifies what the sums lose. */
+  /**
+   * Returns a bound on the error of a normalisation. Values are below 2. The standard deviation of
+   * a row is at least √eps; dividing by it increases the rounding errors of the sums.
+   */
   protected static double normError(int hidden) {
     return hidden == 1 ? 16 * FLOAT_ULP / Math.sqrt(EPS) : (hidden + 16) * FLOAT_ULP * 8;
   }
@@ -91,7 +94,7 @@ public abstract class KernelContract {
     return arena.allocate(JAVA_FLOAT, count);
   }
 
-  /** Room for {@code count} floats, poisoned, with a guard behind it. */
+  /** Returns {@code count} floats filled with {@link #POISON} and followed by a guard. */
   protected MemorySegment output(int count) {
     float[] poison = new float[count + GUARD];
     Arrays.fill(poison, POISON);
@@ -143,7 +146,7 @@ public abstract class KernelContract {
   protected static void assertClose(double[] expected, MemorySegment y, double bound) {
     for (int i = 0; i < expected.length; i++) {
       double error = Math.abs(y.getAtIndex(JAVA_FLOAT, i) - expected[i]);
-      // A NaN compares as false.
+      // Negated, because a comparison with NaN is false.
       if (!(error <= bound + FLOAT_ULP * Math.abs(expected[i]))) {
         throw new AssertionError(
             "element "

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.panaformer.kernel.attention.Attention;
 import dev.panaformer.kernel.embedding.EmbeddingTables;
+import dev.panaformer.kernel.embedding.EmbeddingTables.Table;
 import dev.panaformer.kernel.embedding.Pooling;
 import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.kernel.linear.FeedForwardWeights;
@@ -17,7 +18,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
-/** What holds for the kernels of all families together. */
+/** Properties of all families of kernels together. */
 class KernelsContractTest extends KernelContract {
   @Test
   void nothingToComputeIsNoError() {
@@ -48,7 +49,11 @@ class KernelsContractTest extends KernelContract {
     kernels
         .embedding()
         .embedding(
-            new EmbeddingTables(w, none, none, w, w, 4, 0, 0, 3, EPS), batch, none, workspace);
+            new EmbeddingTables(
+                new Table(w, 4), Table.NONE, Table.NONE, new NormWeights(w, w, 3, EPS)),
+            batch,
+            none,
+            workspace);
   }
 
   @Test
@@ -95,7 +100,7 @@ class KernelsContractTest extends KernelContract {
     }
   }
 
-  /** Every kernel that an encoder runs, one after the other. */
+  /** Runs all kernels of an encoder layer one after the other. */
   private final class Encoder {
     final int hidden = 68;
     final int intermediate = 150;
@@ -121,7 +126,11 @@ class KernelsContractTest extends KernelContract {
       MemorySegment projected = output(tokens * 3 * hidden);
       MemorySegment context = output(tokens * hidden);
       EmbeddingTables embeddings =
-          new EmbeddingTables(tables, tables, tables, vector, vector, 40, 200, 2, hidden, EPS);
+          new EmbeddingTables(
+              new Table(tables, 40),
+              new Table(tables, 200),
+              new Table(tables, 2),
+              new NormWeights(vector, vector, hidden, EPS));
       kernels.embedding().embedding(embeddings, batch, x, workspace);
       kernels
           .linear()

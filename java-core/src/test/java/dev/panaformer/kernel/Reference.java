@@ -2,7 +2,9 @@ package dev.panaformer.kernel;
 
 import dev.panaformer.kernel.linear.Activation;
 
-/** The kernels' formulas on arrays of doubles, written for nothing but to be checked by eye. */
+/**
+ * The formulas of the kernels on arrays of doubles, written so that they are easy to check by eye.
+ */
 public final class Reference {
   private Reference() {}
 
@@ -105,7 +107,7 @@ public final class Reference {
   }
 
   /**
-   * One sequence and one head.
+   * Computes attention for one sequence and one head.
    *
    * @param q {@code [queries, dim]}
    * @param k {@code [keys, dim]}, like v

@@ -10,7 +10,10 @@ import org.junit.jupiter.api.Named;
 public final class TestKernels {
   private TestKernels() {}
 
-  /** Java, and native for each instruction set, each on one thread and the latter on three. */
+  /**
+   * Returns the kernels in Java and, for each instruction set, native kernels on one and on three
+   * threads.
+   */
   public static List<Named<Supplier<Kernels>>> all() {
     List<Named<Supplier<Kernels>>> all = new ArrayList<>();
     all.add(Named.of("java", JavaKernels::new));
@@ -22,14 +25,17 @@ public final class TestKernels {
     return all;
   }
 
-  /** The instruction sets of both build and machine, of which there is one at least. */
+  /**
+   * Returns the instruction sets that both the build and the machine support; there is at least
+   * one.
+   */
   public static List<Isa> nativeIsas() {
     List<Isa> available = new ArrayList<>();
     for (Isa isa : List.of(Isa.PORTABLE, Isa.AVX2, Isa.AVX512, Isa.NEON)) {
       try (NativeKernels kernels = NativeKernels.create(isa, 1)) {
         available.add(kernels.isa());
       } catch (UnsupportedOperationException e) {
-        // Not on this machine.
+        // This machine does not support it.
       }
     }
     return available;

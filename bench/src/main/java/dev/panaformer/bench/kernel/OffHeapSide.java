@@ -10,6 +10,7 @@ import dev.panaformer.kernel.attention.PerformerShape;
 import dev.panaformer.kernel.attention.RandomFeatures;
 import dev.panaformer.kernel.attention.SequenceProjections;
 import dev.panaformer.kernel.embedding.EmbeddingTables;
+import dev.panaformer.kernel.embedding.EmbeddingTables.Table;
 import dev.panaformer.kernel.embedding.Pooling;
 import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.kernel.linear.FeedForwardWeights;
@@ -75,16 +76,10 @@ final class OffHeapSide implements KernelSide {
     down = kernels.packing().pack("down", copy(in.down), hidden, intermediate, memory);
     tables =
         new EmbeddingTables(
-            copy(in.words),
-            copy(in.positions),
-            copy(in.types),
-            normWeight,
-            bias,
-            in.vocab,
-            KernelInputs.POSITIONS,
-            2,
-            hidden,
-            KernelInputs.EPS);
+            new Table(copy(in.words), in.vocab),
+            new Table(copy(in.positions), KernelInputs.POSITIONS),
+            new Table(copy(in.types), 2),
+            new NormWeights(normWeight, bias, hidden, KernelInputs.EPS));
     projections =
         new SequenceProjections(
             copy(in.keyProjection),

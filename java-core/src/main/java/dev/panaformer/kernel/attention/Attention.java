@@ -8,12 +8,12 @@ import java.lang.foreign.MemorySegment;
 /**
  * The arguments of {@link AttentionKernels#attention}: {@code y = softmax(scale q kᵀ + bias) v} for
  * every sequence and head. A call has thirty arguments and must not allocate, so this object is
- * mutable and every {@link Workspace} reuses one.
+ * mutable and each {@link Workspace} reuses one.
  *
  * <p>Element {@code (token t, head h, feature d)} of a tensor is at {@code offset + t * tokenStride
- * + h * headStride + d}, in floats. {@link #of} starts over; then either {@link #packed} or all of
- * {@link #query}, {@link #keys}, {@link #output} and, if need be, {@link #bias} and {@link
- * #causal}.
+ * + h * headStride + d}, in floats. Call {@link #of} first, which resets all arguments. Then call
+ * either {@link #packed}, or {@link #query}, {@link #keys}, {@link #output} and {@link #sequences}.
+ * {@link #bias} and {@link #causal} are optional.
  */
 public final class Attention {
   private static final Reused<Attention> CALL = Reused.of(Attention::new);
@@ -47,19 +47,19 @@ public final class Attention {
   float scale;
   boolean causal;
 
-  /** The object that a workspace reuses for every call of {@link AttentionKernels}. */
+  /** Returns the object that a workspace reuses for all calls of {@link AttentionKernels}. */
   public static Attention in(Workspace workspace) {
     return workspace.reused(CALL);
   }
 
   /**
-   * Starts over with no tensors, no bias and no causal mask.
+   * Resets all arguments: no tensors, no bias, no causal mask.
    *
-   * @param heads of the queries and the output
-   * @param kvHeads of keys and values, a divisor of {@code heads}: query head h reads {@code h /
-   *     (heads / kvHeads)}
-   * @param headDim features of a head, at most 256
-   * @param scale applied to {@code q kᵀ}, usually {@code 1/√headDim}
+   * @param heads the number of heads of queries and output
+   * @param kvHeads the number of heads of keys and values, a divisor of {@code heads}. Query head h
+   *     reads key and value head {@code h / (heads / kvHeads)}.
+   * @param headDim the number of features of a head, at most 256
+   * @param scale the factor of {@code q kᵀ}, usually {@code 1/√headDim}
    */
   public Attention of(long heads, long kvHeads, long headDim, float scale) {
     this.heads = heads;
@@ -76,16 +76,19 @@ public final class Attention {
     return this;
   }
 
-  /** Query i of a sequence sees the keys {@code j <= i + (keys - queries)} only. */
+  /**
+   * Sets a causal mask: query i of a sequence attends only to the keys {@code j <= i + (keys -
+   * queries)}.
+   */
   public Attention causal() {
     causal = true;
     return this;
   }
 
   /**
-   * Self-attention over one projection.
+   * Sets the tensors of self-attention whose queries, keys and values are in one tensor.
    *
-   * @param qkv {@code [tokens, (heads + 2 kvHeads) * headDim]}: queries, keys, values
+   * @param qkv {@code [tokens, (heads + 2 kvHeads) * headDim]}: queries, then keys, then values
    * @param y {@code [tokens, heads * headDim]}
    */
   public Attention packed(MemorySegment qkv, MemorySegment y, TokenBatch batch) {
@@ -98,7 +101,11 @@ public final class Attention {
   }
 
   /**
+   * Sets the queries.
+   *
+   * @param q the tensor, with offset and strides in floats
    * @param cuSeqlens int32 {@code [sequences + 1]}, cumulative lengths from 0 to {@code tokens}
+   * @param tokens the number of queries of all sequences
    */
   public Attention query(
       MemorySegment q,
@@ -116,7 +123,12 @@ public final class Attention {
     return this;
   }
 
-  /** Keys and values, which share their strides. */
+  /**
+   * Sets the keys and values. Both have the same strides.
+   *
+   * @param cuSeqlens int32 {@code [sequences + 1]}, cumulative lengths from 0 to {@code tokens}
+   * @param tokens the number of keys of all sequences
+   */
   public Attention keys(
       MemorySegment k,
       long kOffset,
@@ -137,7 +149,7 @@ public final class Attention {
     return this;
   }
 
-  /** Where the result goes; it overlaps no input. */
+  /** Sets the output, which must not overlap an input. */
   public Attention output(MemorySegment y, long tokenStride, long headStride) {
     this.y = y;
     yTokenStride = tokenStride;
@@ -151,8 +163,9 @@ public final class Attention {
   }
 
   /**
-   * Added to the scaled scores: for query i and key j, counted within sequence s, the element at
-   * {@code s * sequenceStride + head * headStride + i * queryStride + j}. A stride of 0 shares.
+   * Sets a bias that is added to the scaled scores. For query i and key j of sequence s (both
+   * counted from the start of the sequence) it is the element at {@code s * sequenceStride + head *
+   * headStride + i * queryStride + j}. A stride of 0 shares the bias along that dimension.
    */
   public Attention bias(
       MemorySegment bias, long sequenceStride, long headStride, long queryStride) {
@@ -160,8 +173,8 @@ public final class Attention {
   }
 
   /**
-   * The same, from an offset on. With a query stride of -1 a row of the table belongs to a distance
-   * {@code j - i}, and the offset is that of distance 0.
+   * Sets a bias as above, with {@code offset} added to every index. A query stride of -1 makes the
+   * bias depend on the distance {@code j - i} only; the offset is then the index of distance 0.
    */
   public Attention bias(
       MemorySegment bias, long offset, long sequenceStride, long headStride, long queryStride) {

@@ -15,7 +15,7 @@ import dev.panaformer.kernel.memory.Limits;
 import dev.panaformer.kernel.memory.TokenBatch;
 import java.lang.foreign.MemorySegment;
 
-/** Checks of the arguments of {@link AttentionKernels}. */
+/** Argument checks of {@link AttentionKernels}. */
 final class AttentionArguments {
   private AttentionArguments() {}
 
@@ -56,7 +56,7 @@ final class AttentionArguments {
     }
   }
 
-  /** Heads, and the tensors that they lie in. */
+  /** Checks the numbers of heads and the tensors of queries, keys, values and output. */
   private static void requireTensors(String kernel, Attention a, long maxHeadDim) {
     requireSize(kernel, "heads", a.heads, 1);
     requireSize(kernel, "kvHeads", a.kvHeads, 1);
@@ -140,7 +140,7 @@ final class AttentionArguments {
     }
   }
 
-  /** Queries, keys and values of self-attention in one tensor, and what they become. */
+  /** Checks self-attention whose queries, keys and values are in one tensor {@code qkv}. */
   private static void requirePacked(
       String kernel, MemorySegment qkv, TokenBatch batch, MemorySegment y, long heads, long dim) {
     requireSize(kernel, "heads", heads, 1);
@@ -156,9 +156,7 @@ final class AttentionArguments {
     requireDisjoint(kernel, y, batch.tokens() * row, "qkv", qkv, batch.tokens() * 3 * row);
   }
 
-  /**
-   * Checks a number of things of each head: all heads together have at most a dimension of them.
-   */
+  /** Checks a count per head. The product with the number of heads must be a valid dimension. */
   private static void requireHeads(String kernel, long heads, String name, long count) {
     requireSize(kernel, name, count, 1);
     requireSize(kernel, "heads * " + name, heads * count, 1);
@@ -215,7 +213,10 @@ final class AttentionArguments {
     }
   }
 
-  /** Returns the floats from the start of the segment to the end of the last element. */
+  /**
+   * Checks a strided tensor. Returns the number of floats from the start of the segment to the end
+   * of its last element.
+   */
   private static long requireStrided(
       String kernel,
       String name,

@@ -3,9 +3,15 @@ package dev.panaformer.kernel.attention;
 import static dev.panaformer.bindings.panaformer_h.PF_FEATURE_MAP_RELU;
 import static dev.panaformer.bindings.panaformer_h.PF_FEATURE_MAP_SOFTMAX;
 
-/** What attention by random features makes of the product of a query or a key with a feature. */
+/**
+ * The function with which attention with random features maps the product of a query or key x and a
+ * random vector w to a feature.
+ */
 public enum FeatureMap {
-  /** {@code exp(w x - |x|²/2)}, whose products estimate {@code exp(q k)}. */
+  /**
+   * {@code exp(w x - |x|²/2)}. The mean of the products of two such features estimates {@code exp(q
+   * k)}.
+   */
   SOFTMAX(PF_FEATURE_MAP_SOFTMAX()),
   /** {@code max(w x, 0) + offset}. */
   RELU(PF_FEATURE_MAP_RELU());
@@ -16,7 +22,7 @@ public enum FeatureMap {
     this.value = value;
   }
 
-  /** The value that the C interface has for it. */
+  /** Returns the constant of the C interface. */
   public int value() {
     return value;
   }

@@ -12,7 +12,7 @@ import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
 import java.lang.foreign.MemorySegment;
 
-/** {@link AttentionKernels} as plain loops, with sums in double. */
+/** {@link AttentionKernels} as plain loops. Sums are computed in double. */
 final class JavaAttention implements AttentionKernels {
   @Override
   public void attention(Attention a, Workspace workspace) {
@@ -42,7 +42,7 @@ final class JavaAttention implements AttentionKernels {
     }
   }
 
-  /** One query over the first {@code keys} keys. */
+  /** Computes the result of one query and head over the first {@code keys} keys. */
   private static void attend(
       Attention a, long q, long k, long v, long y, long bias, long keys, MemorySegment scores) {
     double max = Double.NEGATIVE_INFINITY;

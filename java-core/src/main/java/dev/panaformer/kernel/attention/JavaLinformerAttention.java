@@ -8,7 +8,7 @@ import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
 import java.lang.foreign.MemorySegment;
 
-/** {@link AttentionKernels#linformerAttention} in plain loops, with sums in double. */
+/** {@link AttentionKernels#linformerAttention} as plain loops. Sums are computed in double. */
 final class JavaLinformerAttention {
   private JavaLinformerAttention() {}
 
@@ -24,7 +24,7 @@ final class JavaLinformerAttention {
     float scale = shape.scale();
     long projected = projections.projected();
     long row = 3 * heads * headDim;
-    // Keys, values, weights.
+    // Projected keys, projected values, attention weights.
     MemorySegment memory = workspace.scratch((2 * headDim + 1) * projected * Double.BYTES);
     long values = projected * headDim;
     for (int s = 0; s < batch.sequences(); s++) {

@@ -8,9 +8,9 @@ import dev.panaformer.kernel.memory.Workspace;
 import java.lang.foreign.MemorySegment;
 
 /**
- * {@link AttentionKernels#performerAttention} in plain loops, in double and key by key. What the
- * keys seen so far add up to is, for each feature, the sums of its weights times the values, the
- * sum of its weights, and the exponent that all of them are less by.
+ * {@link AttentionKernels#performerAttention} as plain loops in double, one key at a time. For each
+ * feature it accumulates over the keys seen so far: the sums of the feature's weights times the
+ * values, the sum of its weights, and the exponent by which all of them are scaled down.
  */
 final class JavaPerformerAttention {
   private final MemorySegment qkv;
@@ -20,7 +20,10 @@ final class JavaPerformerAttention {
   private final boolean causal;
   private final long headDim;
 
-  /** {@code [features, headDim + 2]}, then the exponents of a query or its features. */
+  /**
+   * The accumulated sums {@code [features, headDim + 2]}, then the exponents or features of one
+   * query {@code [features]}.
+   */
   private final MemorySegment sums;
 
   private final long sumsRow;
@@ -67,7 +70,7 @@ final class JavaPerformerAttention {
     return sums.getAtIndex(JAVA_DOUBLE, index);
   }
 
-  /** A query's or a key's product with a feature. */
+  /** Returns the scaled product of a query or key with a random vector. */
   private double product(long feature, long x) {
     return features.scale() * Floats.dot(features.weight(), feature * headDim, qkv, x, headDim);
   }

@@ -8,12 +8,12 @@ import dev.panaformer.kernel.memory.KeyLists;
 import dev.panaformer.kernel.memory.Workspace;
 import java.lang.foreign.MemorySegment;
 
-/** Attention over lists of keys as plain loops, in double. */
+/** {@link AttentionKernels#sparseAttention} as plain loops. Sums are computed in double. */
 final class JavaSparseAttention {
   private final Attention a;
   private final KeyLists lists;
-  private final MemorySegment scores; // of the keys of one query
-  private final MemorySegment rows; // and where these are
+  private final MemorySegment scores; // scores of one query, for the keys that it attends to
+  private final MemorySegment rows; // the rows of these keys
 
   JavaSparseAttention(Attention a, KeyLists lists, Workspace workspace) {
     this.a = a;
@@ -57,7 +57,7 @@ final class JavaSparseAttention {
     }
   }
 
-  /** Writes the rows of the keys that a query sees, and returns how many these are. */
+  /** Collects the rows of the keys that a query attends to. Returns their number. */
   private int gather(int query, long list) {
     int keys = 0;
     for (long s = start(list); s < start(list + 1); s++) {

@@ -27,7 +27,7 @@ final class NativeAttention implements AttentionKernels {
   @Override
   public void attention(Attention a, Workspace workspace) {
     AttentionArguments.attention(a);
-    engine.requireReachable("attention", "y", a.y);
+    engine.requireWritable("attention", "y", a.y);
     MemorySegment params = workspace.parameters();
     check("attention", pf_attention_workspace_size(engine.pointer(), a.headDim, params));
     MemorySegment scratch = workspace.scratch(params.get(JAVA_LONG, 0));
@@ -67,7 +67,7 @@ final class NativeAttention implements AttentionKernels {
   @Override
   public void sparseAttention(Attention a, KeyLists lists, Workspace workspace) {
     AttentionArguments.sparseAttention(a, lists);
-    engine.requireReachable("sparseAttention", "y", a.y);
+    engine.requireWritable("sparseAttention", "y", a.y);
     MemorySegment params = workspace.parameters();
     check(
         "sparseAttention", pf_sparse_attention_workspace_size(engine.pointer(), a.headDim, params));
@@ -115,7 +115,7 @@ final class NativeAttention implements AttentionKernels {
       MemorySegment y,
       Workspace workspace) {
     AttentionArguments.linformerAttention(qkv, shape, batch, y);
-    engine.requireReachable("linformerAttention", "y", y);
+    engine.requireWritable("linformerAttention", "y", y);
     SequenceProjections projections = shape.projections();
     MemorySegment params = workspace.parameters();
     check(
@@ -165,7 +165,7 @@ final class NativeAttention implements AttentionKernels {
       MemorySegment y,
       Workspace workspace) {
     AttentionArguments.performerAttention(qkv, shape, batch, y);
-    engine.requireReachable("performerAttention", "y", y);
+    engine.requireWritable("performerAttention", "y", y);
     RandomFeatures features = shape.features();
     MemorySegment params = workspace.parameters();
     check(
@@ -215,7 +215,7 @@ final class NativeAttention implements AttentionKernels {
   @Override
   public void rope(Rotation rotation, MemorySegment x, TokenBatch batch, Workspace workspace) {
     AttentionArguments.rope(rotation, x, batch);
-    engine.requireReachable("rope", "x", x);
+    engine.requireWritable("rope", "x", x);
     RotaryTables tables = rotation.tables();
     MemorySegment params = workspace.parameters();
     pf_rope_params.x(params, x);

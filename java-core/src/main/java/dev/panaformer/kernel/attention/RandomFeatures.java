@@ -6,14 +6,17 @@ import java.lang.foreign.MemorySegment;
  * The random vectors with which {@link AttentionKernels#performerAttention} computes features of
  * queries and keys. All heads share them.
  *
- * @param weight {@code [count, headDim]}
- * @param scale of queries and keys before they meet the features
- * @param offset added to each feature of {@link FeatureMap#RELU}, at least 0
+ * @param weight {@code [count, headDim]}, one random vector in each row
+ * @param count the number of random vectors
+ * @param headDim the number of features of an attention head
+ * @param map the function that is applied to the products
+ * @param scale the factor of queries and keys before they are multiplied by the random vectors
+ * @param offset added to each feature of {@link FeatureMap#RELU}; at least 0
  */
 public record RandomFeatures(
     MemorySegment weight, long count, long headDim, FeatureMap map, float scale, float offset) {
 
-  /** With the scale and the offset of Choromanski et al. 2021. */
+  /** Creates features with the scale and offset of Choromanski et al. 2021. */
   public static RandomFeatures of(FeatureMap map, MemorySegment weight, long count, long headDim) {
     return switch (map) {
       case SOFTMAX ->

@@ -7,20 +7,21 @@ import java.util.function.DoubleUnaryOperator;
 import java.util.function.IntToDoubleFunction;
 
 /**
- * Cosines and sines of rotary position embedding (Su et al. 2021).
+ * The cosines and sines of rotary position embedding (Su et al. 2021).
  *
  * @param cos {@code [positions, rotaryDim / 2]}
  * @param sin {@code [positions, rotaryDim / 2]}
- * @param rotaryDim features of a head that turn, even
+ * @param positions the number of positions
+ * @param rotaryDim the number of features of a head that are rotated, an even number
  */
 public record RotaryTables(MemorySegment cos, MemorySegment sin, long positions, long rotaryDim) {
-  /** The frequencies of the paper: {@code theta^(-2 i / rotaryDim)} of pair {@code i}. */
+  /** Returns the frequencies of the paper: {@code theta^(-2 i / rotaryDim)} for pair {@code i}. */
   public static IntToDoubleFunction frequencies(double theta, int rotaryDim) {
     return i -> Math.pow(theta, -2.0 * i / rotaryDim);
   }
 
   /**
-   * Writes one of the tables.
+   * Fills one of the tables.
    *
    * @param table {@code [positions, pairs]}
    * @param of {@code Math::cos} or {@code Math::sin}

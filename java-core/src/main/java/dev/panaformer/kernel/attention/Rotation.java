@@ -1,15 +1,16 @@
 package dev.panaformer.kernel.attention;
 
 /**
- * The heads that rotary position embedding turns. Feature {@code f} of head {@code h} of token
- * {@code t} lies at {@code t * tokenStride + h * headStride + f}, in floats.
+ * The heads to which rotary position embedding is applied. Feature {@code f} of head {@code h} of
+ * token {@code t} is at {@code t * tokenStride + h * headStride + f}, in floats.
  *
- * @param tables the angles
+ * @param tables the cosines and sines of the angles
+ * @param heads the number of heads
  */
 public record Rotation(RotaryTables tables, long heads, long tokenStride, long headStride) {
   /**
-   * The queries and keys of tensors {@code [tokens, (heads + 2 kvHeads) * headDim]}, where they lie
-   * side by side, head by head.
+   * Returns the heads of queries and keys in a tensor {@code [tokens, (heads + 2 kvHeads) *
+   * headDim]} that holds queries, then keys, then values.
    */
   public static Rotation ofPacked(RotaryTables tables, long heads, long kvHeads, long headDim) {
     return new Rotation(tables, heads + kvHeads, (heads + 2 * kvHeads) * headDim, headDim);

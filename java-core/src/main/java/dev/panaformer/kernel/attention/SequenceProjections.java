@@ -3,12 +3,13 @@ package dev.panaformer.kernel.attention;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Linformer's projections of keys and values along the sequence (Wang et al. 2020): row p is what a
- * token at position p adds to each of the projected ones.
+ * Linformer's projections of keys and values along the sequence (Wang et al. 2020). Row p holds the
+ * factors with which a token at position p is added to each projected key or value.
  *
- * @param keys {@code [positions, projected]}, the paper's E transposed
- * @param values {@code [positions, projected]}, F transposed; may be {@code keys}
- * @param projected how many keys and values a sequence of any length becomes
+ * @param keys {@code [positions, projected]}, the transpose of the paper's E
+ * @param values {@code [positions, projected]}, the transpose of F; may be {@code keys}
+ * @param positions the number of positions
+ * @param projected the number of projected keys and values, whatever the length of the sequence
  */
 public record SequenceProjections(
     MemorySegment keys, MemorySegment values, long positions, long projected) {}

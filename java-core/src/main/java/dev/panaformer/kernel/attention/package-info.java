@@ -1,5 +1,5 @@
 /**
- * Attention over tensors, and rotary positions.
+ * Attention over tensors, and rotary position embedding.
  *
  * <p>It may import {@code kernel.engine}, {@code kernel.memory} and the bindings.
  */

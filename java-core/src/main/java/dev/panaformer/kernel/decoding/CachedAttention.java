@@ -6,9 +6,10 @@ import dev.panaformer.kernel.memory.Workspace;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The arguments of attention over a key-value cache: {@code y = softmax(scale q kᵀ + bias) v}.
- * Mutable, so that a call allocates nothing; every {@link Workspace} reuses one. {@link #of} starts
- * over.
+ * The arguments of attention over a key-value cache: {@code y = softmax(scale q kᵀ + bias) v}. This
+ * object is mutable so that a call allocates nothing; each {@link Workspace} reuses one. Call
+ * {@link #of} first, then {@link #over}, {@link #query} and {@link #output}. {@link #queries},
+ * {@link #window} and {@link #bias} are optional.
  */
 public final class CachedAttention {
   private static final Reused<CachedAttention> CALL = Reused.of(CachedAttention::new);
@@ -24,16 +25,16 @@ public final class CachedAttention {
   long window;
   DistanceBias bias = DistanceBias.NONE;
 
-  /** The object that a workspace reuses for every call of {@link DecodingKernels}. */
+  /** Returns the object that a workspace reuses for all calls of {@link DecodingKernels}. */
   public static CachedAttention in(Workspace workspace) {
     return workspace.reused(CALL);
   }
 
   /**
-   * Starts over with neither window nor bias.
+   * Sets heads and scale, and removes window and bias.
    *
-   * @param heads of the queries, a multiple of the cache's
-   * @param scale applied to {@code q kᵀ}, usually {@code 1/√headDim}
+   * @param heads the number of query heads, a multiple of the cache's number of key and value heads
+   * @param scale the factor of {@code q kᵀ}, usually {@code 1/√headDim}
    */
   public CachedAttention of(long heads, float scale) {
     this.heads = heads;
@@ -44,20 +45,25 @@ public final class CachedAttention {
   }
 
   /**
-   * @param tokens how many tokens a query sees, its own included; 0 for all
+   * Limits attention to a window.
+   *
+   * @param tokens the number of tokens that a query attends to, including its own; 0 for all
    */
   public CachedAttention window(long tokens) {
     window = tokens;
     return this;
   }
 
-  /** What is added to the scaled scores. */
+  /** Sets the bias that is added to the scaled scores. */
   public CachedAttention bias(DistanceBias bias) {
     this.bias = bias;
     return this;
   }
 
-  /** Queries of all tokens of a batch; the keys are all that the layer has of their sequences. */
+  /**
+   * Sets the batch and the layer of the cache. All tokens of the batch are queries; they attend to
+   * the cached keys of their sequences.
+   */
   public CachedAttention over(DecoderBatch batch, KvCache.Layer layer) {
     this.batch = batch;
     this.queries = batch.all();
@@ -66,9 +72,9 @@ public final class CachedAttention {
   }
 
   /**
-   * Queries of some tokens only.
+   * Restricts the queries to some tokens of the batch. Call it after {@link #over}.
    *
-   * @param queries of each sequence of the batch its last tokens, or none
+   * @param queries for each sequence, a number of its last tokens, or none
    */
   public CachedAttention queries(RowSelection queries) {
     this.queries = queries;
@@ -76,8 +82,10 @@ public final class CachedAttention {
   }
 
   /**
-   * @param q rows of {@code tokenStride} floats that begin with the queries, {@code heads *
-   *     headDim}
+   * Sets the queries.
+   *
+   * @param q one row of {@code tokenStride} floats for each query. A row begins with the query's
+   *     {@code heads * headDim} features.
    */
   public CachedAttention query(MemorySegment q, long tokenStride) {
     this.q = q;
@@ -86,7 +94,9 @@ public final class CachedAttention {
   }
 
   /**
-   * @param y {@code [queries, heads * headDim]}
+   * Sets the output.
+   *
+   * @param y {@code [queries, heads * headDim]}; must not overlap q
    */
   public CachedAttention output(MemorySegment y) {
     this.y = y;

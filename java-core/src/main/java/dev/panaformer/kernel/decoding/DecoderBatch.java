@@ -12,10 +12,10 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * The tokens of one pass of a decoder: for each sequence those that follow what the cache has of
- * it, be it one or a piece of a prompt.
+ * The tokens of one forward pass of a decoder. For each sequence these are the tokens that follow
+ * the cached ones: a single token, or a part of a prompt.
  *
- * <p>Reused: {@link #clear}, {@link #add} for each sequence. Not thread-safe.
+ * <p>A batch is reused: call {@link #clear}, then {@link #add} for each sequence. Not thread-safe.
  */
 public final class DecoderBatch implements AutoCloseable {
   private static final float[] NO_ROWS = {};
@@ -34,20 +34,20 @@ public final class DecoderBatch implements AutoCloseable {
   private final TokenBatch rowTokens = new TokenBatch();
   private final List<Row> rows = new ArrayList<>();
   private boolean queried;
-  private int withSource;
+  private int sequencesWithSource;
   private int blockTableStride;
   private int sourceBlockTableStride;
 
   /**
-   * A row of embeddings in the place of a token.
+   * An embedding that replaces the embedding of a token.
    *
-   * @param token the number of the token in the batch
+   * @param token the index of the token in the batch
    * @param table {@code [rows, hidden]}
-   * @param number which of the table's rows
+   * @param number the row of the table
    */
   private record Row(int token, float[] table, int number) {}
 
-  /** Empties the batch. */
+  /** Removes all sequences from the batch. */
   public void clear() {
     tokens.clear();
     rowTokens.clear();
@@ -55,28 +55,29 @@ public final class DecoderBatch implements AutoCloseable {
     queried = false;
     sequences.clear();
     sources.clear();
-    withSource = 0;
+    sequencesWithSource = 0;
     blockTableStride = 0;
     sourceBlockTableStride = 0;
   }
 
   /**
-   * Appends tokens to a sequence, which counts them from now on; the pass is to write their keys
-   * and values. A sequence is added once.
+   * Adds a sequence with its next tokens, {@code ids[from]} up to {@code ids[to]}. Reserves cache
+   * blocks for them and advances the sequence's length at once; the pass must write their keys and
+   * values. A sequence can be added once only.
    *
-   * @throws CacheExhaustedException if the cache has no room for them; nothing is changed then
+   * @throws BlocksExhaustedException if the cache has too few free blocks; nothing is changed then
    * @throws IllegalArgumentException if the sequence is in this batch already
-   * @throws IndexOutOfBoundsException if {@code from} to {@code to} is no range of the ids
+   * @throws IndexOutOfBoundsException if {@code from} to {@code to} is not a range of the ids
    */
   public void add(KvCache.Sequence sequence, int[] ids, int from, int to) {
     add(sequence, ids, from, to, NO_ROWS);
   }
 
   /**
-   * The same, with rows of embeddings in the place of some tokens.
+   * Adds a sequence as above, with given embeddings in place of some tokens.
    *
-   * @param table {@code [rows, hidden]}: an id of {@code -1 - r} stands for row {@code r}. Empty
-   *     for none.
+   * @param table {@code [rows, hidden]}. An id of {@code -1 - r} stands for row {@code r}. Empty if
+   *     there are none.
    */
   public void add(KvCache.Sequence sequence, int[] ids, int from, int to, float[] table) {
     Objects.checkFromToIndex(from, to, ids.length);
@@ -104,8 +105,11 @@ public final class DecoderBatch implements AutoCloseable {
   }
 
   /**
-   * The same, for a decoder that attends to a source as well: a sequence whose keys and values are
-   * all in the cache when the pass attends to them.
+   * Adds a sequence as above for an encoder-decoder.
+   *
+   * @param source the sequence for cross-attention. All its keys and values must be in the cache
+   *     when the pass attends to them.
+   * @throws IllegalArgumentException if the source has no tokens
    */
   public void add(KvCache.Sequence sequence, KvCache.Sequence source, int[] ids, int from, int to) {
     add(sequence, source, ids, from, to, NO_ROWS);
@@ -123,8 +127,8 @@ public final class DecoderBatch implements AutoCloseable {
       throw new IllegalArgumentException("a source without tokens");
     }
     add(sequence, ids, from, to, table);
-    withSource++;
-    // Those that follow one another with one source, as beams do, attend to it together.
+    sequencesWithSource++;
+    // Adjacent sequences with the same source, as in beam search, attend to it together.
     if (sources.isEmpty() || sources.getLast() != source) {
       put(sourceStarts, sources.size(), tokens.start(tokens.sequences() - 1));
       put(sourceLengths, sources.size(), source.length());
@@ -140,11 +144,12 @@ public final class DecoderBatch implements AutoCloseable {
   }
 
   /**
-   * Says whose results are wanted: all have keys and values in all layers, but the rest of the last
-   * layer is computed for these alone.
+   * Selects the tokens whose results are computed. Keys and values are still computed for all
+   * tokens in all layers; the rest of the last layer is computed for the selected tokens only.
    *
-   * @param rows numbers of tokens of the pass, ascending; of each sequence its last ones, or none
-   * @throws IllegalArgumentException if they are others
+   * @param rows indices of tokens in the batch, ascending. For each sequence these are a number of
+   *     its last tokens, or none.
+   * @throws IllegalArgumentException if they are not
    */
   public void query(int[] rows) {
     queries.clear(tokens);
@@ -172,17 +177,17 @@ public final class DecoderBatch implements AutoCloseable {
     queried = rows.length < tokens.tokens();
   }
 
-  /** The tokens whose results are wanted. */
+  /** Returns the tokens whose results are computed. */
   public RowSelection queries() {
     return queried ? queries : all;
   }
 
-  /** All tokens. */
+  /** Returns a selection of all tokens. */
   public RowSelection all() {
     return all;
   }
 
-  /** The tokens, end to end, at the positions that they have in their sequences. */
+  /** Returns the tokens of all sequences end to end, each with its position in its sequence. */
   public TokenBatch tokens() {
     return tokens;
   }
@@ -191,23 +196,26 @@ public final class DecoderBatch implements AutoCloseable {
     return sequences.size();
   }
 
-  /** The number of rows of embeddings that stand in the place of tokens. */
+  /** Returns the number of embeddings that replace tokens. */
   public int rows() {
     return rows.size();
   }
 
-  /** The rows of embeddings, numbered in their order, at the positions of their tokens. */
+  /**
+   * Returns one token for each embedding that replaces a token. Its id is the embedding's index and
+   * its position is that of the replaced token.
+   */
   public TokenBatch rowTokens() {
     return rowTokens;
   }
 
-  /** The number of the token whose place a row takes. */
+  /** Returns the index of the token that an embedding replaces. */
   public int rowToken(int row) {
     return rows.get(row).token;
   }
 
   /**
-   * Writes the rows of embeddings.
+   * Writes the embeddings that replace tokens.
    *
    * @param to {@code [rows, hidden]}
    */
@@ -219,52 +227,60 @@ public final class DecoderBatch implements AutoCloseable {
     }
   }
 
-  /** int32 {@code [tokens]}: where in the cache each token's keys and values go. */
+  /** Returns int32 {@code [tokens]}: the cache slot for the keys and values of each token. */
   public MemorySegment slots() {
     return slots.segment();
   }
 
-  /** int32 {@code [sequences]}: tokens of each, those of this pass included. */
+  /**
+   * Returns int32 {@code [sequences]}: the length of each sequence, including the tokens of this
+   * pass.
+   */
   public MemorySegment kvLengths() {
     return kvLengths.segment();
   }
 
-  /** Entries of each row of {@link #blockTables}. */
+  /** Returns the number of entries in each row of {@link #blockTables}. */
   public int blockTableStride() {
     return blockTableStride;
   }
 
-  /** int32 {@code [sequences, blockTableStride]}: the blocks of each sequence, in order. */
+  /** Returns int32 {@code [sequences, blockTableStride]}: the blocks of each sequence in order. */
   public MemorySegment blockTables() {
     return fill(blockTables, sequences, blockTableStride);
   }
 
-  /** Whether every sequence has a source. */
+  /** Returns whether every sequence has a source. */
   boolean hasSources() {
-    return withSource == sequences.size();
+    return sequencesWithSource == sequences.size();
   }
 
-  /** How many sources there are, those of neighbours counted once. */
+  /** Returns the number of sources. A source that adjacent sequences share counts once. */
   int sources() {
     return sources.size();
   }
 
-  /** int32 {@code [sources + 1]}: where the tokens begin that attend to each, up to the end. */
+  /**
+   * Returns int32 {@code [sources + 1]}: the first of the tokens that attend to each source, and
+   * the end of the last ones.
+   */
   MemorySegment sourceStarts() {
     return sourceStarts.segment();
   }
 
-  /** int32 {@code [sources]}: tokens of each. */
+  /** Returns int32 {@code [sources]}: the length of each source. */
   MemorySegment sourceLengths() {
     return sourceLengths.segment();
   }
 
-  /** Entries of each row of {@link #sourceBlockTables}. */
+  /** Returns the number of entries in each row of {@link #sourceBlockTables}. */
   int sourceBlockTableStride() {
     return sourceBlockTableStride;
   }
 
-  /** int32 {@code [sources, sourceBlockTableStride]}: the blocks of each. */
+  /**
+   * Returns int32 {@code [sources, sourceBlockTableStride]}: the blocks of each source in order.
+   */
   MemorySegment sourceBlockTables() {
     return fill(sourceBlockTables, sources, sourceBlockTableStride);
   }

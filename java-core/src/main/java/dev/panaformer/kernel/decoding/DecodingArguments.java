@@ -12,7 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Optional;
 
-/** Checks of the arguments of {@link DecodingKernels}. */
+/** Argument checks of {@link DecodingKernels}. */
 final class DecodingArguments {
   private DecodingArguments() {}
 

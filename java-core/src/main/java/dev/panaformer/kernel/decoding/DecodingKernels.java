@@ -8,23 +8,28 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.util.Optional;
 
-/** What decoders need: a key-value cache, and the best tokens of a row of logits. */
+/**
+ * Attention over a key-value cache, and the top-k of logits. {@link dev.panaformer.kernel.Kernels}
+ * describes what holds for all kernels: layouts, errors, thread-safety.
+ */
 public sealed interface DecodingKernels permits NativeDecoding, JavaDecoding {
-  /** The kernels of an engine. */
+  /** Returns the native kernels of an engine. */
   static DecodingKernels of(NativeEngine engine) {
     return new NativeDecoding(engine);
   }
 
-  /** The kernels in Java. */
+  /** Returns the kernels in Java. */
   static DecodingKernels inJava() {
     return new JavaDecoding();
   }
 
   /**
-   * Writes the keys and values of a batch into a layer of the cache.
+   * Writes the keys and values of a batch's tokens into their slots of a layer of the cache.
    *
-   * @param qkv rows of {@code tokenStride} floats, with the keys from {@code keys} on and the
-   *     values right behind them, {@code kvHeads * headDim} each
+   * @param qkv one row of {@code tokenStride} floats for each token. Its keys begin at element
+   *     {@code keys} and its values follow directly, {@code kvHeads * headDim} floats each.
+   * @param keys the element of a row at which the keys begin
+   * @param tokenStride floats from one row to the next
    */
   void kvStore(
       MemorySegment qkv,
@@ -35,33 +40,41 @@ public sealed interface DecodingKernels permits NativeDecoding, JavaDecoding {
       Workspace workspace);
 
   /**
-   * Causal attention of tokens of a batch over all that the cache has of their sequences. The
-   * result of a token does not depend on how its sequence was spread over passes.
+   * Computes causal attention, {@code y = softmax(scale q kᵀ + bias) v}, of a batch's tokens over
+   * the cached keys and values of their sequences. {@link CachedAttention} describes shapes; the
+   * output must not overlap the queries. The result of a token does not depend on how its sequence
+   * was divided into passes.
    */
   void pagedAttention(CachedAttention attention, Workspace workspace);
 
   /**
-   * Attention of a batch's tokens over all keys of their sequences' sources, without window or
-   * bias.
+   * Computes cross-attention, {@code y = softmax(scale q kᵀ) v}, of all tokens of a batch over all
+   * keys and values of their sequences' sources.
    *
-   * @param attention whose batch has a source for every sequence, with queries {@code [tokens,
-   *     heads * headDim]}
+   * @param attention the arguments. Queries are {@code [tokens, heads * headDim]} without gaps; the
+   *     output must not overlap them.
+   * @throws IllegalArgumentException if a sequence has no source, or there is a window, a bias or a
+   *     selection of queries
    */
   void crossAttention(CachedAttention attention, Workspace workspace);
 
   /**
-   * The largest elements of each row of logits.
+   * Finds the largest elements of each row of logits, and the logarithm of the sum of exponentials
+   * of each row.
    *
    * @param logits {@code [rows, columns]}
-   * @param inverseTemperatures {@code [rows]}, for the logarithm of the sum
+   * @param inverseTemperatures {@code [rows]}, finite and above 0. Each row is multiplied by its
+   *     own before the exponentials are summed; {@code best.values()} are not multiplied.
+   * @param best the results, {@code [rows, best.count()]}
    */
   void topK(
       MemorySegment logits, MemorySegment inverseTemperatures, TopK best, long rows, long columns);
 
   /**
-   * {@link #topK} of the logits {@code x weightᵀ + bias}, which are not kept.
+   * Computes {@link #topK} of the logits {@code x Wᵀ + bias} without storing all logits.
    *
    * @param x {@code [rows, in]}
+   * @param head W {@code [out, in]}, bias {@code [out]} or absent
    */
   void linearTopK(
       MemorySegment x,
@@ -72,11 +85,13 @@ public sealed interface DecodingKernels permits NativeDecoding, JavaDecoding {
       Workspace workspace);
 
   /**
-   * {@link #linearTopK} without the logarithms of the sums, which a screen makes faster.
+   * Computes {@link #linearTopK} without the logarithms of the sums. A screen lets it skip logits
+   * that cannot be among the largest. It does not change the result.
    *
-   * @param screen of the head's weight, made by these kernels; or empty
-   * @return how many of the {@code out} columns were computed: fewer than all if the screen
-   *     excluded the others
+   * @param x {@code [rows, in]}
+   * @param screen a screen of the head's weight that these kernels have made; may be empty
+   * @return the number of the {@code out} columns that were computed; fewer than {@code out} if the
+   *     screen excluded some
    */
   long linearBest(
       MemorySegment x,
@@ -87,9 +102,10 @@ public sealed interface DecodingKernels permits NativeDecoding, JavaDecoding {
       Workspace workspace);
 
   /**
-   * Makes a screen of a head's weight; empty if these kernels have none for such a weight.
+   * Creates a screen of the weight of an output head. Returns empty if these kernels have no screen
+   * for such a weight.
    *
-   * @param memory where it goes
+   * @param memory allocates the screen
    */
   Optional<Screen> screen(PackedWeight weight, SegmentAllocator memory);
 }

@@ -14,7 +14,7 @@ import java.lang.foreign.SegmentAllocator;
 import java.util.Arrays;
 import java.util.Optional;
 
-/** {@link DecodingKernels} as plain loops, with sums in double. */
+/** {@link DecodingKernels} as plain loops. Sums are computed in double. */
 final class JavaDecoding implements DecodingKernels {
   @Override
   public void kvStore(
@@ -102,7 +102,7 @@ final class JavaDecoding implements DecodingKernels {
     return Optional.empty();
   }
 
-  /** logSumExp may be absent. */
+  /** Computes one row of {@link #topK}. {@code logSumExp} may be absent. */
   private static void topKRow(
       MemorySegment logits,
       long start,
@@ -136,14 +136,20 @@ final class JavaDecoding implements DecodingKernels {
     }
   }
 
-  /** Sorts by descending logit, then by ascending id. */
+  /**
+   * Returns a sort key. Keys in ascending order mean logits in descending order and, for equal
+   * logits, ids in ascending order.
+   */
   private static long key(float logit, int id) {
     int bits = Float.floatToIntBits(logit == 0 ? 0 : logit);
     long descending = ~(bits ^ (bits >> 31 & Integer.MAX_VALUE));
     return descending << 32 | id;
   }
 
-  /** Into an ascending array, if it is among the least. */
+  /**
+   * Inserts a key into an ascending array of the smallest keys so far, and drops the largest one.
+   * Does nothing if the key is not smaller than the largest.
+   */
   private static void insert(long[] least, long key) {
     int i = least.length - 1;
     if (key >= least[i]) {

@@ -6,14 +6,15 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
- * The keys and values of tokens already computed, of all layers, in blocks of a fixed number of
- * tokens (Kwon et al. 2023). All memory is taken at once; sequences take blocks as they grow and
- * give them back, whichever are free, so that a long-running service neither fragments nor grows.
+ * A paged key-value cache (Kwon et al. 2023). It holds the keys and values of the tokens already
+ * computed, for all layers, in blocks of a fixed number of tokens. All memory is allocated at
+ * construction. Sequences allocate blocks as they grow and release them later; any free block will
+ * do. A long-running service therefore neither fragments nor grows.
  *
  * <p>A layer is {@code [blocks, 2, kvHeads, blockTokens, headDim]} float32, keys before values.
  *
- * <p>Sequences may be used by different threads, each by one at a time. {@link #close} frees the
- * memory; no sequence may be in use.
+ * <p>Different threads may use different sequences at once; a sequence must be used by one thread
+ * at a time. {@link #close} frees the memory; no sequence may be in use then.
  */
 public final class KvCache implements AutoCloseable {
   private final NativeMemory memory;
@@ -24,20 +25,22 @@ public final class KvCache implements AutoCloseable {
   private final int blockTokens;
   private final long blockBytes;
 
-  // Guarded by this.
-  private final int[] owners;
+  // Guarded by this: the number of sequences that use each block, and a stack of the free blocks.
+  private final int[] references;
   private final int[] free;
   private int freeCount;
 
-  /** In host memory. */
+  /** Creates a cache in host memory. */
   public KvCache(int layers, int kvHeads, int headDim, int blocks, int blockTokens) {
     this(layers, kvHeads, headDim, blocks, blockTokens, TensorMemory.HOST);
   }
 
   /**
-   * @param blocks how many there are of {@code blockTokens} tokens each; at most 2^31 - 1 tokens
-   *     together
-   * @param tensors the memory of the kernels that read and write it, which outlive it
+   * Creates a cache.
+   *
+   * @param blocks the number of blocks of {@code blockTokens} tokens each; at most 2^31 - 1 tokens
+   *     in total
+   * @param tensors the memory of the kernels that use the cache; these kernels must outlive it
    */
   public KvCache(
       int layers, int kvHeads, int headDim, int blocks, int blockTokens, TensorMemory tensors) {
@@ -56,7 +59,7 @@ public final class KvCache implements AutoCloseable {
     this.blockTokens = blockTokens;
     this.blockBytes = 2L * kvHeads * blockTokens * headDim * Float.BYTES;
     this.layers = new Layer[layers];
-    this.owners = new int[blocks];
+    this.references = new int[blocks];
     this.free = new int[blocks];
     try {
       for (int i = 0; i < layers; i++) {
@@ -72,7 +75,7 @@ public final class KvCache implements AutoCloseable {
     freeCount = blocks;
   }
 
-  /** The keys and values of a layer. */
+  /** Returns the keys and values of a layer. */
   public Layer layer(int layer) {
     return layers[layer];
   }
@@ -86,50 +89,50 @@ public final class KvCache implements AutoCloseable {
   }
 
   public int blocks() {
-    return owners.length;
+    return references.length;
   }
 
   public int blockTokens() {
     return blockTokens;
   }
 
-  /** Blocks that no sequence has. */
+  /** Returns the number of free blocks. */
   public synchronized int freeBlocks() {
     return freeCount;
   }
 
-  /** A sequence without tokens, which takes no block yet. */
+  /** Creates a sequence without tokens and blocks. */
   public Sequence open() {
     return new Sequence();
   }
 
-  private synchronized void take(int count, int[] into, int at) {
+  private synchronized void allocate(int count, int[] into, int at) {
     if (count > freeCount) {
-      throw new CacheExhaustedException(count, freeCount, owners.length);
+      throw new BlocksExhaustedException(count, freeCount, references.length);
     }
     for (int i = 0; i < count; i++) {
       int block = free[--freeCount];
-      owners[block] = 1;
+      references[block] = 1;
       into[at + i] = block;
     }
   }
 
   private synchronized void share(int[] blocks, int count) {
     for (int i = 0; i < count; i++) {
-      owners[blocks[i]]++;
+      references[blocks[i]]++;
     }
   }
 
-  private synchronized void giveBack(int[] blocks, int from, int to) {
+  private synchronized void release(int[] blocks, int from, int to) {
     for (int i = from; i < to; i++) {
-      if (--owners[blocks[i]] == 0) {
+      if (--references[blocks[i]] == 0) {
         free[freeCount++] = blocks[i];
       }
     }
   }
 
   private synchronized boolean isShared(int block) {
-    return owners[block] > 1;
+    return references[block] > 1;
   }
 
   private void copyBlock(int from, int to) {
@@ -165,19 +168,22 @@ public final class KvCache implements AutoCloseable {
     }
 
     public int blocks() {
-      return owners.length;
+      return references.length;
     }
 
     public int blockTokens() {
       return blockTokens;
     }
 
-    /** Where the key of a head begins for the token in a slot, in floats. */
+    /** Returns the index of the first float of a head's key for the token in a slot. */
     public long key(int slot, int head) {
       return offset(slot, 0, head);
     }
 
-    /** Where the key (part 0) or value (1) of a head begins for the token in a slot, in floats. */
+    /**
+     * Returns the index of the first float of a head's key (part 0) or value (part 1) for the token
+     * in a slot.
+     */
     long offset(int slot, int part, int head) {
       long block = slot / blockTokens;
       long row = ((block * 2 + part) * kvHeads + head) * blockTokens;
@@ -185,7 +191,7 @@ public final class KvCache implements AutoCloseable {
     }
   }
 
-  /** The tokens of one text in the cache. Not thread-safe. */
+  /** The cached tokens of one sequence. Not thread-safe. */
   public final class Sequence implements AutoCloseable {
     private int[] blocks = new int[4];
     private int count;
@@ -193,31 +199,34 @@ public final class KvCache implements AutoCloseable {
 
     private Sequence() {}
 
-    /** Tokens that are in the cache. */
+    /** Returns the number of tokens in the cache. */
     public int length() {
       return length;
     }
 
-    /** Blocks that it has, shared ones included. */
+    /** Returns the number of blocks, including shared ones. */
     public int blocks() {
       return count;
     }
 
-    /** Its {@code i}-th block. */
+    /** Returns the number of the {@code i}-th block. */
     public int block(int i) {
       return blocks[i];
     }
 
-    /** Where its token {@code position} lies: block times {@link #blockTokens} plus offset. */
+    /**
+     * Returns the slot of the token at a position: the block times {@link #blockTokens}, plus the
+     * offset within the block.
+     */
     public int slot(int position) {
       return blocks[position / blockTokens] * blockTokens + position % blockTokens;
     }
 
     /**
-     * Takes the blocks for more tokens. A block that is shared and would be written into is
-     * replaced by a copy.
+     * Allocates blocks for {@code tokens} more tokens. If the next token would be written to a
+     * block that is shared, the block is replaced by a copy.
      *
-     * @throws CacheExhaustedException if there are too few; nothing is changed then
+     * @throws BlocksExhaustedException if there are too few free blocks; nothing is changed then
      */
     public void reserve(int tokens) {
       if (tokens == 0) {
@@ -225,17 +234,17 @@ public final class KvCache implements AutoCloseable {
       }
       int needed = Math.toIntExact(((long) length + tokens - 1) / blockTokens + 1);
       int last = length / blockTokens;
-      // The block of the next token, if it is there already, and shared, is to be copied.
+      // The next token's block must be copied if it exists already and is shared.
       int copies = last < count && isShared(blocks[last]) ? 1 : 0;
       int added = Math.max(0, needed - count);
       if (copies + added == 0) {
         return;
       }
       int[] taken = new int[copies + added];
-      take(taken.length, taken, 0);
+      allocate(taken.length, taken, 0);
       if (copies > 0) {
         copyBlock(blocks[last], taken[added]);
-        giveBack(blocks, last, last + 1);
+        release(blocks, last, last + 1);
         blocks[last] = taken[added];
       }
       if (needed > blocks.length) {
@@ -245,12 +254,15 @@ public final class KvCache implements AutoCloseable {
       count += added;
     }
 
-    /** Counts tokens that a pass writes into what was reserved for them. */
+    /** Adds tokens to the length. Their blocks must have been reserved. */
     void advance(int tokens) {
       length += tokens;
     }
 
-    /** The same tokens once more, in the same blocks until one of both writes into them. */
+    /**
+     * Creates a second sequence with the same tokens. Both share their blocks until one of them
+     * writes to a block, which is then copied.
+     */
     public Sequence fork() {
       Sequence fork = new Sequence();
       share(blocks, count);
@@ -261,9 +273,11 @@ public final class KvCache implements AutoCloseable {
     }
 
     /**
-     * Forgets the tokens from {@code length} on and gives back the blocks that hold nothing else.
+     * Removes the tokens from position {@code length} on and releases the blocks that hold no other
+     * token.
      *
-     * @throws IllegalArgumentException if there are not so many
+     * @throws IllegalArgumentException if {@code length} is negative or larger than the present
+     *     length
      */
     public void truncate(int length) {
       if (length < 0 || length > this.length) {
@@ -272,11 +286,11 @@ public final class KvCache implements AutoCloseable {
       }
       this.length = length;
       int kept = (length + blockTokens - 1) / blockTokens;
-      giveBack(blocks, kept, count);
+      release(blocks, kept, count);
       count = kept;
     }
 
-    /** Gives all blocks back. Closing again does nothing. */
+    /** Releases all blocks. Closing again does nothing. */
     @Override
     public void close() {
       truncate(0);

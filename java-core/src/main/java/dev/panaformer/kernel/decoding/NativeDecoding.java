@@ -57,7 +57,7 @@ final class NativeDecoding implements DecodingKernels {
   @Override
   public void pagedAttention(CachedAttention a, Workspace workspace) {
     DecodingArguments.pagedAttention(a);
-    engine.requireReachable("pagedAttention", "y", a.y);
+    engine.requireWritable("pagedAttention", "y", a.y);
     MemorySegment params = prepare("pagedAttention", a, workspace);
     pf_paged_attention_params.cu_seqlens_q(params, a.queries.lengths().cumulative());
     pf_paged_attention_params.q_tokens(params, a.queries.count());
@@ -83,7 +83,10 @@ final class NativeDecoding implements DecodingKernels {
     check("crossAttention", pf_paged_attention(engine.pointer(), params));
   }
 
-  /** Stores the tensors and the shape of a call, and gives it scratch memory. */
+  /**
+   * Stores the tensors and the shape of a call in its parameter struct, and gives it scratch
+   * memory.
+   */
   private MemorySegment prepare(String kernel, CachedAttention a, Workspace workspace) {
     KvCache.Layer layer = a.layer;
     MemorySegment params = workspace.parameters();
@@ -118,7 +121,7 @@ final class NativeDecoding implements DecodingKernels {
         "topK",
         pf_top_k(
             engine.pointer(),
-            engine.at(logits),
+            engine.argument(logits),
             inverseTemperatures,
             best.values(),
             best.ids(),
@@ -166,7 +169,10 @@ final class NativeDecoding implements DecodingKernels {
     return computed.get(JAVA_LONG, 0);
   }
 
-  /** Stores what all calls of {@code pf_linear_top_k} have, and gives the call scratch memory. */
+  /**
+   * Stores the parameters that all calls of {@code pf_linear_top_k} have in common, and gives the
+   * call scratch memory.
+   */
   private MemorySegment prepare(
       MemorySegment x, LinearWeights head, TopK best, long rows, Workspace workspace) {
     MemorySegment params = workspace.parameters();
@@ -190,7 +196,8 @@ final class NativeDecoding implements DecodingKernels {
   }
 
   /**
-   * Of heads in FP32 or BF16 on the CPU: a device reads a head so fast that a screen gains nothing.
+   * Creates screens for FP32 and BF16 weights on the CPU only. A device reads the whole weight so
+   * fast that a screen gains nothing.
    */
   @Override
   public Optional<Screen> screen(PackedWeight weight, SegmentAllocator memory) {

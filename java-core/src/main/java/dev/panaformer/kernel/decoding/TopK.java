@@ -3,13 +3,13 @@ package dev.panaformer.kernel.decoding;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Where the largest elements of rows go, in host memory: in descending order, equal ones by
- * ascending column.
+ * The output of a search for the largest elements of rows, in host memory. The elements of a row
+ * are in descending order, equal ones by ascending column.
  *
- * @param values float32 {@code [rows, count]}; NaN throughout a row that contains NaN
- * @param ids int32 {@code [rows, count]}, their columns; -1 throughout such a row
- * @param logSumExp float32 {@code [rows]}, over all columns, of the row times its inverse
- *     temperature; absent where a kernel does not compute it
- * @param count elements of each row
+ * @param values float32 {@code [rows, count]}; all NaN for a row that contains NaN
+ * @param ids int32 {@code [rows, count]}, the columns of the elements; all -1 for such a row
+ * @param logSumExp float32 {@code [rows]}: the logarithm of the sum of exponentials over all
+ *     columns of the row times its inverse temperature. Absent for kernels that do not compute it.
+ * @param count the number of elements for each row
  */
 public record TopK(MemorySegment values, MemorySegment ids, MemorySegment logSumExp, long count) {}

@@ -1,5 +1,5 @@
 /**
- * The key-value cache, attention over it, and the choice of the best tokens.
+ * The key-value cache, attention over it, and the top-k of logits.
  *
  * <p>It may import {@code kernel.linear}, {@code kernel.engine}, {@code kernel.memory} and the
  * bindings.

@@ -15,31 +15,40 @@ import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.norm.NormWeights;
 import java.lang.foreign.MemorySegment;
 
-/** Checks of the arguments of {@link EmbeddingKernels}. */
+/** Argument checks of {@link EmbeddingKernels}. */
 final class EmbeddingArguments {
   private EmbeddingArguments() {}
 
   static void embedding(EmbeddingTables tables, TokenBatch batch, MemorySegment y) {
     requireSize("embedding", "hidden", tables.hidden(), 1);
-    requireSize("embedding", "vocab", tables.vocab(), 1);
-    requireSize("embedding", "positions", tables.positions(), 0);
-    requireSize("embedding", "tokenTypes", tables.tokenTypes(), 0);
-    if (tables.packedWord().isEmpty()) {
-      requireFloats("embedding", "word", tables.word(), tables.vocab(), tables.hidden());
+    requireSize("embedding", "vocab", tables.words().count(), 1);
+    requireSize("embedding", "positions", tables.positions().count(), 0);
+    requireSize("embedding", "tokenTypes", tables.tokenTypes().count(), 0);
+    if (tables.packedWords().isEmpty()) {
+      requireFloats(
+          "embedding", "word", tables.words().rows(), tables.words().count(), tables.hidden());
     } else {
-      requireWords(tables, tables.packedWord().get());
+      requireWords(tables, tables.packedWords().get());
     }
-    if (tables.positions() > 0) {
+    if (tables.positions().count() > 0) {
       requireFloats(
-          "embedding", "position", tables.position(), tables.positions(), tables.hidden());
+          "embedding",
+          "position",
+          tables.positions().rows(),
+          tables.positions().count(),
+          tables.hidden());
     }
-    if (tables.tokenTypes() > 0) {
+    if (tables.tokenTypes().count() > 0) {
       requireFloats(
-          "embedding", "tokenType", tables.tokenType(), tables.tokenTypes(), tables.hidden());
+          "embedding",
+          "tokenType",
+          tables.tokenTypes().rows(),
+          tables.tokenTypes().count(),
+          tables.hidden());
     }
-    requireFloatsOrAbsent("embedding", "weight", tables.weight(), 1, tables.hidden());
-    requireFloatsOrAbsent("embedding", "bias", tables.bias(), 1, tables.hidden());
-    if (isAbsent(tables.weight()) != isAbsent(tables.bias())) {
+    requireFloatsOrAbsent("embedding", "weight", tables.norm().weight(), 1, tables.hidden());
+    requireFloatsOrAbsent("embedding", "bias", tables.norm().bias(), 1, tables.hidden());
+    if (isAbsent(tables.norm().weight()) != isAbsent(tables.norm().bias())) {
       throw new IllegalArgumentException("embedding: one of weight and bias is absent");
     }
     requireComplete("embedding", batch);
@@ -47,13 +56,13 @@ final class EmbeddingArguments {
   }
 
   private static void requireWords(EmbeddingTables tables, PackedWeight words) {
-    if (!isAbsent(tables.word())
-        || words.out() != tables.vocab()
+    if (!isAbsent(tables.words().rows())
+        || words.out() != tables.words().count()
         || words.in() != tables.hidden()) {
       throw new IllegalArgumentException(
           String.format(
               "embedding: packed words %s [%d, %d] in place of a table of [%d, %d]",
-              words.name(), words.out(), words.in(), tables.vocab(), tables.hidden()));
+              words.name(), words.out(), words.in(), tables.words().count(), tables.hidden()));
     }
   }
 

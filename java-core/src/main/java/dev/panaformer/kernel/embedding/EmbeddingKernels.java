@@ -8,34 +8,43 @@ import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.kernel.norm.NormWeights;
 import java.lang.foreign.MemorySegment;
 
-/** From tokens to vectors, and from the vectors of a sequence to one. */
+/**
+ * Embedding of tokens, gathering of rows, and pooling of sequences. {@link
+ * dev.panaformer.kernel.Kernels} describes what holds for all kernels: layouts, errors,
+ * thread-safety.
+ */
 public sealed interface EmbeddingKernels permits NativeEmbedding, JavaEmbedding {
-  /** The kernels of an engine. */
+  /** Returns the native kernels of an engine. */
   static EmbeddingKernels of(NativeEngine engine) {
     return new NativeEmbedding(engine);
   }
 
-  /** The kernels in Java. */
+  /** Returns the kernels in Java. */
   static EmbeddingKernels inJava() {
     return new JavaEmbedding();
   }
 
   /**
-   * {@code y = LayerNorm(word[id] + position[p] + tokenType[t])}; see {@link EmbeddingTables}.
+   * Computes {@code y = LayerNorm(word[id] + position[p] + tokenType[t])} for each token. Absent
+   * tables add nothing; without norm weights the result is the sum. See {@link EmbeddingTables}.
    *
+   * @param batch the ids, positions and types of the tokens
    * @param y {@code [tokens, hidden]}
-   * @throws IndexOutOfBoundsException if a token's id, position or type is outside of its table
+   * @throws IndexOutOfBoundsException if the id, position or type of a token has no row in its
+   *     table
    */
   void embedding(EmbeddingTables tables, TokenBatch batch, MemorySegment y, Workspace workspace);
 
   /**
-   * Rows of a tensor in another order, with rows of another one added, normalised: {@code y[i] =
-   * LayerNorm(x[row] + added[addedRow])}.
+   * Gathers rows of a tensor, adds rows of another tensor and normalises the sums: {@code y[i] =
+   * LayerNorm(x[row(i)] + added[addedRow(i)])}.
    *
    * @param x {@code [any, hidden]}
    * @param added {@code [any, hidden]}; may be absent
-   * @param norm whose weight may be absent, for rows that are not normalised
-   * @param y {@code [rows, hidden]}; overlaps neither
+   * @param norm the weights of the LayerNorm; if they are absent, the sums are not normalised
+   * @param rows the rows to gather
+   * @param y {@code [rows.count(), hidden]}; must not overlap x or added
+   * @throws IndexOutOfBoundsException if x or added does not have one of the rows
    */
   void gather(
       MemorySegment x,
@@ -46,12 +55,14 @@ public sealed interface EmbeddingKernels permits NativeEmbedding, JavaEmbedding 
       Workspace workspace);
 
   /**
-   * One vector for each sequence.
+   * Computes one vector for each sequence from the vectors of its tokens.
    *
    * @param x {@code [tokens, hidden]}
-   * @param lengths of the sequences, at least 1 each
-   * @param y {@code [sequences, hidden]}
-   * @param normalize whether vectors get length 1
+   * @param lengths the lengths of the sequences, at least 1 each
+   * @param y {@code [sequences, hidden]}; must not overlap x
+   * @param normalize whether to divide each vector by its Euclidean norm, or by 1e-12 if that is
+   *     larger
+   * @throws IllegalArgumentException if a sequence has no token
    */
   void pool(
       MemorySegment x,

@@ -4,108 +4,85 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import dev.panaformer.kernel.linear.PackedWeight;
 import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.norm.NormWeights;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
 /**
- * The input layer of a transformer: {@code LayerNorm(word[id] + position[p] + tokenType[t])}.
+ * The tables of the input layer of a transformer: {@code LayerNorm(word[id] + position[p] +
+ * tokenType[t])}. All rows have {@link #hidden} features.
  *
- * @param word {@code [vocab, hidden]}
- * @param position {@code [positions, hidden]}, or {@link MemorySegment#NULL} with {@code positions}
- *     0
- * @param tokenType {@code [tokenTypes, hidden]}, or {@link MemorySegment#NULL} with {@code
- *     tokenTypes} 0
- * @param weight {@code [hidden]}, of the LayerNorm; {@link MemorySegment#NULL} for the sum alone
- * @param bias {@code [hidden]}, of the LayerNorm; absent where {@code weight} is
- * @param packedWord the words {@code [vocab, hidden]} as a head has them that shares its weight, in
- *     place of {@code word}, which is absent then
- * @param wordScale factor of the rows of {@code packedWord}; 1 without
+ * @param words one row for each id of the vocabulary
+ * @param positions one row for each position; {@link Table#NONE} if the layer adds no positions
+ * @param tokenTypes one row for each token type; {@link Table#NONE} if the layer adds no types
+ * @param norm the weights of the LayerNorm. If they are {@linkplain NormWeights#absent absent}, the
+ *     layer returns the sum itself.
+ * @param packedWords a packed weight {@code [vocab, hidden]} that is read in place of {@code
+ *     words}, whose rows are absent then. An output head may share this weight.
+ * @param wordScale the factor of the rows of {@code packedWords}; 1 if there are none
  */
 public record EmbeddingTables(
-    MemorySegment word,
-    MemorySegment position,
-    MemorySegment tokenType,
-    MemorySegment weight,
-    MemorySegment bias,
-    long vocab,
-    long positions,
-    long tokenTypes,
-    long hidden,
-    float eps,
-    Optional<PackedWeight> packedWord,
+    Table words,
+    Table positions,
+    Table tokenTypes,
+    NormWeights norm,
+    Optional<PackedWeight> packedWords,
     float wordScale) {
 
-  /** With words in a table of their own. */
-  public EmbeddingTables(
-      MemorySegment word,
-      MemorySegment position,
-      MemorySegment tokenType,
-      MemorySegment weight,
-      MemorySegment bias,
-      long vocab,
-      long positions,
-      long tokenTypes,
-      long hidden,
-      float eps) {
-    this(
-        word,
-        position,
-        tokenType,
-        weight,
-        bias,
-        vocab,
-        positions,
-        tokenTypes,
-        hidden,
-        eps,
-        Optional.empty(),
-        1);
-  }
-
   /**
-   * The same with words out of a packed weight {@code [vocab, hidden]}, which a head may share.
+   * A table of vectors.
    *
-   * @param scale factor of the words
+   * @param rows {@code [count, hidden]} float32
+   * @param count the number of rows
    */
-  public EmbeddingTables withWords(PackedWeight words, float scale) {
-    return new EmbeddingTables(
-        MemorySegment.NULL,
-        position,
-        tokenType,
-        weight,
-        bias,
-        vocab,
-        positions,
-        tokenTypes,
-        hidden,
-        eps,
-        Optional.of(words),
-        scale);
+  public record Table(MemorySegment rows, long count) {
+    /** No table: the layer adds nothing for it. */
+    public static final Table NONE = new Table(MemorySegment.NULL, 0);
+  }
+
+  /** Creates tables with words in float32. */
+  public EmbeddingTables(Table words, Table positions, Table tokenTypes, NormWeights norm) {
+    this(words, positions, tokenTypes, norm, Optional.empty(), 1);
+  }
+
+  /** Returns the number of features of all rows. */
+  public long hidden() {
+    return norm.hidden();
   }
 
   /**
-   * The same with other rows in the place of words.
+   * Returns the same tables with words that are read from a packed weight {@code [vocab, hidden]}.
+   *
+   * @param scale the factor of its rows
+   */
+  public EmbeddingTables withWords(PackedWeight packed, float scale) {
+    Table absent = new Table(MemorySegment.NULL, words.count);
+    return new EmbeddingTables(absent, positions, tokenTypes, norm, Optional.of(packed), scale);
+  }
+
+  /**
+   * Returns the same tables with other rows in place of the words. Ids then number these rows.
    *
    * @param rows {@code [count, hidden]}
    */
   public EmbeddingTables withRows(MemorySegment rows, long count) {
-    return new EmbeddingTables(
-        rows, position, tokenType, weight, bias, count, positions, tokenTypes, hidden, eps);
+    return new EmbeddingTables(new Table(rows, count), positions, tokenTypes, norm);
   }
 
   /**
-   * Throws an {@link IndexOutOfBoundsException} naming the first token whose id, position or type
-   * has no row.
+   * Checks that the id, position and type of every token have a row.
+   *
+   * @throws IndexOutOfBoundsException naming the first token for which this is not so
    */
   void requireRows(TokenBatch batch) {
     for (int s = 0; s < batch.sequences(); s++) {
       for (int t = batch.start(s); t < batch.start(s + 1); t++) {
-        requireRow(batch.ids(), s, t, batch.start(s), "id", vocab);
-        if (positions > 0) {
-          requireRow(batch.positionIds(), s, t, batch.start(s), "position", positions);
+        requireRow(batch.ids(), s, t, batch.start(s), "id", words.count);
+        if (positions.count > 0) {
+          requireRow(batch.positionIds(), s, t, batch.start(s), "position", positions.count);
         }
-        if (tokenTypes > 0) {
-          requireRow(batch.tokenTypeIds(), s, t, batch.start(s), "token type", tokenTypes);
+        if (tokenTypes.count > 0) {
+          requireRow(batch.tokenTypeIds(), s, t, batch.start(s), "token type", tokenTypes.count);
         }
       }
     }

@@ -15,7 +15,7 @@ import dev.panaformer.kernel.norm.NormKernels;
 import dev.panaformer.kernel.norm.NormWeights;
 import java.lang.foreign.MemorySegment;
 
-/** {@link EmbeddingKernels} as plain loops, with sums in double. */
+/** {@link EmbeddingKernels} as plain loops. Sums are computed in double. */
 final class JavaEmbedding implements EmbeddingKernels {
   private final NormKernels norm = NormKernels.inJava();
 
@@ -28,28 +28,27 @@ final class JavaEmbedding implements EmbeddingKernels {
     for (long t = 0; t < batch.tokens(); t++) {
       long id = batch.ids().getAtIndex(JAVA_INT, t);
       float[] packed =
-          tables.packedWord().map(words -> JavaPackedWeight.row(words, id)).orElse(null);
+          tables.packedWords().map(words -> JavaPackedWeight.row(words, id)).orElse(null);
       long position = batch.positionIds().getAtIndex(JAVA_INT, t) * hidden;
       long tokenType = batch.tokenTypeIds().getAtIndex(JAVA_INT, t) * hidden;
       for (long i = 0; i < hidden; i++) {
         double sum =
             packed == null
-                ? get(tables.word(), id * hidden + i)
+                ? get(tables.words().rows(), id * hidden + i)
                 : packed[(int) i] * tables.wordScale();
-        if (tables.positions() > 0) {
-          sum += get(tables.position(), position + i);
+        if (tables.positions().count() > 0) {
+          sum += get(tables.positions().rows(), position + i);
         }
-        if (tables.tokenTypes() > 0) {
-          sum += get(tables.tokenType(), tokenType + i);
+        if (tables.tokenTypes().count() > 0) {
+          sum += get(tables.tokenTypes().rows(), tokenType + i);
         }
         set(y, t * hidden + i, sum);
       }
     }
-    if (Arguments.isAbsent(tables.weight())) {
+    if (Arguments.isAbsent(tables.norm().weight())) {
       return;
     }
-    NormWeights weights = new NormWeights(tables.weight(), tables.bias(), hidden, tables.eps());
-    norm.layerNorm(y, MemorySegment.NULL, weights, y, batch.tokens());
+    norm.layerNorm(y, MemorySegment.NULL, tables.norm(), y, batch.tokens());
   }
 
   @Override

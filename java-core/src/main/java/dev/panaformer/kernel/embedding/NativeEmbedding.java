@@ -28,7 +28,7 @@ final class NativeEmbedding implements EmbeddingKernels {
   public void embedding(
       EmbeddingTables tables, TokenBatch batch, MemorySegment y, Workspace workspace) {
     EmbeddingArguments.embedding(tables, batch, y);
-    engine.requireReachable("embedding", "y", y);
+    engine.requireWritable("embedding", "y", y);
     MemorySegment params = workspace.parameters();
     storeTables(params, tables);
     pf_embedding_params.ids(params, batch.ids());
@@ -44,21 +44,21 @@ final class NativeEmbedding implements EmbeddingKernels {
   }
 
   private static void storeTables(MemorySegment params, EmbeddingTables tables) {
-    pf_embedding_params.word_table(params, tables.word());
+    pf_embedding_params.word_table(params, tables.words().rows());
     pf_embedding_params.word_packed(
-        params, tables.packedWord().map(PackedWeight::segment).orElse(MemorySegment.NULL));
+        params, tables.packedWords().map(PackedWeight::segment).orElse(MemorySegment.NULL));
     pf_embedding_params.word_scale(params, tables.wordScale());
     pf_embedding_params.position_table(
-        params, tables.positions() > 0 ? tables.position() : MemorySegment.NULL);
+        params, tables.positions().count() > 0 ? tables.positions().rows() : MemorySegment.NULL);
     pf_embedding_params.token_type_table(
-        params, tables.tokenTypes() > 0 ? tables.tokenType() : MemorySegment.NULL);
-    pf_embedding_params.weight(params, tables.weight());
-    pf_embedding_params.bias(params, tables.bias());
+        params, tables.tokenTypes().count() > 0 ? tables.tokenTypes().rows() : MemorySegment.NULL);
+    pf_embedding_params.weight(params, tables.norm().weight());
+    pf_embedding_params.bias(params, tables.norm().bias());
     pf_embedding_params.hidden(params, tables.hidden());
-    pf_embedding_params.vocab(params, tables.vocab());
-    pf_embedding_params.positions(params, tables.positions());
-    pf_embedding_params.token_types(params, tables.tokenTypes());
-    pf_embedding_params.eps(params, tables.eps());
+    pf_embedding_params.vocab(params, tables.words().count());
+    pf_embedding_params.positions(params, tables.positions().count());
+    pf_embedding_params.token_types(params, tables.tokenTypes().count());
+    pf_embedding_params.eps(params, tables.norm().eps());
   }
 
   @Override
@@ -70,7 +70,7 @@ final class NativeEmbedding implements EmbeddingKernels {
       MemorySegment y,
       Workspace workspace) {
     EmbeddingArguments.gather(x, added, norm, rows, y);
-    engine.requireReachable("gather", "y", y);
+    engine.requireWritable("gather", "y", y);
     boolean adds = !Arguments.isAbsent(added);
     MemorySegment params = workspace.parameters();
     pf_embedding_params.word_table(params, x);
@@ -102,13 +102,13 @@ final class NativeEmbedding implements EmbeddingKernels {
       Pooling pooling,
       boolean normalize) {
     EmbeddingArguments.pool(x, lengths, y, hidden);
-    engine.requireReachable("pool", "y", y);
+    engine.requireWritable("pool", "y", y);
     int status =
         pf_pool(
             engine.pointer(),
-            engine.at(x),
+            engine.argument(x),
             lengths.cumulative(),
-            engine.at(y),
+            engine.argument(y),
             lengths.total(),
             lengths.sequences(),
             hidden,

@@ -5,14 +5,14 @@ import static dev.panaformer.bindings.panaformer_h.PF_POOLING_LAST;
 import static dev.panaformer.bindings.panaformer_h.PF_POOLING_MAX;
 import static dev.panaformer.bindings.panaformer_h.PF_POOLING_MEAN;
 
-/** How the token vectors of a sequence become one vector. */
+/** How the vectors of a sequence's tokens are combined into one vector. */
 public enum Pooling {
-  /** The first token. */
+  /** The vector of the first token. */
   CLS(PF_POOLING_CLS()),
   MEAN(PF_POOLING_MEAN()),
-  /** The maximum over the tokens, feature by feature. */
+  /** The maximum over the tokens, for each feature separately. */
   MAX(PF_POOLING_MAX()),
-  /** The last token. */
+  /** The vector of the last token. */
   LAST(PF_POOLING_LAST());
 
   private final int value;
@@ -21,7 +21,7 @@ public enum Pooling {
     this.value = value;
   }
 
-  /** The value that the C interface has for it. */
+  /** Returns the constant of the C interface. */
   public int value() {
     return value;
   }

@@ -10,24 +10,25 @@ import java.lang.foreign.MemorySegment;
 import java.util.Locale;
 
 /**
- * An engine for a CUDA device, or for the same kernels emulated on the host. Calls are marshalled
- * as for the CPU. The engine runs them in order on its stream; only reading results waits for it.
+ * An engine for a CUDA device, or for the same kernels emulated on the host. Parameters are passed
+ * as for the CPU. The engine runs its kernels in order on one stream. Calls return before their
+ * kernels have finished; only reading a result waits.
  *
- * <p>Segments of device memory have an address and a size, but their arena is closed: whoever reads
- * or writes one in Java gets an {@link IllegalStateException} and not the host's memory at a
- * device's address.
+ * <p>Segments of device memory have an address and a size, but their arena is closed. Java code
+ * that reads or writes such a segment therefore gets an {@link IllegalStateException} and never
+ * touches host memory at a device address.
  */
 public final class CudaEngine extends NativeEngine implements DeviceMemory {
   /**
-   * System property: the type to which attention rounds queries, keys and values in order to
-   * multiply them on tensor cores, {@code fp16} or {@code bf16}. Default: {@code fp32}, no
-   * rounding.
+   * System property: the type to which attention rounds queries, keys and values so that tensor
+   * cores can multiply them, {@code fp16} or {@code bf16}. The default {@code fp32} rounds nothing.
    */
   public static final String ATTENTION_PROPERTY = "panaformer.cuda.attention";
 
   /**
-   * System property: {@code true} if cuBLASLt may compute linear layers whose weights are bfloat16,
-   * in an order of its own. The last bits of a result then depend on its batch.
+   * System property: {@code true} lets cuBLASLt compute linear layers with bfloat16 weights and
+   * many tokens. Its order of summation depends on the number of tokens, so the last bits of a
+   * result then depend on the batch.
    */
   public static final String CUBLAS_PROPERTY = "panaformer.cuda.cublas";
 
@@ -45,9 +46,11 @@ public final class CudaEngine extends NativeEngine implements DeviceMemory {
   /**
    * Starts an engine on a device.
    *
-   * @throws dev.panaformer.bindings.NativeLibraryException if there is no library, or it is damaged
+   * @param index the number of the device
+   * @throws dev.panaformer.bindings.NativeLibraryException if the CUDA library is missing, damaged
    *     or of another version
-   * @throws UnsupportedOperationException if there is no driver or no such device, saying which
+   * @throws UnsupportedOperationException if there is no driver or no such device; the message says
+   *     which
    */
   public static CudaEngine create(int index) {
     NativeLibrary.load();
@@ -65,7 +68,7 @@ public final class CudaEngine extends NativeEngine implements DeviceMemory {
             device.memoryBytes() / 1_000_000));
   }
 
-  /** Starts an engine that runs the kernels for CUDA on the host: slow, for tests. */
+  /** Starts an engine that runs the CUDA kernels on the host. It is slow and meant for tests. */
   public static CudaEngine createEmulated() {
     NativeLibrary.load();
     CudaLibrary library = CudaLibrary.loadEmulated();
@@ -73,9 +76,11 @@ public final class CudaEngine extends NativeEngine implements DeviceMemory {
   }
 
   /**
-   * Throws unless the driver finds a device.
+   * Checks that the driver finds a device.
    *
-   * @throws UnsupportedOperationException if there is no driver or no such device, saying which
+   * @param index the number of the device
+   * @throws UnsupportedOperationException if there is no driver or no such device; the message says
+   *     which
    */
   public static void requireDevice(CudaLibrary library, int index) {
     int count;
@@ -105,7 +110,7 @@ public final class CudaEngine extends NativeEngine implements DeviceMemory {
         };
     MemorySegment engine = library.createEngine(index);
     try {
-      library.setAttention(engine, attention);
+      library.setAttentionType(engine, attention);
       if (Boolean.getBoolean(CUBLAS_PROPERTY)) {
         library.useCublas(engine);
       }
@@ -116,22 +121,22 @@ public final class CudaEngine extends NativeEngine implements DeviceMemory {
     }
   }
 
-  /** The device and its memory, for users. */
+  /** Returns the name of the device and its memory as text for users. */
   public String description() {
     return description;
   }
 
-  /** Copies bytes within the device, from it, or to it. */
+  /** Copies bytes between two addresses. Each may be in device or host memory. */
   public void copy(long to, long from, long bytes) {
     library.copy(engine, to, from, bytes);
   }
 
-  /** Sets bytes of the device to 0. */
+  /** Sets bytes of device memory to 0. */
   public void clear(long address, long bytes) {
     library.clear(engine, address, bytes);
   }
 
-  /** Runs a pass whose kernels are launched as one. */
+  /** Runs a pass and launches its kernels together when it ends. */
   public void step(Runnable pass) {
     library.beginStep(engine);
     try {
@@ -159,23 +164,26 @@ public final class CudaEngine extends NativeEngine implements DeviceMemory {
     library.free(engine, segment.address());
   }
 
-  /** Whether a tensor lies in host memory, where Java can read it. */
+  /** Returns whether a tensor is in host memory, where Java can read it. */
   public static boolean isOnHost(MemorySegment tensor) {
     return tensor.scope().isAlive();
   }
 
-  /** A kernel of a device writes device memory only; host addresses mean nothing to it. */
+  /** Throws if the tensor is in host memory, because CUDA kernels write device memory only. */
   @Override
-  public void requireReachable(String kernel, String name, MemorySegment tensor) {
+  public void requireWritable(String kernel, String name, MemorySegment tensor) {
     if (tensor.byteSize() > 0 && isOnHost(tensor)) {
       throw new IllegalArgumentException(
           kernel + ": " + name + " lies in the host's memory, but must be in the device's");
     }
   }
 
-  /** The address alone, as the segment's arena is closed. */
+  /**
+   * Returns a segment with the tensor's address only. A downcall would refuse the tensor itself
+   * because its arena is closed.
+   */
   @Override
-  public MemorySegment at(MemorySegment tensor) {
+  public MemorySegment argument(MemorySegment tensor) {
     return MemorySegment.ofAddress(tensor.address());
   }
 }

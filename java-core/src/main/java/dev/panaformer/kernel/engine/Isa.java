@@ -10,17 +10,18 @@ import static dev.panaformer.bindings.panaformer_h.PF_ISA_PORTABLE;
 /** The instruction sets that native kernels are compiled for. */
 public enum Isa {
   /**
-   * The value of the environment variable PANAFORMER_ISA, else the best that CPU and OS support.
+   * The instruction set that the environment variable PANAFORMER_ISA names. If it is not set, the
+   * best one that the CPU and the operating system support.
    */
   AUTO(PF_ISA_AUTO()),
   /** Plain C. */
   PORTABLE(PF_ISA_PORTABLE()),
-  /** With FMA. */
+  /** AVX2 with FMA. */
   AVX2(PF_ISA_AVX2()),
-  /** F, BW, DQ and VL. */
+  /** AVX-512 F, BW, DQ and VL. */
   AVX512(PF_ISA_AVX512()),
   NEON(PF_ISA_NEON()),
-  /** The engine runs on a CUDA device, or emulates one. */
+  /** A CUDA device or its emulation. Only {@link CudaEngine} has this value. */
   CUDA(PF_ISA_CUDA());
 
   private final int value;
@@ -29,7 +30,7 @@ public enum Isa {
     this.value = value;
   }
 
-  /** The value that the C interface has for it. */
+  /** Returns the constant of the C interface. */
   public int value() {
     return value;
   }

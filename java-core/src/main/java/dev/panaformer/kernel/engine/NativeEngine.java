@@ -13,8 +13,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
- * An engine of the native library: a thread pool and the code for one instruction set. The native
- * side of every family of kernels calls the library through it.
+ * An engine of the native library: a thread pool and the kernels for one instruction set. The
+ * native implementation of every family calls the library through it.
  *
  * <p>Thread-safe, except that no call may be in flight when it is closed.
  */
@@ -25,7 +25,7 @@ public sealed class NativeEngine implements AutoCloseable permits CudaEngine {
   private final ScratchPool scratch = new ScratchPool();
   private volatile boolean closed;
 
-  /** Takes an engine over, whichever library made it. */
+  /** Takes ownership of an engine that the CPU or the CUDA library has created. */
   NativeEngine(MemorySegment engine) {
     int value = pf_engine_isa(engine);
     this.engine = engine;
@@ -34,16 +34,16 @@ public sealed class NativeEngine implements AutoCloseable permits CudaEngine {
   }
 
   /**
-   * Loads the native library, if need be, and starts an engine.
+   * Loads the native library if it is not loaded yet, and starts an engine.
    *
-   * @param isa what to run on; {@link Isa#AUTO} respects PANAFORMER_ISA
-   * @param threads how many threads compute, the caller's among them: 1 starts none
+   * @param isa the instruction set; {@link Isa#AUTO} respects PANAFORMER_ISA
+   * @param threads the number of threads that compute, including the caller's; 1 starts no thread
    * @throws dev.panaformer.bindings.NativeLibraryException if there is no library for this machine,
    *     or it is damaged or of another version
    * @throws IllegalArgumentException if {@code threads} is out of range or PANAFORMER_ISA names no
    *     instruction set
-   * @throws UnsupportedOperationException if the build, the CPU or the operating system lacks the
-   *     instruction set
+   * @throws UnsupportedOperationException if the build, the CPU or the operating system does not
+   *     support the instruction set
    */
   public static NativeEngine create(Isa isa, int threads) {
     if (threads < 1 || threads > Limits.MAX_THREADS) {
@@ -78,7 +78,7 @@ public sealed class NativeEngine implements AutoCloseable permits CudaEngine {
         "no engine of " + threads + " threads could be started (status " + status + ")");
   }
 
-  /** The instruction set in use, never {@link Isa#AUTO}. */
+  /** Returns the instruction set in use, which is never {@link Isa#AUTO}. */
   public Isa isa() {
     return isa;
   }
@@ -88,9 +88,9 @@ public sealed class NativeEngine implements AutoCloseable permits CudaEngine {
   }
 
   /**
-   * The engine, for a call of the library.
+   * Returns the engine's pointer, which every function of the library takes.
    *
-   * @throws IllegalStateException if it is closed
+   * @throws IllegalStateException if the engine is closed
    */
   public MemorySegment pointer() {
     if (closed) {
@@ -99,20 +99,31 @@ public sealed class NativeEngine implements AutoCloseable permits CudaEngine {
     return engine;
   }
 
-  /** What a call is given for a tensor. In host memory that is the tensor itself. */
-  public MemorySegment at(MemorySegment tensor) {
+  /**
+   * Returns the segment to pass to a downcall for a tensor. For a tensor in host memory this is the
+   * tensor itself.
+   */
+  public MemorySegment argument(MemorySegment tensor) {
     return tensor;
   }
 
-  /** Throws unless the engine can write a result there. It can write all host memory. */
-  public void requireReachable(String kernel, String name, MemorySegment tensor) {}
+  /**
+   * Checks that the engine can write to a tensor. The CPU can write all host memory, so this method
+   * does nothing here.
+   *
+   * @throws IllegalArgumentException if it cannot
+   */
+  public void requireWritable(String kernel, String name, MemorySegment tensor) {}
 
-  /** Stores the address of a float within a segment, without allocating a slice for it. */
+  /**
+   * Stores the address of element {@code offset} of a segment in a parameter struct, without
+   * allocating a slice.
+   */
   public static void address(MemorySegment params, long field, MemorySegment segment, long offset) {
     params.set(JAVA_LONG, field, segment.address() + offset * Float.BYTES);
   }
 
-  /** A scratch buffer that no other call has until it is released. */
+  /** Returns a scratch buffer for exclusive use until it is released. */
   public GrowableBuffer leaseScratch() {
     return scratch.lease();
   }
@@ -122,8 +133,10 @@ public sealed class NativeEngine implements AutoCloseable permits CudaEngine {
   }
 
   /**
-   * Throws unless a call succeeded. Java has checked the arguments before, so that a status other
-   * than unsupported is a mistake in its checks or in the library.
+   * Throws unless a call succeeded. Java has already checked the arguments, so any error status
+   * other than "unsupported" means a bug in these checks or in the library.
+   *
+   * @throws UnsupportedOperationException if the device does not have the kernel
    */
   public static void check(String kernel, int status) {
     if (status == PF_ERROR_UNSUPPORTED()) {

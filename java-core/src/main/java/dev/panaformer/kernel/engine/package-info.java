@@ -1,5 +1,6 @@
 /**
- * Engines of the native library, through which the native side of every family calls it.
+ * Engines of the native library. The native implementation of every family calls the library
+ * through one.
  *
  * <p>It may import {@code kernel.memory} and the bindings.
  */

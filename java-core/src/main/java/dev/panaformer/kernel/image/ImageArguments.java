@@ -5,7 +5,7 @@ import dev.panaformer.kernel.memory.Arguments;
 import dev.panaformer.kernel.memory.Limits;
 import java.lang.foreign.MemorySegment;
 
-/** Checks of the arguments of {@link ImageKernels}. */
+/** Argument checks of {@link ImageKernels}. */
 final class ImageArguments {
   private ImageArguments() {}
 

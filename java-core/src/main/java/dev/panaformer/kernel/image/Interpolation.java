@@ -3,10 +3,10 @@ package dev.panaformer.kernel.image;
 import static dev.panaformer.bindings.panaformer_h.PF_INTERPOLATION_BICUBIC;
 import static dev.panaformer.bindings.panaformer_h.PF_INTERPOLATION_BILINEAR;
 
-/** How an image is resized. */
+/** The interpolation with which an image is resized. */
 public enum Interpolation {
   BILINEAR(PF_INTERPOLATION_BILINEAR()),
-  /** Keys 1981, with a = -0.75. */
+  /** Cubic convolution with a = -0.75 (Keys 1981). */
   BICUBIC(PF_INTERPOLATION_BICUBIC());
 
   private final int value;
@@ -15,7 +15,7 @@ public enum Interpolation {
     this.value = value;
   }
 
-  /** The value that the C interface has for it. */
+  /** Returns the constant of the C interface. */
   public int value() {
     return value;
   }

@@ -6,7 +6,7 @@ import dev.panaformer.kernel.linear.JavaLinear;
 import dev.panaformer.kernel.memory.Floats;
 import java.lang.foreign.MemorySegment;
 
-/** {@link ImageKernels#depthwiseConv} in plain loops, with sums in double. */
+/** {@link ImageKernels#depthwiseConv} as plain loops. Sums are computed in double. */
 final class JavaDepthwiseConv {
   private JavaDepthwiseConv() {}
 

@@ -3,7 +3,7 @@ package dev.panaformer.kernel.image;
 import dev.panaformer.kernel.memory.Workspace;
 import java.lang.foreign.MemorySegment;
 
-/** {@link ImageKernels} as plain loops, with sums in double. */
+/** {@link ImageKernels} as plain loops. Sums are computed in double. */
 final class JavaImage implements ImageKernels {
   @Override
   public void patchEmbedding(

@@ -4,7 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import java.lang.foreign.MemorySegment;
 
-/** {@link ImageKernels#interpolate} in plain loops, with sums in double. */
+/** {@link ImageKernels#interpolate} as plain loops. Sums are computed in double. */
 final class JavaInterpolation {
   private static final double A = -0.75;
 
@@ -26,7 +26,7 @@ final class JavaInterpolation {
         for (long i = (long) Math.floor(row) - 1; i <= Math.floor(row) + 2; i++) {
           for (long j = (long) Math.floor(column) - 1; j <= Math.floor(column) + 2; j++) {
             double weight = weight(row - i, interpolation) * weight(column - j, interpolation);
-            // A pixel with weight 0 is not read, as it may be NaN.
+            // A pixel with weight 0 is skipped, because 0 times NaN is NaN.
             if (weight != 0) {
               long pixel = Math.clamp(i, 0, height - 1) * width + Math.clamp(j, 0, width - 1);
               sum += weight * x.getAtIndex(JAVA_FLOAT, (image + pixel) * channels + c);

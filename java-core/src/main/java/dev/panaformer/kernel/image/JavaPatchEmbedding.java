@@ -7,7 +7,7 @@ import dev.panaformer.kernel.linear.JavaLinear;
 import dev.panaformer.kernel.memory.Floats;
 import java.lang.foreign.MemorySegment;
 
-/** {@link ImageKernels#patchEmbedding} in plain loops, with sums in double. */
+/** {@link ImageKernels#patchEmbedding} as plain loops. Sums are computed in double. */
 final class JavaPatchEmbedding {
   private JavaPatchEmbedding() {}
 

@@ -32,7 +32,7 @@ final class NativeImage implements ImageKernels {
       long yImageStride,
       Workspace workspace) {
     ImageArguments.patchEmbedding(x, images, layer, y, yImageStride);
-    engine.requireReachable("patchEmbedding", "y", y);
+    engine.requireWritable("patchEmbedding", "y", y);
     MemorySegment params = workspace.parameters();
     check(
         "patchEmbedding",
@@ -75,7 +75,7 @@ final class NativeImage implements ImageKernels {
       MemorySegment y,
       Workspace workspace) {
     ImageArguments.depthwiseConv(x, shape, weights, y);
-    engine.requireReachable("depthwiseConv", "y", y);
+    engine.requireWritable("depthwiseConv", "y", y);
     MemorySegment params = workspace.parameters();
     pf_depthwise_conv_params.x(params, x);
     pf_depthwise_conv_params.weight(params, weights.weight());
@@ -93,7 +93,7 @@ final class NativeImage implements ImageKernels {
   @Override
   public void interpolate(MemorySegment x, Resize resize, MemorySegment y, Workspace workspace) {
     ImageArguments.interpolate(x, resize, y);
-    engine.requireReachable("interpolate", "y", y);
+    engine.requireWritable("interpolate", "y", y);
     MemorySegment params = workspace.parameters();
     pf_interpolate_params.x(params, x);
     pf_interpolate_params.y(params, y);

@@ -1,15 +1,22 @@
 package dev.panaformer.kernel.image;
 
 /**
- * Where patches lie in images of one size. What lies outside of an image is 0.
+ * The positions of patches in images of one size. Pixels outside of an image count as 0.
  *
- * @param patchHeight pixels of a patch
+ * @param channels the channels of an image
+ * @param height the pixels of an image from top to bottom
+ * @param width the pixels of an image from left to right
+ * @param patchHeight the pixels of a patch from top to bottom
+ * @param patchWidth the pixels of a patch from left to right
  * @param strideHeight pixels from one row of patches to the next
- * @param padding pixels by which the first patch begins outside of the image, above and on the left
- * @param rows of patches
- * @param columns of patches
- * @param channelsLast whether images are {@code [height, width, channels]}, as the tokens of a
- *     layer are, and the input features of a patch likewise; else channels come first in both
+ * @param strideWidth pixels from one column of patches to the next
+ * @param padding the pixels by which the first patch extends beyond the image, at the top and on
+ *     the left
+ * @param rows the number of rows of patches
+ * @param columns the number of columns of patches
+ * @param channelsLast whether images are {@code [height, width, channels]} and the input features
+ *     of a patch {@code [patchHeight, patchWidth, channels]}. Otherwise channels are the first
+ *     dimension of both.
  */
 public record PatchGrid(
     long channels,
@@ -24,7 +31,10 @@ public record PatchGrid(
     long columns,
     boolean channelsLast) {
 
-  /** Patches side by side, as many as fit, in images with their channels first. */
+  /**
+   * Creates a grid of adjacent patches without overlap, as many as fit into an image {@code
+   * [channels, height, width]}.
+   */
   public static PatchGrid sideBySide(
       long channels, long height, long width, long patchHeight, long patchWidth) {
     return new PatchGrid(
@@ -41,7 +51,13 @@ public record PatchGrid(
         false);
   }
 
-  /** Square patches that may overlap, as a convolution with padding on every side places them. */
+  /**
+   * Creates a grid of square patches that may overlap, as for a convolution with padding on every
+   * side.
+   *
+   * @param patch the pixels of a side of a patch
+   * @param stride pixels from one patch to the next, in both directions
+   */
   public static PatchGrid overlapping(
       long channels,
       long height,
@@ -64,17 +80,17 @@ public record PatchGrid(
         channelsLast);
   }
 
-  /** Patches of an image. */
+  /** Returns the number of patches of an image. */
   public long patches() {
     return rows * columns;
   }
 
-  /** Values of a patch, the input features of the layer that they go through. */
+  /** Returns the number of values of a patch, which are the input features of the linear layer. */
   public long values() {
     return channels * patchHeight * patchWidth;
   }
 
-  /** Values of an image. */
+  /** Returns the number of values of an image. */
   long pixels() {
     return channels * height * width;
   }

@@ -1,12 +1,13 @@
 package dev.panaformer.kernel.image;
 
 /**
- * From one image size to another.
+ * A change of image size.
  *
- * @param from the images that are read
- * @param height of the images that are written
- * @param width of the images that are written
- * @param pixelStride floats from one pixel to the next where they are written
+ * @param from the shape of the input
+ * @param height the height of the output in pixels
+ * @param width the width of the output in pixels
+ * @param pixelStride floats from one pixel of the output to the next; at least the number of
+ *     channels
  */
 public record Resize(
     ImageShape from, long height, long width, long pixelStride, Interpolation interpolation) {}

@@ -8,7 +8,7 @@ import static dev.panaformer.bindings.panaformer_h.PF_ACTIVATION_RELU;
 import static dev.panaformer.bindings.panaformer_h.PF_ACTIVATION_SILU;
 import static dev.panaformer.bindings.panaformer_h.PF_ACTIVATION_TANH;
 
-/** Elementwise functions that follow a linear layer. */
+/** Activation functions, which are applied to each element. */
 public enum Activation {
   NONE(PF_ACTIVATION_NONE()),
   RELU(PF_ACTIVATION_RELU()),
@@ -28,7 +28,7 @@ public enum Activation {
     this.value = value;
   }
 
-  /** The value that the C interface has for it. */
+  /** Returns the constant of the C interface. */
   public int value() {
     return value;
   }

@@ -3,12 +3,12 @@ package dev.panaformer.kernel.linear;
 import java.util.Optional;
 
 /**
- * The weights of a feed-forward network with one hidden layer, gated (Shazeer 2020) or not.
+ * The weights of a feed-forward network with one hidden layer.
  *
- * @param gate {@code [intermediate, hidden]}
+ * @param gate {@code [intermediate, hidden]}; empty if the network is not gated (Shazeer 2020)
  * @param up {@code [intermediate, hidden]}
  * @param down {@code [hidden, intermediate]}
- * @param activation of the gate if there is one, else of {@code up}
+ * @param activation applied to the output of the gate, or of {@code up} if there is no gate
  */
 public record FeedForwardWeights(
     Optional<LinearWeights> gate, LinearWeights up, LinearWeights down, Activation activation) {

@@ -8,7 +8,7 @@ import static dev.panaformer.kernel.memory.Floats.set;
 import dev.panaformer.kernel.memory.Workspace;
 import java.lang.foreign.MemorySegment;
 
-/** {@link LinearKernels} as plain loops, with sums in double. */
+/** {@link LinearKernels} as plain loops. Sums are computed in double. */
 public final class JavaLinear implements LinearKernels {
   JavaLinear() {}
 
@@ -53,7 +53,10 @@ public final class JavaLinear implements LinearKernels {
     }
   }
 
-  /** {@link #linear} of one row, which begins at {@code xStart} and goes to {@code yStart}. */
+  /**
+   * Computes {@link #linear} for one row, from element {@code xStart} of x to element {@code
+   * yStart} of y.
+   */
   public static void row(
       MemorySegment x,
       long xStart,
@@ -81,12 +84,12 @@ public final class JavaLinear implements LinearKernels {
     }
   }
 
-  /** The activation function of a number. */
+  /** Returns {@code activation(x)}. */
   public static double activate(double x, Activation activation) {
     return switch (activation) {
       case NONE -> x;
       case RELU -> Math.max(x, 0);
-      // x/2 (1 + erf z) = x/2 erfc(-z), which keeps its digits where erf is close to -1.
+      // x/2 (1 + erf z) = x/2 erfc(-z). The latter loses no digits where erf is close to -1.
       case GELU_ERF -> 0.5 * x * erfc(-x / Math.sqrt(2));
       case GELU_TANH ->
           0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
@@ -97,8 +100,8 @@ public final class JavaLinear implements LinearKernels {
   }
 
   /**
-   * The complementary error function to nearly double precision. Abramowitz, Stegun 1964, 7.1.6 and
-   * 7.1.14.
+   * Returns the complementary error function with nearly double precision. Abramowitz, Stegun 1964,
+   * 7.1.6 and 7.1.14.
    */
   static double erfc(double z) {
     if (Double.isNaN(z)) {
@@ -115,8 +118,8 @@ public final class JavaLinear implements LinearKernels {
       }
       return 1 - Math.copySign(2 * gaussian * series, z);
     }
-    // z + (1/2)/(z + 1/(z + (3/2)/(z + …))), evaluated from the inside; 40 levels suffice from 2.5
-    // on.
+    // The continued fraction z + (1/2)/(z + 1/(z + (3/2)/(z + …))), evaluated from the innermost
+    // level outwards. 40 levels are enough for z >= 2.5.
     double fraction = magnitude;
     for (int n = 40; n > 0; n--) {
       fraction = magnitude + 0.5 * n / fraction;

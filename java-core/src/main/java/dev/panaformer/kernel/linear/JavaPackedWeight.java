@@ -10,10 +10,10 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
- * Weights in low precision in plain loops: the layouts that {@code pf_linear_pack} describes, byte
- * for byte, and products with them. Scales and codes are computed in float, step by step as there,
- * since a code is what the whole error comes from; sums are taken in double, those of codes
- * exactly.
+ * Low-precision packed weights in plain loops. The layouts are those that {@code pf_linear_pack}
+ * describes, byte for byte. Scales and quantized values ("codes") are computed in float with the
+ * same operations as in C, so that both round every weight alike. Sums of products are computed in
+ * double; sums of products of integer codes are exact.
  */
 public final class JavaPackedWeight {
   private static final ValueLayout.OfInt INT =
@@ -28,25 +28,34 @@ public final class JavaPackedWeight {
   private static final int HEADER = 64;
   private static final int MAGIC = 0x324c4650;
 
-  /** Output features of a panel. */
+  /** The number of output features of a panel, which are stored together. */
   private static final int PANEL = 32;
 
-  /** Input features that share a scale of the input of 4-bit weights. */
+  /**
+   * The number of input features that share one scale when the input of a layer with 4-bit weights
+   * is quantized.
+   */
   private static final int SPAN = 32;
 
-  /** Features of 8-bit weights that are rotated together, and the distance of the nearest two. */
+  /**
+   * The number of input features of 8-bit weights that one rotation covers. The distance of the
+   * closest two features that it combines is {@link #ROTATED_APART}.
+   */
   private static final int ROTATED = 128;
 
   private static final int ROTATED_APART = 16;
 
-  /** The multiples that input features are padded to. */
+  /** Input features are padded to a multiple of these sizes. */
   private static final int BF16_CHUNK = 32;
 
   private static final int INT8_CHUNK = 64;
 
   private JavaPackedWeight() {}
 
-  /** Bytes of a packed weight {@code [out, in]}; of float32 without a header, as Java keeps it. */
+  /**
+   * Returns the size in bytes of a packed weight {@code [out, in]}, including its header. Float32
+   * weights have no header in Java.
+   */
   static long bytes(WeightFormat format, long out, long in) {
     long rows = roundUp(out, PANEL);
     return switch (format) {
@@ -57,7 +66,7 @@ public final class JavaPackedWeight {
     };
   }
 
-  /** Packs a weight {@code [out, in]} into {@link #bytes} zeroed bytes. */
+  /** Packs a weight {@code [out, in]} into {@link #bytes} bytes that are zero before the call. */
   static void pack(UnpackedWeight w, WeightFormat format, MemorySegment to) {
     long out = w.out();
     long in = w.in();
@@ -80,8 +89,10 @@ public final class JavaPackedWeight {
   }
 
   /**
-   * Throws an {@link IllegalArgumentException} unless the bytes begin as those of this weight do
-   * and are as many.
+   * Checks that a segment holds a packed weight of this shape and format: its size and its header
+   * must match.
+   *
+   * @throws IllegalArgumentException if they do not
    */
   static void check(String name, MemorySegment packed, long out, long in, WeightFormat format) {
     boolean fits =
@@ -97,7 +108,7 @@ public final class JavaPackedWeight {
     }
   }
 
-  /** {@code x Wᵀ} for one row of x. */
+  /** Computes {@code x Wᵀ} for one row of x. */
   static double[] multiply(MemorySegment x, long xStart, PackedWeight weight) {
     float[] row = new float[(int) weight.in()];
     MemorySegment.copy(x, JAVA_FLOAT, xStart * Float.BYTES, row, 0, row.length);
@@ -109,7 +120,7 @@ public final class JavaPackedWeight {
     };
   }
 
-  /** The weights of one output feature as floats. */
+  /** Returns the row of the weight that belongs to an output feature, converted to floats. */
   public static float[] row(PackedWeight weight, long feature) {
     MemorySegment packed = weight.segment();
     float[] row = new float[(int) weight.in()];
@@ -157,7 +168,7 @@ public final class JavaPackedWeight {
     return sums;
   }
 
-  /** To nearest, ties to even. */
+  /** Rounds to the nearest bfloat16, ties to even. */
   static short toBf16(float x) {
     int bits = Float.floatToRawIntBits(x);
     if (Float.isNaN(x)) {
@@ -179,10 +190,12 @@ public final class JavaPackedWeight {
   }
 
   /**
-   * Of each 128 features, or of 64 at the end, a becomes a + b and b becomes a - b for those that
-   * are 16 apart, then 32, then 64.
+   * Applies the rotation of 8-bit weights, an unnormalised Hadamard transform across features that
+   * are 16, 32 and 64 apart. It works on blocks of 128 features; the last block may have 64. Each
+   * step replaces a pair {@code (a, b)} by {@code (a + b, a - b)}.
    *
-   * @param divide whether by how many are added up, which takes the rotation of another side back
+   * @param divide whether to divide by the number of features that each result sums. This makes the
+   *     transform the inverse of the one without division.
    */
   private static float[] rotate(float[] row, boolean divide) {
     float[] rotated = Arrays.copyOf(row, (int) roundUp(row.length, INT8_CHUNK));
@@ -261,7 +274,10 @@ public final class JavaPackedWeight {
     return sums;
   }
 
-  /** The largest magnitude over 127; 0 if that is subnormal, NaN if anything is not finite. */
+  /**
+   * Returns the largest magnitude divided by 127. Returns 0 if the quotient is subnormal, and NaN
+   * if any value is not finite.
+   */
   private static float symmetricScale(float[] values, int from, int to) {
     float most = 0;
     for (int i = from; i < to; i++) {

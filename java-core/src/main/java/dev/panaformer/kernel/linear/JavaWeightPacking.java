@@ -6,8 +6,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 
 /**
- * {@link WeightPacking} for the kernels in Java. Float32 stays row by row, {@code [out, in]}; the
- * other formats have the layouts of the native library.
+ * {@link WeightPacking} for the kernels in Java. Float32 weights keep the order {@code [out, in]}.
+ * The other formats have the layouts of the native library.
  */
 final class JavaWeightPacking implements WeightPacking {
   @Override

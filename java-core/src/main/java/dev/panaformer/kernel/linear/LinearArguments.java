@@ -10,7 +10,7 @@ import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.tensor.DType;
 import java.lang.foreign.MemorySegment;
 
-/** Checks of the arguments of {@link LinearKernels} and {@link WeightPacking}. */
+/** Argument checks of {@link LinearKernels} and {@link WeightPacking}. */
 final class LinearArguments {
   private LinearArguments() {}
 

@@ -4,24 +4,31 @@ import dev.panaformer.kernel.engine.NativeEngine;
 import dev.panaformer.kernel.memory.Workspace;
 import java.lang.foreign.MemorySegment;
 
-/** Linear layers, feed-forward networks and activation functions. */
+/**
+ * Linear layers, feed-forward networks and activation functions. {@link
+ * dev.panaformer.kernel.Kernels} describes what holds for all kernels: layouts, errors,
+ * thread-safety.
+ */
 public sealed interface LinearKernels permits NativeLinear, JavaLinear {
-  /** The kernels of an engine. */
+  /** Returns the native kernels of an engine. */
   static LinearKernels of(NativeEngine engine) {
     return new NativeLinear(engine);
   }
 
-  /** The kernels in Java. */
+  /** Returns the kernels in Java. */
   static LinearKernels inJava() {
     return new JavaLinear();
   }
 
   /**
-   * {@code y = activation(x Wᵀ + bias) + residual}.
+   * Computes {@code y = activation(x Wᵀ + bias) + residual}.
    *
    * @param x {@code [rows, in]}
-   * @param residual {@code [rows, out]}; may be y, or absent
-   * @param y {@code [rows, out]}
+   * @param weights W {@code [out, in]}, bias {@code [out]} or absent
+   * @param residual {@code [rows, out]}; may be absent, and may be y
+   * @param y {@code [rows, out]}; must not overlap x
+   * @throws IllegalArgumentException if a tensor is too small, or the weight was packed by other
+   *     kernels
    */
   void linear(
       MemorySegment x,
@@ -32,12 +39,15 @@ public sealed interface LinearKernels permits NativeLinear, JavaLinear {
       Activation activation);
 
   /**
-   * {@code y = activation(up(x)) downᵀ + downBias + residual}, or, with a gate, {@code y =
-   * (activation(gate(x)) * up(x)) downᵀ + downBias + residual} (Shazeer 2020); see {@code pf_ffn}.
+   * Computes a feed-forward network with one hidden layer: {@code y = activation(up(x)) downᵀ +
+   * downBias + residual}. With a gate (Shazeer 2020) it is {@code y = (activation(gate(x)) * up(x))
+   * downᵀ + downBias + residual}. See {@code pf_ffn}.
    *
    * @param x {@code [rows, hidden]}
-   * @param residual {@code [rows, hidden]}; may be y, or absent
-   * @param y {@code [rows, hidden]}
+   * @param residual {@code [rows, hidden]}; may be absent, and may be y
+   * @param y {@code [rows, hidden]}; must not overlap x
+   * @throws IllegalArgumentException if a tensor is too small, or the shapes of the weights do not
+   *     match
    */
   void feedForward(
       MemorySegment x,
@@ -47,6 +57,11 @@ public sealed interface LinearKernels permits NativeLinear, JavaLinear {
       long rows,
       Workspace workspace);
 
-  /** {@code y[i] = activation(x[i])}; y may be x. */
+  /**
+   * Computes {@code y[i] = activation(x[i])}.
+   *
+   * @param x {@code [count]}
+   * @param y {@code [count]}; may be x
+   */
   void activate(MemorySegment x, MemorySegment y, long count, Activation activation);
 }

@@ -9,12 +9,12 @@ import java.lang.foreign.MemorySegment;
  * @param bias {@code [out]}; may be absent
  */
 public record LinearWeights(PackedWeight weight, MemorySegment bias) {
-  /** Output features. */
+  /** Returns the number of output features. */
   public long out() {
     return weight.out();
   }
 
-  /** Input features. */
+  /** Returns the number of input features. */
   public long in() {
     return weight.in();
   }

@@ -27,7 +27,7 @@ final class NativeLinear implements LinearKernels {
       long rows,
       Activation activation) {
     LinearArguments.linear(x, weights, residual, y, rows);
-    engine.requireReachable("linear", "y", y);
+    engine.requireWritable("linear", "y", y);
     if (weights.weight().format() == WeightFormat.FP32) {
       linear(x, weights, residual, y, rows, activation, MemorySegment.NULL);
       return;
@@ -56,11 +56,11 @@ final class NativeLinear implements LinearKernels {
     int status =
         pf_linear(
             engine.pointer(),
-            engine.at(x),
-            engine.at(weights.weight().segment()),
-            engine.at(weights.bias()),
-            engine.at(residual),
-            engine.at(y),
+            engine.argument(x),
+            engine.argument(weights.weight().segment()),
+            engine.argument(weights.bias()),
+            engine.argument(residual),
+            engine.argument(y),
             rows,
             weights.out(),
             weights.in(),
@@ -79,7 +79,7 @@ final class NativeLinear implements LinearKernels {
       long rows,
       Workspace workspace) {
     LinearArguments.feedForward(x, weights, residual, y, rows);
-    engine.requireReachable("feedForward", "y", y);
+    engine.requireWritable("feedForward", "y", y);
     MemorySegment params = workspace.parameters();
     long hidden = weights.up().in();
     long intermediate = weights.up().out();
@@ -113,9 +113,10 @@ final class NativeLinear implements LinearKernels {
   @Override
   public void activate(MemorySegment x, MemorySegment y, long count, Activation activation) {
     LinearArguments.activate(x, y, count);
-    engine.requireReachable("activate", "y", y);
+    engine.requireWritable("activate", "y", y);
     check(
         "activate",
-        pf_activate(engine.pointer(), engine.at(x), engine.at(y), count, activation.value()));
+        pf_activate(
+            engine.pointer(), engine.argument(x), engine.argument(y), count, activation.value()));
   }
 }

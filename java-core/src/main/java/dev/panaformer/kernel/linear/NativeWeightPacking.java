@@ -35,9 +35,9 @@ final class NativeWeightPacking implements WeightPacking {
         "pack",
         pf_linear_pack(
             engine.pointer(),
-            engine.at(w.elements()),
+            engine.argument(w.elements()),
             value(w.dtype()),
-            engine.at(packed),
+            engine.argument(packed),
             w.out(),
             w.in(),
             format.value()));
@@ -77,20 +77,25 @@ final class NativeWeightPacking implements WeightPacking {
     return packCompact(weight, room, memory).orElse(weight);
   }
 
-  /** Bytes of the layout for few rows; 0 where the engine has none. */
+  /**
+   * Returns the size in bytes of the layout for few rows, or 0 if the engine has no such layout for
+   * the weight.
+   */
   private long compactBytes(long out, long in, WeightFormat format) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment bytes = arena.allocate(JAVA_LONG);
       int status = pf_linear_compact_size(engine.pointer(), out, in, format.value(), bytes);
-      // If the weight is at fault, packing it says so.
+      // An invalid weight is reported when it is packed.
       return status == PF_OK() ? bytes.get(JAVA_LONG, 0) : 0;
     }
   }
 
   /**
-   * Empty for a weight that is better left as it is.
+   * Copies a packed weight into the layout for few rows. Returns empty if the engine keeps the
+   * weight's present layout.
    *
-   * @param room the last segment of the memory, which gets back what the result does not need
+   * @param room the destination, the last segment allocated from {@code memory}. What the result
+   *     does not need is returned to {@code memory}.
    */
   private Optional<PackedWeight> packCompact(
       PackedWeight weight, MemorySegment room, NativeMemory memory) {
@@ -99,8 +104,8 @@ final class NativeWeightPacking implements WeightPacking {
       int status =
           pf_linear_compact_pack(
               engine.pointer(),
-              engine.at(weight.segment()),
-              engine.at(room),
+              engine.argument(weight.segment()),
+              engine.argument(room),
               weight.out(),
               weight.in(),
               used);
@@ -120,7 +125,7 @@ final class NativeWeightPacking implements WeightPacking {
     LinearArguments.packed(name, packed, out, in, format);
     int status =
         pf_linear_packed_check(
-            engine.pointer(), engine.at(packed), packed.byteSize(), out, in, format.value());
+            engine.pointer(), engine.argument(packed), packed.byteSize(), out, in, format.value());
     if (status == PF_ERROR_PACKED_WEIGHTS()) {
       throw LinearArguments.notPacked(name, out, in, format);
     }

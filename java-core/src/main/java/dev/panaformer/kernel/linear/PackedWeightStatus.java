@@ -4,11 +4,15 @@ import static dev.panaformer.bindings.panaformer_h.PF_ERROR_PACKED_WEIGHTS;
 
 import dev.panaformer.kernel.engine.NativeEngine;
 
-/** The status of native calls that read a packed weight. */
+/** Checks the status of native calls that read a packed weight. */
 public final class PackedWeightStatus {
   private PackedWeightStatus() {}
 
-  /** {@link NativeEngine#check}, with a message of its own for a weight of another engine. */
+  /**
+   * Throws unless a call succeeded; see {@link NativeEngine#check}.
+   *
+   * @throws IllegalArgumentException if the weight was packed by another engine
+   */
   public static void check(String kernel, int status, PackedWeight weight) {
     if (status == PF_ERROR_PACKED_WEIGHTS()) {
       throw new IllegalArgumentException(

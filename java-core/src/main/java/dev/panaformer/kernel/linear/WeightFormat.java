@@ -16,21 +16,27 @@ import java.util.Locale;
  * both and costs accuracy.
  */
 public enum WeightFormat {
-  /** Weights as they are: the reference's numbers. */
+  /** Weights are stored and multiplied in float32. */
   FP32(PF_PRECISION_FP32(), 32),
-  /** Weights and layers' inputs rounded to bfloat16, sums in float32: half the memory. */
+  /**
+   * Weights and the inputs of layers are rounded to bfloat16. Sums are float32. Takes half the
+   * memory.
+   */
   BF16(PF_PRECISION_BF16(), 16),
   /**
-   * Weights in 8 bits with a scale for each output feature, inputs in 8 bits with a scale for each
-   * token, exact sums: a quarter of the memory.
+   * Weights have 8 bits and one scale for each output feature. Inputs are rounded to 8 bits with
+   * one scale for each token. Sums are exact. Takes a quarter of the memory.
    */
   INT8(PF_PRECISION_INT8(), 8),
   /**
-   * Weights in 4 bits with a scale for 32 input features, inputs in 8 bits scaled likewise: a
-   * seventh of the memory, for decoders.
+   * Weights have 4 bits and one scale for each 32 input features. Inputs are rounded to 8 bits with
+   * one scale for each 32 features of a token. Takes a seventh of the memory. Meant for decoders.
    */
   INT4(PF_PRECISION_INT4(), 4.5),
-  /** As {@link #INT4}, with a scale for 128 input features: a little smaller, less exact. */
+  /**
+   * Like {@link #INT4}, but weights have one scale for each 128 input features: a little smaller
+   * and less accurate.
+   */
   INT4_128(PF_PRECISION_INT4_128(), 4.125);
 
   private final int value;
@@ -41,17 +47,20 @@ public enum WeightFormat {
     this.bits = bits;
   }
 
-  /** The value that the C interface has for it. */
+  /** Returns the constant of the C interface. */
   public int value() {
     return value;
   }
 
-  /** Bits per weight, its share of the scales included (except the few scales of {@link #INT8}). */
+  /**
+   * Returns the bits per weight. This includes the weight's share of the scales, except for the few
+   * scales of {@link #INT8}.
+   */
   public double bits() {
     return bits;
   }
 
-  /** As it is written on a command line: {@code int8}. */
+  /** Returns the name as written on the command line, for example {@code int8}. */
   @Override
   public String toString() {
     return name().toLowerCase(Locale.ROOT).replace('_', '-');

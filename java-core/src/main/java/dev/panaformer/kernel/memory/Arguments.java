@@ -3,19 +3,19 @@ package dev.panaformer.kernel.memory;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Checks of kernels' arguments that all families share. Each check throws an {@link
+ * Argument checks that all families of kernels share. A failed check throws an {@link
  * IllegalArgumentException} that names the kernel, the argument, the expected and the received
- * size. Nothing is allocated unless a check fails.
+ * size. Checks allocate nothing unless they fail.
  */
 public final class Arguments {
   private Arguments() {}
 
-  /** Whether a tensor is {@link MemorySegment#NULL}. */
+  /** Returns whether a tensor is {@link MemorySegment#NULL}. */
   public static boolean isAbsent(MemorySegment segment) {
     return segment.address() == 0 && segment.byteSize() == 0;
   }
 
-  /** Throws unless a size is in {@code min} to {@link Limits#MAX_DIMENSION}. */
+  /** Checks that a size is from {@code min} to {@link Limits#MAX_DIMENSION}. */
   public static void requireSize(String kernel, String name, long size, long min) {
     if (size < min || size > Limits.MAX_DIMENSION) {
       throw new IllegalArgumentException(
@@ -23,7 +23,7 @@ public final class Arguments {
     }
   }
 
-  /** {@link #requireFloats}, unless the tensor is absent. */
+  /** Does {@link #requireFloats} unless the tensor is absent. */
   public static void requireFloatsOrAbsent(
       String kernel, String name, MemorySegment segment, long rows, long columns) {
     if (!isAbsent(segment)) {
@@ -31,10 +31,10 @@ public final class Arguments {
     }
   }
 
-  /** Throws unless a tensor is off-heap and has {@code rows * columns} floats. */
+  /** Checks that a tensor is off-heap and has at least {@code rows * columns} floats. */
   public static void requireFloats(
       String kernel, String name, MemorySegment segment, long rows, long columns) {
-    // Both factors are below 2^31, or one of them is 1.
+    // No overflow: both factors are below 2^31, or one of them is 1.
     if (floats(segment) < rows * columns || !segment.isNative()) {
       throw new IllegalArgumentException(
           kernel
@@ -51,17 +51,17 @@ public final class Arguments {
     }
   }
 
-  /** How large a tensor is, for messages. */
+  /** Returns the size of a tensor as text for messages. */
   public static String received(MemorySegment segment) {
     return segment.isNative() ? "has " + floats(segment) + " floats" : "is on the heap";
   }
 
-  /** How many floats a segment has. */
+  /** Returns the number of floats in a segment. */
   public static long floats(MemorySegment segment) {
     return segment.byteSize() / Float.BYTES;
   }
 
-  /** Throws if {@code y} overlaps an input. */
+  /** Checks that output {@code y} does not overlap an input. */
   public static void requireDisjoint(
       String kernel,
       MemorySegment y,
@@ -76,7 +76,7 @@ public final class Arguments {
     }
   }
 
-  /** Throws if the last tokens of a batch belong to no sequence. */
+  /** Checks that every token of a batch belongs to a sequence. */
   public static void requireComplete(String kernel, TokenBatch batch) {
     if (batch.start(batch.sequences()) != batch.tokens()) {
       throw new IllegalArgumentException(
@@ -87,7 +87,10 @@ public final class Arguments {
     }
   }
 
-  /** Rows of {@code width} floats that begin {@code stride} apart. */
+  /**
+   * Checks that a tensor has {@code rows} rows of {@code width} floats that begin {@code stride}
+   * floats apart.
+   */
   public static void requireRows(
       String kernel, MemorySegment x, long rows, long stride, long width) {
     if (stride < width) {

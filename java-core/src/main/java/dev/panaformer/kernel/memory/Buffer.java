@@ -3,9 +3,9 @@ package dev.panaformer.kernel.memory;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * A tensor that every {@link Workspace} has memory for. The layer that uses it declares it, as a
- * constant, so that all layers of a kind share it. Its contents are undefined whenever a workspace
- * is asked for it.
+ * The key of a tensor in a {@link Workspace}. A layer declares a constant for each tensor that it
+ * needs; all layers of the same kind then share its memory. The contents are undefined each time it
+ * is requested.
  */
 public final class Buffer {
   private static final AtomicInteger COUNT = new AtomicInteger();
@@ -18,7 +18,9 @@ public final class Buffer {
   }
 
   /**
-   * @param name for whoever debugs
+   * Creates a key.
+   *
+   * @param name the name shown in a debugger
    */
   public static Buffer named(String name) {
     return new Buffer(name);

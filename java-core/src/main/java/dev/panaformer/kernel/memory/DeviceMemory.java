@@ -6,11 +6,12 @@ import java.lang.foreign.MemorySegment;
 public interface DeviceMemory {
 
   /**
-   * @return a segment of that size with whatever it holds, aligned to 256 bytes, which Java cannot
-   *     read or write
+   * Allocates uninitialised device memory, aligned to 256 bytes.
+   *
+   * @return a segment that Java cannot read or write
    */
   MemorySegment allocate(long bytes);
 
-  /** Frees what {@link #allocate} gave. */
+  /** Frees a segment of {@link #allocate}. */
   void free(MemorySegment segment);
 }

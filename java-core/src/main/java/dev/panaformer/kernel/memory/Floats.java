@@ -4,7 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import java.lang.foreign.MemorySegment;
 
-/** Elements of float32 tensors in host memory, for the kernels in Java, which compute in double. */
+/** Access to float32 tensors in host memory for the kernels in Java, which compute in double. */
 public final class Floats {
   private Floats() {}
 
@@ -12,7 +12,7 @@ public final class Floats {
     return segment.getAtIndex(JAVA_FLOAT, index);
   }
 
-  /** The element, or 0 if the tensor is absent. */
+  /** Returns the element at an index, or 0 if the tensor is absent. */
   public static double getOrZero(MemorySegment segment, long index) {
     return Arguments.isAbsent(segment) ? 0 : get(segment, index);
   }
@@ -21,7 +21,10 @@ public final class Floats {
     segment.setAtIndex(JAVA_FLOAT, index, (float) value);
   }
 
-  /** The dot product of two vectors, as four sums, so that no addition waits for the one before. */
+  /**
+   * Returns the dot product of two vectors. It keeps four independent sums so that an addition need
+   * not wait for the previous one.
+   */
   public static double dot(MemorySegment a, long aStart, MemorySegment b, long bStart, long count) {
     double sum0 = 0;
     double sum1 = 0;

@@ -4,50 +4,55 @@ import java.lang.foreign.MemorySegment;
 import java.util.function.UnaryOperator;
 
 /**
- * A buffer that grows to the largest size it was ever asked for, so that repeated use allocates
- * nothing. Segments of before the last growth are dead. Not thread-safe.
+ * A buffer that grows to the largest size requested so far, so repeated use allocates nothing.
+ * Segments returned before the buffer last grew must not be used. Not thread-safe.
  */
 public final class GrowableBuffer implements AutoCloseable {
-  // Spares small buffers, which fill element by element, their first dozen reallocations.
+  // Buffers that are filled element by element start at this size, which avoids their first dozen
+  // reallocations.
   private static final long MIN_BYTES = 4096;
 
   private final UnaryOperator<NativeMemory> place;
   private NativeMemory memory;
   private MemorySegment segment = MemorySegment.NULL;
 
-  /** In the host's memory. */
+  /** Creates a buffer in host memory. */
   public GrowableBuffer() {
     this(UnaryOperator.identity());
   }
 
   /**
-   * @param place {@link TensorMemory#allocator}; elsewhere than on the host nothing is kept
+   * Creates a buffer.
+   *
+   * @param place a {@link TensorMemory#allocator}. Contents are kept on growth in host memory only.
    */
   GrowableBuffer(UnaryOperator<NativeMemory> place) {
     this.place = place;
   }
 
   /**
-   * At least {@code bytes} bytes with whatever they hold: the old contents, unless they had to
-   * grow.
+   * Returns a segment of at least {@code bytes} bytes. It has the old contents if the buffer did
+   * not have to grow; else its contents are undefined.
    */
   public MemorySegment ensure(long bytes) {
     return bytes <= segment.byteSize() ? segment : grow(bytes, 0);
   }
 
-  /** At least {@code bytes} bytes that begin with the first {@code kept} of before. */
+  /**
+   * Returns a segment of at least {@code bytes} bytes that begins with the first {@code kept} bytes
+   * of the old contents.
+   */
   public MemorySegment ensure(long bytes, long kept) {
     return bytes <= segment.byteSize() ? segment : grow(bytes, kept);
   }
 
-  /** All of it. */
+  /** Returns the whole buffer. */
   public MemorySegment segment() {
     return segment;
   }
 
   private MemorySegment grow(long bytes, long kept) {
-    // By half at least: a workload of slowly growing batches reallocates a few times, not each
-    // time.
+    // Grows by at least half, so that slowly growing batches cause few reallocations.
     long size = Math.max(Math.max(bytes, MIN_BYTES), segment.byteSize() + segment.byteSize() / 2);
     NativeMemory grown = place.apply(NativeMemory.ofSegment(size));
     MemorySegment target;

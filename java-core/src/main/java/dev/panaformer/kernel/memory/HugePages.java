@@ -12,12 +12,12 @@ import java.lang.invoke.MethodHandle;
 import java.util.Optional;
 
 /**
- * Memory from the operating system that asks for pages of {@value #BYTES} bytes before it is
- * touched, which {@code malloc} has no way to do. Reading a model's weights in order, as each step
- * of decoding does, is a twentieth faster on them than on pages of 4 KiB.
+ * Memory mapped with a request for pages of {@value #BYTES} bytes. The request must be made before
+ * the memory is first touched, which {@code malloc} does not allow. On these pages a sequential
+ * read of a model's weights, as in each decoding step, is 5 % faster than on pages of 4 KiB.
  */
 final class HugePages {
-  /** Bytes of a page. */
+  /** The size of a page in bytes. */
   static final long BYTES = 2L << 20;
 
   private static final int PROT_READ_WRITE = 3;
@@ -36,7 +36,7 @@ final class HugePages {
     this.munmap = munmap;
   }
 
-  /** Empty where the operating system has no such pages, or not with these numbers. */
+  /** Returns empty if the operating system has no such pages or uses other constants for them. */
   static Optional<HugePages> instance() {
     return INSTANCE;
   }
@@ -63,7 +63,7 @@ final class HugePages {
   }
 
   /**
-   * Zeroed memory, resident as it is touched.
+   * Maps zeroed memory, which becomes resident when it is first touched.
    *
    * @param bytes a multiple of {@link #BYTES}
    * @throws OutOfMemoryError if the operating system refuses
@@ -77,7 +77,7 @@ final class HugePages {
         throw new OutOfMemoryError("Cannot map " + mapped + " bytes of native memory");
       }
       long aligned = (address + BYTES - 1) / BYTES * BYTES;
-      // Where it is refused, the pages are small.
+      // If the request is refused, the pages have the normal size.
       int unused = (int) madvise.invokeExact(aligned, bytes, MADV_HUGEPAGE);
       return new Mapping(address, mapped, aligned);
     } catch (Error | RuntimeException e) {
@@ -98,11 +98,11 @@ final class HugePages {
   }
 
   /**
-   * A piece of the address space.
+   * A mapped range of addresses.
    *
-   * @param address where it begins
-   * @param mapped how many bytes it has
-   * @param aligned where its first page begins
+   * @param address the start of the range
+   * @param mapped the size of the range in bytes
+   * @param aligned the address of the first huge page in the range
    */
   record Mapping(long address, long mapped, long aligned) {
 

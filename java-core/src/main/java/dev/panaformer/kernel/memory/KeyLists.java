@@ -5,14 +5,15 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Which keys the queries of a batch see, where that is not all of their sequence: for each block of
- * queries a list of spans of keys, or one list for each head. Rows are those of the batch. A span
- * may be banded: then a query sees only what of it lies within the query's own band.
+ * The keys that the queries of a batch attend to in sparse attention. Each block of queries has one
+ * list of key spans for all heads, or one list for each head. Keys and queries are numbered by
+ * their rows in the batch. For a banded span, a query attends only to the keys that are also within
+ * the query's own band.
  *
- * <p>Filled block by block: {@link #add} and {@link #addBanded} for each span, {@link #endList} for
+ * <p>Filled block by block: {@link #add} or {@link #addBanded} for each span, {@link #endList} for
  * each list, {@link #endBlock} with the number of queries, and {@link #band} for each query if any
- * span is banded. {@link #clear} keeps the memory, so that lists that are reused allocate nothing.
- * Not thread-safe.
+ * span is banded. {@link #clear} keeps the memory, so that reused lists allocate nothing. Not
+ * thread-safe.
  */
 public final class KeyLists implements AutoCloseable {
   public static final int SPAN_INTS = 3;
@@ -36,7 +37,7 @@ public final class KeyLists implements AutoCloseable {
     clear();
   }
 
-  /** Empties the lists. */
+  /** Removes all blocks. */
   public void clear() {
     queries = 0;
     blocks = 0;
@@ -51,12 +52,17 @@ public final class KeyLists implements AutoCloseable {
     append(listStarts, 0, 0);
   }
 
-  /** The queries of the block see the keys from {@code begin} up to {@code end}. */
+  /**
+   * Adds a span: the queries of the block attend to the keys from {@code begin} up to {@code end}.
+   */
   public void add(int begin, int end) {
     add(begin, end, false);
   }
 
-  /** They see those of these keys that lie within their bands. */
+  /**
+   * Adds a banded span: each query attends to those of the keys from {@code begin} up to {@code
+   * end} that are within its band.
+   */
   public void addBanded(int begin, int end) {
     add(begin, end, true);
     banded = true;
@@ -71,15 +77,16 @@ public final class KeyLists implements AutoCloseable {
     spanCount = Math.incrementExact(spanCount);
   }
 
-  /** Ends a list: of a block's one list for all heads, or of that of the next head. */
+  /** Ends a list of spans. It is the block's only list, or the list of the next head. */
   public void endList() {
     append(listStarts, ++listCount, spanCount);
   }
 
   /**
-   * Ends the block of the lists added since the previous end.
+   * Ends the block that consists of the lists added since the previous end.
    *
-   * @throws IllegalStateException if these are not as many as the blocks before have
+   * @param count the number of queries of the block
+   * @throws IllegalStateException if it has another number of lists than the previous blocks
    */
   public void endBlock(int count) {
     int ended = listCount - blocks * lists;
@@ -97,7 +104,7 @@ public final class KeyLists implements AutoCloseable {
     append(blockStarts, ++blocks, queries);
   }
 
-  /** The band of the next query: the keys from {@code begin} up to {@code end}. */
+  /** Sets the band of the next query: the keys from {@code begin} up to {@code end}. */
   public void band(int begin, int end) {
     requireRange("a band", begin, end);
     append(bands, 2L * bandCount, begin);
@@ -106,18 +113,18 @@ public final class KeyLists implements AutoCloseable {
   }
 
   /**
-   * The row of the next token that has queries, where these are of some tokens of the batch only.
+   * Adds the row of the next token that is a query, if only some tokens of the batch are queries.
    */
   public void addRow(int row) {
     append(rows, rowCount++, row);
   }
 
-  /** How many tokens were named by {@link #addRow}. */
+  /** Returns the number of rows added by {@link #addRow}. */
   public int rows() {
     return rowCount;
   }
 
-  /** The row of one of them. */
+  /** Returns the {@code i}-th row added by {@link #addRow}. */
   public int row(int i) {
     return rows.segment().getAtIndex(JAVA_INT, i);
   }
@@ -129,7 +136,7 @@ public final class KeyLists implements AutoCloseable {
     keys = Math.max(keys, end);
   }
 
-  /** Queries of all blocks together. */
+  /** Returns the number of queries of all blocks. */
   public int queries() {
     return queries;
   }
@@ -138,17 +145,17 @@ public final class KeyLists implements AutoCloseable {
     return blocks;
   }
 
-  /** Lists of a block. */
+  /** Returns the number of lists of each block. */
   public int lists() {
     return lists;
   }
 
-  /** How many keys there must be for all spans and bands to end within them. */
+  /** Returns the smallest number of keys for which all spans and bands are in range. */
   public int keys() {
     return keys;
   }
 
-  /** Whether there is a span that needs the bands of all queries. */
+  /** Returns whether any span is banded. All queries then need a band. */
   public boolean banded() {
     return banded;
   }
@@ -158,29 +165,31 @@ public final class KeyLists implements AutoCloseable {
   }
 
   /**
-   * int32 {@code [blocks + 1]}. Like all of these segments, valid until the lists grow or are
-   * closed.
+   * Returns int32 {@code [blocks + 1]}. Like all of these segments, it is valid until the lists
+   * grow or are closed.
    */
   public MemorySegment blockStarts() {
     return blockStarts.segment();
   }
 
-  /** int32 {@code [blocks * lists + 1]}. */
+  /** Returns int32 {@code [blocks * lists + 1]}: the first span of each list. */
   public MemorySegment listStarts() {
     return listStarts.segment();
   }
 
-  /** int32 {@code [spans, 3]}: begin, end, and whether it is banded. */
+  /** Returns int32 {@code [spans, 3]}: begin, end, and whether the span is banded. */
   public MemorySegment spans() {
     return spans.segment();
   }
 
-  /** int32 {@code [queries, 2]}, or absent. */
+  /**
+   * Returns int32 {@code [queries, 2]}: begin and end of each band. Absent if no span is banded.
+   */
   public MemorySegment bands() {
     return banded ? bands.segment() : MemorySegment.NULL;
   }
 
-  /** The bytes that the lists take. */
+  /** Returns the size of the lists in bytes. */
   public long bytes() {
     return blockStarts.segment().byteSize()
         + listStarts.segment().byteSize()

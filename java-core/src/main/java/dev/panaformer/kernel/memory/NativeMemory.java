@@ -12,20 +12,20 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 
 /**
- * Memory outside the heap that is freed as one: a model's weights, a workspace's buffers.
+ * Off-heap memory that is freed all at once: a model's weights, a workspace's buffers.
  *
- * <p>Its segments know their size but not their lifetime, because checking a shared lifetime costs
- * two contended atomics for each segment of each downcall. Whoever owns an instance therefore sees
- * to it that nobody uses its segments once it is closed; for models one lease per forward does, see
- * {@link WorkspacePool}.
+ * <p>Its segments know their size but not their lifetime. Checking a shared lifetime would cost two
+ * contended atomic operations for each segment of each downcall. The owner of an instance must
+ * therefore make sure that nobody uses its segments after it is closed. For models, one lease per
+ * forward pass ensures this; see {@link WorkspacePool}.
  *
  * <p>Thread-safe.
  */
 public final class NativeMemory implements SegmentAllocator, AutoCloseable {
-  /** Bytes to which every segment is aligned: a cache line, and what packed weights ask for. */
+  /** The alignment of every segment in bytes: a cache line, which packed weights require. */
   public static final long ALIGNMENT = PF_ALIGNMENT();
 
-  /** Bytes mapped at a time, so that tensors lie side by side and fill their pages. */
+  /** The bytes that are mapped at a time, so that tensors are adjacent and fill their pages. */
   private static final long MAPPING_BYTES = 64L << 20;
 
   private final Arena arena = Arena.ofShared();
@@ -41,12 +41,12 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
 
   private final AtomicLong bytes = new AtomicLong();
 
-  /** Memory as {@code malloc} gives it, for what is small or short-lived. */
+  /** Creates memory from {@code malloc}, for small or short-lived segments. */
   public NativeMemory() {
     this(Optional.empty(), Optional.empty(), 0);
   }
 
-  /** Memory of a device, which Java can neither read nor write. */
+  /** Creates memory on a device, which Java can neither read nor write. */
   public NativeMemory(DeviceMemory device) {
     this(Optional.empty(), Optional.of(device), 0);
   }
@@ -58,14 +58,18 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
     this.mappingBytes = mappingBytes;
   }
 
-  /** Memory on huge pages where there are such, for what is large and stays: weights, caches. */
+  /**
+   * Creates memory on huge pages if the system has them, for large long-lived data such as weights
+   * and caches.
+   */
   public static NativeMemory onHugePages() {
     return new NativeMemory(HugePages.instance(), Optional.empty(), MAPPING_BYTES);
   }
 
   /**
-   * Memory for one segment of so many bytes: on huge pages if it fills one, else as {@code malloc}
-   * gives it. Attention over thousands of tokens, whose keys lie far apart, gains a sixth.
+   * Creates memory for one segment of {@code bytes} bytes: on huge pages if it fills at least one,
+   * else from {@code malloc}. Huge pages speed up attention over thousands of tokens, whose keys
+   * are far apart, by a sixth.
    */
   public static NativeMemory ofSegment(long bytes) {
     return bytes < HugePages.BYTES
@@ -73,7 +77,10 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
         : new NativeMemory(HugePages.instance(), Optional.empty(), 0);
   }
 
-  /** Memory, zeroed unless it is a device's, aligned to {@link #ALIGNMENT} or more. */
+  /**
+   * Allocates memory that is aligned to {@link #ALIGNMENT} or more. It is zeroed unless it is on a
+   * device.
+   */
   @Override
   public MemorySegment allocate(long byteSize, long byteAlignment) {
     long alignment = Math.max(byteAlignment, ALIGNMENT);
@@ -95,8 +102,9 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
   }
 
   /**
-   * The first bytes of a segment. The others, which nobody has written to, are given back if it was
-   * the last to be allocated on huge pages.
+   * Shortens a segment to its first bytes and returns it. If it is the last segment that was
+   * allocated on huge pages, the remaining bytes can be allocated again; nobody may have written to
+   * them.
    */
   public synchronized MemorySegment trim(MemorySegment segment, long bytes) {
     long rest = segment.byteSize() - bytes;
@@ -111,9 +119,9 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
   }
 
   /**
-   * A mapping of a file that lives as long as this memory.
+   * Maps a file for as long as this memory lives, and returns the mapping.
    *
-   * @param map maps into the arena that it is given
+   * @param map maps the file into the arena that it is given
    */
   @SuppressWarnings("restricted")
   public MemorySegment adopt(Function<Arena, MemorySegment> map) {
@@ -122,7 +130,7 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
     return MemorySegment.ofAddress(segment.address()).reinterpret(segment.byteSize());
   }
 
-  /** Bytes that have been asked for, without what lies between segments. */
+  /** Returns the number of bytes requested, without gaps between segments. */
   public long bytes() {
     return bytes.get();
   }
@@ -160,7 +168,7 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
     return Math.ceilDiv(value, multiple) * multiple;
   }
 
-  /** Frees everything. No segment may be in use. */
+  /** Frees all segments. None may be in use. */
   @Override
   public synchronized void close() {
     arena.close();

@@ -6,8 +6,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Fills buffers with NaN whenever they are asked for, so that tests find results that depend on old
- * contents. On with the system property {@value #PROPERTY}.
+ * Fills buffers with NaN whenever they are requested, so that tests detect results that depend on
+ * old contents. The system property {@value #PROPERTY} turns it on.
  */
 final class Poison {
   static final String PROPERTY = "panaformer.poison";
@@ -18,7 +18,7 @@ final class Poison {
 
   private Poison() {}
 
-  /** NaNs in host memory, allocated only where they are needed. */
+  /** NaNs in host memory. A nested class, so that they are allocated only if they are used. */
   private static final class Chunk {
     static final MemorySegment NANS = nans();
 

@@ -1,6 +1,6 @@
 package dev.panaformer.kernel.memory;
 
-/** The buffer of {@link TensorMemory#retainRows}. */
+/** The key of the buffer that {@link TensorMemory#retainRows} uses. */
 final class Retained {
   static final Buffer ROWS = Buffer.named("retained rows");
 

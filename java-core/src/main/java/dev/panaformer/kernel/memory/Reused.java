@@ -4,9 +4,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
 /**
- * An object that every {@link Workspace} has one of, and that its passes reuse: the arguments of a
- * call, a batch. Whoever uses it declares it, as a constant. Objects that are {@link AutoCloseable}
- * are closed with the workspace.
+ * The key of an object of which each {@link Workspace} has one, for example the arguments of a call
+ * or a batch. Passes that use the workspace reuse the object. The class that uses it declares the
+ * key as a constant. Objects that are {@link AutoCloseable} are closed with the workspace.
  */
 public final class Reused<T> {
   private static final AtomicInteger COUNT = new AtomicInteger();
@@ -19,7 +19,9 @@ public final class Reused<T> {
   }
 
   /**
-   * @param supplier makes the object when a workspace is first asked for it
+   * Creates a key.
+   *
+   * @param supplier creates the object when a workspace is first asked for it
    */
   public static <T> Reused<T> of(Supplier<T> supplier) {
     return new Reused<>(supplier);

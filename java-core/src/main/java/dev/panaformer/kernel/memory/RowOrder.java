@@ -5,11 +5,10 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Rows of a tensor in the order in which they are read, each perhaps with a row of another tensor
- * that is added to it.
+ * A list of rows of a tensor in the order in which they are read. Each row may have a row of
+ * another tensor that is added to it.
  *
- * <p>{@link #clear} keeps the memory, so that an order that is reused allocates nothing. Not
- * thread-safe.
+ * <p>{@link #clear} keeps the memory, so that a reused list allocates nothing. Not thread-safe.
  */
 public final class RowOrder implements AutoCloseable {
   private final GrowableBuffer rows = new GrowableBuffer();
@@ -30,7 +29,7 @@ public final class RowOrder implements AutoCloseable {
     add(row, 0);
   }
 
-  /** Appends a row of the tensor, to which a row of the other tensor is added. */
+  /** Appends a row of the tensor and the row of the other tensor that is added to it. */
   public void add(int row, int addedRow) {
     if (row < 0 || addedRow < 0) {
       throw new IndexOutOfBoundsException("row " + Math.min(row, addedRow));
@@ -47,27 +46,27 @@ public final class RowOrder implements AutoCloseable {
     buffer.ensure(offset + Integer.BYTES, offset).set(JAVA_INT, offset, value);
   }
 
-  /** How many rows are read. */
+  /** Returns the number of rows that are read. */
   public int count() {
     return count;
   }
 
-  /** The {@code i}-th row that is read. */
+  /** Returns the {@code i}-th row that is read. */
   public int row(int i) {
     return rows.segment().getAtIndex(JAVA_INT, i);
   }
 
-  /** The row that is added to the {@code i}-th. */
+  /** Returns the row that is added to the {@code i}-th row. */
   public int addedRow(int i) {
     return addedRows.segment().getAtIndex(JAVA_INT, i);
   }
 
-  /** How many rows the tensor must have. */
+  /** Returns the number of rows that the tensor must have at least. */
   public int sourceRows() {
     return sourceRows;
   }
 
-  /** How many rows the tensor that is added must have. */
+  /** Returns the number of rows that the added tensor must have at least. */
   public int sourceAddedRows() {
     return sourceAddedRows;
   }

@@ -1,7 +1,8 @@
 package dev.panaformer.kernel.memory;
 
 /**
- * The rows of a batch whose results are wanted: all of them, or some of each sequence.
+ * A selection of the rows of a batch whose results are computed: all rows, or some rows of each
+ * sequence.
  *
  * <p>Reused, so that a pass allocates nothing. Not thread-safe.
  */
@@ -13,12 +14,12 @@ public final class RowSelection implements AutoCloseable {
   private TokenBatch batch;
   private boolean all;
 
-  /** The selection that a workspace has for its callers. */
+  /** Returns the selection of a workspace. */
   public static RowSelection in(Workspace workspace) {
     return workspace.reused(IN_WORKSPACE);
   }
 
-  /** Selects all rows of a batch, also those that are added to it later. */
+  /** Selects all rows of a batch, including rows that are added to it later. */
   public RowSelection all(TokenBatch batch) {
     this.batch = batch;
     all = true;
@@ -38,7 +39,7 @@ public final class RowSelection implements AutoCloseable {
     return this;
   }
 
-  /** Starts a selection of single rows, sequence by sequence. */
+  /** Clears the selection. Rows are then added one by one, sequence by sequence. */
   public void clear(TokenBatch batch) {
     this.batch = batch;
     all = false;
@@ -51,30 +52,30 @@ public final class RowSelection implements AutoCloseable {
     picked.add(row);
   }
 
-  /** Ends the rows of the current sequence. */
+  /** Ends the current sequence. */
   public void endSequence() {
     lengths.add(picked.count() - lengths.total());
   }
 
-  /** Whether all rows are selected. */
+  /** Returns whether all rows are selected. */
   public boolean isAll() {
     return all;
   }
 
-  /** How many rows are selected. */
+  /** Returns the number of selected rows. */
   public int count() {
     return all ? batch.tokens() : picked.count();
   }
 
-  /** How many rows of each sequence are selected. */
+  /** Returns the number of selected rows of each sequence. */
   public SequenceLengths lengths() {
     return all ? batch.lengths() : lengths;
   }
 
   /**
-   * The selected rows, in ascending order.
+   * Returns the selected rows in ascending order.
    *
-   * @throws IllegalStateException if all are selected, which are not listed
+   * @throws IllegalStateException if all rows are selected; they are not listed
    */
   public RowOrder rows() {
     if (all) {

@@ -3,14 +3,14 @@ package dev.panaformer.kernel.memory;
 import java.util.ArrayDeque;
 
 /**
- * Scratch memory for calls that bring no workspace: as many buffers as there were ever calls at
- * once, each grown to the largest that it was needed for. Thread-safe.
+ * Scratch buffers for calls without a workspace. There are as many buffers as calls have ever run
+ * at once. Each grows to the largest size that was requested from it. Thread-safe.
  */
 public final class ScratchPool implements AutoCloseable {
-  // Guarded by itself.
+  // Guarded by this field's own monitor.
   private final ArrayDeque<GrowableBuffer> free = new ArrayDeque<>();
 
-  /** A buffer that nobody else has until it is released. */
+  /** Returns a buffer for exclusive use until it is released. */
   public GrowableBuffer lease() {
     synchronized (free) {
       GrowableBuffer buffer = free.pollLast();

@@ -5,11 +5,10 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The lengths of sequences that lie end to end: sequence {@code s} has the rows from {@code
+ * The lengths of sequences that are stored end to end. Sequence {@code s} has the rows from {@code
  * start(s)} up to {@code start(s + 1)}.
  *
- * <p>{@link #clear} keeps the memory, so that lengths that are reused allocate nothing. Not
- * thread-safe.
+ * <p>{@link #clear} keeps the memory, so that reused lengths allocate nothing. Not thread-safe.
  */
 public final class SequenceLengths implements AutoCloseable {
   private final GrowableBuffer cumulative = new GrowableBuffer();
@@ -33,7 +32,7 @@ public final class SequenceLengths implements AutoCloseable {
     put(++sequences, total);
   }
 
-  /** Replaces all sequences by so many of one length. */
+  /** Replaces all sequences by {@code count} sequences of the same length. */
   public SequenceLengths equal(int count, int length) {
     clear();
     for (int s = 0; s < count; s++) {
@@ -46,12 +45,15 @@ public final class SequenceLengths implements AutoCloseable {
     return sequences;
   }
 
-  /** The rows of all sequences together. */
+  /** Returns the number of rows of all sequences. */
   public int total() {
     return total;
   }
 
-  /** The row at which a sequence starts; of {@code sequences()} the end of the last one. */
+  /**
+   * Returns the first row of a sequence. For {@code sequences()} it returns the end of the last
+   * sequence.
+   */
   public int start(int sequence) {
     return cumulative.segment().getAtIndex(JAVA_INT, sequence);
   }
@@ -61,8 +63,8 @@ public final class SequenceLengths implements AutoCloseable {
   }
 
   /**
-   * int32 {@code [sequences + 1]}, cumulative lengths from 0 to {@link #total}. Valid until a
-   * sequence is added, or until {@link #close}.
+   * Returns int32 {@code [sequences + 1]}, cumulative lengths from 0 to {@link #total}. Valid until
+   * a sequence is added, or until {@link #close}.
    */
   public MemorySegment cumulative() {
     return cumulative.segment();

@@ -6,26 +6,26 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
- * Where the tensors of kernels lie, and how Java reaches them. The defaults are those of host
- * memory, which Java reads and writes in place; a device overrides all of them.
+ * The memory in which kernels keep their tensors, and Java's access to it. The default methods are
+ * for host memory, which Java reads and writes in place. A device overrides all of them.
  */
 public interface TensorMemory {
-  /** Host memory. */
+  /** Tensors in host memory. */
   TensorMemory HOST = new TensorMemory() {};
 
   /**
-   * Memory for tensors: {@code host} itself, or memory of the device in its place. In the second
-   * case {@code host} is closed. The memory is closed before the kernels are.
+   * Returns memory for tensors: {@code host} itself, or new memory on the device. In the second
+   * case {@code host} is closed. The caller must close the result before the kernels.
    */
   default NativeMemory allocator(NativeMemory host) {
     return host;
   }
 
   /**
-   * Makes a tensor that Java writes.
+   * Creates a tensor whose contents Java writes.
    *
-   * @param memory of {@link #allocator}, in which the result lies
-   * @param fill gets an allocator of host memory and returns the tensor in it, written
+   * @param memory the {@link #allocator}'s memory, in which the result is allocated
+   * @param fill allocates the tensor in the host memory that it is given, writes it and returns it
    */
   default MemorySegment place(
       SegmentAllocator memory, Function<SegmentAllocator, MemorySegment> fill) {
@@ -33,32 +33,33 @@ public interface TensorMemory {
   }
 
   /**
-   * The first elements of a tensor in host memory, once they are computed: the tensor itself, or a
-   * copy that stays until the workspace's next one.
+   * Returns the first {@code floats} elements of a tensor in host memory, and waits until they are
+   * computed. The result is the tensor itself, or a copy in the workspace that the next call
+   * overwrites.
    */
   default MemorySegment onHost(MemorySegment tensor, long floats, Workspace workspace) {
     return tensor;
   }
 
   /**
-   * Lets Java write the first elements of a tensor: in place, or into host memory that is copied to
-   * the tensor afterwards.
+   * Lets Java write the first {@code floats} elements of a tensor: in place, or in host memory that
+   * is then copied to the tensor.
    *
-   * @param values is given room for so many floats
+   * @param values writes the elements to the segment that it is given
    */
   default void write(
       MemorySegment tensor, long floats, Workspace workspace, Consumer<MemorySegment> values) {
     values.accept(tensor);
   }
 
-  /** Sets floats of a tensor to 0. */
+  /** Sets {@code floats} elements of a tensor to 0, beginning at {@code fromFloat}. */
   default void clear(MemorySegment tensor, long fromFloat, long floats) {
     tensor.asSlice(fromFloat * Float.BYTES, floats * Float.BYTES).fill((byte) 0);
   }
 
   /**
-   * Copies floats from one tensor to another, or within one without overlap. The source may lie in
-   * host memory.
+   * Copies elements from one tensor to another, or within one tensor if the ranges do not overlap.
+   * The source may be in host memory.
    */
   default void copy(
       MemorySegment from, long fromFloat, MemorySegment to, long toFloat, long floats) {
@@ -67,11 +68,11 @@ public interface TensorMemory {
   }
 
   /**
-   * Copies rows of a tensor: {@code y[i] = x[rows[i]]}.
+   * Gathers rows of a tensor: {@code y[i] = x[rows[i]]}.
    *
    * @param x {@code [any, width]}
-   * @param y {@code [rows, width]}; does not overlap x
-   * @throws IndexOutOfBoundsException if x has not all of the rows
+   * @param y {@code [rows.count(), width]}; must not overlap x
+   * @throws IndexOutOfBoundsException if x does not have one of the rows
    */
   default void gather(
       MemorySegment x, long width, RowOrder rows, MemorySegment y, Workspace workspace) {
@@ -80,7 +81,11 @@ public interface TensorMemory {
     }
   }
 
-  /** {@link #gather Gathers} rows of a tensor into its first rows; they ascend. */
+  /**
+   * Moves the given rows of a tensor to its first rows. The rows must be in ascending order.
+   *
+   * @param x {@code [any, width]}; input and output
+   */
   default void retainRows(MemorySegment x, long width, RowOrder rows, Workspace workspace) {
     MemorySegment y = workspace.floats(Retained.ROWS, rows.count() * width);
     gather(x, width, rows, y, workspace);

@@ -7,9 +7,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Sequences of tokens laid end to end, without padding. Sequence {@code s} owns the rows from
- * {@code start(s)} up to {@code start(s + 1)} of every {@code [tokens, …]} tensor computed from the
- * batch.
+ * Sequences of tokens stored end to end without padding. In every {@code [tokens, …]} tensor that
+ * is computed from the batch, sequence {@code s} has the rows from {@code start(s)} up to {@code
+ * start(s + 1)}.
  *
  * <p>Filled token by token: {@link #add} for each token of a sequence, then {@link #endSequence}.
  * {@link #clear} keeps the memory, so that a reused batch allocates nothing. Not thread-safe.
@@ -22,7 +22,7 @@ public final class TokenBatch implements AutoCloseable {
   private final List<KeyLists> keyLists = new ArrayList<>();
   private int tokens;
 
-  /** Empties the batch. */
+  /** Removes all sequences. */
   public void clear() {
     tokens = 0;
     lengths.clear();
@@ -39,12 +39,14 @@ public final class TokenBatch implements AutoCloseable {
     tokens = Math.incrementExact(tokens);
   }
 
-  /** Ends the sequence of the tokens added since the previous end. It may be empty. */
+  /**
+   * Ends the sequence that consists of the tokens added since the previous end. It may be empty.
+   */
   public void endSequence() {
     lengths.add(tokens - lengths.total());
   }
 
-  /** Tokens of all sequences together. */
+  /** Returns the number of tokens of all sequences. */
   public int tokens() {
     return tokens;
   }
@@ -54,25 +56,26 @@ public final class TokenBatch implements AutoCloseable {
   }
 
   /**
-   * The row at which sequence {@code s} starts; for {@code s == sequences()} the end of the last
-   * one.
+   * Returns the first row of sequence {@code s}. For {@code sequences()} it returns the end of the
+   * last sequence.
    */
   public int start(int s) {
     return lengths.start(s);
   }
 
-  /** The lengths of the sequences. */
+  /** Returns the lengths of the sequences. */
   public SequenceLengths lengths() {
     return lengths;
   }
 
-  /** Tokens of sequence {@code s}. */
+  /** Returns the number of tokens of sequence {@code s}. */
   public int length(int s) {
     return lengths.length(s);
   }
 
   /**
-   * int32 {@code [tokens]}. Like all of these segments, valid until the batch grows or is closed.
+   * Returns int32 {@code [tokens]}. Like all of these segments, it is valid until the batch grows
+   * or is closed.
    */
   public MemorySegment ids() {
     return ids.segment();
@@ -88,14 +91,15 @@ public final class TokenBatch implements AutoCloseable {
     return tokenTypeIds.segment();
   }
 
-  /** int32 {@code [sequences + 1]}, cumulative lengths from 0 to {@link #tokens}. */
+  /** Returns int32 {@code [sequences + 1]}, cumulative lengths from 0 to {@link #tokens}. */
   public MemorySegment cuSeqlens() {
     return lengths.cumulative();
   }
 
   /**
-   * Which keys the tokens see in layers that do not see all, by a number that the model gives to
-   * those of its layers that see the same; empty until the model has filled them.
+   * Returns the keys that the tokens attend to in layers with sparse attention. Layers with the
+   * same pattern share a number, which the model assigns. The lists are empty until the model fills
+   * them.
    */
   public KeyLists keyLists(int number) {
     while (keyLists.size() <= number) {

@@ -4,12 +4,12 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
- * All that one forward pass writes: its batch, its activations, the scratch of its kernels. Weights
- * are immutable, so that a workspace per pass is all it takes to run passes in parallel.
+ * All memory that one forward pass writes to: its batch, its activations and the scratch memory of
+ * its kernels. Weights are immutable, so passes can run in parallel if each has its own workspace.
  *
- * <p>Buffers grow to the largest pass and stay; a warm workspace allocates nothing. Not
- * thread-safe: one pass at a time. Closing a leased workspace returns it to its {@link
- * WorkspacePool}, closing any other frees it.
+ * <p>Buffers grow to the size of the largest pass and are kept, so a warm workspace allocates
+ * nothing. Not thread-safe: it must be used by one pass at a time. Closing a leased workspace
+ * returns it to its {@link WorkspacePool}; closing any other workspace frees it.
  */
 public final class Workspace implements AutoCloseable {
   // The largest parameter struct has 30 fields of 8 bytes.
@@ -25,12 +25,12 @@ public final class Workspace implements AutoCloseable {
   private final WorkspacePool pool;
   private final TensorMemory tensors;
 
-  /** In host memory. */
+  /** Creates a workspace in host memory. */
   public Workspace() {
     this(TensorMemory.HOST);
   }
 
-  /** In the memory of kernels, which outlive it. */
+  /** Creates a workspace in the memory of kernels, which must outlive it. */
   public Workspace(TensorMemory tensors) {
     this(null, tensors);
   }
@@ -41,12 +41,14 @@ public final class Workspace implements AutoCloseable {
     this.scratch = new GrowableBuffer(tensors::allocator);
   }
 
-  /** The batch of this pass. */
+  /** Returns the batch of the pass. */
   public TokenBatch batch() {
     return batch;
   }
 
-  /** The object of this workspace, the same for every call. */
+  /**
+   * Returns the workspace's object for a key. Every call with the same key returns the same object.
+   */
   @SuppressWarnings("unchecked")
   public <T> T reused(Reused<T> key) {
     if (key.index >= reused.length) {
@@ -59,8 +61,8 @@ public final class Workspace implements AutoCloseable {
   }
 
   /**
-   * Room for at least {@code count} floats, with undefined contents. Segments that the workspace
-   * gave for the same buffer before are dead.
+   * Returns a tensor of at least {@code count} floats with undefined contents. Segments returned
+   * earlier for the same buffer must no longer be used.
    */
   public MemorySegment floats(Buffer buffer, long count) {
     if (buffer.index >= buffers.length) {
@@ -78,27 +80,27 @@ public final class Workspace implements AutoCloseable {
   }
 
   /**
-   * At least {@code bytes} bytes, aligned to {@link NativeMemory#ALIGNMENT}, for the length of one
-   * kernel.
+   * Returns scratch memory of at least {@code bytes} bytes, aligned to {@link
+   * NativeMemory#ALIGNMENT}. It is valid for one kernel call.
    */
   public MemorySegment scratch(long bytes) {
     return scratch.ensure(bytes);
   }
 
   /**
-   * The bytes that kernels have asked for beyond their inputs and outputs: those of the call that
-   * asked for most.
+   * Returns the size of the scratch memory in bytes. It is determined by the kernel call that has
+   * needed the most so far.
    */
   public long scratchBytes() {
     return scratch.segment().byteSize();
   }
 
-  /** At least {@code bytes} bytes of the host, for {@link TensorMemory#onHost}. */
+  /** Returns at least {@code bytes} bytes of host memory for {@link TensorMemory#onHost}. */
   public MemorySegment onHost(long bytes) {
     return onHost.ensure(bytes);
   }
 
-  /** Room for the parameter struct or the results of one downcall. */
+  /** Returns memory for the parameter struct or the results of one downcall. */
   public MemorySegment parameters() {
     return parameters;
   }

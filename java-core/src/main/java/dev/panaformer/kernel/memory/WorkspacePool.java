@@ -6,12 +6,13 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * The workspaces of one model: at most {@code capacity} passes run at once, more wait. A lease is
- * also what keeps the model's memory alive: {@link #close} refuses new leases and returns when the
- * last one has ended.
+ * The workspaces of one model. At most {@code capacity} passes run at once; further ones wait. A
+ * lease also keeps the model's memory alive: {@link #close} refuses new leases and returns after
+ * the last lease has ended.
  *
- * <p>Thread-safe for platform and virtual threads; waiting does not pin a carrier. Passes that need
- * not wait share no lock. Once {@code capacity} workspaces exist, a lease allocates nothing.
+ * <p>Thread-safe for platform and virtual threads; waiting does not pin a carrier thread. Passes
+ * that do not wait share no lock. Once {@code capacity} workspaces exist, a lease allocates
+ * nothing.
  */
 public final class WorkspacePool implements AutoCloseable {
   private final String owner;
@@ -22,15 +23,17 @@ public final class WorkspacePool implements AutoCloseable {
   private final ReentrantLock exclusive = new ReentrantLock();
   private final AtomicBoolean closed = new AtomicBoolean();
 
-  /** Of workspaces in host memory. */
+  /** Creates a pool of workspaces in host memory. */
   public WorkspacePool(String owner, int capacity) {
     this(owner, capacity, TensorMemory.HOST);
   }
 
   /**
-   * @param owner whose workspaces these are, for messages
-   * @param capacity how many leases there may be at once
-   * @param tensors the memory of the kernels, which outlive the pool
+   * Creates a pool.
+   *
+   * @param owner the name of the owner in messages
+   * @param capacity the largest number of leases at once
+   * @param tensors the memory of the kernels, which must outlive the pool
    */
   public WorkspacePool(String owner, int capacity, TensorMemory tensors) {
     if (capacity < 1) {
@@ -44,8 +47,8 @@ public final class WorkspacePool implements AutoCloseable {
   }
 
   /**
-   * Waits for a workspace, whose {@link Workspace#close} gives it back. Interrupts are kept for the
-   * caller to see.
+   * Leases a workspace, and waits if none is available. {@link Workspace#close} returns it to the
+   * pool. An interrupt does not end the wait; the thread's interrupt status is kept.
    *
    * @throws IllegalStateException if the pool is closed
    */
@@ -68,14 +71,15 @@ public final class WorkspacePool implements AutoCloseable {
   }
 
   /**
-   * Runs something while there is no lease: later ones wait. Must not be called by a thread that
-   * holds one.
+   * Waits until no lease is held, then runs an action. New leases wait until it ends. A thread that
+   * holds a lease must not call this method.
    *
    * @throws IllegalStateException if the pool is closed
    */
   public void exclusively(Runnable action) {
     requireOpen();
-    // One permit after the other, so that new leases cannot keep all from ever being free.
+    // Permits are acquired one at a time, so that new leases cannot keep this thread waiting
+    // forever.
     int held = 0;
     exclusive.lock();
     try {
@@ -97,7 +101,8 @@ public final class WorkspacePool implements AutoCloseable {
           return;
         }
       }
-      // A lease that looked past a slot just before it was filled has made one workspace too many.
+      // All slots are full: a concurrent lease missed a slot that was just being filled and created
+      // one workspace too many.
       workspace.free();
     } finally {
       permits.release();
@@ -105,15 +110,16 @@ public final class WorkspacePool implements AutoCloseable {
   }
 
   /**
-   * Refuses new leases, waits for those that exist and frees all workspaces. Must not be called by
-   * a thread that holds a lease. Closing again does nothing.
+   * Refuses new leases, waits until all present leases have ended and frees all workspaces. A
+   * thread that holds a lease must not call this method. Closing again does nothing.
    */
   @Override
   public void close() {
     if (!closed.compareAndSet(false, true)) {
       return;
     }
-    // Not while something runs that counts on there being no lease, and no part of its permits.
+    // The lock is taken first so that no exclusive action is running or is part-way through
+    // acquiring permits.
     exclusive.lock();
     permits.acquireUninterruptibly(capacity);
     exclusive.unlock();
@@ -123,7 +129,7 @@ public final class WorkspacePool implements AutoCloseable {
         workspace.free();
       }
     }
-    permits.release(capacity); // those that still wait wake up and are refused
+    permits.release(capacity); // threads that still wait wake up and are refused
   }
 
   private void requireOpen() {

@@ -1,6 +1,6 @@
 /**
- * Memory of tensors on the host or a device, the workspaces of passes, batches and selections of
- * rows, and the checks that all kernels share.
+ * Tensors in host or device memory, workspaces of forward passes, token batches, selections of
+ * rows, and the argument checks that all kernels share.
  *
  * <p>It may import the bindings only.
  */

@@ -6,7 +6,7 @@ import static dev.panaformer.kernel.memory.Floats.set;
 
 import java.lang.foreign.MemorySegment;
 
-/** {@link NormKernels} as plain loops, with sums in double. */
+/** {@link NormKernels} as plain loops. Sums are computed in double. */
 final class JavaNorm implements NormKernels {
   @Override
   public void layerNorm(

@@ -20,16 +20,16 @@ final class NativeNorm implements NormKernels {
   public void layerNorm(
       MemorySegment x, MemorySegment residual, NormWeights w, MemorySegment y, long rows) {
     NormArguments.layerNorm(x, residual, w, y, rows);
-    engine.requireReachable("layerNorm", "y", y);
+    engine.requireWritable("layerNorm", "y", y);
     check(
         "layerNorm",
         pf_layer_norm(
             engine.pointer(),
-            engine.at(x),
-            engine.at(residual),
-            engine.at(w.weight()),
-            engine.at(w.bias()),
-            engine.at(y),
+            engine.argument(x),
+            engine.argument(residual),
+            engine.argument(w.weight()),
+            engine.argument(w.bias()),
+            engine.argument(y),
             rows,
             w.hidden(),
             w.eps()));
@@ -39,15 +39,15 @@ final class NativeNorm implements NormKernels {
   public void rmsNorm(
       MemorySegment x, MemorySegment residual, NormWeights w, MemorySegment y, long rows) {
     NormArguments.rmsNorm(x, residual, w, y, rows);
-    engine.requireReachable("rmsNorm", "y", y);
+    engine.requireWritable("rmsNorm", "y", y);
     check(
         "rmsNorm",
         pf_rms_norm(
             engine.pointer(),
-            engine.at(x),
-            engine.at(residual),
-            engine.at(w.weight()),
-            engine.at(y),
+            engine.argument(x),
+            engine.argument(residual),
+            engine.argument(w.weight()),
+            engine.argument(y),
             rows,
             w.hidden(),
             w.eps()));
@@ -56,7 +56,9 @@ final class NativeNorm implements NormKernels {
   @Override
   public void softmax(MemorySegment x, MemorySegment y, long rows, long columns) {
     NormArguments.softmax(x, y, rows, columns);
-    engine.requireReachable("softmax", "y", y);
-    check("softmax", pf_softmax(engine.pointer(), engine.at(x), engine.at(y), rows, columns));
+    engine.requireWritable("softmax", "y", y);
+    check(
+        "softmax",
+        pf_softmax(engine.pointer(), engine.argument(x), engine.argument(y), rows, columns));
   }
 }

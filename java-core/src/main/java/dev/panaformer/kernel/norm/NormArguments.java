@@ -6,7 +6,7 @@ import static dev.panaformer.kernel.memory.Arguments.requireSize;
 
 import java.lang.foreign.MemorySegment;
 
-/** Checks of the arguments of {@link NormKernels}. */
+/** Argument checks of {@link NormKernels}. */
 final class NormArguments {
   private NormArguments() {}
 

@@ -1,5 +1,5 @@
 /**
- * Functions that normalise rows.
+ * LayerNorm, RMSNorm and softmax.
  *
  * <p>It may import {@code kernel.engine}, {@code kernel.memory} and the bindings.
  */

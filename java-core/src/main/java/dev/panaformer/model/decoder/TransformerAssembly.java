@@ -1,14 +1,15 @@
 package dev.panaformer.model.decoder;
 
-import dev.panaformer.model.ConfigFields;
-
 import dev.panaformer.kernel.attention.RotaryTables;
 import dev.panaformer.kernel.attention.Rotation;
 import dev.panaformer.kernel.decoding.DistanceBias;
 import dev.panaformer.kernel.embedding.EmbeddingTables;
+import dev.panaformer.kernel.embedding.EmbeddingTables.Table;
 import dev.panaformer.kernel.linear.LinearWeights;
 import dev.panaformer.kernel.linear.PackedWeight;
 import dev.panaformer.kernel.linear.WeightFormat;
+import dev.panaformer.kernel.norm.NormWeights;
+import dev.panaformer.model.ConfigFields;
 import dev.panaformer.model.decoder.Transformer.Normalization;
 import dev.panaformer.model.decoder.Transformer.Positions;
 import dev.panaformer.nn.CausalAttention;
@@ -304,22 +305,23 @@ final class TransformerAssembly {
    */
   private EmbeddingTables embeddings(String stack, int vocabulary, boolean ofHead) {
     Weights w = weights.at(stack);
-    boolean normed = b.embeddingNorm;
     Optional<PackedWeight> words =
         ofHead ? head : lowPrecision() ? Optional.of(packedWords(w, vocabulary)) : Optional.empty();
     MemorySegment positionTable = positionTable(w);
     EmbeddingTables tables =
         new EmbeddingTables(
-            words.isPresent() ? MemorySegment.NULL : words(w, vocabulary),
-            positionTable,
-            MemorySegment.NULL,
-            normed ? w.tensor("layernorm_embedding.weight", b.width) : MemorySegment.NULL,
-            normed ? w.tensor("layernorm_embedding.bias", b.width) : MemorySegment.NULL,
-            vocabulary,
-            positionTable.equals(MemorySegment.NULL) ? 0 : b.maxPositions,
-            0,
-            b.width,
-            b.normEps);
+            new Table(words.isPresent() ? MemorySegment.NULL : words(w, vocabulary), vocabulary),
+            positionTable.equals(MemorySegment.NULL)
+                ? Table.NONE
+                : new Table(positionTable, b.maxPositions),
+            Table.NONE,
+            b.embeddingNorm
+                ? new NormWeights(
+                    w.tensor("layernorm_embedding.weight", b.width),
+                    w.tensor("layernorm_embedding.bias", b.width),
+                    b.width,
+                    b.normEps)
+                : NormWeights.absent(b.width));
     return words.map(packed -> tables.withWords(packed, b.embeddingScale)).orElse(tables);
   }
 

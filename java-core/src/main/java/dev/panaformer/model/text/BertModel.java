@@ -2,6 +2,7 @@ package dev.panaformer.model.text;
 
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.embedding.EmbeddingTables;
+import dev.panaformer.kernel.embedding.EmbeddingTables.Table;
 import dev.panaformer.kernel.embedding.Pooling;
 import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.kernel.linear.PackedWeight;
@@ -107,18 +108,18 @@ public record BertModel(
                 : Optional.empty());
     EmbeddingTables tables =
         new EmbeddingTables(
-            packed.isPresent()
-                ? MemorySegment.NULL
-                : w.tensor("word_embeddings.weight", c.vocabSize(), width),
-            w.tensor("position_embeddings.weight", c.maxPositionEmbeddings(), width),
-            types > 0 ? w.tensor("token_type_embeddings.weight", types, width) : MemorySegment.NULL,
-            norm.weights().weight(),
-            norm.weights().bias(),
-            c.vocabSize(),
-            c.maxPositionEmbeddings(),
-            types,
-            width,
-            norm.weights().eps());
+            new Table(
+                packed.isPresent()
+                    ? MemorySegment.NULL
+                    : w.tensor("word_embeddings.weight", c.vocabSize(), width),
+                c.vocabSize()),
+            new Table(
+                w.tensor("position_embeddings.weight", c.maxPositionEmbeddings(), width),
+                c.maxPositionEmbeddings()),
+            types > 0
+                ? new Table(w.tensor("token_type_embeddings.weight", types, width), types)
+                : Table.NONE,
+            norm.weights());
     return packed.map(words -> tables.withWords(words, 1)).orElse(tables);
   }
 

@@ -2,8 +2,10 @@ package dev.panaformer.model.text;
 
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.embedding.EmbeddingTables;
+import dev.panaformer.kernel.embedding.EmbeddingTables.Table;
 import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.norm.NormWeights;
 import dev.panaformer.nn.EncoderLayer;
 import dev.panaformer.nn.FeedForward;
 import dev.panaformer.nn.LayerNorm;
@@ -50,16 +52,12 @@ public record PreNormEncoder(
   private static EmbeddingTables embeddings(Weights w, PreNormConfig.Shape s) {
     int hidden = s.hiddenSize();
     return new EmbeddingTables(
-        w.tensor("word_embeddings.weight", s.vocabSize(), hidden),
-        w.tensor("position_embeddings.weight", s.maxPositionEmbeddings(), hidden),
-        MemorySegment.NULL,
-        MemorySegment.NULL,
-        MemorySegment.NULL,
-        s.vocabSize(),
-        s.maxPositionEmbeddings(),
-        0,
-        hidden,
-        s.layerNormEps());
+        new Table(w.tensor("word_embeddings.weight", s.vocabSize(), hidden), s.vocabSize()),
+        new Table(
+            w.tensor("position_embeddings.weight", s.maxPositionEmbeddings(), hidden),
+            s.maxPositionEmbeddings()),
+        Table.NONE,
+        NormWeights.absent(hidden));
   }
 
   private static EncoderLayer layer(Weights w, PreNormConfig config, int index) {

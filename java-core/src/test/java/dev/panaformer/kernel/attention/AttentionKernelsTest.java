@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Attention over tensors, of every implementation alike. */
+/** Attention over tensors, for every implementation. */
 class AttentionKernelsTest extends KernelContract {
   @ParameterizedTest
   @CsvSource({
@@ -51,7 +51,8 @@ class AttentionKernelsTest extends KernelContract {
     int kvTokens = Arrays.stream(keys).sum();
     int maxKeys = Arrays.stream(keys).max().getAsInt();
     int maxQueries = Arrays.stream(queries).max().getAsInt();
-    // Rows are wider than the heads, and heads lie apart, so that a stride that is ignored shows.
+    // Rows are wider than the heads and there are gaps between heads, so that a stride that is
+    // ignored causes a wrong result.
     int headStride = headDim + 3;
     int qRow = heads * headStride + 5;
     int kvRow = kvHeads * headStride + 1;
@@ -103,7 +104,8 @@ class AttentionKernelsTest extends KernelContract {
       firstQuery += queries[s];
       firstKey += keys[s];
     }
-    // A score is wrong by (headDim + 2) ulps of √headDim at most, and so is its exponential.
+    // The error of a score is at most (headDim + 2) ulps of √headDim. The relative error of its
+    // exponential is as large.
     assertClose(expected, y, (4 * headDim + 4 * maxKeys + 64) * FLOAT_ULP);
   }
 
@@ -218,7 +220,7 @@ class AttentionKernelsTest extends KernelContract {
     assertClose(expected, y, (4 * headDim + 4 * tokens + 64) * FLOAT_ULP);
   }
 
-  /** One query of one head over some keys. */
+  /** Computes the result of one query and one head over some keys. */
   private static void attend(
       float[] q,
       float[] k,

@@ -15,11 +15,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Attention in linear time, of every implementation alike. */
+/** Attention in linear time, for every implementation. */
 class LinearTimeKernelsTest extends KernelContract {
   private static final int[] LENGTHS = {1, 7, 0, 63, 17};
 
-  /** Sequences of these lengths, every third token of which was masked out. */
+  /** Returns sequences of these lengths in which every third token was masked out. */
   private TokenBatch batch(int... lengths) {
     TokenBatch batch = workspace.batch();
     batch.clear();
@@ -69,7 +69,7 @@ class LinearTimeKernelsTest extends KernelContract {
                 new float[LENGTHS[s]][projected],
                 scale,
                 false);
-        // The projected ones are sums of up to 63 products below 1/5, and rounded once.
+        // Projected keys and values are sums of up to 63 products below 1/5 and are rounded once.
         assertRows(
             expected, y, batch.start(s), row, h * headDim, (projected + headDim) * 20 * FLOAT_ULP);
       }
@@ -114,8 +114,8 @@ class LinearTimeKernelsTest extends KernelContract {
             float[][] v =
                 headRows(qkv, batch.start(s), LENGTHS[s], row, 2 * row + h * headDim, headDim);
             double[][] expected = performer(q, k, v, weight, features, causal);
-            // Exponents are sums of so many products below 2, and of the softmax map a weight is
-            // off by what its exponent is.
+            // Exponents are sums of headDim products below 2. With the softmax map the relative
+            // error of a weight is the absolute error of its exponent.
             double tolerance = (headDim * 8 + count + 200) * FLOAT_ULP;
             assertRows(expected, y, batch.start(s), row, h * headDim, tolerance);
           }
@@ -125,7 +125,7 @@ class LinearTimeKernelsTest extends KernelContract {
     }
   }
 
-  /** As the paper defines it, with all weights of keys for queries. */
+  /** The paper's definition, with a weight for each pair of a query and a key. */
   private static double[][] performer(
       float[][] q, float[][] k, float[][] v, float[] weight, RandomFeatures f, boolean causal) {
     double[][] y = new double[q.length][v[0].length];
@@ -161,7 +161,7 @@ class LinearTimeKernelsTest extends KernelContract {
         : Math.max(product, 0) + f.offset();
   }
 
-  /** Exponents in the thousands: every result is still a mean of values. */
+  /** With exponents in the thousands, every result is still a mean of the values. */
   @Test
   void largeInputsStayFinite() {
     TokenBatch batch = batch(50);

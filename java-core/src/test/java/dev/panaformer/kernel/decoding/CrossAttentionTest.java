@@ -11,7 +11,7 @@ import dev.panaformer.kernel.attention.Attention;
 import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.Test;
 
-/** What encoder-decoders ask of attention, against attention over tensors. */
+/** Cross-attention over the cache, compared with attention over tensors. */
 class CrossAttentionTest extends KernelContract {
   private static final int HEADS = 3;
 
@@ -65,7 +65,7 @@ class CrossAttentionTest extends KernelContract {
                   .output(y),
               workspace);
 
-      // Sequence 2 has the source of sequence 0: its keys once more.
+      // Sequence 2 has the same source as sequence 0, so its keys are repeated.
       MemorySegment expected = gaussian(7L * ROW);
       MemorySegment thrice = arena.allocate(JAVA_FLOAT, 27L * 2 * ROW);
       MemorySegment.copy(keysValues, 0, thrice, 0, 14L * 2 * ROW * 4);
@@ -101,7 +101,10 @@ class CrossAttentionTest extends KernelContract {
     }
   }
 
-  /** Beams are neighbours with one source: together they get what each of them gets alone. */
+  /**
+   * Adjacent sequences with the same source, as in beam search, get the same results as each of
+   * them alone.
+   */
   @Test
   void neighboursWithOneSourceGetWhatEachGetsAlone() {
     int[] of = {0, 0, 0, 0, 1, 1, 0};

@@ -25,7 +25,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 
-/** What decoders ask of kernels beside what encoders do, of every implementation alike. */
+/** Kernels that only decoders use, for every implementation. */
 class DecoderKernelsTest extends KernelContract {
   private static final int HEADS = 6;
 
@@ -88,7 +88,10 @@ class DecoderKernelsTest extends KernelContract {
     return y;
   }
 
-  /** The context of a text's tokens when it is read in pieces of these lengths. */
+  /**
+   * Returns the results of attention for a sequence's tokens when it is processed in pieces of
+   * these lengths.
+   */
   private float[] inPieces(
       Kernels kernels, MemorySegment qkv, long window, KvCache cache, int... pieces) {
     int tokens = IntStream.of(pieces).sum();
@@ -99,7 +102,7 @@ class DecoderKernelsTest extends KernelContract {
         DecoderBatch batch = new DecoderBatch()) {
       for (int piece : pieces) {
         batch.clear();
-        // A neighbour of one token on both sides of it in the batch.
+        // Another sequence with one token comes before it in the batch.
         batch.add(other, new int[1], 0, 1);
         batch.add(sequence, new int[piece], 0, piece);
         MemorySegment rows = gaussian((long) (piece + 1) * ROW);

@@ -21,7 +21,7 @@ class KvCacheTest {
   private static final int BLOCKS = 6;
   private static final int BLOCK_TOKENS = 4;
 
-  /** A token takes two floats of each of two layers. */
+  /** Each token has two floats in each of two layers. */
   private final KvCache cache = new KvCache(2, 1, 1, BLOCKS, BLOCK_TOKENS);
 
   @AfterEach
@@ -81,7 +81,7 @@ class KvCacheTest {
     }
   }
 
-  /** Writes texts of its own, and checks that they and their forks keep what they were given. */
+  /** Writes sequences, and checks that they and their forks keep what was written. */
   private static int fillAndFork(KvCache cache, int first) {
     Random random = new Random(first);
     int forks = 0;
@@ -99,8 +99,8 @@ class KvCacheTest {
           forks++;
         }
         assertMarked(cache, text, 0, length, mark);
-      } catch (CacheExhaustedException e) {
-        // The other threads have the blocks now.
+      } catch (BlocksExhaustedException e) {
+        // The other threads hold the blocks at the moment.
         Thread.onSpinWait();
       }
     }
@@ -127,7 +127,7 @@ class KvCacheTest {
     try (KvCache.Sequence a = cache.open();
         KvCache.Sequence b = cache.open()) {
       append(a, 18);
-      Exception e = assertThrows(CacheExhaustedException.class, () -> b.reserve(5));
+      Exception e = assertThrows(BlocksExhaustedException.class, () -> b.reserve(5));
       assertEquals("2 blocks of the key-value cache asked for, 1 of 6 free", e.getMessage());
       assertEquals(0, b.blocks());
       append(b, 4);
@@ -178,7 +178,7 @@ class KvCacheTest {
     try (KvCache.Sequence first = cache.open()) {
       append(first, 22);
       try (KvCache.Sequence second = first.fork()) {
-        assertThrows(CacheExhaustedException.class, () -> second.reserve(1));
+        assertThrows(BlocksExhaustedException.class, () -> second.reserve(1));
         assertEquals(first.block(5), second.block(5));
       }
       append(first, 1);

@@ -8,7 +8,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.panaformer.kernel.KernelContract;
 import dev.panaformer.kernel.Reference;
+import dev.panaformer.kernel.embedding.EmbeddingTables.Table;
 import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.norm.NormWeights;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
@@ -16,7 +18,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Embeddings and pooling, of every implementation alike. */
+/** Embeddings and pooling, for every implementation. */
 class EmbeddingKernelsTest extends KernelContract {
   @ParameterizedTest
   @ValueSource(ints = {1, 7, 63, 65, 197, 300, 384})
@@ -34,16 +36,10 @@ class EmbeddingKernelsTest extends KernelContract {
     for (boolean wordsAlone : new boolean[] {false, true}) {
       EmbeddingTables tables =
           new EmbeddingTables(
-              segment(word),
-              wordsAlone ? MemorySegment.NULL : segment(position),
-              wordsAlone ? MemorySegment.NULL : segment(type),
-              segment(weight),
-              segment(bias),
-              vocab,
-              wordsAlone ? 0 : 9,
-              wordsAlone ? 0 : 2,
-              hidden,
-              EPS);
+              new Table(segment(word), vocab),
+              wordsAlone ? Table.NONE : new Table(segment(position), 9),
+              wordsAlone ? Table.NONE : new Table(segment(type), 2),
+              new NormWeights(segment(weight), segment(bias), hidden, EPS));
       double[] sum = new double[tokens * hidden];
       for (int t = 0; t < tokens; t++) {
         for (int i = 0; i < hidden; i++) {
@@ -83,7 +79,7 @@ class EmbeddingKernelsTest extends KernelContract {
             expected[s * hidden + i] /= Math.max(Math.sqrt(norm), 1e-12);
           }
         }
-        // A mean near zero is magnified by its norm.
+        // Dividing by a small norm increases the error of a mean that is close to zero.
         assertClose(expected, y, (hidden + 65) * FLOAT_ULP * (normalize ? 8 : 1));
       }
     }
@@ -107,7 +103,11 @@ class EmbeddingKernelsTest extends KernelContract {
   void batchesThatDoNotFit() {
     MemorySegment tables = segment(random(30));
     EmbeddingTables embeddings =
-        new EmbeddingTables(tables, tables, tables, tables, tables, 10, 5, 2, 3, EPS);
+        new EmbeddingTables(
+            new Table(tables, 10),
+            new Table(tables, 5),
+            new Table(tables, 2),
+            new NormWeights(tables, tables, 3, EPS));
     TokenBatch batch = workspace.batch();
     MemorySegment y = output(30);
     batch.add(1, 0, 0);

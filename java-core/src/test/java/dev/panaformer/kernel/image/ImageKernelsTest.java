@@ -18,7 +18,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What models of images ask of kernels, of every implementation alike. */
+/** Kernels of image models, for every implementation. */
 class ImageKernelsTest extends KernelContract {
   @ParameterizedTest
   @CsvSource({
@@ -155,7 +155,8 @@ class ImageKernelsTest extends KernelContract {
             new Resize(new ImageShape(1, 1, 2, 1), 1, 4, 2, Interpolation.BILINEAR),
             y,
             workspace);
-    // Middles at -1/4, 1/4, 3/4 and 5/4 of the distance; beyond the border is the border.
+    // The centres of the output pixels are at -1/4, 1/4, 3/4 and 5/4. Outside of the image, the
+    // border pixel counts.
     assertEquals(List.of(0f, 2f, 6f, 8f), List.of(at(y, 0), at(y, 2), at(y, 4), at(y, 6)));
     assertTrue(Float.isNaN(at(y, 1)), "written between pixels");
     kernels
@@ -165,7 +166,8 @@ class ImageKernelsTest extends KernelContract {
             new Resize(new ImageShape(1, 1, 2, 1), 1, 4, 1, Interpolation.BICUBIC),
             y,
             workspace);
-    // Keys' cubic with a = -3/4 at 1/4: its weights for the two pixels on the right sum to this.
+    // Keys' cubic with a = -3/4 at 1/4. near and far are its weights for the two pixels on the
+    // right.
     double near = (1.25 * 0.75 - 2.25) * 0.75 * 0.75 + 1;
     double far = ((1.75 - 5) * 1.75 + 8) * 1.75 * -0.75 + 3;
     assertEquals(8 * (near + far), at(y, 1), 20 * FLOAT_ULP);

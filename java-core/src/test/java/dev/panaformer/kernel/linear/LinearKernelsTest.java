@@ -8,7 +8,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Linear layers, feed-forward networks and activation functions, of every implementation alike. */
+/** Linear layers, feed-forward networks and activation functions, for every implementation. */
 class LinearKernelsTest extends KernelContract {
   @ParameterizedTest
   @CsvSource({
@@ -27,7 +27,7 @@ class LinearKernelsTest extends KernelContract {
         float[] w = random(out * in);
         float[] bias = random(out);
         float[] residual = withResidual ? random(tokens * out) : new float[tokens * out];
-        // The residual is where the result goes, as in a layer's output projection.
+        // The residual is the output itself, as in the output projection of a layer.
         MemorySegment y = withResidual ? segment(residual) : output(tokens * out);
         kernels
             .linear()
@@ -43,7 +43,8 @@ class LinearKernelsTest extends KernelContract {
         for (int i = 0; i < expected.length; i++) {
           expected[i] = Reference.activate(expected[i], activation) + residual[i];
         }
-        // Each of the in products and sums rounds once; no activation is steeper than 1.2.
+        // Each of the in products and sums is rounded once. No activation function has a slope
+        // above 1.2.
         assertClose(expected, y, 1.2 * (in + 4) * FLOAT_ULP * (in + 2));
       }
     }

@@ -14,8 +14,10 @@ import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.Reference;
 import dev.panaformer.kernel.decoding.TopK;
 import dev.panaformer.kernel.embedding.EmbeddingTables;
+import dev.panaformer.kernel.embedding.EmbeddingTables.Table;
 import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.kernel.memory.TokenBatch;
+import dev.panaformer.kernel.norm.NormWeights;
 import dev.panaformer.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -24,13 +26,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Weights in low precision, on every implementation of {@link Kernels}. */
+/** Low-precision weights, for every implementation of {@link Kernels}. */
 class WeightFormatContractTest extends KernelContract {
   private static final MemorySegment NONE = MemorySegment.NULL;
 
   private final Kernels plain = new JavaKernels();
 
-  /** Everywhere the same bytes, from every kind of floats. */
+  /** All implementations pack the same bytes, from float32, float16 and bfloat16 alike. */
   @ParameterizedTest
   @EnumSource(names = "FP32", mode = EnumSource.Mode.EXCLUDE)
   void packs(WeightFormat precision) {
@@ -197,7 +199,10 @@ class WeightFormatContractTest extends KernelContract {
     }
   }
 
-  /** Words out of a head's weight, whatever it is stored in: what its codes stand for. */
+  /**
+   * Word embeddings are read from a packed weight of any format. They are the values that the
+   * packed codes represent.
+   */
   @ParameterizedTest
   @EnumSource
   void embeddingOfPackedWords(WeightFormat precision) {
@@ -213,7 +218,11 @@ class WeightFormatContractTest extends KernelContract {
             .packing()
             .pack(new UnpackedWeight("words", table, DType.F32, vocab, hidden), precision, arena);
     EmbeddingTables tables =
-        new EmbeddingTables(NONE, noise(9 * hidden), NONE, NONE, NONE, vocab, 9, 0, hidden, 0)
+        new EmbeddingTables(
+                new Table(NONE, vocab),
+                new Table(noise(9 * hidden), 9),
+                Table.NONE,
+                NormWeights.absent(hidden))
             .withWords(words, 2.5f);
     TokenBatch batch = workspace.batch();
     batch.clear();
@@ -228,12 +237,14 @@ class WeightFormatContractTest extends KernelContract {
       float[] row = JavaPackedWeight.row(same, batch.ids().getAtIndex(JAVA_INT, t));
       long position = batch.positionIds().getAtIndex(JAVA_INT, t) * (long) hidden;
       for (int i = 0; i < hidden; i++) {
-        float expected = row[i] * 2.5f + tables.position().getAtIndex(JAVA_FLOAT, position + i);
+        float added = tables.positions().rows().getAtIndex(JAVA_FLOAT, position + i);
+        float expected = row[i] * 2.5f + added;
         assertEquals(expected, y.getAtIndex(JAVA_FLOAT, (long) t * hidden + i), 1e-6);
       }
     }
     EmbeddingTables wrong =
-        new EmbeddingTables(NONE, NONE, NONE, NONE, NONE, vocab + 1, 0, 0, hidden, 0)
+        new EmbeddingTables(
+                new Table(NONE, vocab + 1), Table.NONE, Table.NONE, NormWeights.absent(hidden))
             .withWords(words, 1);
     Exception e =
         assertThrows(
@@ -243,7 +254,9 @@ class WeightFormatContractTest extends KernelContract {
         "embedding: packed words words [45, 70] in place of a table of [46, 70]", e.getMessage());
   }
 
-  /** In whatever layout a weight is for few rows, they and many have the same bits with it. */
+  /**
+   * In the layout for few rows, products with few and with many rows have the same bits as before.
+   */
   @ParameterizedTest
   @EnumSource
   void forFewRowsItIsTheSameWeight(WeightFormat precision) {
@@ -290,7 +303,7 @@ class WeightFormatContractTest extends KernelContract {
     }
   }
 
-  /** A block from elsewhere is taken as it is, or refused. */
+  /** A packed weight from another source is used as it is, or refused. */
   @Test
   void takesPackedWeightsAndRefusesOthers() {
     PackedWeight w = pack(40, 70, WeightFormat.INT8);
@@ -342,7 +355,7 @@ class WeightFormatContractTest extends KernelContract {
     assertEquals(message, e.getMessage());
   }
 
-  /** Exact sums of codes: the same floats as in Java. */
+  /** Sums of codes are exact, so all implementations return the same floats as Java. */
   @Test
   void int8IsTheSameEverywhere() {
     int tokens = 20;
@@ -391,7 +404,10 @@ class WeightFormatContractTest extends KernelContract {
     return y;
   }
 
-  /** Rounding errors of values below 1 in sums of independent ones: far below these. */
+  /**
+   * Checks results against a tolerance far above the rounding errors of sums of independent values
+   * below 1.
+   */
   private static void resembles(WeightFormat precision, double[] expected, MemorySegment y) {
     double tolerance =
         switch (precision) {

@@ -25,7 +25,7 @@ class NativeMemoryTest {
   @ParameterizedTest
   @MethodSource("kinds")
   void segmentsAreZeroedAlignedAndApart(Supplier<NativeMemory> kind) {
-    // More than one mapping holds, and one segment larger than a mapping among small ones.
+    // The total exceeds one mapping, and one segment is larger than a mapping.
     long[] sizes = {0, 1, 63, 64, 65, 4097, 40 * MIB, 3 * MIB + 1, 30 * MIB, 65 * MIB, 7, 2 * MIB};
     try (NativeMemory memory = kind.get()) {
       List<MemorySegment> segments = new ArrayList<>();
@@ -47,7 +47,9 @@ class NativeMemoryTest {
     }
   }
 
-  /** What follows a segment that was cut lies where its end was, on huge pages, and is apart. */
+  /**
+   * On huge pages, the next segment begins at the end of a trimmed segment and does not overlap it.
+   */
   @ParameterizedTest
   @MethodSource("kinds")
   void segmentsAreCut(Supplier<NativeMemory> kind) {

@@ -67,8 +67,8 @@ class WorkspacePoolTest {
     FutureTask<Void> waiting = new FutureTask<>(() -> assertRefused(pool), null);
     FutureTask<Void> closing = new FutureTask<>(pool::close, null);
     try (Workspace leased = pool.lease()) {
-      // One after the other, so that the first does wait for the lease and not find the pool
-      // closed.
+      // Started one after the other, so that the first task waits for the lease and does not find
+      // the pool closed.
       for (FutureTask<Void> task : List.of(waiting, closing)) {
         Thread thread = Thread.ofVirtual().start(task);
         while (thread.getState() != Thread.State.WAITING) {

@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Functions that normalise rows, of every implementation alike. */
+/** Normalisation of rows, for every implementation. */
 class NormKernelsTest extends KernelContract {
   @ParameterizedTest
   @CsvSource({"1, 7", "3, 64", "17, 300", "5, 197", "65, 63", "7, 1"})
