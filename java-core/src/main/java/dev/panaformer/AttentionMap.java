@@ -1,16 +1,16 @@
 package dev.panaformer;
 
 /**
- * The cross-attention of an encoder-decoder: how much each token of a target attends to each token
- * of its source. The arrays must not be modified.
+ * The cross-attention of an encoder-decoder: how much each target token attends to each source
+ * token. The arrays must not be modified.
  *
  * @param source the tokens that the encoder read
- * @param target the tokens that the decoder read, its start token first
- * @param weights {@code [layers][heads][target][source]}; the weights of a target token add up to 1
+ * @param target the tokens that the decoder read, starting with the start token
+ * @param weights {@code [layers][heads][target][source]}; the weights of each target token sum to 1
  */
 public record AttentionMap(int[] source, int[] target, float[][][][] weights) {
 
-  /** The mean over all layers and heads {@code [target][source]}. */
+  /** The mean over all layers and heads, {@code [target][source]}. */
   public float[][] mean() {
     float[][] mean = new float[target.length][source.length];
     for (int layer = 0; layer < weights.length; layer++) {
@@ -20,7 +20,7 @@ public record AttentionMap(int[] source, int[] target, float[][][][] weights) {
   }
 
   /**
-   * The mean over the heads of a layer {@code [target][source]}.
+   * The mean over the heads of one layer, {@code [target][source]}.
    *
    * @throws IndexOutOfBoundsException if there is no such layer
    */

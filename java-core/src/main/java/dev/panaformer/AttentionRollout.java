@@ -9,16 +9,17 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Attention rollout (Abnar, Zuidema 2020): layer by layer the mean attention of all heads, half of
- * it kept in place for the residual connection; the product of all layers is the share of each
- * patch in the first token. Reads the queries and keys of each layer of one image.
+ * Attention rollout (Abnar, Zuidema 2020). The attention of each layer is averaged over its heads
+ * and then over the identity, which represents the residual connection. The product of all layers
+ * gives the contribution of each patch to the first token. The input is the queries and keys of
+ * each layer for one image.
  */
 final class AttentionRollout {
   private final int tokens;
   private final int heads;
   private final int headDim;
 
-  /** The mean attention of each layer {@code [tokens, tokens]}. */
+  /** The mean attention of each layer, {@code [tokens, tokens]}. */
   private final List<double[]> layers = new ArrayList<>();
 
   AttentionRollout(VitConfig config, VisionEncoder.Layout layout) {
@@ -27,14 +28,14 @@ final class AttentionRollout {
     this.headDim = config.headDim();
   }
 
-  /** Takes {@code qkv.N} of a pass over one image. */
+  /** Receives the traced values {@code qkv.N} of a pass over one image. */
   void accept(String name, MemorySegment values) {
     if (name.startsWith("qkv.")) {
       layers.add(meanAttention(values));
     }
   }
 
-  /** {@code [tokens, tokens]}, the mean over the heads. */
+  /** The attention {@code [tokens, tokens]}, averaged over the heads. */
   private double[] meanAttention(MemorySegment qkv) {
     double[] mean = new double[tokens * tokens];
     int width = heads * headDim;
@@ -67,7 +68,7 @@ final class AttentionRollout {
     return mean;
   }
 
-  /** The shares of all patches in the first token. */
+  /** The contribution of every patch to the first token. */
   PatchAttention map(VisionEncoder.Layout layout) {
     double[] shares = new double[tokens];
     shares[0] = 1;

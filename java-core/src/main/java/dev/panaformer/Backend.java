@@ -7,12 +7,12 @@ import dev.panaformer.kernel.NativeKernels;
 import dev.panaformer.kernel.engine.Isa;
 import java.util.Locale;
 
-/** Which implementation of the kernels a model is computed with. */
+/** An implementation of the kernels. */
 public enum Backend {
   /**
-   * {@link #NATIVE}, or {@link #JAVA} if there is no native library for this platform; the first
-   * such fallback of a process logs a warning. It is still an error if the environment variable
-   * PANAFORMER_ISA names an instruction set that the processor does not have.
+   * {@link #NATIVE}, or {@link #JAVA} if there is no native library for this platform. The first
+   * such fallback in a process logs a warning. If the environment variable PANAFORMER_ISA names an
+   * instruction set that the processor does not have, that is an error, not a fallback.
    */
   AUTO,
   /** C kernels, compiled for several instruction sets of the processor. */
@@ -25,12 +25,12 @@ public enum Backend {
   CUDA_EMULATED;
 
   /**
-   * Opens kernels of this kind, which the caller closes.
+   * Opens kernels of this kind. The caller closes them.
    *
-   * @param threads the number of threads that compute, including the calling one
-   * @param device the number of the GPU, for {@link #CUDA}
-   * @throws UnsupportedOperationException if {@link #CUDA} is asked for and there is no driver or
-   *     no such device; the message says which
+   * @param threads the number of threads, including the calling thread
+   * @param device the index of the GPU, for {@link #CUDA}
+   * @throws UnsupportedOperationException if this is {@link #CUDA} and there is no driver or no
+   *     such device; the message says which
    */
   Kernels open(int threads, int device) {
     return switch (this) {
@@ -42,7 +42,7 @@ public enum Backend {
     };
   }
 
-  /** The name as it is written on a command line: {@code cuda-emulated}. */
+  /** The name used on the command line, for example {@code cuda-emulated}. */
   @Override
   public String toString() {
     return name().toLowerCase(Locale.ROOT).replace('_', '-');

@@ -3,7 +3,6 @@ package dev.panaformer;
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.Prefix;
-import dev.panaformer.generate.schedule.Scheduler;
 import dev.panaformer.generate.schedule.TokenScores;
 import dev.panaformer.model.decoder.CausalModel;
 import dev.panaformer.runtime.GenerationRuntime;
@@ -22,8 +21,8 @@ import java.util.Set;
  * }
  * }</pre>
  *
- * <p>All generations of a model are computed together, one token of each in every step. The result
- * of a generation does not depend on the others, to the last bit.
+ * <p>All generations of a model are evaluated together: each step generates one token of every
+ * text. The result of a generation is the same, to the last bit, whatever other generations run.
  */
 public final class CausalLM implements Model {
   private final GenerationRuntime<CausalModel> runtime;
@@ -38,7 +37,7 @@ public final class CausalLM implements Model {
   }
 
   /**
-   * Loads a decoder. A folder without a tokenizer is usable with ids.
+   * Loads a decoder. If the folder has no tokenizer, the model can be used with token ids only.
    *
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model;
    *     nothing stays open or allocated then
@@ -49,39 +48,42 @@ public final class CausalLM implements Model {
   }
 
   /**
-   * The options that the folder's generation_config.json asks for; {@link
-   * GenerationOptions#DEFAULT} without that file. To be changed by {@link
-   * GenerationOptions#toBuilder}.
+   * The options that the folder's generation_config.json recommends, or {@link
+   * GenerationOptions#DEFAULT} without that file. Use {@link GenerationOptions#toBuilder} to change
+   * them.
    *
-   * @throws dev.panaformer.checkpoint.UnsupportedModelException if the file asks for what is not
-   *     supported, naming the field
+   * @throws dev.panaformer.checkpoint.UnsupportedModelException if the file asks for something that
+   *     is not supported, naming the field
    */
   public GenerationOptions options() {
     return runtime.options();
   }
 
   /**
-   * Begins to continue a text, and returns at once.
+   * Starts to continue a text, and returns immediately.
    *
-   * @throws IllegalArgumentException if the prompt has no tokens, or too many and the options say
-   *     to refuse it
+   * @throws IllegalArgumentException if the prompt has no tokens, or has too many tokens and the
+   *     options refuse it
    * @throws dev.panaformer.generate.CacheExhaustedException if the whole cache is too small for the
-   *     prompt with all new tokens
+   *     prompt and all new tokens
    */
   public Generation generate(String prompt, GenerationOptions options) {
     return generate(tokenize(prompt), options);
   }
 
-  /** {@link #generate(String, GenerationOptions)} with {@link #options}. */
+  /**
+   * Starts to continue a text with {@link #options}, like {@link #generate(String,
+   * GenerationOptions)}.
+   */
   public Generation generate(String prompt) {
     return generate(prompt, options());
   }
 
   /**
-   * Begins to continue a text that is tokenized already, and returns at once.
+   * Starts to continue a text that is already tokenized, and returns immediately.
    *
-   * @param prompt as {@link #tokenize} gives it
-   * @throws IllegalArgumentException as for text, and for stop strings without a tokenizer
+   * @param prompt the ids as {@link #tokenize} returns them
+   * @throws IllegalArgumentException as for text; or if there are stop strings but no tokenizer
    * @throws IndexOutOfBoundsException if an id is outside the vocabulary
    */
   public Generation generate(int[] prompt, GenerationOptions options) {
@@ -89,24 +91,27 @@ public final class CausalLM implements Model {
   }
 
   /**
-   * Reads the beginning that many texts have in common and keeps it in the cache until the prefix
-   * is closed. Returns when it is read.
+   * Evaluates a common beginning of many texts and keeps it in the cache until the prefix is
+   * closed. Returns when it is evaluated.
    *
    * @throws IllegalArgumentException if there are no tokens, or more than the context
-   * @throws dev.panaformer.generate.CacheExhaustedException if there is no room for it now
+   * @throws dev.panaformer.generate.CacheExhaustedException if the cache has no room for it now
    */
   public Prefix prefix(int[] ids) {
     return runtime.scheduler().prefix(ids);
   }
 
-  /** {@link #prefix(int[])} of a text, with the special tokens that begin it. */
+  /**
+   * Evaluates a text as a prefix, like {@link #prefix(int[])}. It includes the special tokens at
+   * its beginning.
+   */
   public Prefix prefix(String text) {
     return prefix(tokenize(text));
   }
 
   /**
-   * Begins to continue a prompt that consists of a prefix and further tokens, and returns at once.
-   * The result is that of the whole prompt, to the last bit.
+   * Starts to continue a prompt that consists of a prefix and further tokens, and returns
+   * immediately. The result is the same, to the last bit, as for the whole prompt.
    *
    * @param rest the tokens after the prefix, without special tokens; may be empty
    * @throws IllegalStateException if the prefix is closed
@@ -116,7 +121,8 @@ public final class CausalLM implements Model {
   }
 
   /**
-   * {@link #generate(Prefix, int[], GenerationOptions)} of a text, which is tokenized by itself.
+   * Starts to continue a prefix and a text, like {@link #generate(Prefix, int[],
+   * GenerationOptions)}. The text is tokenized separately from the prefix.
    */
   public Generation generate(Prefix prefix, String rest, GenerationOptions options) {
     return generate(
@@ -124,9 +130,9 @@ public final class CausalLM implements Model {
   }
 
   /**
-   * The log-probabilities that the model gives to the tokens of a text. A text that is longer than
-   * the context is read in windows that overlap by half; each token is scored in the window in
-   * which most tokens precede it.
+   * Computes the log-probability of each token of a text. A text that is longer than the context is
+   * read in windows that overlap by half. Each token is scored in the window in which most tokens
+   * precede it.
    *
    * @throws IllegalArgumentException if the text has fewer than two tokens
    * @throws java.util.concurrent.CancellationException if the thread is interrupted
@@ -136,10 +142,11 @@ public final class CausalLM implements Model {
   }
 
   /**
-   * As {@link #score(String)}, of a text that is tokenized already.
+   * Computes the log-probability of each token of a text that is already tokenized, like {@link
+   * #score(String)}.
    *
-   * @param stride the number of tokens between the starts of two windows: a large stride is fast, a
-   *     small one gives each token more context
+   * @param stride the number of tokens between the starts of two windows. A large stride is faster,
+   *     a small one gives each token more context.
    * @throws IllegalArgumentException if there are fewer than two ids, or the stride is not from 1
    *     to {@link #contextLength}
    * @throws IndexOutOfBoundsException if an id is outside the vocabulary
@@ -171,7 +178,7 @@ public final class CausalLM implements Model {
   }
 
   /**
-   * The ids of a text, with the special tokens that the model's tokenizer puts around it.
+   * Encodes a text to token ids, with the special tokens that the model's tokenizer adds.
    *
    * @throws IllegalStateException if the folder has no tokenizer
    */
@@ -180,7 +187,7 @@ public final class CausalLM implements Model {
   }
 
   /**
-   * The text of ids, without special tokens.
+   * Decodes token ids to text, without special tokens.
    *
    * @throws IllegalStateException if the folder has no tokenizer
    */
@@ -188,7 +195,10 @@ public final class CausalLM implements Model {
     return runtime.decode(ids);
   }
 
-  /** The number of tokens of the longest text: the model's positions, or what the cache holds. */
+  /**
+   * The maximum length of a text in tokens: the number of positions of the model, or the capacity
+   * of the cache if that is smaller.
+   */
   public int contextLength() {
     return runtime.contextLength();
   }

@@ -4,17 +4,18 @@ import dev.panaformer.runtime.GenerationLimits;
 import java.util.Objects;
 
 /**
- * How a model that generates texts runs. Immutable: {@code CausalLMOptions.DEFAULT.withThreads(2)}.
+ * Options of a model that generates texts. Immutable: {@code
+ * CausalLMOptions.DEFAULT.withThreads(2)}.
  *
  * @param compute device, threads and precision
- * @param cacheTokens the number of tokens, of all texts together, that the key-value cache holds.
- *     The cache is allocated when the model is loaded and never grows. 0 chooses room for four
+ * @param cacheTokens the capacity of the key-value cache in tokens, which all texts share. The
+ *     cache is allocated when the model is loaded and never grows. 0 chooses room for four
  *     contexts, but at most 1 GiB.
  * @param blockTokens the number of tokens in a block of the cache; a text takes whole blocks
- * @param maxSequences the number of texts, or beams of texts, that a step continues at most
- * @param stepTokens the number of tokens that a step computes at most. A smaller number shortens
- *     the time by which a prompt that is being read delays the other texts. At least half of it is
- *     kept for prompts.
+ * @param maxSequences the maximum number of sequences (texts, or beams of texts) in one step
+ * @param stepTokens the maximum number of tokens evaluated in one step. With a smaller number, a
+ *     prompt that is being read delays the other texts less. At least half of it is reserved for
+ *     prompts.
  */
 public record CausalLMOptions(
     ComputeOptions compute, int cacheTokens, int blockTokens, int maxSequences, int stepTokens) {
@@ -24,8 +25,8 @@ public record CausalLMOptions(
       new CausalLMOptions(ComputeOptions.DEFAULT, 0, 32, 64, 256);
 
   /**
-   * @throws IllegalArgumentException if {@code cacheTokens} is below 0, or another number below 1
-   *     or too large
+   * @throws IllegalArgumentException if {@code cacheTokens} is below 0, or another number is below
+   *     1 or too large
    */
   public CausalLMOptions {
     Objects.requireNonNull(compute, "compute");

@@ -5,19 +5,20 @@ import dev.panaformer.runtime.ComputeSettings;
 import java.util.Objects;
 
 /**
- * What a model is computed on and in. Part of every model's options. Immutable.
+ * The device, threads and precision with which a model is evaluated. Part of the options of every
+ * model. Immutable.
  *
- * @param device the device, and with it the backend
- * @param threads the number of threads that compute one call, including the calling thread. A call
- *     that finds the other threads busy runs on its own thread alone. Backends other than the
- *     native one ignore it.
- * @param precision the format of the weights. {@link Precision#FP32} leaves the weights of a
- *     quantized folder in the format that the folder has.
+ * @param device the device, which includes the backend
+ * @param threads the number of threads that evaluate one call, including the calling thread. If the
+ *     other threads are busy, a call runs on its own thread alone. Only the native backend uses
+ *     this option.
+ * @param precision the format of the weights. With {@link Precision#FP32}, the weights of a
+ *     quantized folder keep the format of the folder.
  */
 public record ComputeOptions(Device device, int threads, Precision precision) {
   private static final int MAX_THREADS = 256;
 
-  /** The processor, all of its hardware threads, float32. */
+  /** The processor with all of its hardware threads, and float32. */
   public static final ComputeOptions DEFAULT =
       new ComputeOptions(
           Device.cpu(),
@@ -47,7 +48,7 @@ public record ComputeOptions(Device device, int threads, Precision precision) {
     return new ComputeOptions(value, threads, precision);
   }
 
-  /** These options with the same number of device on another backend. */
+  /** A copy of these options with another backend and the same device index. */
   public ComputeOptions withBackend(Backend value) {
     return withDevice(new Device(value, device.index()));
   }
@@ -61,8 +62,8 @@ public record ComputeOptions(Device device, int threads, Precision precision) {
   }
 
   /**
-   * Opens the kernels that these options describe; the caller closes them. Serves the project's own
-   * modules, which run kernels and layers without a model class.
+   * Opens the kernels that these options describe. The caller closes them. For the project's own
+   * modules, which use kernels and layers without a model class.
    *
    * @throws UnsupportedOperationException if the device does not exist; the message says why
    */

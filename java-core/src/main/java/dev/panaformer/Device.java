@@ -4,10 +4,11 @@ import dev.panaformer.kernel.CudaDevices;
 import java.util.List;
 
 /**
- * The device that a model is computed on: {@code ModelOptions.DEFAULT.withDevice(Device.cuda(0))}.
+ * The device on which a model is evaluated: {@code
+ * ModelOptions.DEFAULT.withDevice(Device.cuda(0))}.
  *
- * @param backend the implementation of the kernels that run there
- * @param index the number of the GPU; 0 for the processor
+ * @param backend the implementation of the kernels
+ * @param index the index of the GPU; 0 for the processor
  */
 public record Device(Backend backend, int index) {
 
@@ -20,7 +21,7 @@ public record Device(Backend backend, int index) {
     }
   }
 
-  /** The processor, with the best instruction set that it has. */
+  /** The processor, with its best instruction set. */
   public static Device cpu() {
     return new Device(Backend.AUTO, 0);
   }
@@ -28,10 +29,10 @@ public record Device(Backend backend, int index) {
   /**
    * A GPU.
    *
-   * @param index its number, from 0
+   * @param index the index of the GPU, from 0
    * @throws UnsupportedOperationException if there is no driver or no such GPU; the message says
    *     which
-   * @throws RuntimeException if the CUDA library is missing, which is an artifact of its own
+   * @throws RuntimeException if the CUDA library, which is a separate artifact, is missing
    */
   public static Device cuda(int index) {
     CudaDevices.require(index);
@@ -43,7 +44,7 @@ public record Device(Backend backend, int index) {
     return CudaDevices.isUsable(0) ? new Device(Backend.CUDA, 0) : cpu();
   }
 
-  /** A line of text for each GPU, or one line that says why there is none. */
+  /** One line of text for each GPU, or one line that says why there is none. */
   public static List<String> describeAll() {
     return CudaDevices.describeAll();
   }

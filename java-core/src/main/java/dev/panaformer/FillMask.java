@@ -17,18 +17,18 @@ import java.util.List;
 import java.util.PriorityQueue;
 import java.util.stream.IntStream;
 
-/** Guesses the words that a text has masks for: {@code Paris is the [MASK] of France.} */
+/** Predicts the masked words of a text: {@code Paris is the [MASK] of France.} */
 public final class FillMask implements Model {
   private static final Buffer MASKED = Buffer.named("hidden states of masks");
   private static final List<String> MASK_TOKENS = List.of("[MASK]", "<mask>");
 
   /**
-   * A guess for one mask.
+   * A prediction for one mask.
    *
-   * @param token the word as it reads
+   * @param token the predicted word as plain text
    * @param tokenId the id of the token
-   * @param score its probability
-   * @param text the text with this mask filled; other masks stay
+   * @param score the probability of the token
+   * @param text the text with this mask filled in; other masks stay
    */
   public record Guess(String token, int tokenId, float score, String text) {}
 
@@ -51,7 +51,7 @@ public final class FillMask implements Model {
    * Loads a model of the BERT family with its masked-language-model head.
    *
    * @throws CheckpointException if the folder does not hold such a model, or its tokenizer has no
-   *     mask
+   *     mask token
    */
   public static FillMask load(Path folder, ModelOptions options) {
     TextRuntime<BertForMaskedLM> runtime =
@@ -66,18 +66,18 @@ public final class FillMask implements Model {
     throw new CheckpointException(folder + ": the tokenizer has none of " + MASK_TOKENS);
   }
 
-  /** The spelling of a mask in a text. */
+  /** The spelling of the mask token in a text. */
   public String maskToken() {
     return maskToken;
   }
 
   /**
-   * The best guesses for each mask, those for one mask best first.
+   * The best predictions for each mask of a text, best first.
    *
-   * @param text with at least one {@link #maskToken}
-   * @param count how many guesses for each mask
-   * @throws IllegalArgumentException if the text has no mask, within the tokens that are read; or
-   *     is too long, and the options say to refuse it
+   * @param text contains at least one {@link #maskToken}
+   * @param count the number of predictions for each mask
+   * @throws IllegalArgumentException if the tokens that are read contain no mask; or if the text is
+   *     too long and the options say to refuse it
    */
   public List<List<Guess>> fill(String text, int count) {
     if (count < 1 || count > runtime.model().config().vocabSize()) {
@@ -100,7 +100,7 @@ public final class FillMask implements Model {
     });
   }
 
-  /** Returns {@code [masks, vocab]}: the head is run for the masks alone. */
+  /** The probabilities {@code [masks, vocab]}. The head is evaluated for the masks only. */
   private MemorySegment probabilities(Encoding encoding, int[] masks, Workspace workspace) {
     long hidden = runtime.model().config().hiddenSize();
     long vocab = runtime.model().config().vocabSize();
@@ -135,7 +135,7 @@ public final class FillMask implements Model {
   private Guess guess(int id, float score, int[] ids, int[] masks, int mask) {
     int[] filled = ids.clone();
     filled[masks[mask]] = id;
-    // Masks are special tokens; skipping those would hide the ones that stay.
+    // With one mask, special tokens are skipped. With several, that would hide the remaining masks.
     String text = runtime.tokenizer().decode(filled, masks.length == 1);
     return new Guess(runtime.tokenizer().decode(new int[] {id}, false).strip(), id, score, text);
   }

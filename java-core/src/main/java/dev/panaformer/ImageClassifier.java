@@ -14,8 +14,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Labels images with the labels of config.json: ViT, DeiT, Swin, SegFormer. Scores are
- * probabilities, as those of {@link TextClassifier} are.
+ * Classifies images with the labels of config.json: ViT, DeiT, Swin, SegFormer. Scores are
+ * probabilities, as for {@link TextClassifier}.
  */
 public final class ImageClassifier implements Model {
   private final ImageRuntime<ImageClassification> runtime;
@@ -45,16 +45,16 @@ public final class ImageClassifier implements Model {
   }
 
   /**
-   * The best labels of an image, the best first.
+   * The best labels of an image, best first.
    *
-   * @param count how many at most
-   * @throws dev.panaformer.image.ImageException if the file is no image that can be read
+   * @param count the maximum number of labels
+   * @throws dev.panaformer.image.ImageException if the file is not an image that can be read
    */
   public List<Label> classify(Path file, int count) {
     return best(classifyAll(List.of(runtime.read(file))).getFirst(), count);
   }
 
-  /** {@link #classify(Path, int)} of an image in memory. */
+  /** The best labels of an image in memory, as for {@link #classify(Path, int)}. */
   public List<Label> classify(RgbImage image, int count) {
     return best(classifyAll(List.of(image)).getFirst(), count);
   }
@@ -93,10 +93,11 @@ public final class ImageClassifier implements Model {
   }
 
   /**
-   * Which patches of an image went into its first token, by attention rollout (Abnar, Zuidema
-   * 2020).
+   * The contribution of each patch of an image to the first token, by attention rollout (Abnar,
+   * Zuidema 2020).
    *
-   * @throws UnsupportedOperationException for models whose attention does not see the whole image
+   * @throws UnsupportedOperationException if the attention of the model does not cover the whole
+   *     image
    */
   public PatchAttention attention(RgbImage image) {
     if (!(runtime.model().encoder() instanceof VitModel vit)) {
@@ -120,7 +121,7 @@ public final class ImageClassifier implements Model {
     });
   }
 
-  /** Decodes a file within the limit of the options, for {@link #classifyAll}. */
+  /** Decodes an image file, within the pixel limit of the options, for {@link #classifyAll}. */
   public RgbImage read(Path file) {
     return runtime.read(file);
   }

@@ -13,8 +13,8 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * Turns images into vectors: the features that a head would read. Loads any checkpoint of ViT,
- * DeiT, Swin, YOLOS or SegFormer, with or without a head.
+ * Turns images into vectors: the features that a classification head would read. Loads any
+ * checkpoint of ViT, DeiT, Swin, YOLOS or SegFormer, with or without a head.
  */
 public final class ImageEmbedder implements Model {
   private final ImageRuntime<VisionEncoder> runtime;
@@ -25,16 +25,17 @@ public final class ImageEmbedder implements Model {
     this.pooling = pooling;
   }
 
-  /** With {@link ImagePooling#CLS} and {@link ImageOptions#DEFAULT}. */
+  /** Loads a model with {@link ImagePooling#CLS} and {@link ImageOptions#DEFAULT}. */
   public static ImageEmbedder load(Path folder) {
     return load(folder, ImagePooling.CLS, ImageOptions.DEFAULT);
   }
 
   /**
-   * Loads a model's encoder, with its {@code preprocessor_config.json}.
+   * Loads the encoder of a model, with its {@code preprocessor_config.json}.
    *
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
-   * @throws IllegalArgumentException if the model has no distillation token, and is asked for it
+   * @throws IllegalArgumentException if the pooling is {@link ImagePooling#DISTILLATION} and the
+   *     model has no distillation token
    */
   public static ImageEmbedder load(Path folder, ImagePooling pooling, ImageOptions options) {
     ImageRuntime<VisionEncoder> runtime =
@@ -45,7 +46,7 @@ public final class ImageEmbedder implements Model {
             "",
             (weights, config) -> config.encoder(weights));
     ImageEmbedder embedder = new ImageEmbedder(runtime, pooling);
-    // A patch of the smallest image tells how many tokens there are before it.
+    // The layout of the smallest image shows how many tokens precede the patches.
     if (pooling == ImagePooling.DISTILLATION && runtime.model().layout(1, 1).before() < 2) {
       embedder.close();
       throw new IllegalArgumentException(folder + ": a model without a distillation token");
@@ -56,13 +57,13 @@ public final class ImageEmbedder implements Model {
   /**
    * The vector of an image.
    *
-   * @throws dev.panaformer.image.ImageException if the file is no image that can be read
+   * @throws dev.panaformer.image.ImageException if the file is not an image that can be read
    */
   public float[] embed(Path file) {
     return embed(runtime.read(file));
   }
 
-  /** {@link #embed(Path)} of an image in memory. */
+  /** The vector of an image in memory. */
   public float[] embed(RgbImage image) {
     return runtime.call(workspace -> {
       Images images = runtime.pixels(List.of(image), workspace);

@@ -4,16 +4,17 @@ import dev.panaformer.runtime.ImageLimits;
 import java.util.Objects;
 
 /**
- * How a model that reads images runs. Immutable: {@code ImageOptions.DEFAULT.withMaxPixels(n)}.
+ * Options of a model that reads images. Immutable: {@code ImageOptions.DEFAULT.withMaxPixels(n)}.
  *
  * @param compute device, threads and precision
- * @param maxConcurrency the number of calls that run at the same time; further calls wait. Each
- *     running call takes memory for its activations.
- * @param maxBatchTokens the number of tokens, or patches, that are computed together, unless one
- *     image alone has more. It bounds the memory of a call.
- * @param maxPixels the largest image that is decoded. It bounds the memory that a file can ask for.
- * @param interpolatePositions whether the positions that the model learned are interpolated for
- *     images of another size, if its preprocessing keeps such a size
+ * @param maxConcurrency the maximum number of concurrent calls; further calls wait. Each running
+ *     call needs memory for its activations.
+ * @param maxBatchTokens the maximum number of tokens (patches) in a batch; a single image may
+ *     exceed it. It bounds the memory of a call.
+ * @param maxPixels the maximum number of pixels of an image that is decoded. It bounds the memory
+ *     for one file.
+ * @param interpolatePositions whether learned positions are interpolated for images of another
+ *     size, if the preprocessing keeps the size of images
  */
 public record ImageOptions(
     ComputeOptions compute,

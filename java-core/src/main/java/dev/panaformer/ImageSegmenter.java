@@ -18,7 +18,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 
-/** Labels each pixel of an image, by SegFormer. */
+/** Assigns a label to each pixel of an image, with SegFormer. */
 public final class ImageSegmenter implements Model {
   private static final Buffer WIDE = Buffer.named("logits at full width");
 
@@ -34,7 +34,7 @@ public final class ImageSegmenter implements Model {
   }
 
   /**
-   * Loads a SegFormer, with its {@code preprocessor_config.json}.
+   * Loads a SegFormer model, with its {@code preprocessor_config.json}.
    *
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
    */
@@ -50,16 +50,16 @@ public final class ImageSegmenter implements Model {
   }
 
   /**
-   * The label of each pixel of an image. The scores are interpolated to the size of the image, then
-   * the best one is taken.
+   * The label of each pixel of an image. The scores are interpolated to the size of the image
+   * before the best label of each pixel is chosen.
    *
-   * @throws dev.panaformer.image.ImageException if the file is no image that can be read
+   * @throws dev.panaformer.image.ImageException if the file is not an image that can be read
    */
   public Segmentation segment(Path file) {
     return segment(runtime.read(file));
   }
 
-  /** {@link #segment(Path)} of an image in memory. */
+  /** The label of each pixel of an image in memory, as for {@link #segment(Path)}. */
   public Segmentation segment(RgbImage image) {
     return runtime.call(workspace -> {
       Images images = runtime.pixels(List.of(image), workspace);
@@ -81,8 +81,8 @@ public final class ImageSegmenter implements Model {
       Workspace workspace) {
     int labels = runtime.config().labels().size();
     int[] map = new int[width * height];
-    // Bilinear interpolation is an interpolation of columns followed by one of lines. The scores of
-    // all pixels would take too much memory, so the second is done line by line.
+    // Bilinear interpolation is separable: first columns, then rows. Scores of all pixels would
+    // take too much memory, so the rows are interpolated one at a time.
     MemorySegment wide = workspace.floats(WIDE, (long) layout.rows() * width * labels);
     runtime
         .kernels()
@@ -132,7 +132,7 @@ public final class ImageSegmenter implements Model {
     return best;
   }
 
-  /** Decodes a file within the limit of the options. */
+  /** Decodes an image file, within the pixel limit of the options. */
   public RgbImage read(Path file) {
     return runtime.read(file);
   }

@@ -3,6 +3,6 @@ package dev.panaformer;
 /**
  * A label of a classifier and its score.
  *
- * @param score a probability; for regression the value itself
+ * @param score a probability; for regression, the predicted value
  */
 public record Label(String label, float score) {}

@@ -8,7 +8,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 
-/** Turns the logits of a classifier into labels with scores, the best first. */
+/** Converts the logits of a classifier to labels with scores, best first. */
 final class Labels {
   private Labels() {}
 

@@ -4,13 +4,13 @@ import dev.panaformer.runtime.TextLimits;
 import java.util.Objects;
 
 /**
- * How a model that reads texts runs. Immutable: {@code ModelOptions.DEFAULT.withThreads(2)}.
+ * Options of a model that reads texts. Immutable: {@code ModelOptions.DEFAULT.withThreads(2)}.
  *
  * @param compute device, threads and precision
- * @param maxConcurrency the number of calls that run at the same time; further calls wait. Each
- *     running call takes memory for its activations.
- * @param maxBatchTokens the number of tokens that are computed together, unless one text alone has
- *     more. It bounds the memory of a call.
+ * @param maxConcurrency the maximum number of concurrent calls; further calls wait. Each running
+ *     call needs memory for its activations.
+ * @param maxBatchTokens the maximum number of tokens in a batch; a single text may exceed it. It
+ *     bounds the memory of a call.
  * @param truncation what happens to texts that are too long
  */
 public record ModelOptions(
@@ -18,15 +18,15 @@ public record ModelOptions(
 
   /** What happens to a text that has more tokens than the model has positions. */
   public enum Truncation {
-    /** Only its beginning is read. */
+    /** Only the beginning of the text is read. */
     TRUNCATE,
     /** The call throws an {@link IllegalArgumentException}. */
     REFUSE
   }
 
   /**
-   * The defaults of {@link ComputeOptions}, as many calls at the same time as it has threads, at
-   * most 1024 tokens together; long texts are truncated.
+   * The defaults of {@link ComputeOptions}, one concurrent call per thread, at most 1024 tokens per
+   * batch, and truncation of long texts.
    */
   public static final ModelOptions DEFAULT =
       new ModelOptions(

@@ -14,7 +14,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 
-/** Finds objects in images, by YOLOS. */
+/** Finds objects in images, with YOLOS. */
 public final class ObjectDetector implements Model {
   private final ImageRuntime<YolosForObjectDetection> runtime;
 
@@ -28,7 +28,7 @@ public final class ObjectDetector implements Model {
   }
 
   /**
-   * Loads a YOLOS, with its {@code preprocessor_config.json}.
+   * Loads a YOLOS model, with its {@code preprocessor_config.json}.
    *
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
    */
@@ -43,16 +43,16 @@ public final class ObjectDetector implements Model {
   }
 
   /**
-   * The objects in an image, those with the best score first.
+   * The objects in an image, in descending order of their scores.
    *
    * @param threshold only objects with a higher score are returned; from 0 to 1
-   * @throws dev.panaformer.image.ImageException if the file is no image that can be read
+   * @throws dev.panaformer.image.ImageException if the file is not an image that can be read
    */
   public List<Detection> detect(Path file, double threshold) {
     return detect(runtime.read(file), threshold);
   }
 
-  /** {@link #detect(Path, double)} of an image in memory. */
+  /** The objects in an image in memory, as for {@link #detect(Path, double)}. */
   public List<Detection> detect(RgbImage image, double threshold) {
     if (!(threshold >= 0 && threshold <= 1)) {
       throw new IllegalArgumentException("threshold is " + threshold + ", not in 0 to 1");
@@ -103,7 +103,7 @@ public final class ObjectDetector implements Model {
     return new Detection.Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2);
   }
 
-  /** Decodes a file within the limit of the options. */
+  /** Decodes an image file, within the pixel limit of the options. */
   public RgbImage read(Path file) {
     return runtime.read(file);
   }

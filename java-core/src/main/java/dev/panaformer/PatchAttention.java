@@ -1,10 +1,10 @@
 package dev.panaformer;
 
 /**
- * How much each patch of an image went into what a model says of it.
+ * The contribution of each patch of an image to the output of a model.
  *
- * @param rows of patches
- * @param columns of patches
- * @param weights {@code [rows, columns]}, from 0 to 1, the largest being 1
+ * @param rows the number of rows of patches
+ * @param columns the number of columns of patches
+ * @param weights {@code [rows, columns]}, from 0 to 1; the largest weight is 1
  */
 public record PatchAttention(int rows, int columns, float[] weights) {}

@@ -1,6 +1,6 @@
 package dev.panaformer;
 
-/** Turns a few logits into probabilities, in place. */
+/** Converts logits to probabilities in place. */
 final class Probabilities {
   private Probabilities() {}
 

@@ -27,12 +27,12 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * Writes folders whose weights are packed already: they load by being mapped, and give the same
- * bits as weights that are packed while they are loaded. {@code docs/precision.md} says how such a
- * folder is laid out.
+ * Writes model folders whose weights are already packed. Such a folder is loaded by mapping its
+ * weights. Its results are the same, to the last bit, as with weights that are packed during
+ * loading. {@code docs/precision.md} describes the layout of the folder.
  */
 public final class Quantization {
-  /** The ends of names of files that hold weights, in our formats or others'. */
+  /** Suffixes of the names of weight files, in supported and in other formats. */
   private static final List<String> WEIGHTS =
       List.of(
           ".safetensors",
@@ -53,10 +53,11 @@ public final class Quantization {
   /**
    * Writes a copy of a model's folder with its weights packed in low precision.
    *
-   * @param source a folder that any model class loads
-   * @param target the folder to write. It must be absent or empty; it appears when it is complete.
+   * @param source a folder that a model class can load
+   * @param target the folder to write. It must be absent or empty, and appears only when it is
+   *     complete.
    * @throws IllegalArgumentException if the precision is {@link Precision#FP32}
-   * @throws CheckpointException if the source holds no model, or weights that are packed already or
+   * @throws CheckpointException if the source holds no model, or weights that are already packed or
    *     not finite
    * @throws IOException if the target cannot be written; nothing is left behind
    */
@@ -144,7 +145,7 @@ public final class Quantization {
     }
   }
 
-  /** Configurations and tokenizers, those in folders below too, but nothing that is hidden. */
+  /** Copies configurations and tokenizers, including those in subfolders, but no hidden files. */
   private static void copyOthers(Path source, Path target) throws IOException {
     List<Path> files;
     try (Stream<Path> entries = Files.walk(source, 2)) {

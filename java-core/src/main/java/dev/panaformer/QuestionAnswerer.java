@@ -11,12 +11,12 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * Answers questions by a span of a given text. A context that is longer than the model reads at
- * once is read in windows that overlap, and the best answer of all wins.
+ * Answers questions with a span of a given context. A context that is too long for the model is
+ * read in overlapping windows, and the best answer of all windows is returned.
  */
 public final class QuestionAnswerer implements Model {
-  // What the models were fine-tuned with (Devlin et al. 2018, SQuAD), and what Hugging Face runs
-  // them with.
+  // The window size with which the models were fine-tuned (Devlin et al. 2018, SQuAD), also the
+  // default of Hugging Face.
   private static final int WINDOW_TOKENS = 384;
   private static final int OVERLAP_TOKENS = 128;
   private static final int MAX_ANSWER_TOKENS = 15;
@@ -26,12 +26,12 @@ public final class QuestionAnswerer implements Model {
   /**
    * A span of the context.
    *
-   * @param score the probability that the answer starts at its first token times that of ending at
-   *     its last, both among the tokens of its window's context and the first token, which stands
-   *     for no answer
-   * @param text from {@code start} to {@code end}
-   * @param start its first char in the context
-   * @param end the char after its last
+   * @param score the probability that the answer starts at its first token, times the probability
+   *     that it ends at its last token. Each is a distribution over the context tokens of the
+   *     window and the first token, which stands for no answer.
+   * @param text the text from {@code start} to {@code end}
+   * @param start the index of the first char in the context
+   * @param end the index after the last char in the context
    */
   public record Answer(String text, float score, int start, int end) {}
 
@@ -60,7 +60,7 @@ public final class QuestionAnswerer implements Model {
   }
 
   /**
-   * The best answer, of at most 15 tokens.
+   * The best answer, which has at most 15 tokens.
    *
    * @throws IllegalArgumentException if the context is blank, or the question leaves no room for it
    */
@@ -92,7 +92,7 @@ public final class QuestionAnswerer implements Model {
     });
   }
 
-  /** The best span of the windows read so far. */
+  /** The best span of the windows that were read so far. */
   static final class Search {
     private final String context;
     private double bestScore = -1;
@@ -119,8 +119,7 @@ public final class QuestionAnswerer implements Model {
     }
 
     /**
-     * Of the tokens of the context, and of the first token, by which a model says that there is no
-     * answer.
+     * The probabilities of the context tokens and of the first token, which stands for no answer.
      */
     private static double[] probabilities(
         Encoding window, MemorySegment logits, int firstRow, int column) {

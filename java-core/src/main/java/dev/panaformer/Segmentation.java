@@ -7,7 +7,7 @@ import java.util.List;
  * A label for each pixel of an image.
  *
  * @param labels the names of the labels
- * @param map {@code [height, width]}, indices of labels. Not to be modified.
+ * @param map {@code [height, width]}, indices into {@code labels}. Not to be modified.
  */
 public record Segmentation(int width, int height, List<String> labels, int[] map) {
 
@@ -20,7 +20,7 @@ public record Segmentation(int width, int height, List<String> labels, int[] map
     return labels.get(map[y * width + x]);
   }
 
-  /** How many pixels each label has, by its index. */
+  /** The number of pixels of each label, by the index of the label. */
   public int[] pixels() {
     int[] pixels = new int[labels.size()];
     Arrays.stream(map).forEach(label -> pixels[label]++);

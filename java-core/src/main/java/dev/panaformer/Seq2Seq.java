@@ -2,7 +2,6 @@ package dev.panaformer;
 
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
-import dev.panaformer.generate.schedule.Scheduler;
 import dev.panaformer.generate.schedule.TokenScores;
 import dev.panaformer.model.decoder.Seq2SeqConfig;
 import dev.panaformer.model.decoder.Seq2SeqModel;
@@ -15,7 +14,8 @@ import java.util.OptionalInt;
 import java.util.regex.Pattern;
 
 /**
- * Turns one text into another, a translation or a summary: T5, BART, mBART, Marian, Pegasus.
+ * Generates a target text from a source text, such as a translation or a summary: T5, BART, mBART,
+ * Marian, Pegasus.
  *
  * <pre>{@code
  * try (var model = Seq2Seq.load(folder)) {
@@ -23,9 +23,9 @@ import java.util.regex.Pattern;
  * }
  * }</pre>
  *
- * <p>All generations of a model are computed together, one token of each in every step. A source is
- * encoded once; beams share its keys and values. The result of a generation does not depend on the
- * others, to the last bit.
+ * <p>All generations of a model are evaluated together: each step generates one token of every
+ * text. A source is encoded once, and all beams share its keys and values. The result of a
+ * generation is the same, to the last bit, whatever other generations run.
  */
 public final class Seq2Seq implements Model {
   /** The spelling of the language tokens of mBART. */
@@ -47,9 +47,10 @@ public final class Seq2Seq implements Model {
   }
 
   /**
-   * Loads an encoder-decoder. A folder without a tokenizer is usable with ids.
+   * Loads an encoder-decoder. If the folder has no tokenizer, the model can be used with token ids
+   * only.
    *
-   * @param options the cache of which holds sources and generated texts
+   * @param options the options; the key-value cache holds both sources and generated texts
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model;
    *     nothing stays open or allocated then
    */
@@ -59,20 +60,20 @@ public final class Seq2Seq implements Model {
   }
 
   /**
-   * The options that the folder asks for, in generation_config.json or config.json. To be changed
-   * by {@link GenerationOptions#toBuilder}.
+   * The options that the folder's generation_config.json or config.json recommends. Use {@link
+   * GenerationOptions#toBuilder} to change them.
    */
   public GenerationOptions options() {
     return runtime.options();
   }
 
-  /** Generates the target of a source by {@link #options}, and waits for all of it. */
+  /** Generates the target of a source with {@link #options}, and waits until it is complete. */
   public String generate(String source) {
     return generate(source, options());
   }
 
   /**
-   * Generates the target of a source, and waits for all of it.
+   * Generates the target of a source, and waits until it is complete.
    *
    * @throws IllegalArgumentException if the source has no tokens, or more than {@link
    *     #maxSourceTokens}
@@ -82,12 +83,13 @@ public final class Seq2Seq implements Model {
   }
 
   /**
-   * Translates by a model whose tokenizer has a token for each language, such as mBART.
+   * Translates a text. The model's tokenizer must have a token for each language, as that of mBART
+   * has.
    *
-   * @param from the token of the source's language, {@code en_XX} say
-   * @param to the token of the target's, {@code de_DE} say
-   * @throws IllegalArgumentException if a language has no token, or the tokenizer puts none around
-   *     texts
+   * @param from the language token of the source, for example {@code en_XX}
+   * @param to the language token of the target, for example {@code de_DE}
+   * @throws IllegalArgumentException if there is no token for a language, or the tokenizer does not
+   *     add a language token to texts
    */
   public String translate(String source, String from, String to) {
     int target = language(to);
@@ -98,7 +100,7 @@ public final class Seq2Seq implements Model {
     return stream(ids, options().toBuilder().forcedStart(target).build()).result().text();
   }
 
-  /** The token of a language, as tokenizer and vocabulary have it. */
+  /** The id of a language token. */
   private int language(String code) {
     OptionalInt id =
         LANGUAGE.matcher(code).matches()
@@ -115,7 +117,10 @@ public final class Seq2Seq implements Model {
         && LANGUAGE.matcher(token(id)).matches();
   }
 
-  /** The tokenizer marks every text with the one language that its file names: first, or last. */
+  /**
+   * Replaces the language token that the tokenizer has added at the beginning or at the end of the
+   * source. The tokenizer always adds that of the one language that its file names.
+   */
   private int[] fromLanguage(int[] ids, int language) {
     requireSourceIds(ids);
     for (int i : new int[] {0, ids.length - 1}) {
@@ -127,13 +132,13 @@ public final class Seq2Seq implements Model {
     throw new IllegalArgumentException(name + ": its tokenizer puts no language around a text");
   }
 
-  /** Generates the targets of several sources together, in their order. */
+  /** Generates the targets of several sources together, in the order of the sources. */
   public List<String> generateAll(List<String> sources, GenerationOptions options) {
     List<Generation> generations = sources.stream().map(s -> stream(s, options)).toList();
     return generations.stream().map(g -> g.result().text()).toList();
   }
 
-  /** Begins to generate the target of a source, and returns at once. */
+  /** Starts to generate the target of a source, and returns immediately. */
   public Generation stream(String source, GenerationOptions options) {
     if (source.isBlank()) {
       throw new IllegalArgumentException(name + ": a source without text");
@@ -142,9 +147,9 @@ public final class Seq2Seq implements Model {
   }
 
   /**
-   * Begins to generate the target of a source that is tokenized already, and returns at once.
+   * Starts to generate the target of a source that is already tokenized, and returns immediately.
    *
-   * @param source as {@link #tokenize} gives it
+   * @param source the ids as {@link #tokenize} returns them
    * @throws IllegalArgumentException if there are no ids, or more than {@link #maxSourceTokens}
    * @throws IndexOutOfBoundsException if an id is outside the encoder's vocabulary
    * @throws dev.panaformer.generate.CacheExhaustedException if the whole cache is too small
@@ -155,9 +160,9 @@ public final class Seq2Seq implements Model {
   }
 
   /**
-   * The token that every generated text begins with; results do not contain it.
+   * The token that every generated text begins with. Results do not contain it.
    *
-   * @throws IllegalStateException if the folder does not say
+   * @throws IllegalStateException if the folder does not define it
    */
   public int startToken() {
     return runtime
@@ -184,18 +189,18 @@ public final class Seq2Seq implements Model {
   }
 
   /**
-   * The mean cross-entropy of a target's tokens, in nats: the objective that these models are
-   * trained on.
+   * The mean cross-entropy of the tokens of a target, in nats: the training objective of these
+   * models.
    */
   public double loss(String source, String target) {
     return score(tokenize(source), tokenize(target)).loss();
   }
 
   /**
-   * The log-probabilities that the model gives to the tokens of a target.
+   * Computes the log-probability of each token of a target.
    *
-   * @param target with its end token, without a start token
-   * @return scores of the start token and the tokens of the target
+   * @param target the target with its end token, without a start token
+   * @return the scores of the start token and the tokens of the target
    * @throws IllegalArgumentException if source or target has no tokens, or too many
    * @throws IndexOutOfBoundsException if an id is outside its vocabulary
    * @throws java.util.concurrent.CancellationException if the thread is interrupted
@@ -214,18 +219,19 @@ public final class Seq2Seq implements Model {
     return new TextScore(ids, scores, best);
   }
 
-  /** The cross-attention of each token of a target to the tokens of its source. */
+  /** Computes the cross-attention of each target token to the source tokens. */
   public AttentionMap attention(String source, String target) {
     return attention(tokenize(source), tokenize(target));
   }
 
   /**
-   * The cross-attention of each token of a target to the tokens of its source.
+   * Computes the cross-attention of each target token to the source tokens, for texts that are
+   * already tokenized.
    *
-   * @param target with its end token, without a start token
+   * @param target the target with its end token, without a start token
    * @throws IllegalArgumentException if source or target has no tokens, or too many
    * @throws IndexOutOfBoundsException if an id is outside its vocabulary
-   * @throws IllegalStateException if this is closed
+   * @throws IllegalStateException if the model is closed
    */
   public AttentionMap attention(int[] source, int[] target) {
     requireSourceIds(source);
@@ -259,7 +265,7 @@ public final class Seq2Seq implements Model {
   }
 
   /**
-   * The ids of a text, with the special tokens that the model's tokenizer puts around it.
+   * Encodes a text to token ids, with the special tokens that the model's tokenizer adds.
    *
    * @throws IllegalStateException if the folder has no tokenizer
    */
@@ -268,7 +274,7 @@ public final class Seq2Seq implements Model {
   }
 
   /**
-   * The text of ids, without special tokens.
+   * Decodes token ids to text, without special tokens.
    *
    * @throws IllegalStateException if the folder has no tokenizer
    */
@@ -277,7 +283,7 @@ public final class Seq2Seq implements Model {
   }
 
   /**
-   * The token with this id, as the vocabulary spells it.
+   * The spelling of a token in the vocabulary.
    *
    * @throws IllegalStateException if the folder has no tokenizer
    */
@@ -285,12 +291,12 @@ public final class Seq2Seq implements Model {
     return runtime.tokenize(tokenizer -> tokenizer.token(id));
   }
 
-  /** The most tokens that a source may have. */
+  /** The maximum number of tokens in a source. */
   public int maxSourceTokens() {
     return runtime.sourceLength();
   }
 
-  /** The number of layers of the decoder, which an {@link AttentionMap} has. */
+  /** The number of decoder layers, which is the number of layers in an {@link AttentionMap}. */
   public int numLayers() {
     return config.numLayers();
   }

@@ -11,10 +11,10 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Labels texts, or pairs of texts, with the labels of config.json. Their scores are probabilities:
- * by softmax, so that they sum to 1, or each by itself where {@code problem_type} says {@code
- * multi_label_classification} or there is but one label. For {@code regression} they are the
- * model's values.
+ * Classifies texts, or pairs of texts, with the labels of config.json. Scores are softmax
+ * probabilities that sum to 1. If {@code problem_type} is {@code multi_label_classification}, or
+ * there is only one label, each score is an independent probability. For {@code regression} the
+ * scores are the predicted values.
  */
 public final class TextClassifier implements Model {
   private final TextRuntime<BertForSequenceClassification> runtime;
@@ -43,20 +43,20 @@ public final class TextClassifier implements Model {
   }
 
   /**
-   * All labels of a text, the best first.
+   * All labels of a text, best first.
    *
-   * @throws IllegalArgumentException if the text is too long, and the options say to refuse it
+   * @throws IllegalArgumentException if the text is too long and the options say to refuse it
    */
   public List<Label> classify(String text) {
     return classifyAll(List.of(text)).get(0);
   }
 
-  /** All labels of a pair of texts, such as a premise and a hypothesis, the best first. */
+  /** All labels of a pair of texts, such as a premise and a hypothesis, best first. */
   public List<Label> classify(String text, String pair) {
     return classifyEncoded(List.of(runtime.encode(text, pair))).get(0);
   }
 
-  /** {@link #classify(String)} of each text, in their order. */
+  /** All labels of each text, in the order of the texts. */
   public List<List<Label>> classifyAll(List<String> texts) {
     return classifyEncoded(texts.stream().map(runtime::encode).toList());
   }

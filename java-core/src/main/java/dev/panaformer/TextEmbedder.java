@@ -27,9 +27,10 @@ import java.util.List;
  * }
  * }</pre>
  *
- * <p>How the vectors of the tokens become one vector is read from the folder's {@code modules.json}
- * and {@code 1_Pooling/config.json}, as sentence-transformers writes them; without these it is the
- * mean, divided by its L2 norm. Texts lose the white space around them, as they do there.
+ * <p>The pooling of token vectors is read from the folder's {@code modules.json} and {@code
+ * 1_Pooling/config.json}, as sentence-transformers writes them. Without these files, the vector is
+ * the mean of the token vectors, divided by its L2 norm. Leading and trailing white space of texts
+ * is removed, as in sentence-transformers.
  */
 public final class TextEmbedder implements Model {
   private static final Buffer POOLED = Buffer.named("pooled vectors");
@@ -41,7 +42,7 @@ public final class TextEmbedder implements Model {
   private final boolean normalizes;
   private final int dimension;
 
-  /** In a field, so that the hot path does not allocate it. */
+  /** Kept in a field so that calls do not allocate it. */
   private final Evaluation<int[], float[], float[]> embedding = this::embed;
 
   private TextEmbedder(TextRuntime<TextEncoder> runtime) {
@@ -67,11 +68,12 @@ public final class TextEmbedder implements Model {
   }
 
   /**
-   * Loads an encoder, of the BERT family with whatever head it has, a Linformer or a Performer.
+   * Loads an encoder: a model of the BERT family, with any head or none, a Linformer or a
+   * Performer.
    *
-   * @param folder config.json, weights, and tokenizer.json or vocab.txt
+   * @param folder contains config.json, weights, and tokenizer.json or vocab.txt
    * @throws dev.panaformer.checkpoint.CheckpointException if it does not hold such a model, naming
-   *     the file and what is wrong with it
+   *     the file and the reason
    */
   public static TextEmbedder load(Path folder, ModelOptions options) {
     return new TextEmbedder(
@@ -79,10 +81,10 @@ public final class TextEmbedder implements Model {
   }
 
   /**
-   * The vector of a text, which may be empty.
+   * Computes the vector of a text, which may be empty.
    *
    * @return {@link #dimension} floats
-   * @throws IllegalArgumentException if the text is too long, and the options say to refuse it
+   * @throws IllegalArgumentException if the text is too long and the options say to refuse it
    */
   public float[] embed(String text) {
     float[] vector = new float[dimension];
@@ -91,21 +93,21 @@ public final class TextEmbedder implements Model {
   }
 
   /**
-   * The vectors of texts, in their order.
+   * Computes the vectors of several texts, in the order of the texts.
    *
-   * @throws IllegalArgumentException if one is too long, and the options say to refuse it
+   * @throws IllegalArgumentException if a text is too long and the options say to refuse it
    */
   public float[][] embedAll(List<String> texts) {
     return embedAll(texts.stream().map(this::tokenize).toArray(int[][]::new));
   }
 
   /**
-   * The vector of a text that is tokenized already. Allocates nothing once warm.
+   * Computes the vector of a text that is already tokenized. Does not allocate once warm.
    *
-   * @param ids as {@link #tokenize} gives them, special tokens included
-   * @param vector where {@link #dimension} floats go
+   * @param ids the ids as {@link #tokenize} returns them, including special tokens
+   * @param vector receives {@link #dimension} floats
    * @throws IllegalArgumentException if there are no ids, or more than the model has positions; or
-   *     if the vector has not {@link #dimension} elements
+   *     if the length of the vector is not {@link #dimension}
    * @throws IndexOutOfBoundsException if an id is outside the vocabulary
    */
   public void embed(int[] ids, float[] vector) {
@@ -117,10 +119,10 @@ public final class TextEmbedder implements Model {
   }
 
   /**
-   * The vectors of texts that are tokenized already.
+   * Computes the vectors of texts that are already tokenized.
    *
-   * @param ids of each text, as {@link #tokenize} gives them
-   * @throws IllegalArgumentException if one has no ids, or more than the model has positions
+   * @param ids the ids of each text, as {@link #tokenize} returns them
+   * @throws IllegalArgumentException if a text has no ids, or more than the model has positions
    * @throws IndexOutOfBoundsException if an id is outside the vocabulary
    */
   public float[][] embedAll(int[][] ids) {
@@ -128,9 +130,10 @@ public final class TextEmbedder implements Model {
   }
 
   /**
-   * The ids that {@link #embed(String)} computes on: with special tokens, and truncated.
+   * Encodes a text to the token ids that {@link #embed(String)} uses: with special tokens, and
+   * truncated.
    *
-   * @throws IllegalArgumentException if the text is too long, and the options say to refuse it
+   * @throws IllegalArgumentException if the text is too long and the options say to refuse it
    */
   public int[] tokenize(String text) {
     return runtime.ids(text.strip());
@@ -177,20 +180,20 @@ public final class TextEmbedder implements Model {
         pooled, JAVA_FLOAT, (long) sequence * dimension * Float.BYTES, vector, 0, dimension);
   }
 
-  /** The number of floats of a vector. */
+  /** The number of floats in a vector. */
   public int dimension() {
     return dimension;
   }
 
-  /** The number of tokens of a text that are read, including special tokens. */
+  /** The maximum number of tokens that are read of a text, including special tokens. */
   public int maxTokens() {
     return runtime.maxTokens();
   }
 
   /**
-   * Replaces the random features of a Performer by others, as it may be done from time to time
-   * (Choromanski et al. 2021, section 2.4): those of equal seeds are equal. Waits for calls in
-   * flight, and later ones wait for it.
+   * Replaces the random features of a Performer, which may be done from time to time (Choromanski
+   * et al. 2021, section 2.4). Equal seeds give equal features. Waits for running calls; later
+   * calls wait until the features are replaced.
    *
    * @throws UnsupportedOperationException if the model has no random features
    */

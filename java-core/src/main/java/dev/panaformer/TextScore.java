@@ -1,13 +1,13 @@
 package dev.panaformer;
 
 /**
- * The log-probabilities that a model gives to the tokens of a text: the objective that language
- * models are trained on. The arrays must not be modified.
+ * The log-probabilities that a model gives to the tokens of a text. The arrays must not be
+ * modified.
  *
  * @param ids the tokens of the text
  * @param logProbabilities the natural logarithm of the probability of each token, given the tokens
- *     before it. The first token, which nothing precedes, has 0 and does not count.
- * @param best the most probable token at each position; for the first position the token itself
+ *     before it. The value of the first token, which no token precedes, is 0 and is not counted.
+ * @param best the most probable token at each position; at the first position the token itself
  */
 public record TextScore(int[] ids, float[] logProbabilities, int[] best) {
 
@@ -20,7 +20,7 @@ public record TextScore(int[] ids, float[] logProbabilities, int[] best) {
     return sum;
   }
 
-  /** The mean cross-entropy of a token, in nats. */
+  /** The mean cross-entropy per token, in nats. */
   public double loss() {
     return -logLikelihood() / (ids.length - 1);
   }

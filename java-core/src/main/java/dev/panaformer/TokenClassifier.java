@@ -12,21 +12,21 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Finds the spans of a text that the model labels: names, places, parts of speech. Adjacent tokens
- * of one label make one entity; of labels {@code B-X} and {@code I-X}, a {@code B-} begins a new
- * one. This is Hugging Face's aggregation {@code simple}.
+ * Finds the labelled spans of a text: names, places, parts of speech. Adjacent tokens with the same
+ * label form one entity. With labels {@code B-X} and {@code I-X}, a {@code B-} starts a new entity.
+ * This is the aggregation {@code simple} of Hugging Face.
  */
 public final class TokenClassifier implements Model {
   private static final String OUTSIDE = "O";
 
   /**
-   * A span of a text.
+   * A labelled span of a text.
    *
-   * @param label without {@code B-} or {@code I-}
+   * @param label the label without {@code B-} or {@code I-}
    * @param score the mean probability of its tokens
-   * @param text from {@code start} to {@code end}
-   * @param start its first char in the text
-   * @param end the char after its last
+   * @param text the text from {@code start} to {@code end}
+   * @param start the index of the first char in the text
+   * @param end the index after the last char in the text
    */
   public record Entity(String label, float score, String text, int start, int end) {}
 
@@ -56,9 +56,9 @@ public final class TokenClassifier implements Model {
   }
 
   /**
-   * The entities of a text in their order, those labelled {@code O} left out.
+   * The entities of a text in their order, without those labelled {@code O}.
    *
-   * @throws IllegalArgumentException if the text is too long, and the options say to refuse it
+   * @throws IllegalArgumentException if the text is too long and the options say to refuse it
    */
   public List<Entity> entities(String text) {
     Encoding encoding = runtime.encode(text);
@@ -85,8 +85,8 @@ public final class TokenClassifier implements Model {
   }
 
   /**
-   * @param labels one a token, as config.json spells them
-   * @param scores one a token
+   * @param labels the label of each token, as config.json spells it
+   * @param scores the score of each token
    */
   static List<Entity> group(String text, Encoding encoding, String[] labels, double[] scores) {
     List<Entity> entities = new ArrayList<>();

@@ -7,17 +7,17 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Named tensors in a file, under the names that Hugging Face gives them. What the file claims has
- * been checked against its real extent when an instance exists.
+ * Named tensors in a file, under the names that Hugging Face uses. When an instance exists, the
+ * offsets and sizes in the file have been checked against its actual length.
  *
- * <p>Safe for use by several threads until it is closed.
+ * <p>Thread-safe until it is closed.
  */
 public interface Checkpoint extends AutoCloseable {
 
   /** The file, for messages. */
   Path source();
 
-  /** What the writer left beside the tensors; empty where the format has no place for it. */
+  /** The metadata that the writer stored with the tensors; empty if the format has no metadata. */
   default Map<String, String> metadata() {
     return Map.of();
   }
@@ -26,10 +26,10 @@ public interface Checkpoint extends AutoCloseable {
   Set<String> names();
 
   /**
-   * The tensor as the file stores it, of whatever dtype, over memory that lives as long as {@code
-   * arena}: a read-only map of just its bytes where the format allows. Mapped memory is for Java to
-   * read, never for native code: a file that shrinks under a map is an {@link InternalError} in
-   * Java and the end of the process in C.
+   * The tensor as the file stores it, with its original dtype. Its memory lives as long as {@code
+   * arena}. If the format allows it, the memory is a read-only mapping of the tensor's bytes.
+   * Mapped memory must only be read by Java, never by native code: if the file shrinks while it is
+   * mapped, Java throws an {@link InternalError}, but C code ends the process.
    *
    * @throws CheckpointException if there is no such tensor
    */

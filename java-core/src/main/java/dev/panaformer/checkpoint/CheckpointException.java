@@ -1,8 +1,8 @@
 package dev.panaformer.checkpoint;
 
 /**
- * A checkpoint that cannot be used. The message names the file, the tensor or field, and what was
- * expected.
+ * Thrown for a checkpoint that cannot be used. The message names the file, the tensor or field, and
+ * what was expected.
  */
 public class CheckpointException extends RuntimeException {
   private static final long serialVersionUID = 1L;

@@ -11,7 +11,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
-/** An open file of which ranges are read or mapped; its failures name it. */
+/** An open file whose ranges are read or mapped. Exceptions name the file. */
 final class CheckpointFile implements AutoCloseable {
   private final Path path;
   private final FileChannel channel;
@@ -38,12 +38,12 @@ final class CheckpointFile implements AutoCloseable {
     return path;
   }
 
-  /** The size when it was opened. */
+  /** The size of the file when it was opened. */
   long size() {
     return size;
   }
 
-  /** Copies bytes that the caller knows to lie within the file. */
+  /** Copies a range of bytes. The caller guarantees that it lies within the file. */
   ByteBuffer read(long offset, int count) {
     ByteBuffer bytes = ByteBuffer.allocate(count).order(ByteOrder.LITTLE_ENDIAN);
     try {
@@ -60,7 +60,10 @@ final class CheckpointFile implements AutoCloseable {
     return bytes.flip();
   }
 
-  /** The whole file from its start; skipping reads nothing. Closing it closes nothing. */
+  /**
+   * A stream over the whole file. Skipping does not read. Closing the stream does not close the
+   * file.
+   */
   InputStream stream() {
     return new InputStream() {
       private long position;
@@ -87,7 +90,7 @@ final class CheckpointFile implements AutoCloseable {
     };
   }
 
-  /** Maps bytes that the caller knows to lie within the file, read-only. */
+  /** Maps a range of bytes read-only. The caller guarantees that it lies within the file. */
   MemorySegment map(long offset, long count, Arena arena) {
     try {
       return channel.map(FileChannel.MapMode.READ_ONLY, offset, count, arena);
@@ -113,7 +116,7 @@ final class CheckpointFile implements AutoCloseable {
         channel.close();
       }
     } catch (IOException e) {
-      // Closing a file that was only read loses nothing.
+      // Ignored: the file was only read, so nothing can be lost.
     }
   }
 }

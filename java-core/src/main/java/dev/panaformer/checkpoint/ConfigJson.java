@@ -11,9 +11,9 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The fields of a JSON file, each read with the type and range that its reader expects. Every
- * failure is a {@link CheckpointException} that names the file, the field, what was found and what
- * was expected. A field that holds {@code null} counts as absent. Immutable.
+ * The fields of a JSON file. Each accessor checks the type and the range of a field. Every failure
+ * is a {@link CheckpointException} that names the file, the field, what was found and what was
+ * expected. A field with the value {@code null} counts as absent. Immutable.
  */
 public final class ConfigJson {
   private final Path source;
@@ -39,9 +39,9 @@ public final class ConfigJson {
   }
 
   /**
-   * Parses JSON that comes from somewhere else than its own file.
+   * Parses JSON that was not read from its own file.
    *
-   * @param source for messages
+   * @param source the path that messages name
    * @throws CheckpointException if the text holds no JSON object
    */
   public static ConfigJson parse(Path source, String json) {
@@ -50,16 +50,16 @@ public final class ConfigJson {
   }
 
   /**
-   * Fields that are parsed already.
+   * Wraps fields that are already parsed.
    *
-   * @param source for messages
+   * @param source the path that messages name
    * @param fields values as {@link StrictJson} describes them
    */
   public static ConfigJson of(Path source, Map<String, ?> fields) {
     return new ConfigJson(source, "", Collections.unmodifiableMap(fields));
   }
 
-  /** These fields with another value for one of them. */
+  /** A copy of these fields in which one field has another value. */
   public ConfigJson with(String field, Object value) {
     Map<String, Object> changed = new LinkedHashMap<>(json);
     changed.put(field, value);
@@ -71,12 +71,14 @@ public final class ConfigJson {
     return source;
   }
 
-  /** The names of all fields in the order of the file, including those that hold {@code null}. */
+  /**
+   * The names of all fields in the order of the file, including fields with the value {@code null}.
+   */
   public Set<String> fields() {
     return json.keySet();
   }
 
-  /** Whether there is such a field and it does not hold {@code null}. */
+  /** Whether the field exists and its value is not {@code null}. */
   public boolean has(String field) {
     return get(field) != null;
   }
@@ -130,7 +132,10 @@ public final class ConfigJson {
     throw wrong(field, "true or false");
   }
 
-  /** The integers of an array, or a single one; empty if the field is absent. */
+  /**
+   * The integers of an array field; a single integer counts as an array of one. Empty if the field
+   * is absent.
+   */
   public List<Integer> integers(String field, int min, int max) {
     if (!has(field)) {
       return List.of();
@@ -145,7 +150,10 @@ public final class ConfigJson {
     return List.copyOf(integers);
   }
 
-  /** The numbers of an array, or a single one; empty if the field is absent. */
+  /**
+   * The numbers of an array field; a single number counts as an array of one. Empty if the field is
+   * absent.
+   */
   public List<Double> numbers(String field, double min, double max) {
     if (!has(field)) {
       return List.of();
@@ -160,7 +168,7 @@ public final class ConfigJson {
     return List.copyOf(numbers);
   }
 
-  /** The strings of an array; empty if the field is absent. */
+  /** The strings of an array field; empty if the field is absent. */
   public List<String> strings(String field) {
     List<String> strings = new ArrayList<>();
     if (has(field)) {
@@ -177,7 +185,10 @@ public final class ConfigJson {
     return strings;
   }
 
-  /** The strings of an object by name, in the order of the file; empty if the field is absent. */
+  /**
+   * The string values of an object field by name, in the order of the file; empty if the field is
+   * absent.
+   */
   public Map<String, String> stringMap(String field) {
     Map<String, String> strings = new LinkedHashMap<>();
     if (has(field)) {
@@ -189,7 +200,7 @@ public final class ConfigJson {
     return strings;
   }
 
-  /** The fields of an object in a field. */
+  /** The fields of an object that is the value of a field. */
   public ConfigJson object(String field) {
     if (!(require(field, "an object") instanceof Map)) {
       throw wrong(field, "an object");
@@ -197,12 +208,15 @@ public final class ConfigJson {
     return new ConfigJson(source, prefix + field + ".", StrictJson.asObject(get(field)));
   }
 
-  /** An exception for a field whose value has the right type and yet cannot be used. */
+  /** Creates an exception for a field whose value has the right type but is invalid. */
   public CheckpointException wrong(String field, String expected) {
     return new CheckpointException(unexpected(field, expected));
   }
 
-  /** An exception for a field whose value has a meaning, but asks for what we do not do. */
+  /**
+   * Creates an exception for a field whose value is valid, but asks for something that is not
+   * supported.
+   */
   public UnsupportedModelException unsupported(String field, String expected) {
     return new UnsupportedModelException(unexpected(field, expected));
   }
@@ -229,7 +243,7 @@ public final class ConfigJson {
   }
 
   private int integer(String field, int min, int max, Object value) {
-    // 768.0 is written by some exporters and means 768.
+    // Some exporters write 768.0 for 768.
     double number = number(field, integerRange(min, max), value);
     if (number < min || number > max || number != Math.rint(number)) {
       throw wrong(field, integerRange(min, max));

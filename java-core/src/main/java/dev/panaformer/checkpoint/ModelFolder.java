@@ -10,14 +10,14 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * A model's folder as Hugging Face lays it out: {@code config.json}, weights, a tokenizer, and for
- * sentence embeddings {@code modules.json}. Nothing stays open.
+ * A model's folder in Hugging Face's layout: {@code config.json}, weights, a tokenizer and, for
+ * sentence embeddings, {@code modules.json}. No file stays open.
  */
 public final class ModelFolder {
   private static final List<String> FOREIGN_WEIGHTS =
       List.of("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5");
 
-  /** The fields of {@code 1_Pooling/config.json} that ask for a pooling of ours. */
+  /** The supported poolings, by the field of {@code 1_Pooling/config.json} that selects them. */
   private static final Map<String, SentencePooling> POOLING_FIELDS =
       Map.of(
           "pooling_mode_cls_token", SentencePooling.CLS,
@@ -25,7 +25,7 @@ public final class ModelFolder {
           "pooling_mode_max_tokens", SentencePooling.MAX,
           "pooling_mode_lasttoken", SentencePooling.LAST);
 
-  /** How sentence-transformers makes one vector of a text. */
+  /** How sentence-transformers reduces a text to one vector. */
   public record SentenceModules(SentencePooling pooling, boolean normalize) {}
 
   private final Path path;
@@ -39,9 +39,9 @@ public final class ModelFolder {
   }
 
   /**
-   * Reads {@code modules.json}, where there is one, and what it names.
+   * Reads {@code modules.json}, if it exists, and the files that it names.
    *
-   * @throws CheckpointException if there is no such folder, or its modules are not ours to run
+   * @throws CheckpointException if there is no such folder, or its modules are not supported
    */
   public static ModelFolder open(Path path) {
     if (!Files.isDirectory(path)) {
@@ -100,7 +100,7 @@ public final class ModelFolder {
   }
 
   /**
-   * The path that a file of the folder gives to another one.
+   * Resolves a path that one file of the folder contains.
    *
    * @throws CheckpointException if it leads out of the folder
    */
@@ -112,7 +112,7 @@ public final class ModelFolder {
         return file.resolveSibling(relative);
       }
     } catch (InvalidPathException e) {
-      // Refused like every other path that is none within the folder.
+      // An invalid path is refused below, like a path outside the folder.
     }
     throw new CheckpointException(
         String.format("%s: refers to \"%s\", expected a path within its folder", file, relative));
@@ -123,12 +123,15 @@ public final class ModelFolder {
     return path;
   }
 
-  /** Where config.json, weights and tokenizer lie: the folder, or one in it of older models. */
+  /**
+   * The folder of config.json, weights and tokenizer: this folder or, for older models, a
+   * subfolder.
+   */
   public Path transformer() {
     return transformer;
   }
 
-  /** What {@code modules.json} and the files it names say; empty without that file. */
+  /** The settings of {@code modules.json} and the files it names; empty without that file. */
   public Optional<SentenceModules> sentenceModules() {
     return sentenceModules;
   }
@@ -146,7 +149,8 @@ public final class ModelFolder {
   }
 
   /**
-   * {@code config.json} or, where only an ONNX file is there, what that tells of the architecture.
+   * The configuration: {@code config.json} or, if there is only an ONNX file, the configuration
+   * derived from its graph.
    *
    * @throws CheckpointException if there is neither, naming the folder
    */
@@ -162,10 +166,10 @@ public final class ModelFolder {
   }
 
   /**
-   * Opens the weights: {@code model.safetensors}, else {@code model.safetensors.index.json}, else
-   * {@code model.onnx}, else {@code onnx/model.onnx}.
+   * Opens the weights. Uses the first of these files that exists: {@code model.safetensors}, {@code
+   * model.safetensors.index.json}, {@code model.onnx}, {@code onnx/model.onnx}.
    *
-   * @throws CheckpointException if there are none, or they cannot be used
+   * @throws CheckpointException if none exists, or the weights cannot be used
    */
   public Checkpoint openWeights() {
     Path single = transformer.resolve("model.safetensors");

@@ -15,11 +15,11 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Reads a config.json off the graph of a BERT-family export: extents from the shapes of weights,
- * the rest from the constants and operators in between.
+ * Derives a config.json from the graph of an exported BERT-family model. Dimensions come from the
+ * shapes of the weights, everything else from constants and operators of the graph.
  */
 final class OnnxArchitecture {
-  /** The default of the operator, where a node gives none. */
+  /** The operator's default if a node has no epsilon. */
   private static final double DEFAULT_EPSILON = 1e-5;
 
   private final Path source;
@@ -39,8 +39,8 @@ final class OnnxArchitecture {
   }
 
   /**
-   * @param shapes of the parameters, by their Hugging Face names
-   * @throws CheckpointException if the graph does not tell, naming what is missing
+   * @param shapes the shapes of the parameters, by their Hugging Face names
+   * @throws CheckpointException if the graph lacks the information, naming what is missing
    */
   static ConfigJson config(Path source, OnnxGraph graph, Map<String, long[]> shapes) {
     return ConfigJson.of(source, new OnnxArchitecture(source, graph, shapes).read());
@@ -75,7 +75,8 @@ final class OnnxArchitecture {
       json.put("model_type", "distilbert");
     } else {
       json.put("type_vocab_size", matrix(base + "embeddings.token_type_embeddings.weight")[0]);
-      // Positions counted from the padding id, of all the family, need a running sum.
+      // Of this family, only RoBERTa counts positions from the padding id, which takes a running
+      // sum.
       boolean roberta = count("CumSum") > 0;
       json.put("model_type", roberta ? "roberta" : "bert");
       json.put("pad_token_id", roberta ? paddingId() : 0);
@@ -93,7 +94,7 @@ final class OnnxArchitecture {
   private long[] matrix(String name) {
     long[] shape = shapes.get(name);
     if (shape == null || shape.length != 2 || shape[0] < 1 || shape[1] < 1) {
-      // An export for one number of tokens has its positions folded into a constant.
+      // In an export for a fixed number of tokens, the positions are folded into a constant.
       throw new CheckpointException(
           String.format(
               "%s: %s is %s, expected a matrix, as in the export of a BERT-family model for any"
@@ -124,7 +125,7 @@ final class OnnxArchitecture {
     json.put("architectures", List.of(classes + task));
   }
 
-  /** The names that Hugging Face gives to labels without a name. */
+  /** Adds the default label names of Hugging Face. */
   private void addLabels(Map<String, Object> json, String classifier) {
     Map<String, Object> labels = new LinkedHashMap<>();
     for (int i = 0; i < matrix(classifier)[0]; i++) {
@@ -137,7 +138,10 @@ final class OnnxArchitecture {
     return nodes.stream().filter(node -> node.getOpType().equals(operator)).count();
   }
 
-  /** Projections are brought into {@code [batch, tokens, heads, headDim]}. */
+  /**
+   * The dimension of a head, read from the reshaping of projections to {@code [batch, tokens,
+   * heads, headDim]}.
+   */
   private long headDim(long hidden) {
     Set<String> linear = Set.of("Add", "MatMul", "Gemm");
     for (NodeProto node : nodes) {
@@ -156,7 +160,9 @@ final class OnnxArchitecture {
     throw untold("the number of attention heads");
   }
 
-  /** The last of four extents that are a constant, or joined from several; else -1. */
+  /**
+   * The last of four dimensions that are a constant, or a concatenation of several; otherwise -1.
+   */
   private long lastOfFour(String name) {
     NodeProto producer = producers.get(name);
     if (producer != null && producer.getOpType().equals("Concat")) {
@@ -175,7 +181,10 @@ final class OnnxArchitecture {
     return extents.length == 4 ? extents[3] : -1;
   }
 
-  /** A GELU is one operator or has one that tells it apart; the others are operators themselves. */
+  /**
+   * Recognises the activation. A GELU is a single operator or contains a characteristic one (Erf,
+   * Tanh). Other activations are operators themselves.
+   */
   private String activation(int layers) {
     long inHeads =
         shapes.keySet().stream()
@@ -222,12 +231,14 @@ final class OnnxArchitecture {
     throw untold("the epsilon of LayerNorm");
   }
 
-  /** 1e-12 rather than the digits of the float nearest to it. */
+  /**
+   * The shortest decimal number that is nearest to the float: 1e-12 instead of its exact digits.
+   */
   private static double shortest(float value) {
     return Double.parseDouble(Float.toString(value));
   }
 
-  /** The id that the input ids are compared with. */
+  /** The padding id, read from the constant that the input ids are compared with. */
   private long paddingId() {
     for (NodeProto node : nodes) {
       if (node.getOpType().equals("Equal")) {
@@ -253,7 +264,7 @@ final class OnnxArchitecture {
         : Optional.ofNullable(constants.get(name));
   }
 
-  /** The int64 elements of a constant; none if it is something else. */
+  /** The int64 elements of a constant; an empty array if it is not an int64 constant. */
   private long[] integers(String name) {
     NodeProto producer = producers.get(name);
     if (producer != null && producer.getOpType().equals("Constant")) {

@@ -16,11 +16,11 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The weights in an ONNX export of a BERT-family model, under Hugging Face's names and in its
- * layout, wherever the exporter put them: in the model or in files beside it.
+ * The weights of an exported ONNX model of the BERT family, under Hugging Face's names and in its
+ * layout. The weights may be in the model file or in files beside it.
  *
- * <p>The model is parsed when it is opened, and where its weights lie is all that stays of it.
- * Quantised models, and those whose operators an optimiser has fused, are refused.
+ * <p>Opening parses the model and keeps only the locations of the weights. Quantised models, and
+ * models whose operators an optimiser has fused, are refused.
  */
 public final class OnnxCheckpoint implements Checkpoint {
   /** {@code TensorProto.DataLocation.EXTERNAL}. */
@@ -35,9 +35,9 @@ public final class OnnxCheckpoint implements Checkpoint {
   /**
    * A tensor as the file stores it.
    *
-   * @param dtype null if it is none of ours
+   * @param dtype the element type; null if it is not supported
    * @param onnxType the number of the type in the specification
-   * @param file where the elements lie, or null if they are {@code values}
+   * @param file the file that holds the elements, or null if they are {@code values}
    */
   private record Weight(
       DType dtype, int onnxType, long[] shape, CheckpointFile file, long offset, byte[] values) {}
@@ -52,9 +52,9 @@ public final class OnnxCheckpoint implements Checkpoint {
   }
 
   /**
-   * Reads the graph and finds the weights' places.
+   * Reads the graph and locates the weights.
    *
-   * @throws CheckpointException if the file, or one that it refers to, cannot be used
+   * @throws CheckpointException if the file, or a file that it refers to, cannot be used
    */
   public static OnnxCheckpoint open(Path path) {
     OnnxCheckpoint checkpoint = new OnnxCheckpoint(CheckpointFile.open(path));
@@ -106,7 +106,10 @@ public final class OnnxCheckpoint implements Checkpoint {
         dtype, proto.getDataType(), shape, raw ? file : null, initializer.rawOffset(), values);
   }
 
-  /** Elements that are not raw bytes: 16-bit floats are the low halves of integers. */
+  /**
+   * Converts elements that are not stored as raw bytes. 16-bit floats are the low halves of
+   * integers.
+   */
   private static byte[] typedValues(TensorProto proto, DType dtype) {
     int count =
         switch (dtype) {
@@ -165,7 +168,7 @@ public final class OnnxCheckpoint implements Checkpoint {
         return number;
       }
     } catch (NumberFormatException e) {
-      // Refused like a negative number.
+      // Refused below, like a negative number.
     }
     throw new CheckpointException(
         String.format(
@@ -173,9 +176,9 @@ public final class OnnxCheckpoint implements Checkpoint {
   }
 
   /**
-   * What the graph tells of the architecture, in the fields of a {@code config.json}.
+   * The architecture as the fields of a {@code config.json}, derived from the graph.
    *
-   * @throws CheckpointException if it does not tell enough
+   * @throws CheckpointException if the graph does not contain enough information
    */
   public ConfigJson config() {
     Map<String, long[]> shapes = new LinkedHashMap<>();

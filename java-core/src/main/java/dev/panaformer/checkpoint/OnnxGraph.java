@@ -19,8 +19,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The nodes of an ONNX model, and where its weights lie. The two outer messages are walked by hand,
- * since the parser would copy every weight to the heap.
+ * The nodes of an ONNX model and the locations of its weights. The two outer messages are parsed by
+ * hand, because the protobuf parser would copy every weight to the heap.
  */
 final class OnnxGraph {
   private static final int GRAPH = tag(ModelProto.GRAPH_FIELD_NUMBER);
@@ -28,7 +28,10 @@ final class OnnxGraph {
   private static final int INITIALIZER = tag(GraphProto.INITIALIZER_FIELD_NUMBER);
   private static final int RAW_DATA = tag(TensorProto.RAW_DATA_FIELD_NUMBER);
 
-  /** Shapes and scalars, which tell of the architecture, are read; weights are passed over. */
+  /**
+   * Smaller tensors, such as shapes and scalars, are read because they describe the architecture.
+   * Larger ones are weights and are skipped.
+   */
   private static final int SMALL_BYTES = 64;
 
   private static final int BUFFER_BYTES = 1 << 16;
@@ -39,11 +42,11 @@ final class OnnxGraph {
       DiscardUnknownFieldsParser.wrap(TensorProto.parser());
 
   /**
-   * A tensor that the graph holds by name.
+   * A named tensor of the graph.
    *
-   * @param proto all of it but raw data that are not small
-   * @param rawOffset the place of the raw data in the file
-   * @param rawBytes their size; 0 if the elements are elsewhere
+   * @param proto the tensor; without raw data, unless it is small
+   * @param rawOffset the offset of the raw data in the file
+   * @param rawBytes the size of the raw data; 0 if the elements are stored elsewhere
    */
   record Initializer(TensorProto proto, long rawOffset, int rawBytes) {}
 
@@ -56,6 +59,8 @@ final class OnnxGraph {
   }
 
   /**
+   * Reads the graph of a file.
+   *
    * @throws CheckpointException if the file holds no ONNX model
    */
   static OnnxGraph read(CheckpointFile file) {

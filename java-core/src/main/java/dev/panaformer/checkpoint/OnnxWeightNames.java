@@ -11,13 +11,14 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Which tensor of an ONNX file is which parameter of the model.
+ * Maps the tensors of an ONNX file to the parameters of the model.
  *
- * <p>Exporters keep the names of parameters that they leave alone. They transpose the weight of a
- * linear layer into one with a name like {@code onnx::MatMul_1312}, and let equal parameters share
- * a tensor under the name of one of them. So parameters are named by the modules that use them,
- * which PyTorch leaves in the names of nodes ({@code /encoder/layer.0/output/dense/MatMul}) or in
- * their metadata; older exports by the bias that follows; and by their own names at last.
+ * <p>Exporters keep the name of a parameter only if they do not change it. They transpose the
+ * weight of a linear layer and give it a name like {@code onnx::MatMul_1312}. Parameters with equal
+ * values share one tensor under the name of one of them. A parameter is therefore named after the
+ * module that uses it. PyTorch stores the module in the name of the node ({@code
+ * /encoder/layer.0/output/dense/MatMul}) or in its metadata. In older exports it follows from the
+ * bias that is added afterwards. If all of this is missing, the parameter keeps its own name.
  */
 final class OnnxWeightNames {
   private static final Set<String> QUANTISED_OPERATORS =
@@ -29,27 +30,27 @@ final class OnnxWeightNames {
           "QLinearMatMul",
           "QuantizeLinear");
 
-  /** The domain of operators that ONNX Runtime's optimiser fuses others into. */
+  /** The domain of the fused operators that ONNX Runtime's optimiser creates. */
   private static final String FUSED_DOMAIN = "com.microsoft";
 
-  /** Where the new exporter notes the modules around a node, outermost first. */
+  /** The metadata key for the modules that contain a node, outermost first. */
   private static final String SCOPES = "pkg.torch.onnx.name_scopes";
 
   private static final String WORD_EMBEDDINGS = "embeddings.word_embeddings.weight";
 
-  /** Names of the base model within models that have a head. */
+  /** Prefixes of the base model in models with a head. */
   private static final List<String> BASES = List.of("bert.", "roberta.", "distilbert.");
 
-  /** Parameters that Hugging Face's files hold once, under the second name. */
+  /** Parameters that Hugging Face's files store only under the second name. */
   private static final Map<String, String> TIED =
       Map.of(
           "cls.predictions.decoder.bias", "cls.predictions.bias",
           "lm_head.decoder.bias", "lm_head.bias");
 
-  /** A tensor of the file, and whether its dimensions are exchanged. */
+  /** A tensor of the file, and whether it is stored transposed. */
   record Use(String initializer, boolean transposed) {}
 
-  /** Under their own names, and those of nodes that only hand them on. */
+  /** The initializers by their own names and by the names of Identity nodes that forward them. */
   private final Map<String, OnnxGraph.Initializer> initializers;
 
   private final Map<String, NodeProto> consumers = new HashMap<>();
@@ -67,9 +68,9 @@ final class OnnxWeightNames {
   }
 
   /**
-   * The parameters by name.
+   * Maps the name of each parameter to its tensor.
    *
-   * @throws CheckpointException if the weights are quantised, or the graph's operators fused
+   * @throws CheckpointException if the weights are quantised, or operators of the graph are fused
    */
   static Map<String, Use> of(Path source, OnnxGraph graph) {
     OnnxWeightNames names = new OnnxWeightNames(graph);
@@ -141,7 +142,7 @@ final class OnnxWeightNames {
     }
   }
 
-  /** The first use of a name stands. */
+  /** Adds a parameter, unless its name is already known. */
   private void add(String name, String initializer, boolean transposed) {
     if (isParameter(name)) {
       String stored = initializers.get(initializer).proto().getName();
@@ -149,20 +150,22 @@ final class OnnxWeightNames {
     }
   }
 
-  /** Whether a name ends as those of parameters do, and is more than that end. */
+  /** Whether a name has a suffix of parameters, and more than that suffix. */
   private static boolean isParameter(String name) {
     int dot = name.lastIndexOf('.');
     return dot > 0 && Set.of("weight", "bias", "gamma", "beta").contains(name.substring(dot + 1));
   }
 
-  /** The rank of an initializer that a node takes, or -1 if it takes something else. */
+  /**
+   * The rank of an initializer that is an input of a node; -1 if the input is not an initializer.
+   */
   private int rank(NodeProto node, int input) {
     OnnxGraph.Initializer tensor =
         input < node.getInputCount() ? initializers.get(node.getInput(input)) : null;
     return tensor == null ? -1 : tensor.proto().getDimsCount();
   }
 
-  /** The module that a node belongs to; empty if nothing tells. */
+  /** The module that a node belongs to; empty if it is unknown. */
   private static String module(NodeProto node) {
     String name = node.getName();
     if (name.startsWith("/")) {
@@ -177,7 +180,7 @@ final class OnnxWeightNames {
     return "";
   }
 
-  /** The name of the bias that is added to what a node computes; empty if there is none. */
+  /** The name of the bias that is added to the output of a node; empty if there is none. */
   private String biasOf(NodeProto node) {
     List<String> inputs = new ArrayList<>(node.getInputList());
     NodeProto next = node.getOutputCount() > 0 ? consumers.get(node.getOutput(0)) : null;
@@ -195,7 +198,7 @@ final class OnnxWeightNames {
         .anyMatch(a -> a.getName().equals(attribute) && a.getI() != 0);
   }
 
-  /** The names without what a wrapper around the model has put before them. */
+  /** The parameters without the prefix that a wrapper module has added to their names. */
   private Map<String, Use> unwrapped() {
     String wrapper = wrapper();
     Map<String, Use> unwrapped = new LinkedHashMap<>();

@@ -13,15 +13,17 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * A safetensors file: the length of a JSON header (8 bytes, little-endian), the header, and the
- * tensors' bytes without gaps. Opening reads and checks the header alone; {@link #tensor} maps just
- * that tensor's bytes.
+ * A safetensors file. It consists of the length of a JSON header (8 bytes, little-endian), the
+ * header, and the bytes of the tensors without gaps. Opening reads and checks only the header.
+ * {@link #tensor} maps only the bytes of that tensor.
  */
 public final class SafetensorsCheckpoint implements Checkpoint {
   private static final int LENGTH_BYTES = 8;
   private static final String METADATA = "__metadata__";
 
-  /** Bits of an element of each type that the format knows, whether or not we read it. */
+  /**
+   * The size in bits of each element type of the format, including types that are not supported.
+   */
   private static final Map<String, Integer> BITS =
       Map.ofEntries(
           Map.entry("BOOL", 8),
@@ -45,7 +47,7 @@ public final class SafetensorsCheckpoint implements Checkpoint {
           Map.entry("I64", 64),
           Map.entry("U64", 64));
 
-  /** A tensor's place; begin and end count from the end of the header. */
+  /** The location of a tensor. Begin and end are relative to the end of the header. */
   private record Entry(String name, String dtype, long[] shape, long begin, long end) {}
 
   private final CheckpointFile file;
@@ -65,9 +67,9 @@ public final class SafetensorsCheckpoint implements Checkpoint {
   }
 
   /**
-   * Opens a file and checks all that its header claims.
+   * Opens a file and checks its header.
    *
-   * @throws CheckpointException if it cannot be read, or is no valid safetensors file
+   * @throws CheckpointException if it cannot be read, or is not a valid safetensors file
    */
   public static SafetensorsCheckpoint open(Path path) {
     CheckpointFile file = CheckpointFile.open(path);
@@ -151,7 +153,7 @@ public final class SafetensorsCheckpoint implements Checkpoint {
     }
     long[] sizes = new long[elements.size()];
     for (int i = 0; i < sizes.length; i++) {
-      // Whatever is not written as a 63-bit integer is no Long after parsing.
+      // The parser produces a Long only for integers that fit in 63 bits.
       if (!(elements.get(i) instanceof Long size && size >= 0)) {
         throw new CheckpointException(
             String.format(
@@ -163,7 +165,7 @@ public final class SafetensorsCheckpoint implements Checkpoint {
     return sizes;
   }
 
-  /** The format wants every byte of the file to belong to exactly one tensor. */
+  /** Checks that every byte of the file belongs to exactly one tensor, as the format requires. */
   private static void checkLayout(Path file, Iterable<Entry> entries, long dataSize) {
     List<Entry> sorted = new ArrayList<>();
     entries.forEach(sorted::add);

@@ -28,21 +28,21 @@ public final class SafetensorsWriter {
   /** A ByteBuffer cannot span more than 2 GiB. */
   private static final long CHUNK_BYTES = 1 << 26;
 
-  /** Where the first tensor begins is a multiple of this. */
+  /** The data of the first tensor begins at a multiple of this offset. */
   private static final int HEADER_ALIGNMENT = 64;
 
   private SafetensorsWriter() {}
 
   /**
-   * Writes all tensors, contiguously and each in its own dtype, one at a time. The file appears
-   * under its name when it is complete, replacing one that is there.
+   * Writes the tensors one at a time, contiguously and each in its own dtype. The file appears
+   * under its name only when it is complete, and then replaces an existing file.
    *
-   * @param metadata strings to leave beside the tensors; may be empty
-   * @throws IOException if it cannot be written; nothing is left behind
+   * @param metadata strings to store with the tensors; may be empty
+   * @throws IOException if the file cannot be written; no partial file is left then
    */
   public static void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata)
       throws IOException {
-    // What wants most comes first, so that every tensor is aligned.
+    // Tensors with the largest alignment come first, so that every tensor is aligned without gaps.
     List<Map.Entry<String, Tensor>> order =
         tensors.entrySet().stream()
             .sorted(Comparator.comparing(entry -> -alignment(entry.getValue())))
@@ -63,7 +63,7 @@ public final class SafetensorsWriter {
     }
   }
 
-  /** That of an element; packed weights are bytes of cache lines, of which they are whole ones. */
+  /** The alignment of a tensor: the size of an element or, for packed weights, a cache line. */
   private static long alignment(Tensor tensor) {
     return tensor.dtype() == DType.U8
         ? Long.lowestOneBit(tensor.byteSize() | HEADER_ALIGNMENT)

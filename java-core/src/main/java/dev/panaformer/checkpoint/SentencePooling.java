@@ -1,13 +1,13 @@
 package dev.panaformer.checkpoint;
 
-/** How sentence-transformers makes one vector of the token vectors of a text. */
+/** How sentence-transformers reduces the token vectors of a text to one vector. */
 public enum SentencePooling {
-  /** The first token's vector. */
+  /** The vector of the first token. */
   CLS,
-  /** The mean of all vectors. */
+  /** The mean of all token vectors. */
   MEAN,
-  /** The maximum of each feature. */
+  /** The maximum of each feature over all tokens. */
   MAX,
-  /** The last token's vector. */
+  /** The vector of the last token. */
   LAST
 }

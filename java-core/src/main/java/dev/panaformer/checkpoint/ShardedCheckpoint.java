@@ -8,7 +8,10 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 
-/** Several safetensors files under one {@code model.safetensors.index.json}. */
+/**
+ * A checkpoint that is split into several safetensors files, which {@code
+ * model.safetensors.index.json} lists.
+ */
 public final class ShardedCheckpoint implements Checkpoint {
   private final Path source;
   private final Map<String, Checkpoint> shards;
@@ -23,8 +26,8 @@ public final class ShardedCheckpoint implements Checkpoint {
   /**
    * Opens an index and every file that it names.
    *
-   * @throws CheckpointException if one of them cannot be used, or lacks a tensor that it should
-   *     hold
+   * @throws CheckpointException if a file cannot be used, or lacks a tensor that the index assigns
+   *     to it
    */
   public static ShardedCheckpoint open(Path index) {
     Map<String, String> files = ConfigJson.read(index).stringMap("weight_map");

@@ -20,15 +20,15 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * JSON according to RFC 8259, without anything that parsers disagree on: strict UTF-8, no repeated
- * names, bounded depth, nothing after the end.
+ * A parser for JSON as RFC 8259 defines it. It refuses everything that parsers interpret
+ * differently: invalid UTF-8, repeated names, excessive nesting, and content after the end.
  *
- * <p>Values are objects of the JDK that cannot be modified: an object is a {@link Map} in the order
- * of the file, an array a {@link List}; the others are {@link String}, {@link Long}, {@link Double}
- * (whatever is not an integer of 63 bits), {@link Boolean} and null.
+ * <p>Values are immutable JDK objects: an object is a {@link Map} in the order of the file, and an
+ * array is a {@link List}. The other values are {@link String}, {@link Long}, {@link Double} (for
+ * every number that is not a 63-bit integer), {@link Boolean} and null.
  */
 public final class StrictJson {
-  /** More than any tokenizer.json or safetensors header, and little enough to hold in memory. */
+  /** Larger than any tokenizer.json or safetensors header, and small enough to hold in memory. */
   public static final long MAX_BYTES = 100_000_000;
 
   private static final int MAX_DEPTH = 64;
@@ -57,7 +57,7 @@ public final class StrictJson {
   }
 
   /**
-   * The bytes of a file of no more than {@link #MAX_BYTES}.
+   * Reads a file of at most {@link #MAX_BYTES}.
    *
    * @throws CheckpointException if it cannot be read, or is larger, naming the file
    */
@@ -77,8 +77,8 @@ public final class StrictJson {
   /**
    * Parses one JSON object.
    *
-   * @param name for messages
-   * @throws CheckpointException if the bytes are something else
+   * @param name the name of the source, for messages
+   * @throws CheckpointException if the bytes are not a JSON object
    */
   public static Map<String, Object> parseObject(String name, byte[] utf8) {
     Object json = parse(name, utf8);
@@ -91,8 +91,8 @@ public final class StrictJson {
   /**
    * Parses one JSON value.
    *
-   * @param name for messages
-   * @throws CheckpointException if the bytes are something else
+   * @param name the name of the source, for messages
+   * @throws CheckpointException if the bytes are not JSON
    */
   public static Object parse(String name, byte[] utf8) {
     try (JsonReader json = new JsonReader(reader(utf8))) {
@@ -111,7 +111,7 @@ public final class StrictJson {
   }
 
   private static Reader reader(byte[] utf8) {
-    // A decoder made by hand reports malformed input, where the usual constructors replace it.
+    // This decoder reports malformed input. The usual constructors would replace it.
     return new InputStreamReader(
         new ByteArrayInputStream(utf8), StandardCharsets.UTF_8.newDecoder());
   }
@@ -153,7 +153,7 @@ public final class StrictJson {
   }
 
   private static String text(String text, JsonReader json) throws IOException {
-    // Escapes can spell half of a surrogate pair, which is no text.
+    // Escapes can encode half of a surrogate pair, which is not valid text.
     for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
       if (Character.isSurrogate(text.charAt(i))
           && !Character.isSupplementaryCodePoint(text.codePointAt(i))) {
@@ -163,7 +163,7 @@ public final class StrictJson {
     return text;
   }
 
-  /** Whole numbers stay exact; what exceeds 63 bits is a double, as in every other reader. */
+  /** Integers up to 63 bits stay exact. Larger ones become a double, as in other JSON readers. */
   private static Number number(String digits) {
     try {
       return Long.valueOf(digits);
@@ -176,18 +176,21 @@ public final class StrictJson {
     }
   }
 
-  /** A value that is an object. */
+  /** Casts a value that is known to be an object. */
   @SuppressWarnings("unchecked")
   static Map<String, Object> asObject(Object json) {
     return (Map<String, Object>) json;
   }
 
-  /** A value as JSON, on one line. */
+  /** Formats a value as JSON on one line. */
   public static String text(Object json) {
     return WRITER.toJson(json);
   }
 
-  /** What a value is, for messages: numbers, short strings and short arrays as they are written. */
+  /**
+   * Describes a value for messages. Numbers, short strings and short arrays are printed as they are
+   * written.
+   */
   static String kind(Object json) {
     if (json instanceof Map) {
       return "an object";

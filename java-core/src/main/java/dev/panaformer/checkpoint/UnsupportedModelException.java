@@ -1,8 +1,8 @@
 package dev.panaformer.checkpoint;
 
 /**
- * A checkpoint with nothing wrong with it, of a model that Panaformer does not run. The message
- * names the file, the field, and what is supported.
+ * Thrown for a valid checkpoint of a model that Panaformer does not support. The message names the
+ * file, the field, and what is supported.
  */
 public final class UnsupportedModelException extends CheckpointException {
   private static final long serialVersionUID = 1L;

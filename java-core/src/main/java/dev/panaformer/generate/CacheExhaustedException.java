@@ -1,19 +1,19 @@
 package dev.panaformer.generate;
 
-/** The key-value cache has too few free blocks for a text. */
+/** Thrown if the key-value cache has too few free blocks for a text. */
 public final class CacheExhaustedException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
   /**
    * @param asked the number of blocks that the text needs
-   * @param free the number of blocks that no text holds
-   * @param total the number of blocks of the cache
+   * @param free the number of free blocks
+   * @param total the number of blocks in the cache
    */
   public CacheExhaustedException(int asked, int free, int total) {
     super(asked + " blocks of the key-value cache asked for, " + free + " of " + total + " free");
   }
 
-  /** With the message of an exception of the cache. */
+  /** Takes the message of an exception that the cache has thrown. */
   public CacheExhaustedException(RuntimeException cause) {
     super(cause.getMessage(), cause);
   }

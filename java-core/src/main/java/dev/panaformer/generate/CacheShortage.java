@@ -1,9 +1,9 @@
 package dev.panaformer.generate;
 
-/** What happens to a generation if the key-value cache has no room when its turn comes. */
+/** What happens to a generation for which the key-value cache has no room. */
 public enum CacheShortage {
-  /** It waits, in order of arrival, for others to end. */
+  /** The generation waits, in order of arrival, until other generations end. */
   WAIT,
-  /** It fails with a {@link CacheExhaustedException}. */
+  /** The generation fails with a {@link CacheExhaustedException}. */
   FAIL
 }

@@ -2,15 +2,15 @@ package dev.panaformer.generate;
 
 /** Why a generation ended. */
 public enum FinishReason {
-  /** The model's own end token, or one of {@link GenerationOptions#stopIds}. */
+  /** An end token of the model, or one of {@link GenerationOptions#stopIds}, was generated. */
   STOP_ID,
-  /** One of {@link GenerationOptions#stopStrings} came up. */
+  /** One of {@link GenerationOptions#stopStrings} was generated. */
   STOP_STRING,
-  /** {@link GenerationOptions#maxNewTokens} are generated. */
+  /** The limit {@link GenerationOptions#maxNewTokens} was reached. */
   LENGTH,
-  /** The model has no position for another token. */
+  /** The context of the model is full. */
   CONTEXT,
-  /** {@link GenerationOptions#timeLimit} is over. */
+  /** The time limit {@link GenerationOptions#timeLimit} was reached. */
   DEADLINE,
   CANCELLED
 }

@@ -1,18 +1,18 @@
 package dev.panaformer.generate;
 
 /**
- * The beginning that many texts have in common, such as a system prompt, which is read once and
- * kept in the key-value cache. Texts that continue it share its blocks until they write into them.
- * They become the same, to the last bit, as they would without it.
+ * A common beginning of many texts, such as a system prompt. It is evaluated once and kept in the
+ * key-value cache. Texts that continue it share its blocks until they write into them. Their
+ * results are the same, to the last bit, as without the prefix.
  *
- * <p>Thread-safe. Texts under way keep the blocks when the prefix is closed.
+ * <p>Thread-safe. Closing the prefix does not affect generations that already use its blocks.
  */
 public interface Prefix extends AutoCloseable {
 
-  /** The number of tokens. */
+  /** The number of tokens in the prefix. */
   int length();
 
-  /** Gives the blocks back when no text uses them any longer. Closing again does nothing. */
+  /** Releases the blocks as soon as no text uses them. Closing again has no effect. */
   @Override
   void close();
 }

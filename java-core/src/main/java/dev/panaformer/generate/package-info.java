@@ -1,8 +1,7 @@
 /**
- * What users see of the generation of texts: options, the generation under way, its result, and
- * what can go wrong.
+ * The users' API of text generation: options, a running generation, its result, and exceptions.
  *
- * <p>Exported. Imports no other package of the library; the machinery in its sub-packages imports
- * it.
+ * <p>Exported. Imports no other package of the library. Its sub-packages, which contain the
+ * implementation, import it.
  */
 package dev.panaformer.generate;

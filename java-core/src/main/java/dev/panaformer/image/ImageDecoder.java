@@ -19,11 +19,11 @@ import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 
-/** Files to pixels, by ImageIO and the readers that TwelveMonkeys adds to it. */
+/** Decodes image files with ImageIO and the readers that TwelveMonkeys adds to it. */
 final class ImageDecoder {
   private static final int EXPECTED_SAMPLE_BITS = 8;
 
-  /** Larger files than the array that holds them are no images that anybody decodes at once. */
+  /** Files are read into a byte array, so they cannot be larger than an array. */
   private static final long MAX_FILE_BYTES = Integer.MAX_VALUE - 8L;
 
   private static final String SHORT = "it ends before its last pixel";
@@ -51,14 +51,14 @@ final class ImageDecoder {
     } catch (ImageException e) {
       throw e;
     } catch (IOException | RuntimeException e) {
-      // Readers answer damage with whatever their arithmetic ran into.
+      // For damaged files, readers throw arbitrary runtime exceptions.
       throw new ImageException(file + ": a damaged image: " + reason(e), e);
     }
   }
 
   /**
-   * A file in memory. Some readers take the end of a file for zeros, one exception a byte, and go
-   * on for as long as a damaged header makes them; here they come to an end.
+   * A file in memory that throws at its end. Some readers treat bytes after the end as zeros and
+   * can continue for as long as a damaged header says.
    */
   private static final class FileBytes extends MemoryCacheImageInputStream {
     private static final int MAX_READS_BEHIND_END = 256;
@@ -133,8 +133,8 @@ final class ImageDecoder {
   }
 
   /**
-   * Samples as the file has them, whatever its colour profile: what models were trained on. Only
-   * palettes, and colours that are not red, green and blue, are converted.
+   * The samples as stored in the file, whatever its colour profile, because models were trained on
+   * these. Only palettes and colour spaces other than RGB are converted.
    */
   private static byte[] samples(BufferedImage image) {
     ColorModel model = image.getColorModel();
@@ -187,7 +187,10 @@ final class ImageDecoder {
     return rgb;
   }
 
-  /** The high bits of a deep sample; a shallow one spread over the whole range. */
+  /**
+   * Converts a sample to 8 bits: the high bits of a deeper sample, or a shallower sample scaled to
+   * the full range.
+   */
   private static int eightBits(int sample, int bits) {
     if (bits >= EXPECTED_SAMPLE_BITS) {
       return sample >>> bits - EXPECTED_SAMPLE_BITS;

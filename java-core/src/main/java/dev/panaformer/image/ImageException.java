@@ -1,6 +1,6 @@
 package dev.panaformer.image;
 
-/** An image that cannot be read. The message names the file and what is wrong with it. */
+/** Thrown for an image that cannot be read. The message names the file and the reason. */
 public final class ImageException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

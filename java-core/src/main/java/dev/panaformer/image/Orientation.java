@@ -5,9 +5,9 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /**
- * How a camera was held, from EXIF's tag 0x0112: a number from 1 to 8, 1 for upright. Looked for in
- * the segments of JPEG, the chunks of PNG and WebP, and TIFF itself; what is damaged counts as
- * upright.
+ * The orientation of the camera, from EXIF tag 0x0112: a number from 1 to 8; 1 means upright. It is
+ * read from segments of JPEG, chunks of PNG and WebP, and TIFF itself. If the data is damaged, the
+ * image counts as upright.
  */
 final class Orientation {
   static final int UPRIGHT = 1;
@@ -22,7 +22,7 @@ final class Orientation {
 
   private Orientation() {}
 
-  /** Of the file with these contents. */
+  /** Reads the orientation from the contents of a file. */
   static int of(ByteBuffer file) {
     try {
       ByteBuffer tiff = tiff(file.duplicate().order(ByteOrder.BIG_ENDIAN));
@@ -32,7 +32,7 @@ final class Orientation {
     }
   }
 
-  /** The part of a file that is laid out as TIFF, or null. */
+  /** Finds the part of a file that has TIFF structure; null if there is none. */
   private static ByteBuffer tiff(ByteBuffer file) {
     if ((file.getShort(0) & 0xffff) == JPEG_START) {
       return inJpeg(file);
@@ -63,7 +63,10 @@ final class Orientation {
   }
 
   /**
-   * @param trailer bytes behind each chunk of PNG; WebP has none but pads to an even length
+   * Finds TIFF data in the chunks of a file.
+   *
+   * @param trailer the number of bytes after each chunk of PNG; WebP has none, but pads chunks to
+   *     an even length
    */
   private static ByteBuffer inChunks(ByteBuffer file, int first, int trailer, String name) {
     boolean lengthFirst = trailer > 0;
@@ -106,7 +109,7 @@ final class Orientation {
     return new String(bytes, StandardCharsets.ISO_8859_1);
   }
 
-  /** The image as it is when the camera is held upright. */
+  /** Rotates or mirrors the image so that it is upright. */
   static RgbImage turned(RgbImage image, int orientation) {
     if (orientation == UPRIGHT) {
       return image;

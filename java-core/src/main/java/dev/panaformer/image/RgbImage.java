@@ -4,16 +4,17 @@ import java.awt.image.BufferedImage;
 import java.nio.file.Path;
 
 /**
- * An image of 8-bit red, green and blue as people see it: turned upright, without transparency.
+ * An 8-bit RGB image: upright, without transparency.
  *
- * @param samples {@code [height, width, 3]}, bytes without a sign. Not to be modified.
+ * @param samples {@code [height, width, 3]}, unsigned bytes. Not to be modified.
  */
 public record RgbImage(int width, int height, byte[] samples) {
-  /** Samples of a pixel. */
+  /** The number of samples per pixel. */
   public static final int CHANNELS = 3;
 
   /**
-   * @throws IllegalArgumentException if a side is below 1, or the samples are not as many as that
+   * @throws IllegalArgumentException if a side is below 1, or the number of samples does not match
+   *     the sides
    */
   public RgbImage {
     if (width < 1 || height < 1 || samples.length != (long) width * height * CHANNELS) {
@@ -23,18 +24,19 @@ public record RgbImage(int width, int height, byte[] samples) {
   }
 
   /**
-   * Reads a file: JPEG, PNG, WebP, BMP, TIFF, GIF.
+   * Decodes a file: JPEG, PNG, WebP, BMP, TIFF or GIF.
    *
-   * @param maxPixels the largest image that is decoded; a small file can claim to be a huge image
-   * @throws ImageException if there is no image in it, it is damaged, or has more pixels than that
+   * @param maxPixels the maximum number of pixels; protects against small files that claim to be
+   *     huge
+   * @throws ImageException if the file is not an image, is damaged, or has more pixels than allowed
    */
   public static RgbImage read(Path file, long maxPixels) {
     return ImageDecoder.read(file, maxPixels);
   }
 
   /**
-   * A copy to draw on. {@link BufferedImage} is what Java programs draw on and write to files with;
-   * whoever calls this method requires java.desktop, no other user of the library does.
+   * Copies the image to a {@link BufferedImage}, which Java programs draw on and write to files.
+   * Only callers of this method require the module java.desktop.
    */
   @SuppressWarnings("exports")
   public BufferedImage toBufferedImage() {

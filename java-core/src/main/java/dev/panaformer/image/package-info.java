@@ -1,5 +1,5 @@
 /**
- * Images: files to pixels, upright and without transparency.
+ * Decodes image files to upright pixels without transparency.
  *
  * <p>Exported. Imports no other package of the library.
  */

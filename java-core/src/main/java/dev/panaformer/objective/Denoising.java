@@ -1,9 +1,10 @@
 package dev.panaformer.objective;
 
 /**
- * A corrupted text and what a model is to make of it. The arrays are not to be modified.
+ * A corrupted text and the target that a model learns to generate from it. The arrays must not be
+ * modified.
  *
- * @param source what the encoder reads
- * @param target what the decoder is to say, its end token included
+ * @param source the input of the encoder
+ * @param target the expected output of the decoder, including its end token
  */
 public record Denoising(int[] source, int[] target) {}

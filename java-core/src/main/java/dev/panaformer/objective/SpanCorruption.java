@@ -6,13 +6,14 @@ import java.util.TreeSet;
 import java.util.stream.IntStream;
 
 /**
- * T5's objective (Raffel et al. 2020, section 3.1.4): some spans of a text are taken out, a
- * sentinel standing where each was, and the target gives each sentinel's span.
+ * T5's objective (Raffel et al. 2020, section 3.1.4): each of some spans of a text is replaced with
+ * a sentinel token, and the target lists each sentinel followed by its span.
  *
- * @param density the share of tokens that is taken out; 0.15 in the paper
- * @param meanSpan how long spans are on average; 3 in the paper
- * @param firstSentinel the id of {@code <extra_id_0>}; those of the next ones go down from it
- * @param sentinels how many there are
+ * @param density the fraction of tokens that is replaced; 0.15 in the paper
+ * @param meanSpan the mean length of a span; 3 in the paper
+ * @param firstSentinel the id of {@code <extra_id_0>}; the ids of the next sentinels descend from
+ *     it
+ * @param sentinels the number of sentinel tokens
  * @param end the token that ends source and target
  */
 public record SpanCorruption(
@@ -37,8 +38,8 @@ public record SpanCorruption(
   /**
    * Corrupts a text.
    *
-   * @param ids without special tokens; at least two
-   * @param seed decides which spans
+   * @param ids at least two tokens, without special tokens
+   * @param seed determines the spans
    */
   public Denoising corrupt(int[] ids, long seed) {
     if (ids.length < 2) {
@@ -65,7 +66,10 @@ public record SpanCorruption(
     return new Denoising(source.add(end).build().toArray(), target.add(end).build().toArray());
   }
 
-  /** So many tokens in so many parts of at least one, every way equally likely. */
+  /**
+   * Divides {@code tokens} into {@code parts} of at least one token each; all divisions are equally
+   * likely.
+   */
   private static int[] segments(int tokens, int parts, SplittableRandom random) {
     int[] cuts = sample(tokens - 1, parts - 1, random);
     int[] lengths = new int[parts];
@@ -78,7 +82,10 @@ public record SpanCorruption(
     return lengths;
   }
 
-  /** {@code count} different numbers below {@code bound}, ascending. Floyd's algorithm. */
+  /**
+   * Draws {@code count} distinct numbers below {@code bound}, in ascending order. Floyd's
+   * algorithm.
+   */
   static int[] sample(int bound, int count, SplittableRandom random) {
     TreeSet<Integer> chosen = new TreeSet<>();
     for (int i = bound - count; i < bound; i++) {

@@ -4,13 +4,13 @@ import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
 /**
- * BART's objective (Lewis et al. 2020, section 2.2): spans of a text, their lengths drawn from a
- * Poisson distribution, are replaced by one mask each, some of them of no tokens at all, and the
- * target is the text as it was.
+ * BART's objective (Lewis et al. 2020, section 2.2): each of some spans of a text is replaced with
+ * a single mask token, and the target is the original text. The lengths of the spans have a Poisson
+ * distribution. A span of length 0 inserts a mask.
  *
- * @param density the share of tokens that is masked; 0.3 in the paper
- * @param meanSpan how long spans are on average; 3 in the paper
- * @param mask the id of the mask
+ * @param density the fraction of tokens that is masked; 0.3 in the paper
+ * @param meanSpan the mean length of a span; 3 in the paper
+ * @param mask the id of the mask token
  */
 public record TextInfilling(double density, double meanSpan, int mask) {
 
@@ -32,8 +32,8 @@ public record TextInfilling(double density, double meanSpan, int mask) {
   /**
    * Corrupts a text.
    *
-   * @param ids with the special tokens that begin and end it, which stay
-   * @param seed decides which spans
+   * @param ids the tokens, including the special tokens at both ends, which are never masked
+   * @param seed determines the spans
    */
   public Denoising corrupt(int[] ids, long seed) {
     int inner = ids.length - 2;
@@ -48,7 +48,7 @@ public record TextInfilling(double density, double meanSpan, int mask) {
     while (left > 0) {
       int length = Math.min(poisson(random), left);
       int start = 1 + random.nextInt(inner - length + 1);
-      // A span of no tokens is a mask where nothing was.
+      // A span of length 0 inserts a mask.
       maskBefore[start] = true;
       for (int i = start; i < start + length; i++) {
         left -= masked[i] ? 0 : 1;
@@ -68,7 +68,7 @@ public record TextInfilling(double density, double meanSpan, int mask) {
     return new Denoising(source.build().toArray(), ids.clone());
   }
 
-  /** By products of uniform numbers (Knuth). */
+  /** Draws from a Poisson distribution by multiplying uniform numbers (Knuth). */
   private int poisson(SplittableRandom random) {
     double limit = Math.exp(-meanSpan);
     int count = 0;

@@ -5,9 +5,9 @@ import dev.panaformer.kernel.linear.WeightFormat;
 import java.util.function.Supplier;
 
 /**
- * How a model is computed.
+ * The kernels and the weight format that a model is loaded with.
  *
- * @param kernels opens the kernels, which the runtime then owns
- * @param weightFormat the format that weights are packed in
+ * @param kernels opens the kernels; the runtime owns them and closes them
+ * @param weightFormat the format in which weights are packed
  */
 public record ComputeSettings(Supplier<Kernels> kernels, WeightFormat weightFormat) {}

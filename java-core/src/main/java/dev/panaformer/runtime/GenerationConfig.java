@@ -8,21 +8,21 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * How the makers of a model would have it generate: generation_config.json, or the fields of the
- * same names in an older config.json. Every field that Hugging Face's transformers lets change the
- * text of an encoder-decoder is read, or refused by name.
+ * Reads the generation settings that a checkpoint recommends: generation_config.json, or the fields
+ * of the same names in an older config.json. Every field that can change the text of an
+ * encoder-decoder in Hugging Face's transformers is either read or refused by name.
  */
 final class GenerationConfig {
-  /** Where a file does not say how many of the best tokens are drawn from. */
+  /** The default of {@code top_k} in Hugging Face's transformers. */
   private static final int DEFAULT_TOP_K = 50;
 
   private GenerationConfig() {}
 
   /**
-   * @param json perhaps without any of the fields
-   * @param vocabulary ids are below
-   * @throws dev.panaformer.checkpoint.CheckpointException naming a field that is wrong, or asks for
-   *     what we do not do
+   * @param json the fields of the file; all of them are optional
+   * @param vocabulary the size of the vocabulary; token ids must be below it
+   * @throws dev.panaformer.checkpoint.CheckpointException if a field is invalid or not supported,
+   *     naming the field
    */
   static GenerationOptions of(ConfigJson json, int vocabulary) {
     refuseUnknown(json);
@@ -55,7 +55,9 @@ final class GenerationConfig {
     return options.build();
   }
 
-  /** Lengths of files count the start token; ours do not. */
+  /**
+   * Reads the length limits. The file counts the start token, {@link GenerationOptions} does not.
+   */
   private static void length(ConfigJson json, GenerationOptions.Builder options) {
     int most = GenerationOptions.DEFAULT.maxNewTokens();
     if (json.has("max_length")) {

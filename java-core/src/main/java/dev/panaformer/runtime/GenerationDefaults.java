@@ -4,8 +4,8 @@ import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.generate.GenerationOptions;
-import dev.panaformer.model.decoder.CausalConfig;
 import dev.panaformer.model.ConfigFields;
+import dev.panaformer.model.decoder.CausalConfig;
 import dev.panaformer.model.decoder.Seq2SeqConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,24 +15,24 @@ import java.util.Set;
 import java.util.function.Supplier;
 
 /**
- * What a model's folder says of generation: generation_config.json or, without that file, what the
- * family of the model does by default.
+ * The generation settings of a model's folder. They come from generation_config.json. Without that
+ * file they are the defaults of the model family.
  *
- * @param options gives the options; throws {@link UnsupportedModelException} if the folder asks for
- *     what is not supported
- * @param start the token that the text of an encoder-decoder begins with
+ * @param options supplies the options; throws {@link UnsupportedModelException} if the folder asks
+ *     for something that is not supported
+ * @param start the token with which an encoder-decoder begins the generated text
  * @param ends the tokens that end a text
  */
 record GenerationDefaults(
     Supplier<GenerationOptions> options, OptionalInt start, Set<Integer> ends) {
 
   /**
-   * Those of a decoder. Without generation_config.json these are {@link GenerationOptions#DEFAULT}
-   * and the end tokens of config.json. A decoder is usable with a user's own options even if its
-   * file asks for what is not supported, which is therefore an error only when the options are
-   * asked for.
+   * Reads the defaults of a decoder. Without generation_config.json they are {@link
+   * GenerationOptions#DEFAULT} and the end tokens of config.json. A file that asks for an
+   * unsupported setting does not prevent loading, because users can pass their own options. The
+   * error is thrown when the options of the folder are requested.
    *
-   * @throws dev.panaformer.checkpoint.CheckpointException if a field of the file is wrong
+   * @throws dev.panaformer.checkpoint.CheckpointException if a field of the file is invalid
    */
   static GenerationDefaults of(ModelFolder folder, CausalConfig config) {
     Optional<ConfigJson> file = file(folder);
@@ -55,11 +55,10 @@ record GenerationDefaults(
   }
 
   /**
-   * Those of an encoder-decoder. Without generation_config.json they are read from config.json, as
-   * older checkpoints have them.
+   * Reads the defaults of an encoder-decoder. Without generation_config.json they are read from
+   * config.json, where older checkpoints store them.
    *
-   * @throws dev.panaformer.checkpoint.CheckpointException if a field is wrong, or asks for what is
-   *     not supported
+   * @throws dev.panaformer.checkpoint.CheckpointException if a field is invalid or not supported
    */
   static GenerationDefaults of(ModelFolder folder, Seq2SeqConfig config) {
     Optional<ConfigJson> file = file(folder);

@@ -20,8 +20,8 @@ import java.util.Set;
 import java.util.function.Function;
 
 /**
- * A loaded model that generates texts. Its scheduler evaluates all of them together, on one thread;
- * {@link #call} is for what else the model is asked for.
+ * A loaded model that generates texts. Its scheduler evaluates all generations together on one
+ * thread. Other evaluations, such as attention maps, go through {@link #call}.
  */
 public final class GenerationRuntime<M extends LanguageModel> extends ModelRuntime<M> {
   private final GenerationDefaults defaults;
@@ -47,7 +47,7 @@ public final class GenerationRuntime<M extends LanguageModel> extends ModelRunti
   }
 
   /**
-   * Loads a decoder. A folder without a tokenizer is usable with ids.
+   * Loads a decoder. If the folder has no tokenizer, the model can be used with token ids only.
    *
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model;
    *     nothing stays open or allocated then
@@ -65,7 +65,7 @@ public final class GenerationRuntime<M extends LanguageModel> extends ModelRunti
         limits);
   }
 
-  /** As {@link #decoder}, of an encoder-decoder. */
+  /** Loads an encoder-decoder. Otherwise like {@link #decoder}. */
   public static GenerationRuntime<Seq2SeqModel> encoderDecoder(
       Path path, ComputeSettings compute, GenerationLimits limits) {
     ModelFolder folder = ModelFolder.open(path);
@@ -88,7 +88,8 @@ public final class GenerationRuntime<M extends LanguageModel> extends ModelRunti
       GenerationLimits limits) {
     return Resources.load(
         compute,
-        // Each step reads all weights in order; encoders gain nothing and would load more slowly.
+        // Each decoding step reads all weights in order, so huge pages help. Encoders do not
+        // benefit, and would load more slowly.
         NativeMemory.onHugePages(),
         Optional.of(folder.transformer()).filter(GenerationRuntime::holdsTokenizer),
         resources ->
@@ -101,13 +102,13 @@ public final class GenerationRuntime<M extends LanguageModel> extends ModelRunti
         || Files.exists(folder.resolve("vocab.txt"));
   }
 
-  /** What evaluates all texts of this model. */
+  /** The scheduler that evaluates all generations of this model. */
   public Scheduler scheduler() {
     return scheduler;
   }
 
   /**
-   * The options that the folder asks for.
+   * The generation options that the folder recommends.
    *
    * @throws dev.panaformer.checkpoint.UnsupportedModelException if they are not supported, naming
    *     the field
@@ -116,7 +117,9 @@ public final class GenerationRuntime<M extends LanguageModel> extends ModelRunti
     return defaults.options().get();
   }
 
-  /** The token that the text of an encoder-decoder begins with, if the folder says so. */
+  /**
+   * The token with which an encoder-decoder begins the generated text, if the folder defines it.
+   */
   public OptionalInt startToken() {
     return defaults.start();
   }
@@ -126,22 +129,25 @@ public final class GenerationRuntime<M extends LanguageModel> extends ModelRunti
     return defaults.ends();
   }
 
-  /** The number of tokens of the longest text: the model's positions, or what the cache holds. */
+  /**
+   * The maximum length of a text in tokens: the number of positions of the model, or the capacity
+   * of the cache if that is smaller.
+   */
   public int contextLength() {
     return contextLength;
   }
 
-  /** The number of tokens of the longest source; 0 if there is no encoder. */
+  /** The maximum length of a source in tokens; 0 if there is no encoder. */
   public int sourceLength() {
     return sourceLength;
   }
 
-  /** The ids of a text, including special tokens. */
+  /** Encodes a text to token ids, including special tokens. */
   public int[] ids(String text) {
     return tokenize(tokenizer -> tokenizer.ids(text));
   }
 
-  /** The text of ids, without special tokens. */
+  /** Decodes token ids to text, without special tokens. */
   public String decode(int[] ids) {
     return tokenize(tokenizer -> tokenizer.decode(ids, true));
   }

@@ -20,7 +20,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.BiFunction;
 
-/** A loaded model of images: preprocesses them, and forms batches of equal sizes. */
+/**
+ * A loaded image model. It preprocesses images and forms batches of images that have the same size.
+ */
 public final class ImageRuntime<M extends VisionTask> extends ModelRuntime<M> {
   private static final Buffer PIXELS = Buffer.named("preprocessed images");
 
@@ -37,8 +39,8 @@ public final class ImageRuntime<M extends VisionTask> extends ModelRuntime<M> {
   /**
    * Loads a model.
    *
-   * @param architecture part of the name of the model class that config.json has to name
-   * @param loader makes the model of its weights
+   * @param architecture part of the model class name that config.json must contain
+   * @param loader creates the model from its weights
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model;
    *     nothing stays open or allocated then
    */
@@ -80,12 +82,12 @@ public final class ImageRuntime<M extends VisionTask> extends ModelRuntime<M> {
     return model().config();
   }
 
-  /** Decodes a file, unless it has more pixels than the limits allow. */
+  /** Decodes an image file. Refuses an image that has more pixels than the limits allow. */
   public RgbImage read(Path file) {
     return RgbImage.read(file, limits.maxPixels());
   }
 
-  /** Preprocesses images of one {@link #size} into the workspace. */
+  /** Preprocesses images that have the same {@link #size} into the workspace. */
   public Images pixels(List<RgbImage> images, Workspace workspace) {
     int[] size = size(images.getFirst());
     long floats = (long) RgbImage.CHANNELS * size[0] * size[1];
@@ -104,14 +106,14 @@ public final class ImageRuntime<M extends VisionTask> extends ModelRuntime<M> {
     return new Images(pixels, images.size(), RgbImage.CHANNELS, size[0], size[1]);
   }
 
-  /** {@code [height, width]} that preprocessing gives an image. */
+  /** The size {@code [height, width]} of an image after preprocessing. */
   public int[] size(RgbImage image) {
     return preprocessor.outputSize(image);
   }
 
   /**
-   * The number of images from {@code first} on that are computed together: those of the same size,
-   * within the limits.
+   * The number of images, starting at {@code first}, that form the next batch: consecutive images
+   * of the same size, within the limits.
    */
   public int batch(List<RgbImage> images, int first, int tokensEach) {
     int most = Math.max(1, limits.maxBatchTokens() / tokensEach);
@@ -124,17 +126,17 @@ public final class ImageRuntime<M extends VisionTask> extends ModelRuntime<M> {
     return count;
   }
 
-  /** An evaluation of a model of images. */
+  /** A forward pass of an image model. */
   public interface Pass<M> {
     MemorySegment run(M task, boolean interpolatePositions);
   }
 
-  /** Evaluates the whole model on images. */
+  /** Evaluates the whole model on a batch of images. */
   public MemorySegment forward(Images images, Workspace workspace, Trace trace) {
     return forward((task, interpolate) -> task.forward(images, interpolate, workspace, trace));
   }
 
-  /** Evaluates a pass; the messages of what it refuses name the model. */
+  /** Runs a forward pass. If the model rejects its input, the exception message names the model. */
   public MemorySegment forward(Pass<M> pass) {
     try {
       return pass.run(model(), limits.interpolatePositions());

@@ -10,14 +10,14 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
- * A loaded model with everything that it owns, from opening its folder to freeing its memory. All
- * models have this one life cycle: text, image and generation runtimes differ in what they make of
- * their inputs.
+ * A loaded model and everything that it owns, from opening the folder to freeing the memory. All
+ * models share this life cycle. The subclasses for text, images and generation differ in how they
+ * prepare their inputs.
  *
  * <p>Every evaluation on the caller's thread goes through {@link #call(Evaluation, Object,
- * Object)}. Whatever is to watch or schedule calls (batching across callers, events, metrics)
- * belongs there. Texts that are generated are evaluated by the scheduler of a {@link
- * GenerationRuntime}, on its thread.
+ * Object)}. Code that observes or schedules calls (batching across callers, events, metrics)
+ * belongs there. Generations are evaluated by the scheduler of a {@link GenerationRuntime} on its
+ * own thread.
  *
  * <p>Thread-safe.
  *
@@ -33,11 +33,11 @@ public abstract sealed class ModelRuntime<M> implements AutoCloseable
   private final AtomicBoolean closed = new AtomicBoolean();
 
   /**
-   * Waits for the tokenizer, if there is one.
+   * Creates a runtime. Waits until the tokenizer, if there is one, is loaded.
    *
    * @param name the folder, for messages
-   * @param resources owned by this runtime from now on, if this constructor returns
-   * @param maxConcurrency the number of calls that run at the same time
+   * @param resources owned by this runtime if the constructor returns normally
+   * @param maxConcurrency the maximum number of concurrent calls
    */
   ModelRuntime(String name, M model, Resources resources, int maxConcurrency) {
     this.name = name;
@@ -55,9 +55,9 @@ public abstract sealed class ModelRuntime<M> implements AutoCloseable
 
   /**
    * Evaluates the model. The workspace, the model and the kernels stay valid until the evaluation
-   * returns: {@link #close} waits for it. Waits while as many calls as allowed are running. Does
-   * not allocate once the workspaces have grown, so callers of the hot path keep {@code evaluation}
-   * in a field and pass its arguments here.
+   * returns, because {@link #close} waits for it. If the maximum number of calls is running, this
+   * method waits. It does not allocate once the workspaces have grown. Callers on the hot path
+   * therefore keep {@code evaluation} in a field and pass its arguments here.
    *
    * @throws IllegalStateException if the model is closed
    */
@@ -67,13 +67,13 @@ public abstract sealed class ModelRuntime<M> implements AutoCloseable
     }
   }
 
-  /** {@link #call(Evaluation, Object, Object)} without arguments. */
+  /** Like {@link #call(Evaluation, Object, Object)}, for an evaluation without arguments. */
   public final <R> R call(Function<Workspace, R> evaluation) {
     return call((workspace, function, none) -> function.apply(workspace), evaluation, null);
   }
 
   /**
-   * Changes the model while no call evaluates it; calls wait until the change is made.
+   * Changes the model while no call evaluates it. Calls wait until the change is complete.
    *
    * @throws IllegalStateException if the model is closed
    */
@@ -82,8 +82,8 @@ public abstract sealed class ModelRuntime<M> implements AutoCloseable
   }
 
   /**
-   * Uses the tokenizer. Tokenization needs no workspace and is done outside of {@link #call}, once
-   * for each text.
+   * Uses the tokenizer. Tokenization needs no workspace, so each text is tokenized once, outside of
+   * {@link #call}.
    *
    * @throws IllegalStateException if the model is closed, or its folder has no tokenizer
    */
@@ -101,7 +101,7 @@ public abstract sealed class ModelRuntime<M> implements AutoCloseable
   /**
    * The tokenizer, for use within {@link #call}.
    *
-   * @throws IllegalStateException if the folder has none
+   * @throws IllegalStateException if the folder has no tokenizer
    */
   public final Tokenizer tokenizer() {
     return tokenizer.orElseThrow(() ->
@@ -119,7 +119,7 @@ public abstract sealed class ModelRuntime<M> implements AutoCloseable
     return name;
   }
 
-  /** The model. It is evaluated within {@link #call} only. */
+  /** The model. It must only be evaluated within {@link #call}. */
   public final M model() {
     return model;
   }
@@ -128,16 +128,20 @@ public abstract sealed class ModelRuntime<M> implements AutoCloseable
     return resources.kernels();
   }
 
-  /** A description of the kernels in words. */
+  /** A human-readable description of the kernels. */
   public final String description() {
     return resources.kernels().description();
   }
 
-  /** Ends what evaluates the model besides calls, and waits for it. */
+  /**
+   * Stops evaluations that do not run in {@link #call}, such as those of a scheduler, and waits for
+   * them.
+   */
   void stop() {}
 
   /**
-   * Refuses further calls, waits for running ones and frees everything. Closing again does nothing.
+   * Refuses further calls, waits for running calls and frees everything. Closing again has no
+   * effect.
    */
   @Override
   public final void close() {

@@ -25,12 +25,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** A language model with its key-value cache, as the scheduler evaluates it. */
+/** Connects a language model and its key-value cache to the scheduler. */
 public final class PagedDecoder implements Decoder {
   private static final Buffer ROWS = Buffer.named("hidden states that a head reads");
   private static final Buffer LOGITS = Buffer.named("logits");
 
-  /** Contexts for which the cache has room by default, unless they are too large. */
+  /**
+   * The default capacity of the cache, as a number of full contexts. Very large contexts get less.
+   */
   private static final int DEFAULT_CONTEXTS = 4;
 
   private static final long MAX_DEFAULT_BYTES = 1L << 30;
@@ -46,7 +48,7 @@ public final class PagedDecoder implements Decoder {
   private final int stepTokens;
   private final List<DecoderBatch> sources = new ArrayList<>();
 
-  /** For each batch of sources its states; empty for tokens. */
+  /** The encoder states of each batch of sources; empty for a source of tokens. */
   private final List<float[]> states = new ArrayList<>();
 
   private int sourceBatches;
@@ -58,7 +60,7 @@ public final class PagedDecoder implements Decoder {
   private final Runnable pass = this::pass;
   private MemorySegment hiddenStates = MemorySegment.NULL;
 
-  /** The rows of the hidden states, by their numbers in the pass. */
+  /** The rows of the hidden states whose logits were requested, by their index in the pass. */
   private int[] asked = {};
 
   public PagedDecoder(LanguageModel model, GenerationLimits limits) {
@@ -94,7 +96,7 @@ public final class PagedDecoder implements Decoder {
     return (int) Math.min(tokens, (long) DEFAULT_CONTEXTS * (c.contextLength() + source));
   }
 
-  /** What a decoder attends to, computed once for all texts that attend to it. */
+  /** The cached encoder output of one source. All sequences that attend to it share it. */
   private final class CachedSource {
     private final Source source;
     private final KvCache.Sequence sequence = cache.open();
@@ -119,8 +121,8 @@ public final class PagedDecoder implements Decoder {
     private boolean closed;
 
     /**
-     * @param source null for none
-     * @param rows of embeddings
+     * @param source null if there is no source
+     * @param rows rows of embeddings
      */
     CachedText(KvCache.Sequence sequence, CachedSource source, float[] rows) {
       this.sequence = sequence;
@@ -171,7 +173,7 @@ public final class PagedDecoder implements Decoder {
     return cache.blocks();
   }
 
-  /** The number of blocks of the cache that no sequence holds. */
+  /** The number of cache blocks that no sequence holds. */
   public int freeBlocks() {
     return cache.freeBlocks();
   }
@@ -238,7 +240,7 @@ public final class PagedDecoder implements Decoder {
       return;
     }
     if (!source.read && !unread.contains(source)) {
-      // What a pass that failed has left of it.
+      // Discard what a failed pass has left in the cache.
       source.sequence.truncate(0);
       batchFor(source.source).add(source.sequence, source.source.ids(), 0, source.source.length());
       unread.add(source);
@@ -247,8 +249,8 @@ public final class PagedDecoder implements Decoder {
   }
 
   /**
-   * Sources of tokens are read together, but no more of them than a step computes: that bounds
-   * memory. States are taken one source at a time.
+   * Token sources are encoded together, up to the number of tokens in a step, which bounds the
+   * memory. Encoder states are processed one source at a time.
    */
   private DecoderBatch batchFor(Source source) {
     boolean together =
@@ -283,7 +285,8 @@ public final class PagedDecoder implements Decoder {
       unread.forEach(source -> source.read = true);
     }
     if (batch.rows() > 0) {
-      // Rows come from the host, which no step that is recorded and repeated can do.
+      // Rows of embeddings are copied from host memory. A recorded step that is replayed cannot do
+      // that.
       pass();
     } else {
       model.kernels().step(pass);

@@ -14,9 +14,9 @@ import java.util.concurrent.CompletionException;
 import java.util.function.Function;
 
 /**
- * What a loaded model owns besides its workspaces: the kernels, the memory of its weights and, for
- * texts, a tokenizer. In a JVM that has just started, reading the tokenizer takes as long as
- * everything else. It is therefore read on a thread of its own.
+ * The resources of a loaded model besides its workspaces: the kernels, the memory of the weights
+ * and, for text models, a tokenizer. In a JVM that has just started, loading the tokenizer takes as
+ * long as everything else. It is therefore loaded on a separate thread.
  */
 final class Resources implements AutoCloseable {
   private final ComputeSettings compute;
@@ -35,17 +35,17 @@ final class Resources implements AutoCloseable {
     this.tokenizer = tokenizer;
   }
 
-  /** Makes a runtime of its resources. */
+  /** Creates a runtime from its resources. */
   interface Loader<R> {
     R load(Resources resources);
   }
 
   /**
-   * Opens resources and makes a runtime with them, which owns them from then on. If that fails,
-   * nothing stays open or allocated.
+   * Opens resources and creates a runtime with them, which then owns them. If that fails, nothing
+   * stays open or allocated.
    *
-   * @param memory where the weights go, unless the kernels have memory of their own
-   * @param tokenizerFolder the folder of the tokenizer; empty to read none
+   * @param memory the allocator of the weights; unused if the kernels have their own memory
+   * @param tokenizerFolder the folder of the tokenizer; empty to load none
    */
   static <R> R load(
       ComputeSettings compute,
@@ -84,7 +84,7 @@ final class Resources implements AutoCloseable {
   /**
    * Reads the weights of a folder into this memory.
    *
-   * @param model makes the model of its weights
+   * @param model creates the model from its weights
    */
   <M> M weights(ModelFolder folder, WeightNames names, Function<Weights, M> model) {
     try (Checkpoint checkpoint = folder.openWeights();
@@ -93,7 +93,7 @@ final class Resources implements AutoCloseable {
     }
   }
 
-  /** Waits for the tokenizer; throws what its reading failed with. */
+  /** Waits for the tokenizer. Rethrows the exception if loading it failed. */
   Optional<Tokenizer> tokenizer() {
     return tokenizer.map(Resources::join);
   }
@@ -112,7 +112,7 @@ final class Resources implements AutoCloseable {
     }
   }
 
-  /** Frees everything. None of it may be in use. */
+  /** Frees everything. No resource may be in use. */
   @Override
   public void close() {
     memory.close();

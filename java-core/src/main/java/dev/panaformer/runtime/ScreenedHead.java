@@ -10,8 +10,10 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
 /**
- * A model's head with its screen, which finds the best tokens in few of the head's bytes or finds
- * that it cannot tell: where it could not, it is left alone for a while, longer each time.
+ * A language model head with its screen. The screen is a smaller approximation of the head, which
+ * often suffices to find the best tokens. It detects when it cannot decide; then the whole head is
+ * evaluated. After such a failure the screen is skipped for a number of calls that grows with each
+ * failure.
  *
  * <p>Not thread-safe.
  */
@@ -31,7 +33,7 @@ final class ScreenedHead implements AutoCloseable {
     }
   }
 
-  /** {@link DecodingKernels#linearBest} of rows of hidden states. */
+  /** Evaluates {@link DecodingKernels#linearBest} on rows of hidden states. */
   void best(
       MemorySegment x,
       MemorySegment values,
@@ -61,14 +63,14 @@ final class ScreenedHead implements AutoCloseable {
     memory.close();
   }
 
-  /** For how many calls to leave alone what was of no help: 1, then 3, 7 and so on. */
+  /** Counts the calls for which the screen is skipped after a failure: 1, then 3, 7 and so on. */
   static final class Pause {
     private static final int LONGEST = 255;
 
     private int length;
     private int left;
 
-    /** Whether to try again; if not, the pause is one shorter. */
+    /** Whether the screen may be tried again. If not, this call counts towards the pause. */
     boolean isOver() {
       if (left == 0) {
         return true;
@@ -77,7 +79,7 @@ final class ScreenedHead implements AutoCloseable {
       return false;
     }
 
-    /** To be told after a try. */
+    /** Records the outcome of a try. */
     void after(boolean helped) {
       length = helped ? 0 : Math.min(2 * length + 1, LONGEST);
       left = length;

@@ -3,9 +3,8 @@ package dev.panaformer.runtime;
 /**
  * Limits of a model that reads texts.
  *
- * @param maxConcurrency the number of calls that run at the same time
- * @param maxBatchTokens the number of tokens that are computed together, unless one text alone has
- *     more
+ * @param maxConcurrency the maximum number of concurrent calls
+ * @param maxBatchTokens the maximum number of tokens in a batch; a single text may exceed it
  * @param refusesLongTexts whether texts that are too long are refused instead of truncated
  */
 public record TextLimits(int maxConcurrency, int maxBatchTokens, boolean refusesLongTexts) {}

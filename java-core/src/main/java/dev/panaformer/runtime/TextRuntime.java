@@ -17,7 +17,7 @@ import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.IntFunction;
 
-/** A loaded encoder of texts: tokenizes them, and fills batches with them. */
+/** A loaded text encoder. It tokenizes texts and fills batches with them. */
 public final class TextRuntime<M extends TextEncoder> extends ModelRuntime<M> {
   private final ModelFolder folder;
   private final TextLimits limits;
@@ -32,7 +32,7 @@ public final class TextRuntime<M extends TextEncoder> extends ModelRuntime<M> {
   }
 
   /**
-   * Loads an encoder of any family, with whatever head it has.
+   * Loads an encoder of any supported family. A task head in the checkpoint is ignored.
    *
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
    */
@@ -44,9 +44,9 @@ public final class TextRuntime<M extends TextEncoder> extends ModelRuntime<M> {
   }
 
   /**
-   * Loads a model of the BERT family under a head.
+   * Loads a model of the BERT family with a task head.
    *
-   * @param loader makes the model of its weights
+   * @param loader creates the model from its weights
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model;
    *     nothing stays open or allocated then
    */
@@ -83,15 +83,15 @@ public final class TextRuntime<M extends TextEncoder> extends ModelRuntime<M> {
   }
 
   /**
-   * The number of tokens of the longest text: the model's positions, or fewer if its folder says
-   * so.
+   * The maximum length of a text in tokens: the number of positions of the model, or the smaller
+   * limit of its folder.
    */
   public int maxTokens() {
     return maxTokens;
   }
 
   /**
-   * The ids of a text, including special tokens, truncated to {@link #maxTokens}.
+   * Encodes a text to token ids, including special tokens, truncated to {@link #maxTokens}.
    *
    * @throws IllegalArgumentException if the text is too long and the limits say to refuse it
    * @throws IllegalStateException if the model is closed
@@ -105,12 +105,15 @@ public final class TextRuntime<M extends TextEncoder> extends ModelRuntime<M> {
     return ids;
   }
 
-  /** As {@link #ids}, with everything that the tokenizer says of each token. */
+  /**
+   * Encodes a text like {@link #ids}, and returns everything that the tokenizer reports about each
+   * token.
+   */
   public Encoding encode(String text) {
     return fit(tokenize(tokenizer -> tokenizer.encode(text)));
   }
 
-  /** As {@link #encode(String)}, of two texts in one sequence. */
+  /** Encodes a pair of texts as one sequence, like {@link #encode(String)}. */
   public Encoding encode(String text, String pair) {
     return fit(tokenize(tokenizer -> tokenizer.encode(text, pair)));
   }
@@ -129,19 +132,19 @@ public final class TextRuntime<M extends TextEncoder> extends ModelRuntime<M> {
     }
   }
 
-  /** Receives each filled batch, before the next one replaces it. */
+  /** Receives each filled batch. The batch is valid until the method returns. */
   public interface BatchConsumer {
     /**
-     * @param first index of the input that is the batch's sequence 0
+     * @param first the index of the input that is sequence 0 of the batch
      */
     void accept(int first, TokenBatch batch);
   }
 
   /**
-   * Fills the workspace's batch with the inputs in their order, as many at a time as the limits
-   * allow.
+   * Fills the workspace's batch with the inputs in their order. Each batch holds as many inputs as
+   * the limits allow.
    *
-   * @param typeIds may give null, for 0
+   * @param typeIds the token types of each input; may return null for all zeros
    */
   public void inBatches(
       int count,
@@ -162,7 +165,8 @@ public final class TextRuntime<M extends TextEncoder> extends ModelRuntime<M> {
   }
 
   /**
-   * {@link #inBatches(int, IntFunction, IntFunction, Workspace, BatchConsumer)} of encoded texts.
+   * Fills batches with encoded texts, like {@link #inBatches(int, IntFunction, IntFunction,
+   * Workspace, BatchConsumer)}.
    */
   public void inBatches(List<Encoding> encodings, Workspace workspace, BatchConsumer consumer) {
     inBatches(
@@ -173,7 +177,7 @@ public final class TextRuntime<M extends TextEncoder> extends ModelRuntime<M> {
         consumer);
   }
 
-  /** Replaces the contents of the workspace's batch by one sequence. */
+  /** Replaces the contents of the workspace's batch with one sequence. */
   public TokenBatch only(Encoding encoding, Workspace workspace) {
     TokenBatch batch = workspace.batch();
     batch.clear();

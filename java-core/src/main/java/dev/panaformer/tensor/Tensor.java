@@ -10,12 +10,13 @@ import java.util.Arrays;
 import java.util.stream.Collectors;
 
 /**
- * A typed, shaped view of memory that somebody else owns: the segment's arena decides how long it
- * lives and which threads may read it. A tensor has no arithmetic.
+ * A view of memory with an element type and a shape. The tensor does not own the memory: the arena
+ * of the segment determines its lifetime and the threads that may access it. A tensor has no
+ * arithmetic.
  *
- * <p>Elements are little-endian, wherever they start: files give no alignment.
+ * <p>Elements are little-endian and may be unaligned, because files do not guarantee alignment.
  *
- * @param dtype the type of each element
+ * @param dtype the type of the elements
  * @param shape the size of each dimension; empty for a scalar. Not to be modified.
  * @param strides for each dimension, the distance in elements between neighbours. Not to be
  *     modified.
@@ -33,11 +34,12 @@ public record Tensor(DType dtype, long[] shape, long[] strides, MemorySegment da
 
   private static final ValueLayout.OfFloat NATIVE_FLOAT = ValueLayout.JAVA_FLOAT;
 
-  /** Wide enough for any vector register and for a cache line. */
+  /** Sufficient for every vector register and for a cache line. */
   private static final long FLOAT32_ALIGNMENT = 64;
 
   /**
-   * Side of the square tiles in which a transposed view is read, so that both sides stay cached.
+   * Side of the square tiles in which a transposed view is read, so that source and target stay in
+   * the cache.
    */
   private static final int TILE = 32;
 
@@ -106,7 +108,7 @@ public record Tensor(DType dtype, long[] shape, long[] strides, MemorySegment da
   }
 
   /**
-   * The number of elements of a shape; 1 for that of a scalar.
+   * The number of elements of a shape; 1 for the shape of a scalar.
    *
    * @throws IllegalArgumentException if a dimension is negative
    * @throws ArithmeticException if the product exceeds 63 bits
@@ -118,14 +120,14 @@ public record Tensor(DType dtype, long[] shape, long[] strides, MemorySegment da
       if (dimension < 0) {
         throw new IllegalArgumentException("negative dimension in " + format(shape));
       }
-      // A zero must not hide the overflow of the dimensions around it.
+      // A dimension of 0 must not hide an overflow of the others.
       empty |= dimension == 0;
       elements = Math.multiplyExact(elements, Math.max(dimension, 1));
     }
     return empty ? 0 : elements;
   }
 
-  /** A shape for people: {@code [30522, 384]}. */
+  /** A shape as text: {@code [30522, 384]}. */
   public static String format(long[] shape) {
     return Arrays.stream(shape)
         .mapToObj(Long::toString)
@@ -140,12 +142,12 @@ public record Tensor(DType dtype, long[] shape, long[] strides, MemorySegment da
     return shape.length;
   }
 
-  /** The bytes of the elements, were they contiguous. */
+  /** The size of the elements in bytes when they are contiguous. */
   public long byteSize() {
     return elements() * dtype.bytes();
   }
 
-  /** The shape for people: {@code [30522, 384]}. */
+  /** The shape as text: {@code [30522, 384]}. */
   public String shapeString() {
     return format(shape);
   }
@@ -162,7 +164,7 @@ public record Tensor(DType dtype, long[] shape, long[] strides, MemorySegment da
     return true;
   }
 
-  /** The same memory with two dimensions exchanged; nothing is copied. */
+  /** A view of the same memory with two dimensions exchanged. Nothing is copied. */
   public Tensor transpose(int first, int second) {
     long[] newShape = shape.clone();
     long[] newStrides = strides.clone();
@@ -174,9 +176,9 @@ public record Tensor(DType dtype, long[] shape, long[] strides, MemorySegment da
   }
 
   /**
-   * The elements as contiguous float32 in native byte order.
+   * Converts the elements to contiguous float32 in native byte order.
    *
-   * @param allocator gives the memory, aligned to 64 bytes, and so decides how long it lives
+   * @param allocator allocates the result, aligned to 64 bytes, and determines its lifetime
    * @throws IllegalArgumentException if the elements are integers
    */
   public MemorySegment toFloat32(SegmentAllocator allocator) {
@@ -214,7 +216,7 @@ public record Tensor(DType dtype, long[] shape, long[] strides, MemorySegment da
   }
 
   /**
-   * Writes the elements contiguously, as they are.
+   * Writes the elements contiguously, without conversion.
    *
    * @param target at least {@link #byteSize} bytes
    * @throws IllegalArgumentException if the target is too small
@@ -246,7 +248,7 @@ public record Tensor(DType dtype, long[] shape, long[] strides, MemorySegment da
     void element(long from, long to);
   }
 
-  /** Visits every element with its place here and its place in row-major order. */
+  /** Visits every element with its index in the data and its index in row-major order. */
   private void forEach(Move move) {
     if (rank() == 2) {
       forEachTiled(move);

@@ -1,6 +1,6 @@
 /**
- * A tensor: memory, element type, shape and strides, without arithmetic and without a life of its
- * own.
+ * Tensors: a view of memory with an element type, a shape and strides. They have no arithmetic and
+ * do not own their memory.
  *
  * <p>Exported. Imports no other package of the library.
  */

@@ -9,9 +9,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Refuses descriptions of a tokenizer on which the native library would not fail but end the
- * process: a Rust panic cannot cross JNI. Parts are known by their fields, since the library does
- * not always insist on a type. Regular expressions run as they are.
+ * Refuses tokenizer files that would make the native library end the process instead of returning
+ * an error: a Rust panic cannot cross JNI. Components are recognised by their fields, because the
+ * library does not always require a type. Regular expressions are not checked.
  */
 final class AbortGuard {
   private final Path source;
@@ -44,7 +44,7 @@ final class AbortGuard {
     guard.checkPostProcessor(json.value("post_processor"));
   }
 
-  /** All objects in a tree, whatever they are. */
+  /** All objects in a JSON tree. */
   private List<ConfigJson> parts(Object tree) {
     List<ConfigJson> parts = new ArrayList<>();
     collect(tree, parts);
@@ -65,7 +65,10 @@ final class AbortGuard {
     return ConfigJson.of(source, (Map<String, ?>) object);
   }
 
-  /** The prefix is cut from the second half of each merge, without asking whether it is there. */
+  /**
+   * Checks that the second half of each merge begins with the prefix, since the library removes it
+   * unchecked.
+   */
   private void checkModel(ConfigJson model) {
     if (!model.has("merges") || !model.has("continuing_subword_prefix")) {
       return;

@@ -6,21 +6,22 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * A text, or a pair of texts, as a model reads it. All arrays have one entry a token; none is to be
- * modified.
+ * A tokenized text, or pair of texts, in the form that a model reads. All arrays have one element
+ * for each token and must not be modified.
  *
- * @param ids places in the vocabulary
- * @param typeIds 0 for the first text, 1 for the second, as the tokenizer's template says
- * @param tokens the vocabulary's spelling of each token
- * @param starts where each token begins in its text, in chars; 0 for special tokens
- * @param ends where each token ends in its text, in chars, exclusive; 0 for special tokens
- * @param sequences which text each token comes from: 0, 1, or {@link #NO_SEQUENCE} for those that
- *     the template adds ({@code [CLS]}, {@code [SEP]})
+ * @param ids the ids of the tokens in the vocabulary
+ * @param typeIds 0 for the first text and 1 for the second, as the tokenizer's template defines
+ *     them
+ * @param tokens the spelling of each token in the vocabulary
+ * @param starts the index of each token's first char in its text; 0 for special tokens
+ * @param ends the index after each token's last char in its text; 0 for special tokens
+ * @param sequences the text that each token comes from: 0, 1, or {@link #NO_SEQUENCE} for tokens
+ *     that the template adds ({@code [CLS]}, {@code [SEP]})
  */
 public record Encoding(
     int[] ids, int[] typeIds, String[] tokens, int[] starts, int[] ends, int[] sequences) {
 
-  /** What {@link #sequences} holds for a special token. */
+  /** The value of {@link #sequences} for a special token. */
   public static final int NO_SEQUENCE = -1;
 
   public Encoding {
@@ -34,21 +35,22 @@ public record Encoding(
     }
   }
 
-  /** The number of tokens, special ones included. */
+  /** The number of tokens, including special tokens. */
   public int length() {
     return ids.length;
   }
 
-  /** Whether the template added this token, rather than a text. */
+  /** Whether the token was added by the template and is not part of a text. */
   public boolean isSpecial(int token) {
     return sequences[token] == NO_SEQUENCE;
   }
 
   /**
-   * This encoding, or, where it is longer, one of {@code maxTokens}: tokens leave the end of the
-   * longer text until both are equally long, then the ends of both. Special tokens stay.
+   * Returns an encoding of at most {@code maxTokens} tokens. Tokens are removed from the end of the
+   * longer text until both texts have the same length, then from the ends of both. Special tokens
+   * are kept.
    *
-   * @throws IllegalArgumentException if the special tokens alone are more
+   * @throws IllegalArgumentException if the special tokens alone exceed {@code maxTokens}
    */
   public Encoding truncate(int maxTokens) {
     if (length() <= maxTokens) {
@@ -63,11 +65,12 @@ public record Encoding(
   }
 
   /**
-   * This encoding, or, where it is longer, several that together hold all of its last text (the
-   * context of a question): each repeats the special tokens and, of a pair, the first text, and
-   * shares {@code overlap} tokens with its predecessor.
+   * Splits an encoding that has more than {@code maxTokens} tokens into windows that together
+   * contain all of its last text, such as the context of a question. Each window repeats the
+   * special tokens and, for a pair, the first text. Consecutive windows overlap by {@code overlap}
+   * tokens.
    *
-   * @throws IllegalArgumentException if there is no room for more than {@code overlap} tokens
+   * @throws IllegalArgumentException if a window has no room for more than {@code overlap} tokens
    */
   public List<Encoding> windows(int maxTokens, int overlap) {
     if (length() <= maxTokens) {
@@ -99,7 +102,9 @@ public record Encoding(
     }
   }
 
-  /** The room that {@code maxTokens} leaves beside special tokens and {@code others}. */
+  /**
+   * The number of tokens that remain of {@code maxTokens} after special tokens and {@code others}.
+   */
   private int budget(int maxTokens, int others) {
     int special = count(NO_SEQUENCE);
     if (maxTokens < special) {
@@ -113,7 +118,10 @@ public record Encoding(
     return (int) Arrays.stream(sequences).filter(s -> s == sequence).count();
   }
 
-  /** The special tokens, and of each text {@code count} tokens after the first {@code from}. */
+  /**
+   * The indices of the special tokens and, for each text, of {@code count} tokens from token {@code
+   * from} on.
+   */
   private int[] keep(int[] from, int[] count) {
     int[] seen = {0, 0};
     return IntStream.range(0, length())

@@ -17,20 +17,21 @@ import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
 /**
- * Hugging Face's own library, by way of DJL's JNI functions. DJL's class over them would pad and
- * truncate as the file says, fetch eight arrays where one is wanted, and report to its authors.
+ * A tokenizer that calls Hugging Face's library through DJL's JNI functions. DJL's own class is not
+ * used, because it would pad and truncate as the file says, fetch eight arrays where one is needed,
+ * and report usage to its authors.
  */
 final class HuggingFaceTokenizer implements Tokenizer {
   private static final TokenizersLibrary NATIVE = TokenizersLibrary.LIB;
 
-  /** With this set, DJL looks for no GPU flavour of its library on the network. */
+  /** If this property is set, DJL does not look for a GPU version of its library on the network. */
   private static final String DJL_OFFLINE = "ai.djl.offline";
 
   private final Path source;
   private final Vocabulary vocabulary;
   private final long handle;
 
-  /** Shared by calls, exclusive to {@link #close}. */
+  /** Calls hold the read lock; {@link #close} takes the write lock. */
   private final StampedLock lock = new StampedLock();
 
   private boolean closed;
@@ -45,7 +46,8 @@ final class HuggingFaceTokenizer implements Tokenizer {
     Path tokenizer = folder.resolve("tokenizer.json");
     if (Files.exists(tokenizer)) {
       byte[] utf8 = StrictJson.readBytes(tokenizer);
-      // Strict JSON is read the same by every parser: the library gets what was checked.
+      // Every parser reads strict JSON in the same way, so the library reads exactly what was
+      // checked.
       return of(
           ConfigJson.of(tokenizer, StrictJson.parseObject(tokenizer.toString(), utf8)),
           new String(utf8, StandardCharsets.UTF_8));
@@ -137,7 +139,7 @@ final class HuggingFaceTokenizer implements Tokenizer {
 
   @Override
   public List<Encoding> encodeAll(List<String> texts) {
-    // The library's own batches end the process where one text fails.
+    // The batch functions of the library end the process if one text fails.
     return texts.stream().map(this::encode).toList();
   }
 
@@ -193,7 +195,7 @@ final class HuggingFaceTokenizer implements Tokenizer {
     return failingWith(source + ": cannot tokenize: ", call::getAsLong);
   }
 
-  /** The library's errors are plain RuntimeExceptions. */
+  /** Adds a message to errors of the library, which are plain RuntimeExceptions. */
   private static <T> T failingWith(String message, Supplier<T> call) {
     try {
       return call.get();
@@ -232,9 +234,9 @@ final class HuggingFaceTokenizer implements Tokenizer {
         sequences);
   }
 
-  /** Where each code point of a text begins, in chars: the library counts the former. */
+  /** Maps code points to chars: the library's offsets count code points. */
   private static final class CodePoints {
-    /** Null where both counts agree, as in most texts. */
+    /** The char index of each code point; null if code points and chars agree, as in most texts. */
     private final int[] starts;
 
     CodePoints(String text) {
@@ -262,7 +264,9 @@ final class HuggingFaceTokenizer implements Tokenizer {
     return ints;
   }
 
-  /** Each replacement is as long as what it replaces, so that offsets hold. */
+  /**
+   * Replaces lone surrogates. Each replacement is as long as the original, so offsets stay valid.
+   */
   static String withoutLoneSurrogates(String text) {
     StringBuilder clean = null;
     for (int i = 0; i < text.length(); i++) {

@@ -12,12 +12,12 @@ import java.util.BitSet;
 import java.util.Deque;
 
 /**
- * SentencePiece's table of replacements: the length of a double-array trie, the trie (Yata et al.
- * 2007; one int a unit), and the replacements that its leaves point to, each ended by a zero. The
- * native library follows its offsets unchecked.
+ * SentencePiece's table of replacements. It consists of the length of a double-array trie, the trie
+ * (Yata et al. 2007; one int per unit), and the zero-terminated replacements that its leaves point
+ * to. The native library does not check the offsets, so this class does.
  */
 final class PrecompiledCharsmap {
-  /** Children of a unit lie within one block, whichever byte leads to them. */
+  /** The children of a unit lie within a block of this many units, one for each byte. */
   private static final int BLOCK = 256;
 
   private final int[] units;
@@ -29,9 +29,9 @@ final class PrecompiledCharsmap {
   }
 
   /**
-   * Walks all of the trie.
+   * Walks the whole trie.
    *
-   * @throws CheckpointException if it leads out of itself or of the replacements
+   * @throws CheckpointException if an offset points outside the trie or the replacements
    */
   static void check(ConfigJson normalizer) {
     String field = "precompiled_charsmap";
@@ -94,7 +94,9 @@ final class PrecompiledCharsmap {
     return true;
   }
 
-  /** Whether a character of the replacements, or their end, is there. */
+  /**
+   * Whether a character of the replacements starts at this index, or the replacements end there.
+   */
   private boolean isReplacement(int index) {
     return index == replacements.length
         || index < replacements.length && (replacements[index] & 0xC0) != 0x80;

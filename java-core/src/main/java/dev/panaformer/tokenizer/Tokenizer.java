@@ -6,57 +6,60 @@ import java.util.List;
 import java.util.OptionalInt;
 
 /**
- * Text to ids and back, as the model was trained. Nothing is truncated or padded: see {@link
- * Encoding#truncate}. A surrogate without its partner, which no vocabulary can hold, reads as
- * U+FFFD.
+ * Encodes text to token ids and decodes them, as the model was trained. Nothing is truncated or
+ * padded: see {@link Encoding#truncate}. A lone surrogate, which no vocabulary can contain, is read
+ * as U+FFFD.
  *
- * <p>Safe for use by any number of threads. {@link #close} waits for calls in flight; later ones
- * throw {@link IllegalStateException}.
+ * <p>Thread-safe. {@link #close} waits for running calls; later calls throw {@link
+ * IllegalStateException}.
  */
 public interface Tokenizer extends AutoCloseable {
 
   /**
-   * Reads {@code tokenizer.json} of a model's folder or, where there is none, {@code vocab.txt}
-   * with what {@code tokenizer_config.json} says of it.
+   * Loads {@code tokenizer.json} from a model's folder. If it is absent, loads {@code vocab.txt}
+   * with the settings of {@code tokenizer_config.json}.
    *
-   * @throws CheckpointException if neither is there, or the one that is cannot be used
+   * @throws CheckpointException if neither file exists, or the file cannot be used
    */
   static Tokenizer load(Path folder) {
     return HuggingFaceTokenizer.load(folder);
   }
 
-  /** The text between the special tokens that the model expects. */
+  /** Encodes a text, with the special tokens that the model expects around it. */
   Encoding encode(String text);
 
-  /** Two texts, such as a question and its context, in one sequence. */
+  /** Encodes two texts, such as a question and its context, as one sequence. */
   Encoding encode(String text, String pair);
 
-  /** The text alone, without special tokens. */
+  /** Encodes a text without special tokens. */
   Encoding encodePlain(String text);
 
-  /** Only the ids of {@link #encode(String)}, for who needs no more. */
+  /** Encodes a text like {@link #encode(String)}, but returns only the ids. */
   int[] ids(String text);
 
-  /** The ids of {@link #encode(String)}, {@linkplain Encoding#truncate truncated}. */
+  /**
+   * Encodes a text to ids like {@link #encode(String)}, {@linkplain Encoding#truncate truncated} to
+   * {@code maxTokens}.
+   */
   int[] ids(String text, int maxTokens);
 
-  /** {@link #encode(String)} of each. */
+  /** Encodes each text like {@link #encode(String)}. */
   List<Encoding> encodeAll(List<String> texts);
 
-  /** Text that reads like these ids; those that no token has are passed over. */
+  /** Decodes ids to text. Ids that no token has are skipped. */
   String decode(int[] ids, boolean skipSpecialTokens);
 
-  /** The place of a token in the vocabulary, as spelled there ({@code [MASK]}, {@code ##ing}). */
+  /** The id of a token, given its spelling in the vocabulary ({@code [MASK]}, {@code ##ing}). */
   OptionalInt id(String token);
 
   /**
-   * The spelling of the token at this place.
+   * The spelling of the token with this id.
    *
-   * @throws IndexOutOfBoundsException if there is none
+   * @throws IndexOutOfBoundsException if there is no such token
    */
   String token(int id);
 
-  /** One more than the largest id. */
+  /** The largest id plus one. */
   int vocabularySize();
 
   @Override

@@ -10,9 +10,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 
-/** Tokens and their ids, as the native library assigns them but does not tell. */
+/** Tokens and their ids. The native library assigns the same ids but does not expose them. */
 final class Vocabulary {
-  /** Many times the largest vocabulary there is, and an array that memory still holds. */
+  /** Far above any existing vocabulary, and small enough for an array in memory. */
   private static final int MAX_ID = (1 << 24) - 1;
 
   private final Map<String, Integer> ids;
@@ -48,7 +48,7 @@ final class Vocabulary {
   }
 
   private static int id(Path source, String token, Object id) {
-    // Long as files are read, Integer where a vocab.txt was brought into this form.
+    // A Long in parsed files, an Integer in a converted vocab.txt.
     if (id instanceof Number value
         && (value instanceof Long || value instanceof Integer)
         && value.longValue() >= 0
@@ -68,7 +68,10 @@ final class Vocabulary {
     throw model.wrong("vocab", "[token, score] for each piece");
   }
 
-  /** WordPiece cannot do without; found here, or with the first odd character of a text. */
+  /**
+   * Checks that a WordPiece model has its unknown token. Otherwise the error would appear with the
+   * first text that needs it.
+   */
   private static void checkUnknownToken(ConfigJson model, Map<String, Integer> ids) {
     String unknown = model.isObject("vocab") ? model.optionalString("unk_token", null) : null;
     if (unknown != null && !ids.containsKey(unknown)) {
@@ -76,7 +79,10 @@ final class Vocabulary {
     }
   }
 
-  /** A token that the model has keeps its id there; others follow the largest, one by one. */
+  /**
+   * Assigns ids to added tokens. A token that the model contains keeps its id; the others follow
+   * the largest id in order.
+   */
   private static void addTokens(ConfigJson json, Map<String, Integer> ids) {
     if (!(json.value("added_tokens") instanceof List<?> added)) {
       return;

@@ -11,7 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** BERT's {@code vocab.txt}, one token a line, brought into the form of a tokenizer.json. */
+/** Converts BERT's {@code vocab.txt}, one token per line, to the fields of a tokenizer.json. */
 final class WordPieceFile {
   private final ConfigJson config;
   private final Map<String, Integer> ids;
@@ -24,7 +24,7 @@ final class WordPieceFile {
   }
 
   /**
-   * Reads the file, and {@code tokenizer_config.json} where one lies beside it.
+   * Reads the file and, if present, the {@code tokenizer_config.json} beside it.
    *
    * @throws CheckpointException if it cannot be read, or lacks a special token
    */
@@ -68,7 +68,7 @@ final class WordPieceFile {
     return json;
   }
 
-  /** A special token's spelling: a string, or an object that has it as content. */
+  /** The spelling of a special token: a string, or an object with a field {@code content}. */
   private String special(String field, String absent) {
     String token =
         config.isObject(field)
@@ -100,7 +100,7 @@ final class WordPieceFile {
     if (config.has("strip_accents")) {
       json.put("strip_accents", config.optionalBoolean("strip_accents", true));
     } else {
-      // Stripped where the text is lowered, kept elsewhere.
+      // Null: accents are stripped if the text is lowercased, and kept otherwise.
       json.put("strip_accents", null);
     }
     json.put("lowercase", config.optionalBoolean("do_lower_case", true));

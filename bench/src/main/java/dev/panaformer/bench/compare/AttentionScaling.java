@@ -35,10 +35,10 @@ import java.util.OptionalDouble;
 import java.util.Random;
 
 /**
- * How time and memory of attention grow with the length of a text: every kind of attention that
- * there is, in turn on the same queries, keys and values, in the shape of BERT-base's heads. Time
- * is that of the kernel, memory what it asks for beyond its inputs and outputs; native code
- * allocates nothing else.
+ * Measures how the time and memory of attention grow with the length of a text. Every kind of
+ * attention runs in turn on the same queries, keys and values, in the shape of BERT-base's heads.
+ * Time is that of the kernel. Memory is what the kernel needs beyond its inputs and outputs; native
+ * code allocates nothing else.
  *
  * <p>{@code AttentionScaling [--output FILE.png] [--threads N]}
  */
@@ -49,20 +49,23 @@ public final class AttentionScaling {
   private static final int HIDDEN = HEADS * HEAD_DIM;
   private static final float SCALE = (float) (1 / Math.sqrt(HEAD_DIM));
 
-  /** Longformer's, as in its base model; one token is global. */
+  /** The window of Longformer's base model; one token is global. */
   private static final int WINDOW = 512;
 
-  /** BigBird's, as in its base model. */
+  /** The block size of BigBird's base model. */
   private static final int BLOCK = 64;
 
   private static final int RANDOM_BLOCKS = 3;
 
-  /** Linformer's projected keys, and Performer's features. */
+  /** The number of projected keys of Linformer and of random features of Performer. */
   private static final int PROJECTED = 256;
 
   private static final int ROUNDS = 5;
 
-  /** What is called linear: the logarithm of the time over that of the length. */
+  /**
+   * The largest slope that counts as linear: the slope of the logarithm of the time over the
+   * logarithm of the length.
+   */
   private static final double LINEAR_SLOPE = 1.15;
 
   private static final String USAGE =
@@ -80,24 +83,24 @@ public final class AttentionScaling {
     void run(MemorySegment qkv, TokenBatch batch, MemorySegment y, Workspace workspace);
   }
 
-  /** Says in the batch who sees whom. */
+  /** Enters into the batch which tokens each token attends to. */
   private interface Lists {
     void fill(TokenBatch batch, Sequence sequence);
   }
 
   /**
-   * @param linear from which length on its time should grow like the length; 0 for never
-   * @param lists null where no token sees others than all do; a model fills them once a pass, for
-   *     all layers
+   * @param linear the length from which its time should grow linearly; 0 for never
+   * @param lists null if all tokens attend to the same tokens; a model fills the lists once per
+   *     pass, for all layers
    */
   private record Kind(String name, int linear, Lists lists, Attend attend) {}
 
   /**
-   * What was measured of one kind, for each length.
+   * The measurements of one kind, for each length.
    *
    * @param linear as in {@link Kind}
-   * @param seconds medians
-   * @param bytes beyond inputs and outputs
+   * @param seconds median times
+   * @param bytes memory beyond inputs and outputs
    */
   record Growth(String name, int linear, double[] lengths, double[] seconds, double[] bytes) {
     double timeSlope() {
@@ -118,7 +121,7 @@ public final class AttentionScaling {
   private final Kernels kernels;
   private final NativeMemory memory = NativeMemory.onHugePages();
 
-  /** The lengths of a batch whose one sequence has one query. */
+  /** The cumulative lengths of a batch with one sequence that has one query. */
   private final MemorySegment oneQuery = memory.allocateFrom(JAVA_INT, 0, 1);
 
   private AttentionScaling(Kernels kernels) {
@@ -144,7 +147,7 @@ public final class AttentionScaling {
         ThreadArguments.refuse("what is " + arguments[i] + "?\n" + USAGE);
       }
     }
-    // Before minutes of measuring, not after them.
+    // Checked here so that it does not fail after minutes of measuring.
     if (output != null && !Files.isDirectory(output.toAbsolutePath().getParent())) {
       ThreadArguments.refuse("--output " + output + ": there is no such folder\n");
     }
@@ -202,7 +205,7 @@ public final class AttentionScaling {
               kernels
                   .attention()
                   .sparseAttention(all(qkv, batch, y, workspace), batch.keyLists(0), workspace);
-              // What the global token sees.
+              // The attention of the global token.
               Attention first = all(qkv, batch, y, workspace);
               first.query(qkv, 0, 3L * HIDDEN, HEAD_DIM, oneQuery, 1);
               kernels.attention().attention(first, workspace);
@@ -272,7 +275,8 @@ public final class AttentionScaling {
   }
 
   /**
-   * All kinds at one length, in turn, each with a workspace of its own that the first call fills.
+   * Measures all kinds at one length, in turn. Each has its own workspace, which the first call
+   * grows.
    */
   private static void measure(
       List<Kind> kinds,
@@ -316,7 +320,7 @@ public final class AttentionScaling {
     }
   }
 
-  /** Of the straight line through the points that has the least squares, both axes logarithmic. */
+  /** The slope of the least-squares line through the points, with both axes logarithmic. */
   static double slope(double[] x, double[] y) {
     double meanX = Arrays.stream(x).map(Math::log).average().orElseThrow();
     double meanY = Arrays.stream(y).map(Math::log).average().orElseThrow();
@@ -328,12 +332,12 @@ public final class AttentionScaling {
       squares += distance * distance;
     }
     double slope = products / squares;
-    return Math.abs(slope) < 0.005 ? 0 : slope; // no -0.00
+    return Math.abs(slope) < 0.005 ? 0 : slope; // avoids printing -0.00
   }
 
   /**
-   * The length from which on one kind is faster than another: where straight lines between the
-   * measured points cross, both axes logarithmic.
+   * The length from which one kind is faster than another: where the straight lines between the
+   * measured points cross, with both axes logarithmic.
    */
   static OptionalDouble crossing(Growth growth, Growth other) {
     int last = growth.lengths.length - 1;

@@ -18,9 +18,9 @@ import java.util.Locale;
 import java.util.Random;
 
 /**
- * GPT-2 small, greedy, against ONNX Runtime with its cache passed from run to run: both in one JVM,
- * in turn. Then eight texts at once against one, and a small Llama against llama.cpp in the same
- * way.
+ * Compares greedy decoding of GPT-2 small with ONNX Runtime, whose key-value cache is passed from
+ * run to run. Both sides take turns in one JVM. Then compares eight texts at once with one text,
+ * and a small Llama with llama.cpp in the same way.
  *
  * <p>{@code CompareDecoders [threads…]}; {@code -Dpanaformer.peers=} names the folder with
  * gpt2-small.onnx, without which there is no peer to compare with.
@@ -35,7 +35,7 @@ public final class CompareDecoders {
 
   private CompareDecoders() {}
 
-  /** Arguments: the numbers of threads, 1 and 2 if there are none. */
+  /** Arguments: the numbers of threads; 1 and 2 by default. */
   public static void main(String[] arguments) throws Exception {
     int[] threads = ThreadArguments.parse(arguments);
     Path cache = Path.of(System.getProperty("java.io.tmpdir"), "panaformer-bench");
@@ -71,7 +71,7 @@ public final class CompareDecoders {
         .build();
   }
 
-  /** A turn begins with a pause and with a token that is not timed, see {@link Rounds}. */
+  /** Begins a turn with a pause and an untimed token, as {@link Rounds} does. */
   private static void begin(CausalLM lm) throws Exception {
     Thread.sleep(PAUSE_MILLISECONDS);
     lm.generate(prompt(1, 0), options(1)).result();
@@ -166,7 +166,10 @@ public final class CompareDecoders {
         Rounds.ratio(theirs, ours));
   }
 
-  /** Tokens a second of so many texts at once, prompts and all, against one alone. */
+  /**
+   * Prints the tokens per second of several concurrent texts, including their prompts, compared
+   * with a single text.
+   */
   private static void concurrent(CausalLM lm) {
     double[] ratios = new double[ROUNDS];
     double[] rates = new double[ROUNDS];

@@ -14,8 +14,8 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * all-MiniLM-L6-v2 against ONNX Runtime: the short form of {@link EncoderBenchmark}, with all sides
- * in one JVM as {@link Rounds} times them. Prints medians and ratios to ours.
+ * Compares all-MiniLM-L6-v2 with ONNX Runtime. This is the short form of {@link EncoderBenchmark}:
+ * {@link Rounds} times all sides in one JVM. Prints medians and their ratios to Panaformer.
  *
  * <p>{@code CompareEncoder [threads…]}
  */
@@ -24,14 +24,14 @@ public final class CompareEncoder {
   private static final List<String> LENGTHS = List.of("8", "16", "32", "64", "128", "256");
   private static final List<String> MIXED = List.of("mixed-8", "mixed-32");
 
-  /** A pass of one side over a batch. */
+  /** A forward pass of one side over a batch. */
   interface Pass {
     void run(int[][] batch) throws Exception;
   }
 
   private CompareEncoder() {}
 
-  /** Arguments: the numbers of threads, 1 and 2 if there are none. */
+  /** Arguments: the numbers of threads; 1 and 2 by default. */
   public static void main(String[] arguments) throws Exception {
     int[] threads = ThreadArguments.parse(arguments);
     Path folder = MiniLmFolder.extract();
@@ -76,7 +76,7 @@ public final class CompareEncoder {
     }
   }
 
-  /** Ours, for one sequence writing where it is told, as a service would. */
+  /** Panaformer's side. A single sequence is written to a given array, as a service would do it. */
   static Pass pass(TextEmbedder embedder) {
     float[] vector = new float[embedder.dimension()];
     return batch -> {
@@ -96,7 +96,7 @@ public final class CompareEncoder {
     System.out.println();
   }
 
-  /** Prints a row; gives how many times as long each peer takes as we do. */
+  /** Prints a row. Returns the time of each peer divided by Panaformer's time. */
   private static double[] row(String name, List<Pass> sides, int[][] batch) throws Exception {
     double[][] times =
         Rounds.measure(sides.stream().map(side -> (Rounds.Turn) () -> side.run(batch)).toList());

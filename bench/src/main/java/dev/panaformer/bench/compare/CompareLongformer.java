@@ -27,8 +27,9 @@ import java.util.Set;
 import java.util.SplittableRandom;
 
 /**
- * Longformer-base with its windows, without and with a global token, against the same weights with
- * full fused attention: whole passes of one text, and the attention of one layer alone, in turn.
+ * Compares Longformer-base with windowed attention, without and with a global token, to the same
+ * weights with full fused attention. Measures whole passes over one text, and the attention of a
+ * single layer, in turn.
  *
  * <p>{@code CompareLongformer [threads…]}
  */
@@ -42,11 +43,11 @@ public final class CompareLongformer {
   private static final int LAYERS = 12;
   private static final int HIDDEN = 768;
   private static final int HEADS = 12;
-  private static final int VOCAB = 1000; // of which speed does not depend
+  private static final int VOCAB = 1000; // small, because speed does not depend on it
 
   private CompareLongformer() {}
 
-  /** Arguments: the numbers of threads, 1 and 2 if there are none. */
+  /** Arguments: the numbers of threads; 1 and 2 by default. */
   public static void main(String[] arguments) throws Exception {
     int[] threads = ThreadArguments.parse(arguments);
     for (int count : threads) {
@@ -100,7 +101,7 @@ public final class CompareLongformer {
     for (int round = -1; round < ROUNDS; round++) {
       for (int i = 0; i < turns.length; i++) {
         if (i == 3) {
-          // The same batch for both, without a global token.
+          // Both models get the same batch, without a global token.
           fill(windows, ids, null, workspace);
         }
         Thread.sleep(PAUSE_MILLISECONDS);
@@ -150,7 +151,7 @@ public final class CompareLongformer {
     }
   }
 
-  /** The weights of either model as seeded noise, made when they are read. */
+  /** Provides seeded random weights for both models. A weight is generated when it is read. */
   private static final class Noise implements Checkpoint {
     static final int POSITIONS = 4098;
 

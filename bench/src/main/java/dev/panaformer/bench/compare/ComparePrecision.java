@@ -30,10 +30,11 @@ import java.util.Random;
 import java.util.concurrent.Callable;
 
 /**
- * What low precision is worth, all sides in one JVM, in turn, round by round, as in {@link Rounds}.
- * Encoders: MiniLM in bfloat16 and in 8 bits against ONNX Runtime in float32 and as it quantizes
- * the same model, and the shape of BERT-base. Decoders: the shape of GPT-2 small and a small Llama
- * against ours in float32, the latter against llama.cpp's Q8_0 and Q4_0 too.
+ * Measures the speed of low precision. All sides take turns in one JVM, as in {@link Rounds}.
+ * Encoders: MiniLM in bfloat16 and in 8 bits is compared with ONNX Runtime in float32 and with the
+ * model that ONNX Runtime has quantized, and so is the shape of BERT-base. Decoders: the shape of
+ * GPT-2 small and a small Llama are compared with Panaformer in float32, and the Llama also with
+ * llama.cpp's Q8_0 and Q4_0.
  *
  * <p>{@code ComparePrecision [minilm|bert|gpt2|llama…] [threads…]}; {@code -Dpanaformer.peers=}
  * names the folder with bert-base.onnx, without which BERT-base has no peer.
@@ -56,7 +57,7 @@ public final class ComparePrecision {
 
   private ComparePrecision() {}
 
-  /** Arguments: models, all if there are none, and numbers of threads, 1 and 2 if none. */
+  /** Arguments: the models, all by default, and the numbers of threads, 1 and 2 by default. */
   public static void main(String[] arguments) throws Exception {
     List<String> models = Arrays.stream(arguments).filter(ALL::contains).toList();
     int[] threads =
@@ -89,7 +90,7 @@ public final class ComparePrecision {
   // ---- Encoders
 
   /**
-   * @param peers folders with model.onnx by what its weights are: fp32, int8
+   * @param peers folders with model.onnx, by the precision of their weights: fp32, int8
    */
   private static void encoders(String title, Path folder, Map<String, Path> peers, int threads)
       throws Exception {
@@ -120,7 +121,7 @@ public final class ComparePrecision {
     }
   }
 
-  /** One side's time over another's. */
+  /** The time of one side divided by the time of another. */
   private record Ratio(String side, String other) {
     @Override
     public String toString() {
@@ -128,7 +129,7 @@ public final class ComparePrecision {
     }
   }
 
-  /** The faster of the peer's two settings, input by input, is the one that counts. */
+  /** Compares the sides. For each input, the faster of the peer's two settings counts. */
   private static void compare(Map<String, Pass> sides, Map<String, Path> peers) throws Exception {
     List<Ratio> ratios = new ArrayList<>();
     List<String> columns = new ArrayList<>(List.of("fp32", "bf16", "int8"));
@@ -171,7 +172,10 @@ public final class ComparePrecision {
     System.out.println();
   }
 
-  /** Milliseconds of each round; of sides whose names begin alike those of the fastest. */
+  /**
+   * The milliseconds of each round. Of the sides whose names have the same beginning, the fastest
+   * counts.
+   */
   private static Map<String, double[]> times(
       Map<String, Pass> sides, List<String> columns, int[][] batch) throws Exception {
     double[][] times =
@@ -201,7 +205,7 @@ public final class ComparePrecision {
     decoders("Llama of 12 layers of 768", folder, peers, threads);
   }
 
-  /** Seconds up to a first token, and seconds for each of those after it. */
+  /** The seconds up to the first token, and the seconds for each later token. */
   private record Turn(double first, double token) {}
 
   private static void decoders(String title, Path folder, Map<String, Path> peers, int threads)
@@ -237,8 +241,8 @@ public final class ComparePrecision {
   }
 
   /**
-   * @param allLogits by asking for log-probabilities: all precisions compute as much, as the peer
-   *     does, while greedily the larger ones look at a screen of the head
+   * @param allLogits requests log-probabilities, so that all precisions compute all logits, as the
+   *     peer does. In greedy decoding, the larger precisions use a screen of the head instead.
    */
   private static Turn turn(CausalLM lm, boolean allLogits) {
     int[] prompt = new Random(1).ints(PROMPT_TOKENS, 0, Llama.VOCAB).toArray();
@@ -297,7 +301,7 @@ public final class ComparePrecision {
     System.out.println();
   }
 
-  /** What llama.cpp has of as many bits. */
+  /** The format of llama.cpp with the same number of bits. */
   private static String peer(String precision) {
     return switch (precision) {
       case "fp32" -> "llama.cpp F32";

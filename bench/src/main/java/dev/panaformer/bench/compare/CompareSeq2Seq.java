@@ -13,16 +13,18 @@ import java.util.Locale;
 import java.util.Random;
 
 /**
- * T5-small and BART-base: 64 tokens read and 32 generated, greedily and by four beams, in float32
- * and with weights in bfloat16, against the same shapes in ONNX Runtime in float32, both in one
- * JVM, in turn.
+ * Compares T5-small and BART-base, in float32 and with bfloat16 weights, with the same shapes in
+ * ONNX Runtime in float32. They read 64 tokens and generate 32, greedily and with four beams. Both
+ * sides take turns in one JVM.
  *
  * <p>{@code CompareSeq2Seq [threads…]}
  */
 public final class CompareSeq2Seq {
   private static final int ROUNDS = 7;
 
-  /** In fewer, the compiler is not through with what a step calls once. */
+  /**
+   * With fewer rounds, the JIT compiler has not finished the methods that a step calls only once.
+   */
   private static final int WARM_UP_ROUNDS = 12;
 
   private static final int PAUSE_MILLISECONDS = 30;
@@ -32,7 +34,7 @@ public final class CompareSeq2Seq {
 
   private CompareSeq2Seq() {}
 
-  /** Arguments: the numbers of threads, 1 and 2 if there are none. */
+  /** Arguments: the numbers of threads; 1 and 2 by default. */
   public static void main(String[] arguments) throws Exception {
     int[] threads = ThreadArguments.parse(arguments);
     Path cache = Path.of(System.getProperty("java.io.tmpdir"), "panaformer-bench");
@@ -57,7 +59,7 @@ public final class CompareSeq2Seq {
     }
   }
 
-  /** A turn begins with a pause and with a token that is not timed, see {@link Rounds}. */
+  /** Begins a turn with a pause and an untimed token, as {@link Rounds} does. */
   private static void begin(Seq2Seq model, int[] source) throws Exception {
     Thread.sleep(PAUSE_MILLISECONDS);
     model.stream(source, options(1, 1)).result();

@@ -37,9 +37,10 @@ import java.util.SplittableRandom;
 import javax.imageio.ImageIO;
 
 /**
- * ViT-B/16 at one and at eight images and Swin-T at one, pixels to logits, in float32 and with
- * weights in bfloat16, against ONNX Runtime in float32: all in one JVM, in turn, as {@link Rounds}
- * does. Then what comes before: a JPEG of twelve megapixels to pixels.
+ * Compares ViT-B/16 with one and eight images and Swin-T with one image, from pixels to logits, in
+ * float32 and with bfloat16 weights, with ONNX Runtime in float32. All sides take turns in one JVM,
+ * as in {@link Rounds}. Then measures decoding and preprocessing: from a JPEG of twelve megapixels
+ * to the pixels that a model reads.
  *
  * <p>{@code CompareVision [threads…]}; {@code -Dpanaformer.peers=} names the folder with
  * vit-b16.onnx and swin-tiny.onnx.
@@ -49,7 +50,7 @@ public final class CompareVision {
 
   private CompareVision() {}
 
-  /** Arguments: the numbers of threads, 1 and 2 if there are none. */
+  /** Arguments: the numbers of threads; 1 and 2 by default. */
   public static void main(String[] arguments) throws Exception {
     int[] threads = ThreadArguments.parse(arguments);
     Path cache = Path.of(System.getProperty("java.io.tmpdir"), "panaformer-bench");
@@ -176,7 +177,7 @@ public final class CompareVision {
         Rounds.median(preparing));
   }
 
-  /** Twelve megapixels with something of everything that a photograph has. */
+  /** A synthetic image of twelve megapixels with the kinds of content that photographs have. */
   private static Path photograph(Path cache) throws IOException {
     Path file = cache.resolve("photograph.jpg");
     if (!Files.exists(file)) {

@@ -12,7 +12,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 
-/** One process of {@link Startup}: loads a model as its user would, and embeds one text. */
+/**
+ * The main class of one process of {@link Startup}: loads a model as a user would, and embeds one
+ * text.
+ */
 public final class FirstEmbedding {
   static final String READY = "ready";
   static final String PANAFORMER = "panaformer";
@@ -21,7 +24,7 @@ public final class FirstEmbedding {
 
   private FirstEmbedding() {}
 
-  /** Arguments: the side and the model's folder. */
+  /** Arguments: the side and the folder of the model. */
   public static void main(String[] arguments) throws IOException, OrtException {
     Path folder = Path.of(arguments[1]);
     switch (arguments[0]) {
@@ -75,7 +78,10 @@ public final class FirstEmbedding {
     return sum;
   }
 
-  /** The moment, then the peak of resident memory in KiB and a number by which to compare sides. */
+  /**
+   * Prints the current time, the peak of resident memory in KiB, and a number for comparing the
+   * sides.
+   */
   private static void report(float[] embedding) throws IOException {
     System.out.println(READY);
     for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {

@@ -4,11 +4,11 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Times several sides in one JVM, in turn, round by round, so that a machine that slows down slows
- * all of them.
+ * Times several sides in one JVM. The sides take turns in each round, so that a slowdown of the
+ * machine affects all of them.
  *
- * <p>A turn begins with a pause, in which threads that spin after the turn before give up and park.
- * Then one pass that is not timed wakes the threads of the side. Both are the same for every side.
+ * <p>A turn begins with a pause, in which threads that still spin after the previous turn park.
+ * Then one untimed pass wakes the threads of the side. Both steps are the same for every side.
  */
 final class Rounds {
   static final int COUNT = 11;
@@ -16,14 +16,14 @@ final class Rounds {
   private static final double WARM_UP_SECONDS = 1;
   private static final int PAUSE_MILLISECONDS = 20;
 
-  /** What is timed. */
+  /** A pass that is timed. */
   interface Turn {
     void run() throws Exception;
   }
 
   private Rounds() {}
 
-  /** Milliseconds of a pass, by side and round. */
+  /** The milliseconds of a pass, by side and round. */
   static double[][] measure(List<Turn> sides) throws Exception {
     int[] repeats = new int[sides.size()];
     for (int side = 0; side < repeats.length; side++) {
@@ -38,7 +38,7 @@ final class Rounds {
     return times;
   }
 
-  /** Says how many passes fill a turn. */
+  /** Warms up a side and returns the number of passes in a turn. */
   private static int warmUp(Turn side) throws Exception {
     int count = 0;
     long end = System.nanoTime() + (long) (WARM_UP_SECONDS * 1e9);
@@ -58,7 +58,7 @@ final class Rounds {
     return (System.nanoTime() - begin) * 1e-6 / repeats;
   }
 
-  /** The median of how many times as long one side takes, round by round. */
+  /** The median over all rounds of the time of one side divided by the time of the other. */
   static double ratio(double[] longer, double[] shorter) {
     double[] ratios = new double[longer.length];
     Arrays.setAll(ratios, i -> longer[i] / shorter[i]);

@@ -21,14 +21,15 @@ import org.knowm.xchart.style.XYStyler;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /**
- * Time and memory of each kind of attention over the length, side by side, all axes logarithmic.
+ * A chart of time and memory of each kind of attention over the length, side by side, with
+ * logarithmic axes.
  */
 final class ScalingChart {
   private static final int WIDTH = 880;
   private static final int HEIGHT = 760;
   private static final double MIB = 1.0 / (1 << 20);
 
-  /** Colours that people tell apart however they see them (Okabe and Ito 2008). */
+  /** Colours that colour-blind people can distinguish (Okabe and Ito 2008). */
   private static final List<Color> COLORS =
       List.of(
           new Color(0x000000),
@@ -40,7 +41,8 @@ final class ScalingChart {
   private ScalingChart() {}
 
   /**
-   * @param inputsAndOutputs bytes of queries, keys, values and results at the lengths of any growth
+   * @param inputsAndOutputs the bytes of queries, keys, values and results at each length of a
+   *     growth
    */
   static void write(List<Growth> growths, double[] inputsAndOutputs, String description, Path file)
       throws IOException {
@@ -85,8 +87,8 @@ final class ScalingChart {
             .xAxisTitle("tokens")
             .yAxisTitle(unit)
             .build();
-    // A logarithmic axis of the library's marks decades, of which there is one and a half from left
-    // to right: this one is of octaves.
+    // The chart library marks decades on a logarithmic axis, but the axis spans only one and a half
+    // decades. This axis marks octaves.
     chart.setCustomXAxisTickLabelsFormatter(
         octave -> octave == Math.rint(octave) ? String.valueOf(1 << octave.intValue()) : "");
     XYStyler styler = chart.getStyler();

@@ -9,30 +9,30 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * From the start of a process to its first embedding, and its peak of resident memory: both sides
- * in processes of their own, alternately, with the files in the page cache and the same JVM
- * options.
+ * Measures the time from the start of a process to its first embedding, and its peak of resident
+ * memory. Each side has its own processes, which run alternately, with the files in the page cache
+ * and the same JVM options.
  */
 public final class Startup {
   private static final int DEFAULT_RUNS = 7;
 
   /**
-   * @param seconds from start to first embedding
-   * @param mebibytes peak of resident memory
-   * @param firstElement of the embedding
+   * @param seconds the time from the start to the first embedding
+   * @param mebibytes the peak of resident memory
+   * @param firstElement the first element of the embedding
    */
   private record Run(double seconds, double mebibytes, float firstElement) {}
 
   private Startup() {}
 
-  /** Argument: how many runs of each side, 7 if there is none. Linux only. */
+  /** Argument: the number of runs of each side, 7 by default. Linux only. */
   public static void main(String[] arguments) throws IOException, InterruptedException {
     int runs = arguments.length == 0 ? DEFAULT_RUNS : Integer.parseInt(arguments[0]);
     Path folder = MiniLmFolder.extract();
     MiniLmFolder.convert(folder);
     List<Run> ours = new ArrayList<>();
     List<Run> peers = new ArrayList<>();
-    // The first of each unpacks native libraries and fills the page cache.
+    // The first run of each side unpacks native libraries and fills the page cache.
     requireSame(run(FirstEmbedding.PANAFORMER, folder), run(FirstEmbedding.ONNX_RUNTIME, folder));
     for (int i = 0; i < runs; i++) {
       ours.add(run(FirstEmbedding.PANAFORMER, folder));

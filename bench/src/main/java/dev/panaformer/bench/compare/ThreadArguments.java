@@ -2,11 +2,11 @@ package dev.panaformer.bench.compare;
 
 import java.util.Arrays;
 
-/** Arguments of benchmarks that are numbers of threads. */
+/** Parses the arguments of benchmarks that are numbers of threads. */
 final class ThreadArguments {
   private ThreadArguments() {}
 
-  /** The numbers of threads: 1 and 2 if there are no arguments. Another argument ends the JVM. */
+  /** The numbers of threads; 1 and 2 without arguments. An invalid argument ends the JVM. */
   static int[] parse(String... arguments) {
     for (String argument : arguments) {
       if (!argument.matches("[1-9]\\d?|1\\d\\d|2[0-4]\\d|25[0-6]")) {
@@ -18,7 +18,7 @@ final class ThreadArguments {
         : Arrays.stream(arguments).mapToInt(Integer::parseInt).toArray();
   }
 
-  /** Ends the JVM with a sentence, as the command line does. */
+  /** Prints a message and ends the JVM, as the command line does. */
   static void refuse(String why) {
     System.err.print("panaformer: " + why);
     System.exit(2);

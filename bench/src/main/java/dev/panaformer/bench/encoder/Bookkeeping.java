@@ -20,10 +20,10 @@ import java.nio.file.Path;
 import java.util.Random;
 
 /**
- * The time that Java and calls to native code add to a forward pass of all-MiniLM-L6-v2: the same
- * pass over a batch whose sequence is empty makes every check and every downcall, and each kernel
- * returns at once because it has no tokens. It counts the kernels' own checks too, so it is an
- * upper bound.
+ * Measures the time that Java and calls to native code add to a forward pass of all-MiniLM-L6-v2.
+ * It runs the same pass over a batch whose sequence is empty. Every check and every downcall is
+ * made, but each kernel returns at once because there are no tokens. The result includes the
+ * kernels' own checks, so it is an upper bound.
  */
 public final class Bookkeeping implements AutoCloseable {
   private static final Buffer HIDDEN = Buffer.named("hidden states");
@@ -46,7 +46,7 @@ public final class Bookkeeping implements AutoCloseable {
     vector = new float[config.hiddenSize()];
   }
 
-  /** From ids to the last hidden states, of which one row is copied out. */
+  /** Runs a forward pass from ids to the last hidden states, and copies one row. */
   public float[] forward() {
     try (Workspace workspace = workspaces.lease()) {
       TokenBatch batch = workspace.batch();
@@ -56,7 +56,7 @@ public final class Bookkeeping implements AutoCloseable {
     }
   }
 
-  /** The same without the arithmetic. */
+  /** Runs the same pass over an empty sequence, so that no arithmetic is done. */
   public float[] withoutTokens() {
     try (Workspace workspace = workspaces.lease()) {
       TokenBatch batch = workspace.batch();

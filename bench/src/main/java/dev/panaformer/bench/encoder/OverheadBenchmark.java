@@ -15,7 +15,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** {@link Bookkeeping} against the whole pass: the quotient is the share of Java and FFM. */
+/** Times {@link Bookkeeping} and the whole pass. Their quotient is the share of Java and FFM. */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)

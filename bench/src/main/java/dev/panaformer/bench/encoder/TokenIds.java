@@ -31,7 +31,9 @@ public final class TokenIds {
     return ids;
   }
 
-  /** Lengths like those of sentences: most short, a few long. */
+  /**
+   * Sequences with a length distribution like that of sentences: most are short, a few are long.
+   */
   public static int[][] mixed(int sequences, long seed) {
     Random random = new Random(seed);
     int[][] batch = new int[sequences][];

@@ -1,16 +1,16 @@
 package dev.panaformer.bench.kernel;
 
-/** Constants of the float exponential that plain Java and the Vector API share. */
+/** Constants of the float exponential function, used with plain Java and with the Vector API. */
 final class ExpConstants {
-  /** Below, the result is no normal number. */
+  /** For smaller arguments the result is not a normal number. */
   static final float LEAST = -87;
 
   static final float LOG2_E = (float) (1 / Math.log(2));
 
-  /** 1.5 · 2²³: adding it rounds to an integer, which is left in the low bits. */
+  /** 1.5 · 2²³. Adding it rounds a value to an integer, which is then in the low bits. */
   static final float ROUNDING = 12582912f;
 
-  /** ln 2 in two parts, the first with so few bits that its products are exact. */
+  /** The high part of ln 2. It has so few bits that its products are exact. */
   static final float LN2_HIGH = 0.693359375f;
 
   static final float LN2_LOW = (float) (Math.log(2) - 0.693359375);

@@ -18,8 +18,9 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Every kernel on one thread: native, plain Java, the Vector API without its bounds checks (native
- * code has none either), and the library's own fallback, which sums in double.
+ * Benchmarks every kernel on one thread: in C, in plain Java, on the Vector API, and in the
+ * library's own Java fallback, which sums in double. The Vector API runs without bounds checks, as
+ * native code does.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)

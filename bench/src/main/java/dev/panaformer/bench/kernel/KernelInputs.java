@@ -4,12 +4,12 @@ import dev.panaformer.nn.OrthogonalFeatures;
 import java.util.Arrays;
 import java.util.Random;
 
-/** The inputs of every {@link KernelSide}: random values from a seed, in shapes of an encoder. */
+/** The inputs of every {@link KernelSide}: seeded random values in the shapes of an encoder. */
 final class KernelInputs {
   static final float EPS = 1e-12f;
   static final int POSITIONS = 512;
 
-  /** Keys that Linformer projects to, and features of Performer. */
+  /** The number of projected keys of Linformer and of random features of Performer. */
   static final int PROJECTED = 48;
 
   final int hidden;
@@ -17,7 +17,7 @@ final class KernelInputs {
   final int intermediate;
   final int vocab;
 
-  /** Tokens of each sequence. */
+  /** The number of tokens of each sequence. */
   final int[] lengths;
 
   final int tokens;
@@ -87,12 +87,12 @@ final class KernelInputs {
     return (float) (1 / Math.sqrt(headDim()));
   }
 
-  /** Of queries and keys before they meet random features. */
+  /** The factor for queries and keys before random features are applied. */
   float featureScale() {
     return (float) Math.pow(headDim(), -0.25);
   }
 
-  /** Floats of the largest output. */
+  /** The number of floats of the largest output. */
   int largestOutput() {
     return Math.max(tokens * Math.max(hidden, intermediate), heads * tokens * tokens);
   }

@@ -1,8 +1,8 @@
 package dev.panaformer.bench.kernel;
 
 /**
- * One way to compute the kernels, on the {@link KernelInputs} it was made for and one thread. A
- * call overwrites the result of the one before.
+ * One implementation of the kernels, for given {@link KernelInputs} and one thread. Each call
+ * overwrites the result of the previous call.
  */
 interface KernelSide extends AutoCloseable {
   /** {@code x squareᵀ + bias}, {@code [tokens, hidden]}. */
@@ -17,7 +17,7 @@ interface KernelSide extends AutoCloseable {
   /** Self-attention over projected keys and values of qkv, {@code [tokens, hidden]}. */
   void linformerAttention();
 
-  /** Self-attention over qkv by softmax features, {@code [tokens, hidden]}. */
+  /** Self-attention over qkv with softmax features (Performer), {@code [tokens, hidden]}. */
   void performerAttention();
 
   /** {@code LayerNorm(x + residual)}, {@code [tokens, hidden]}. */
@@ -26,13 +26,13 @@ interface KernelSide extends AutoCloseable {
   /** {@code RMSNorm(x + residual)}, {@code [tokens, hidden]}. */
   void rmsNorm();
 
-  /** Over the rows of scores, {@code [heads tokens, tokens]}. */
+  /** Softmax over the rows of scores, {@code [heads tokens, tokens]}. */
   void softmax();
 
-  /** GELU with erf of wide, {@code [tokens, intermediate]}. */
+  /** GELU (with erf) of wide, {@code [tokens, intermediate]}. */
   void activate();
 
-  /** BERT's three tables and LayerNorm, {@code [tokens, hidden]}. */
+  /** The sum of BERT's three embedding tables and LayerNorm, {@code [tokens, hidden]}. */
   void embedding();
 
   /** The normalised mean of each sequence of x, {@code [sequences, hidden]}. */

@@ -23,8 +23,8 @@ import dev.panaformer.kernel.norm.NormWeights;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The library's own {@link Kernels}: the native ones, or the plain Java reference that sums in
- * double.
+ * The library's own {@link Kernels}: either the native kernels, or the plain Java reference, which
+ * sums in double.
  */
 final class OffHeapSide implements KernelSide {
   private final Kernels kernels;

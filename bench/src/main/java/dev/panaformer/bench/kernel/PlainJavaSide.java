@@ -3,23 +3,25 @@ package dev.panaformer.bench.kernel;
 import java.util.Arrays;
 
 /**
- * The kernels in float as one writes them for the vectoriser of HotSpot's C2: loops over
- * neighbouring outputs instead of sums, which C2 may not reorder; rows that are arrays of their
- * own, so that all accesses of a loop have one index, since before JDK 26 C2 leaves loops scalar
- * whose arrays are entered at different offsets; a polynomial for the exponential.
+ * Kernels in float, written for the auto-vectoriser of HotSpot's C2. Loops run over neighbouring
+ * outputs, because C2 must not reorder sums. Every row is an array of its own, so that all accesses
+ * in a loop use the same index: before JDK 26, C2 does not vectorise loops that access arrays at
+ * different offsets. The exponential is a polynomial.
  */
 final class PlainJavaSide implements KernelSide {
-  /** Tokens whose outputs stay in the L1 cache while four rows of weights pass. */
+  /**
+   * The number of tokens whose outputs stay in the L1 cache while four rows of weights are read.
+   */
   private static final int TOKEN_BLOCK = 8;
 
   private final KernelInputs in;
-  private final float[][] square; // [in, out], as up and down
+  private final float[][] square; // [in, out], like up and down
   private final float[][] up;
   private final float[][] down;
   private final float[] y;
   private final float[] intermediate;
   private final float[][] sums; // [TOKEN_BLOCK, largest out]
-  private final float[][] queries; // [headDim, rows], of one head; rows are tokens, or features
+  private final float[][] queries; // [headDim, rows], of one head; rows are tokens or features
   private final float[][] scores; // [keys, queries], of one head
   private final float[][] context; // [headDim, rows], of one head
   private final float[] max; // [rows]
@@ -105,8 +107,8 @@ final class PlainJavaSide implements KernelSide {
   }
 
   /**
-   * {@code y += x0 w0 + x1 w1 + x2 w2 + x3 w3}, the rows from {@code row} on, as many of the four
-   * as there are: one load and one store of y for four products.
+   * {@code y += x0 w0 + x1 w1 + x2 w2 + x3 w3} for the rows from {@code row} on, of which there may
+   * be fewer than four. Each y is loaded and stored once for four products.
    */
   private static void addFour(
       float[] x, int start, int stride, float[][] w, int row, float[] y, int count) {
@@ -154,7 +156,9 @@ final class PlainJavaSide implements KernelSide {
     }
   }
 
-  /** Rows of an array, from {@code start} on, {@code row} floats apart. */
+  /**
+   * The rows of an array. The first begins at {@code start}, and they are {@code row} floats apart.
+   */
   private record Rows(float[] values, int start, int row) {}
 
   private Rows queries(int start, int head) {
@@ -200,7 +204,7 @@ final class PlainJavaSide implements KernelSide {
     }
   }
 
-  /** {@code [PROJECTED, headDim]}: loops run over the projected rows. */
+  /** Projects rows to {@code [PROJECTED, headDim]}. Loops run over the projected rows. */
   private void project(Rows x, int length, float[][] projection, float[] y) {
     for (int d = 0; d < in.headDim(); d++) {
       Arrays.fill(context[d], 0, KernelInputs.PROJECTED, 0);
@@ -219,8 +223,8 @@ final class PlainJavaSide implements KernelSide {
   }
 
   /**
-   * Features attend to the keys, queries to the features: with what a feature's weights add up to,
-   * as a logarithm, for a bias.
+   * Computes attention in two steps: the features attend to the keys, then the queries attend to
+   * the features. The logarithm of the sum of a feature's weights is the bias of the second step.
    */
   @Override
   public void performerAttention() {
@@ -248,7 +252,10 @@ final class PlainJavaSide implements KernelSide {
     }
   }
 
-  /** One head: loops run over the queries, and leave sums that {@link #mixed} divides. */
+  /**
+   * Computes the attention of one head. Loops run over the queries. The results are unnormalised
+   * sums, which {@link #mixed} divides.
+   */
   private void attend(Rows q, int count, float scale, Rows k, Rows v, int keyCount, float[] bias) {
     for (int d = 0; d < in.headDim(); d++) {
       for (int i = 0; i < count; i++) {
@@ -278,7 +285,7 @@ final class PlainJavaSide implements KernelSide {
     }
   }
 
-  /** {@link #addFour} of the rows below {@code end}. */
+  /** {@link #addFour} for the rows below {@code end}. */
   private static void addUpToFour(
       float[] x, int start, int stride, float[][] w, int row, int end, float[] y, int count) {
     if (row + 4 <= end) {
@@ -290,7 +297,7 @@ final class PlainJavaSide implements KernelSide {
     }
   }
 
-  /** What {@link #attend} has left, query by query. */
+  /** Normalises the sums of {@link #attend} and writes them query by query. */
   private void mixed(float[] y, int start, int row, int count) {
     for (int d = 0; d < in.headDim(); d++) {
       for (int i = 0; i < count; i++) {
@@ -322,7 +329,7 @@ final class PlainJavaSide implements KernelSide {
     }
   }
 
-  /** LayerNorm of a row of y in place. */
+  /** Applies LayerNorm to a row of y in place. */
   private void normalize(int row) {
     float mean = sum(y, row, in.hidden) / in.hidden;
     for (int i = row; i < row + in.hidden; i++) {
@@ -422,7 +429,10 @@ final class PlainJavaSide implements KernelSide {
     return Arrays.copyOf(y, count);
   }
 
-  /** Four chains of additions, since one would wait for itself. */
+  /**
+   * Sums in four independent chains, because in a single chain each addition waits for the previous
+   * one.
+   */
   private static float sum(float[] x, int start, int count) {
     float sum0 = 0;
     float sum1 = 0;
@@ -459,7 +469,9 @@ final class PlainJavaSide implements KernelSide {
     return sum0 + sum1 + (sum2 + sum3);
   }
 
-  /** {@code 2ⁿ eʳ} with |r| at most ln(2)/2 and the Taylor polynomial of degree 6, for x ≤ 0. */
+  /**
+   * {@code exp(x) = 2ⁿ eʳ} for x ≤ 0, with |r| at most ln(2)/2 and a Taylor polynomial of degree 6.
+   */
   private static float exp(float x) {
     float clamped = Math.max(x, ExpConstants.LEAST);
     float shifted = Math.fma(clamped, ExpConstants.LOG2_E, ExpConstants.ROUNDING);
@@ -476,7 +488,7 @@ final class PlainJavaSide implements KernelSide {
         Float.floatToRawIntBits(p) + (Float.floatToRawIntBits(shifted) << 23));
   }
 
-  /** To 1.5e-7. Abramowitz, Stegun 1964, 7.1.26. */
+  /** erf with an error of at most 1.5e-7. Abramowitz, Stegun 1964, 7.1.26. */
   private static float erf(float z) {
     float magnitude = Math.abs(z);
     float t = 1 / Math.fma(magnitude, ErfConstants.P, 1);

@@ -8,20 +8,23 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The kernels on the Vector API, by the native ones' designs: panels of weights and tiles in
- * registers, attention in one pass with an online softmax, masks for what is left of a row.
+ * Kernels on the Vector API, designed like the native kernels: panels of weights, tiles in
+ * registers, attention in one pass with an online softmax, and masks for the remainder of a row.
  */
 final class VectorSide implements KernelSide {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
   private static final int LANES = SPECIES.length();
 
-  /** Output features of a panel: two vectors, as native. */
+  /** The number of output features in a panel: two vectors, as in the native kernels. */
   private static final int PANEL = 2 * LANES;
 
-  /** Tokens of a tile: with two vectors each, twelve sums, which hide the latency of an FMA. */
+  /**
+   * The number of tokens in a tile. With two vectors each, this makes twelve sums, which hide the
+   * latency of an FMA.
+   */
   private static final int TILE = 6;
 
-  /** Tokens whose intermediate features stay in the L2 cache. */
+  /** The number of tokens whose intermediate features stay in the L2 cache. */
   private static final int FEED_FORWARD_BLOCK = 8 * TILE;
 
   private static final int QUERIES = 4;
@@ -67,7 +70,9 @@ final class VectorSide implements KernelSide {
     logSums = new float[KernelInputs.PROJECTED];
   }
 
-  /** {@code [ceil(out / PANEL)][in][PANEL]}, the last panel filled up with zeros. */
+  /**
+   * Packs weights into {@code [ceil(out / PANEL)][in][PANEL]}. The last panel is padded with zeros.
+   */
   private static float[] pack(float[] weight, int out, int in) {
     float[] panels = new float[(out + PANEL - 1) / PANEL * PANEL * in];
     for (int j = 0; j < out; j++) {
@@ -231,7 +236,9 @@ final class VectorSide implements KernelSide {
     }
   }
 
-  /** Rows of an array, from {@code start} on, {@code row} floats apart. */
+  /**
+   * The rows of an array. The first begins at {@code start}, and they are {@code row} floats apart.
+   */
   private record Rows(float[] values, int start, int row) {}
 
   private Rows queries(int start, int head) {
@@ -282,7 +289,7 @@ final class VectorSide implements KernelSide {
     }
   }
 
-  /** {@code [PROJECTED, headDim]}, four rows at a time. */
+  /** Projects rows to {@code [PROJECTED, headDim]}, four rows at a time. */
   private void project(Rows x, int length, float[] projection, float[] y) {
     int headDim = in.headDim();
     for (int i = 0; i < KernelInputs.PROJECTED; i += 4) {
@@ -307,7 +314,7 @@ final class VectorSide implements KernelSide {
     }
   }
 
-  /** As {@link PlainJavaSide#performerAttention}. */
+  /** Computes attention in two steps, like {@link PlainJavaSide#performerAttention}. */
   @Override
   public void performerAttention() {
     float scale = in.featureScale();
@@ -349,10 +356,10 @@ final class VectorSide implements KernelSide {
   }
 
   /**
-   * Over the keys that were transposed.
+   * Computes attention over the transposed keys.
    *
-   * @param bias of each key, or null
-   * @param logSums gets the logarithm of the sum of each query's weights; or null
+   * @param bias the bias of each key, or null
+   * @param logSums receives the logarithm of the sum of each query's weights, or null
    */
   private void attend(
       Rows q,
@@ -378,7 +385,10 @@ final class VectorSide implements KernelSide {
     }
   }
 
-  /** Up to four queries from query i on. Those past the end repeat the last. */
+  /**
+   * Computes up to four queries from query i on. Missing queries at the end are replaced with the
+   * last one.
+   */
   private void attendFour(
       Rows q, int i, int queries, float scale, Rows v, int keyCount, float[] bias) {
     int last = q.start + (queries - 1) * q.row;
@@ -429,7 +439,8 @@ final class VectorSide implements KernelSide {
   }
 
   /**
-   * Online softmax (Milakov and Gimelshein 2018): a tile's weights, relative to the maximum so far.
+   * Online softmax (Milakov and Gimelshein 2018): computes the weights of a tile relative to the
+   * current maximum.
    */
   private void soften(int r, int count) {
     int start = r * KEY_TILE;
@@ -469,7 +480,7 @@ final class VectorSide implements KernelSide {
     }
   }
 
-  /** LayerNorm of a row of y in place. */
+  /** Applies LayerNorm to a row of y in place. */
   private void normalize(int row) {
     int n = in.hidden;
     FloatVector total = FloatVector.zero(SPECIES);
@@ -559,7 +570,7 @@ final class VectorSide implements KernelSide {
     return max.reduceLanes(VectorOperators.MAX);
   }
 
-  /** {@code y = exp(x - max)} at the same places, and their sum. */
+  /** Writes {@code y = exp(x - max)} at the same indices and returns the sum. */
   private static float exponentials(float[] x, int start, float max, float[] y, int count) {
     FloatVector sum = FloatVector.zero(SPECIES);
     int i = 0;
@@ -635,7 +646,7 @@ final class VectorSide implements KernelSide {
     return Arrays.copyOf(y, count);
   }
 
-  /** As in {@link PlainJavaSide}. */
+  /** The exponential function of {@link PlainJavaSide}. */
   private static FloatVector exp(FloatVector x) {
     FloatVector clamped = x.max(ExpConstants.LEAST);
     FloatVector rounding = FloatVector.broadcast(SPECIES, ExpConstants.ROUNDING);

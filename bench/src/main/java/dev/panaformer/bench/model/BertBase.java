@@ -11,7 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SplittableRandom;
 
-/** BERT-base with random weights from a seed, in the files that Panaformer reads. */
+/** BERT-base with seeded random weights, in the files that Panaformer reads. */
 public final class BertBase {
   private static final int LAYERS = 12;
   private static final int HIDDEN = 768;
@@ -23,7 +23,7 @@ public final class BertBase {
 
   private BertBase() {}
 
-  /** The folder, written if it is not there. */
+  /** The model's folder. It is written if it does not exist. */
   public static Path panaformer(Path parent) throws IOException {
     Path folder = Files.createDirectories(parent.resolve("bert-base"));
     Path weights = folder.resolve("model.safetensors");

@@ -3,9 +3,7 @@ package dev.panaformer.bench.model;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
-/**
- * Types of tensors in a GGUF file, with llama.cpp's numbers for them, and how floats become them.
- */
+/** Tensor types of GGUF files, with llama.cpp's numbers for them and the encoding of floats. */
 public enum GgufType {
   F32(0, 1, 4) {
     @Override
@@ -14,7 +12,10 @@ public enum GgufType {
     }
   },
 
-  /** A float16 scale and 32 codes of 4 bits, of which the first 16 are in the low halves. */
+  /**
+   * Blocks of a float16 scale and 32 4-bit codes. The first 16 codes are in the low halves of the
+   * bytes.
+   */
   Q4_0(2, 32, 18) {
     @Override
     void encodeBlock(float[] values, int from, ByteBuffer to) {
@@ -35,7 +36,7 @@ public enum GgufType {
     }
   },
 
-  /** A float16 scale and 32 codes of 8 bits. */
+  /** Blocks of a float16 scale and 32 8-bit codes. */
   Q8_0(8, 32, 34) {
     @Override
     void encodeBlock(float[] values, int from, ByteBuffer to) {
@@ -69,7 +70,7 @@ public enum GgufType {
     return elements / block * blockBytes;
   }
 
-  /** Rows must be whole blocks. */
+  /** Encodes rows of values. The length of a row must be a multiple of the block. */
   public ByteBuffer encode(float[] values) {
     ByteBuffer bytes =
         ByteBuffer.allocate(Math.toIntExact(bytes(values.length))).order(ByteOrder.LITTLE_ENDIAN);

@@ -14,9 +14,8 @@ import java.util.Map;
 import java.util.function.IntConsumer;
 
 /**
- * Writes a {@link Llama} as a GGUF file, version 3, with a vocabulary of bytes and fillers: what
- * llama.cpp wants to see before it reads a model. Matrices have a type of llama.cpp's, vectors are
- * float32.
+ * Writes a {@link Llama} as a GGUF file, version 3. The vocabulary consists of bytes and fillers,
+ * because llama.cpp requires one. Matrices have a type of llama.cpp, vectors are float32.
  */
 final class GgufWriter {
   private static final int UINT32 = 4;
@@ -41,7 +40,7 @@ final class GgufWriter {
   }
 
   /**
-   * @param matrices what matrices are written in, that of the embeddings among them
+   * @param matrices the type of all matrices, including the embeddings
    */
   static void write(Path file, Map<String, Tensor> tensors, GgufType matrices) throws IOException {
     Path partial = file.resolveSibling(file.getFileName() + ".part");

@@ -11,7 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SplittableRandom;
 
-/** GPT-2 small with random weights from a seed, in the files that each side reads. */
+/** GPT-2 small with seeded random weights, in the files that each side reads. */
 public final class Gpt2 {
   public static final int LAYERS = 12;
   public static final int HEADS = 12;
@@ -21,16 +21,19 @@ public final class Gpt2 {
   private static final int POSITIONS = 1024;
   private static final float DEVIATION = 0.02f;
 
-  /** What a step of decoding reads at the least: every matrix once. */
+  /** The minimum number of bytes that a decoding step reads: every matrix once. */
   public static final long STEP_BYTES =
       Float.BYTES * ((long) VOCAB * HIDDEN + LAYERS * 12L * HIDDEN * HIDDEN);
 
-  /** The same of ours where it chooses greedily: of the head its screen alone. */
+  /**
+   * The minimum number of bytes that a greedy decoding step of Panaformer reads: the screen of the
+   * head instead of the head, and every other matrix once.
+   */
   public static final long SCREENED_STEP_BYTES = STEP_BYTES - 3L * VOCAB * HIDDEN;
 
   private Gpt2() {}
 
-  /** Our folder, written if it is not there. */
+  /** Panaformer's folder of the model. It is written if it does not exist. */
   public static Path panaformer(Path parent) throws IOException {
     Path folder = Files.createDirectories(parent.resolve("gpt2-small"));
     Path weights = folder.resolve("model.safetensors");
@@ -87,7 +90,7 @@ public final class Gpt2 {
     return Tensor.ofFloats(values, rows, columns);
   }
 
-  /** Near enough to normal: a sum of uniform numbers. */
+  /** A random number with an approximately normal distribution: a sum of uniform numbers. */
   public static float noise(SplittableRandom random) {
     long bits = random.nextLong();
     int sum = 0;

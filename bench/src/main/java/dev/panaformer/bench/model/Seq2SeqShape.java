@@ -13,10 +13,10 @@ import java.util.Map;
 import java.util.SplittableRandom;
 
 /**
- * An encoder-decoder with random weights, in the files that each side reads. The peer's graphs
- * leave out what costs little: position embeddings, and T5's bias by distance.
+ * An encoder-decoder with random weights, in the files that each side reads. The peer's graphs omit
+ * parts that cost little: position embeddings and T5's relative position bias.
  *
- * @param t5 whether it is T5 rather than BART
+ * @param t5 whether the model is T5; otherwise it is BART
  */
 public record Seq2SeqShape(
     String name, boolean t5, int vocab, int width, int heads, int intermediate, int layers) {
@@ -29,25 +29,31 @@ public record Seq2SeqShape(
     return width / heads;
   }
 
-  /** What it takes to encode so many tokens, with the keys and values that the decoder wants. */
+  /**
+   * The number of floating-point operations to encode a source, including the keys and values for
+   * the decoder.
+   */
   public double encoderFlops(int tokens) {
     double layer = 4.0 * width * width + 2.0 * width * intermediate;
     double attention = 4.0 * tokens * width;
     return tokens * layers * (2 * layer + attention + 4.0 * width * width);
   }
 
-  /** What a step of decoding reads at the least: every matrix of the decoder once. */
+  /** The minimum number of bytes that a decoding step reads: every matrix of the decoder once. */
   public double stepBytes() {
     double layer = 6.0 * width * width + 2.0 * width * intermediate;
     return Float.BYTES * (layers * layer + (double) vocab * width);
   }
 
-  /** The same of ours in float32 where it chooses greedily: of the head its screen alone. */
+  /**
+   * The minimum number of bytes that a greedy float32 decoding step of Panaformer reads: the screen
+   * of the head instead of the head, and every other matrix of the decoder once.
+   */
   public double screenedStepBytes() {
     return stepBytes() - 3.0 * vocab * width;
   }
 
-  /** Our folder, written if it is not there. */
+  /** Panaformer's folder of the model. It is written if it does not exist. */
   public Path panaformer(Path parent) throws IOException {
     Path folder = Files.createDirectories(parent.resolve(name));
     Path weights = folder.resolve("model.safetensors");
@@ -147,7 +153,7 @@ public record Seq2SeqShape(
     }
   }
 
-  /** The peer's encoder: ids to the keys and values of the decoder's layers. */
+  /** The encoder of the peer. Maps ids to the keys and values of the decoder's layers. */
   public Path onnxEncoder(Path parent) throws IOException {
     Path folder = parent.resolve(name + "-encoder-onnx");
     if (!Files.exists(folder.resolve("model.onnx"))) {
@@ -177,7 +183,10 @@ public record Seq2SeqShape(
     return folder;
   }
 
-  /** The peer's step: one token a beam and the cache to the best next token and the cache. */
+  /**
+   * A decoding step of the peer. Maps one token per beam and the cache to the best next tokens and
+   * the new cache.
+   */
   public Path onnxDecoder(Path parent) throws IOException {
     Path folder = parent.resolve(name + "-decoder-onnx");
     if (!Files.exists(folder.resolve("model.onnx"))) {
@@ -230,7 +239,10 @@ public record Seq2SeqShape(
     return t5 ? product : g.node("Add", in(product, g.weight(out)));
   }
 
-  /** What ONNX Runtime recognises as RMS norm, or its LayerNorm. */
+  /**
+   * Adds a norm in the form that ONNX Runtime recognises: an RMS norm for T5, its own LayerNorm for
+   * BART.
+   */
   private String norm(OnnxGraphWriter g, String x) {
     if (!t5) {
       return g.node(
@@ -261,7 +273,7 @@ public record Seq2SeqShape(
     return block(g, x, linear(g, inner, width, intermediate));
   }
 
-  /** {@code [batch, tokens, width]} to {@code [batch, heads, tokens, headDim]}. */
+  /** Reshapes {@code [batch, tokens, width]} to {@code [batch, heads, tokens, headDim]}. */
   private String split(OnnxGraphWriter g, String x) {
     String apart = g.node("Reshape", in(x, g.integers(0, 0, heads, headDim())));
     return g.node("Transpose", in(apart), new Attribute("perm", new long[] {0, 2, 1, 3}));

@@ -13,14 +13,17 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.SplittableRandom;
 
-/** Models of ONNX Runtime: a graph, and a layout to fill its weights with random values. */
+/**
+ * Models for ONNX Runtime, made from a graph and a layout by which its weights are filled with
+ * random values.
+ */
 public final class Topology {
   private Topology() {}
 
   /**
-   * A folder with {@code model.onnx}, its weights written if they are not there.
+   * A folder with {@code model.onnx}. Its weights are written if they do not exist.
    *
-   * @param topologies has {@code name.onnx} and what tells where its weights lie
+   * @param topologies the folder with {@code name.onnx} and the layout of its weights
    */
   public static Path onnx(Path topologies, Path parent, String name) throws IOException {
     Path folder = Files.createDirectories(parent.resolve(name + "-onnx"));

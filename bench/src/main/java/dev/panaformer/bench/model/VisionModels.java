@@ -12,7 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SplittableRandom;
 
-/** ViT-B/16 and Swin-T with random weights from a seed, in the files that Panaformer reads. */
+/** ViT-B/16 and Swin-T with seeded random weights, in the files that Panaformer reads. */
 public final class VisionModels {
   public static final int SIDE = 224;
   private static final int CHANNELS = 3;
@@ -30,7 +30,7 @@ public final class VisionModels {
     config.addProperty("num_labels", LABELS);
   }
 
-  /** The folder of a model, written if it is not there. */
+  /** The folder of ViT-B/16. It is written if it does not exist. */
   public static Path vitBase(Path parent) throws IOException {
     Path folder = parent.resolve("vit-b16");
     if (!Files.exists(folder.resolve("model.safetensors"))) {

@@ -7,7 +7,9 @@ import de.kherud.llama.ModelParameters;
 import dev.panaformer.bench.model.Llama;
 import java.nio.file.Path;
 
-/** The peer: llama.cpp by way of a JNI binding, greedy, without its prompt cache. */
+/**
+ * The peer llama.cpp, called through a JNI binding. Decodes greedily and without a prompt cache.
+ */
 public final class LlamaCpp implements AutoCloseable {
   private final LlamaModel model;
 
@@ -23,18 +25,22 @@ public final class LlamaCpp implements AutoCloseable {
                 .disableLog());
   }
 
-  /** Ends the JVM: a closed model leaves a thread attached that would keep it alive for ever. */
+  /**
+   * Ends the JVM. This is necessary because a closed model leaves a thread attached that would keep
+   * the JVM alive.
+   */
   public static void exit() {
     System.exit(0);
   }
 
   /**
-   * Reads a prompt of so many tokens and continues it.
+   * Reads a prompt of the given number of tokens and continues it.
    *
-   * @return seconds up to the first token, and from there to the last one
+   * @return the seconds up to the first token, and the seconds from the first to the last token
    */
   public double[] generate(int promptTokens, int newTokens) {
-    // Each letter is a token of its own, after one that begins the text and one for its space.
+    // Each letter is one token. Two tokens precede the letters: one that begins the text and one
+    // for a space.
     InferenceParameters parameters =
         new InferenceParameters("a".repeat(promptTokens - 4))
             .setNPredict(newTokens)

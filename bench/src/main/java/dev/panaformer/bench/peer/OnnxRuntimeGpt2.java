@@ -16,8 +16,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * The peer: greedy decoding whose keys and values go from one run's outputs into the next one's
- * inputs, as ONNX Runtime has it.
+ * The peer ONNX Runtime with GPT-2. Decodes greedily; the keys and values that one run outputs are
+ * inputs of the next run.
  */
 public final class OnnxRuntimeGpt2 implements AutoCloseable {
   private final OrtEnvironment environment = OrtEnvironment.getEnvironment();
@@ -36,7 +36,7 @@ public final class OnnxRuntimeGpt2 implements AutoCloseable {
   /**
    * Reads a prompt and continues it.
    *
-   * @return seconds up to the first token, and from there to the last one
+   * @return the seconds up to the first token, and the seconds from the first to the last token
    */
   public double[] generate(int[] prompt, int newTokens) throws OrtException {
     long begin = System.nanoTime();

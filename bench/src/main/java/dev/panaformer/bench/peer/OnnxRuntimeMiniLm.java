@@ -13,18 +13,18 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The peer: the same file in ONNX Runtime. A batch is padded to its longest sequence, as its
- * interface demands. The tensors of a batch are kept for as long as the same array comes in, so
- * that making them is not on its account.
+ * The peer ONNX Runtime with the same model file. A batch is padded to its longest sequence,
+ * because the model's inputs are rectangular. The tensors of a batch are reused while the same
+ * array is passed, so that their creation is not timed.
  */
 public final class OnnxRuntimeMiniLm implements AutoCloseable {
-  /** How a session is set up. The number of threads is set in all of them. */
+  /** The settings of a session. All of them set the number of threads. */
   public enum Tuning {
-    /** As it comes. */
+    /** The default settings. */
     DEFAULT("default"),
-    /** Every graph optimisation, sequential execution, memory arena and plan; spinning. */
+    /** All graph optimisations, sequential execution, memory arena and memory pattern; spinning. */
     TUNED("tuned"),
-    /** The same, with workers that park at once. */
+    /** The tuned settings without spinning: workers park at once. */
     TUNED_WITHOUT_SPINNING("no spinning");
 
     private final String title;
@@ -37,7 +37,7 @@ public final class OnnxRuntimeMiniLm implements AutoCloseable {
       return title;
     }
 
-    /** Those that differ with so many threads. */
+    /** The settings that differ with this number of threads. */
     public static List<Tuning> of(int threads) {
       return threads == 1 ? List.of(DEFAULT, TUNED) : List.of(values());
     }
@@ -70,7 +70,10 @@ public final class OnnxRuntimeMiniLm implements AutoCloseable {
     }
   }
 
-  /** The hidden states {@code [sequences, longest, 384]}, without the pooling that we include. */
+  /**
+   * The hidden states {@code [sequences, longest, 384]}. Pooling, which Panaformer's time includes,
+   * is not done.
+   */
   public FloatBuffer run(int[][] sequences) throws OrtException {
     if (sequences != held) {
       hold(sequences);

@@ -14,9 +14,9 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * The peer: an encoder, and a decoder whose keys and values go from one run's outputs into the next
- * one's inputs. The graph takes the best token of each beam; the peer neither ranks beams nor moves
- * their caches, and so does less.
+ * The peer ONNX Runtime with an encoder and a decoder; the keys and values that one run of the
+ * decoder outputs are inputs of the next run. The graph chooses the best token of each beam. The
+ * peer does not rank beams and does not reorder their caches, so it does less work.
  */
 public final class OnnxRuntimeSeq2Seq implements AutoCloseable {
   private final OrtEnvironment environment = OrtEnvironment.getEnvironment();
@@ -42,9 +42,9 @@ public final class OnnxRuntimeSeq2Seq implements AutoCloseable {
   }
 
   /**
-   * Reads a source and generates from it.
+   * Reads a source and generates a target.
    *
-   * @return seconds up to the first token, and all together
+   * @return the seconds up to the first token, and the seconds of the whole call
    */
   public double[] generate(int[] source, int beams, int newTokens) throws OrtException {
     long begin = System.nanoTime();

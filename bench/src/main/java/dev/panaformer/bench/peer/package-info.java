@@ -1,6 +1,6 @@
 /**
- * The peers that Panaformer is compared with: ONNX Runtime and llama.cpp, each evaluating one kind
- * of model.
+ * The peers that Panaformer is compared with: ONNX Runtime and llama.cpp. Each class evaluates one
+ * kind of model.
  *
  * <p>It may import {@code bench.model}.
  */

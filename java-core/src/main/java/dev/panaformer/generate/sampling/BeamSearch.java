@@ -8,19 +8,23 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Beam search as {@code GenerationMixin._beam_search} of Hugging Face's transformers does it from
- * version 4.50 on, to the same ids: each step judges the best continuations of all beams together,
- * twice as many as beams (more with several end tokens), so that enough of them go on where the
- * best all end. Scores are float32 there, and so they are here; hypotheses that are out of the race
- * carry a penalty of 1e9 instead of being taken out, which decides ties.
+ * Beam search that produces the same ids as {@code GenerationMixin._beam_search} of Hugging Face's
+ * transformers from version 4.50 on. Each step ranks the best continuations of all beams together.
+ * It considers twice as many continuations as beams (more with several end tokens), so that enough
+ * of them can continue if the best ones end. Scores are float32, as in the reference. Eliminated
+ * hypotheses get a penalty of 1e9 instead of being removed, because that decides ties in the
+ * reference.
  *
- * <p>Knows nothing of models: who owns it computes a row for each {@link #running} hypothesis,
- * calls {@link #step}, and moves its caches to {@link #parents}. Not thread-safe.
+ * <p>This class does not know the model. Its caller evaluates a row of logits for each {@link
+ * #running} hypothesis, calls {@link #step}, and reorders the caches by {@link #parents}. Not
+ * thread-safe.
  */
 public final class BeamSearch {
   private static final float OUT = -1e9f;
 
-  /** A hypothesis of some tokens; the root has none. */
+  /**
+   * A sequence of generated tokens, as a linked list that ends in the root. The root has no token.
+   */
   public record Hypothesis(Hypothesis parent, int id, int length) {
     private static final Hypothesis ROOT = new Hypothesis(null, -1, 0);
 
@@ -35,7 +39,7 @@ public final class BeamSearch {
     }
   }
 
-  /** Whether a hypothesis has come to its end, by its last token or by its text. */
+  /** Decides whether a hypothesis is finished, by its last token or by its text. */
   @FunctionalInterface
   public interface End {
     boolean test(Hypothesis hypothesis);
@@ -61,8 +65,8 @@ public final class BeamSearch {
   private boolean done;
 
   /**
-   * @param maxNewTokens the length at which every hypothesis ends
-   * @param endTokens how many tokens end a hypothesis
+   * @param maxNewTokens the length at which every hypothesis is finished
+   * @param endTokens the number of tokens that end a hypothesis
    */
   public BeamSearch(GenerationOptions options, int maxNewTokens, int endTokens, End end) {
     this.beams = options.beams();
@@ -78,17 +82,23 @@ public final class BeamSearch {
         IntStream.range(0, beams).mapToObj(i -> new Finished(Hypothesis.ROOT, OUT, false)).toList();
   }
 
-  /** How many candidates of each row a step wants to see. */
+  /** The number of candidates that a step needs for each row. */
   public int candidates(int vocabulary) {
     return Math.min(kept, vocabulary);
   }
 
-  /** The hypotheses to be continued: one with no token before the first step, then one a beam. */
+  /**
+   * The hypotheses to continue: a single one without tokens before the first step, then one for
+   * each beam.
+   */
   public Hypothesis[] running() {
     return running;
   }
 
-  /** For each running hypothesis, which of those before the last step it continues. */
+  /**
+   * For each running hypothesis, the index of the hypothesis before the last step that it
+   * continues.
+   */
   public int[] parents() {
     return parents;
   }
@@ -98,15 +108,18 @@ public final class BeamSearch {
     return done;
   }
 
-  /** The tokens of the best finished hypothesis, its end token among them. */
+  /** The tokens of the best finished hypothesis, including its end token. */
   public int[] best() {
     return finished.get(0).hypothesis.ids();
   }
 
-  /** A hypothesis that has ended, and its log-probability by its length to the length penalty. */
+  /**
+   * A finished hypothesis. Its score is the log-probability divided by the length to the power of
+   * the length penalty.
+   */
   public record Ranked(int[] ids, float score) {}
 
-  /** All that have ended, the best first. */
+  /** All finished hypotheses, best first. */
   public List<Ranked> ranking() {
     return finished.stream()
         .filter(Finished::real)
@@ -115,11 +128,12 @@ public final class BeamSearch {
   }
 
   /**
-   * Continues every hypothesis by a token.
+   * Continues every hypothesis by one token.
    *
-   * @param candidates at least {@link #candidates} of each row
+   * @param candidates at least {@link #candidates} tokens of each row
    * @param firstRow the row of the first running hypothesis
-   * @param logSumExp for each running hypothesis, what makes log-probabilities of its values
+   * @param logSumExp for each running hypothesis, the value to subtract from a logit to get the
+   *     log-probability
    */
   public void step(Candidates candidates, int firstRow, float[] logSumExp, int vocabulary) {
     List<Continuation> best = continuations(candidates, firstRow, logSumExp, vocabulary);
@@ -172,7 +186,7 @@ public final class BeamSearch {
         .toList();
   }
 
-  /** Takes those that have ended, if they are among the best, into the finished ones. */
+  /** Adds hypotheses that have ended to the finished ones if their scores are good enough. */
   private void collect(List<Continuation> best) {
     boolean closed =
         earlyStopping == EarlyStopping.WHEN_FULL && finished.stream().allMatch(Finished::real)

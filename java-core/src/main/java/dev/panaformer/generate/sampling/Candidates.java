@@ -10,31 +10,31 @@ import java.lang.foreign.MemorySegment;
  * The best tokens of some rows of logits, as {@code pf_top_k} finds them.
  *
  * @param values float32 {@code [rows, count]}, logits in descending order
- * @param ids int32 {@code [rows, count]}; -1 throughout a row that has a NaN
- * @param logSumExp float32 {@code [rows]}, over the whole vocabulary, of logits times the row's
- *     inverse temperature; absent where no task needs it
- * @param count tokens of each row
+ * @param ids int32 {@code [rows, count]}; -1 throughout a row that contains a NaN
+ * @param logSumExp float32 {@code [rows]}, the log-sum-exp over the whole vocabulary of the logits
+ *     times the row's inverse temperature; absent if no task needs it
+ * @param count the number of tokens in each row
  */
 public record Candidates(
     MemorySegment values, MemorySegment ids, MemorySegment logSumExp, int count) {
 
-  /** The logit of the row's {@code i}-th best token. */
+  /** The {@code i}-th largest logit of a row. */
   public float value(int row, int i) {
     return values.getAtIndex(JAVA_FLOAT, (long) row * count + i);
   }
 
-  /** The row's {@code i}-th best token. */
+  /** The token with the {@code i}-th largest logit of a row. */
   public int id(int row, int i) {
     return ids.getAtIndex(JAVA_INT, (long) row * count + i);
   }
 
-  /** The logarithm of the row's sum. */
+  /** The log-sum-exp of a row. */
   public float logSumExp(int row) {
     return logSumExp.getAtIndex(JAVA_FLOAT, row);
   }
 
   /**
-   * @param token which new token the row is for, for the message
+   * @param token the index of the new token, for the message
    */
   public void requireFinite(int row, int token) {
     float best = value(row, 0);

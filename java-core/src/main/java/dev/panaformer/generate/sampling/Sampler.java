@@ -8,16 +8,17 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
- * Chooses a sequence's next token. The largest few logits nearly always decide, so that the rest of
- * the vocabulary stays where it was computed: with their probabilities in descending order, a
- * number drawn from [0, 1) falls among them, or the set that top-p or min-p allows ends within
- * them. Where it does not, {@link #choose} says so and is asked again with all logits of the row;
- * the draw is the same.
+ * Chooses the next token of a sequence. The few largest logits nearly always suffice, so the other
+ * logits need not be copied from where they were computed: with the probabilities in descending
+ * order, the random number from [0, 1) selects one of the candidates, or the set that top-p or
+ * min-p allows lies within them. If the candidates do not suffice, {@link #choose} returns {@link
+ * #UNDECIDED}. The caller then passes all logits of the row to {@link #chooseAmongAll}, which uses
+ * the same random number.
  *
- * <p>Belongs to one sequence. Not thread-safe.
+ * <p>Each sequence has its own instance. Not thread-safe.
  */
 public final class Sampler {
-  /** What {@link #choose} returns when the candidates do not tell. */
+  /** The result of {@link #choose} if the candidates do not suffice. */
   public static final int UNDECIDED = -1;
 
   private static final int CANDIDATES = 64;
@@ -33,17 +34,20 @@ public final class Sampler {
     this.inverseTemperature = options.draws() ? (float) (1 / options.temperature()) : 1;
   }
 
-  /** What the row's {@link Candidates#logSumExp} is to be computed with. */
+  /** The inverse temperature with which the row's {@link Candidates#logSumExp} is computed. */
   public float inverseTemperature() {
     return inverseTemperature;
   }
 
-  /** Whether {@link Candidates#logSumExp} is read: what top-k leaves needs no others to add up. */
+  /**
+   * Whether {@link Candidates#logSumExp} is needed. With top-k, the candidates contain all tokens
+   * that the sum needs.
+   */
   public boolean needsSums() {
     return options.draws() && options.topK() == 0;
   }
 
-  /** How many candidates {@link #choose} wants to see. */
+  /** The number of candidates that {@link #choose} needs. */
   public int candidates(int vocabulary) {
     if (!options.draws()) {
       return 1;
@@ -52,9 +56,11 @@ public final class Sampler {
   }
 
   /**
-   * @param candidates at least {@link #candidates} of each row
-   * @param row the sequence's
-   * @param token which new token this is, from 0: the place of its draw
+   * Chooses a token from the candidates.
+   *
+   * @param candidates at least {@link #candidates} tokens of each row
+   * @param row the row of this sequence
+   * @param token the index of the new token, from 0, which selects the random number
    * @return an id, or {@link #UNDECIDED}
    * @throws NonFiniteLogitsException if the best logit is not finite
    */
@@ -82,9 +88,9 @@ public final class Sampler {
   }
 
   /**
-   * Chooses by all logits of the row, after {@link #choose} was undecided.
+   * Chooses from all logits of the row, after {@link #choose} was undecided.
    *
-   * @param logits float32, the row's beginning at {@code offset}
+   * @param logits float32; the row starts at {@code offset}
    */
   public int chooseAmongAll(
       Candidates candidates,
@@ -100,8 +106,8 @@ public final class Sampler {
   }
 
   /**
-   * The draw fell behind the candidates: the other tokens take the rest of [0, 1) in the order of
-   * their ids, which is as good as any.
+   * Chooses among the tokens that are not candidates, because the random number lies beyond them.
+   * They divide the rest of [0, 1) in the order of their ids, since any order is valid.
    */
   private int chooseBehind(
       Candidates candidates,
@@ -144,7 +150,7 @@ public final class Sampler {
       max = Math.max(max, logits.getAtIndex(JAVA_FLOAT, offset + id));
     }
     double first = probability(max, logSumExp);
-    // Tokens of less than this have less than 1 - topP together, so that none of them is kept.
+    // Tokens below this probability have less than 1 - topP together, so none of them is kept.
     double least = Math.max((1 - options.topP()) / vocabulary, options.minP() * first);
     if (order.length < vocabulary) {
       order = new long[vocabulary];
@@ -193,7 +199,7 @@ public final class Sampler {
 
   /**
    * @param first the largest probability
-   * @param before what the larger ones have together
+   * @param before the sum of the larger probabilities
    */
   private boolean excluded(double p, double first, double before) {
     return before >= options.topP() || p < options.minP() * first;
@@ -208,7 +214,7 @@ public final class Sampler {
         return candidates.id(row, i);
       }
     }
-    // Rounding can leave a sum that is short of its total by a hair.
+    // Because of rounding, a sum can be slightly smaller than its total.
     return complete ? lastPossible(candidates, row, count) : UNDECIDED;
   }
 
@@ -228,7 +234,7 @@ public final class Sampler {
     return sum;
   }
 
-  /** Of top-k relative to the first one's. */
+  /** With top-k, the probability relative to that of the first candidate. */
   private double probability(Candidates candidates, int row, int i) {
     float scale =
         needsSums() ? candidates.logSumExp(row) : candidates.value(row, 0) * inverseTemperature;

@@ -8,7 +8,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 
-/** The tokens that a text holds, for the penalties they get. Not thread-safe. */
+/** Counts the tokens of a text and applies the penalties for repeated tokens. Not thread-safe. */
 public final class TokenCounts {
   private final Map<Integer, Integer> places;
   private int[] ids;
@@ -32,14 +32,14 @@ public final class TokenCounts {
 
   public void addPrompt(int[] prompt) {
     for (int id : prompt) {
-      if (id >= 0) { // none of the rows of embeddings
+      if (id >= 0) { // rows of embeddings have negative ids
         place(id);
       }
     }
   }
 
   public void addGenerated(int id) {
-    // Not generated[place(id)]++, which takes the array before it grows.
+    // Not generated[place(id)]++: that would evaluate the array before place() grows it.
     int place = place(id);
     generated[place]++;
   }
@@ -59,11 +59,12 @@ public final class TokenCounts {
   }
 
   /**
-   * Penalizes a row in place.
+   * Applies the penalties to a row in place.
    *
-   * @param logits float32, the row's beginning at {@code offset}
-   * @param zero what counts as 0: a repeated token's distance from it is what is scaled. 0 for
-   *     logits; their logarithmic sum makes log-probabilities of them, as a beam search wants.
+   * @param logits float32; the row starts at {@code offset}
+   * @param zero the reference point of the repetition penalty, which scales the distance of a
+   *     token's value from it. 0 for logits; the row's log-sum-exp to penalize log-probabilities,
+   *     as beam search needs.
    */
   public void penalize(MemorySegment logits, long offset, float zero, GenerationOptions options) {
     float repetition = (float) options.repetitionPenalty();

@@ -6,30 +6,30 @@ import dev.panaformer.generate.GenerationOptions;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Which tokens may not, or have to, come next, as the logits processors of Hugging Face's
- * transformers decide it: repeated n-grams and suppressed tokens have probability 0, a forced token
- * has 1.
+ * Forbids or forces tokens, like the logits processors of Hugging Face's transformers: tokens that
+ * would repeat an n-gram and suppressed tokens get probability 0, a forced token gets probability
+ * 1.
  */
 public final class TokenRules {
   private final GenerationOptions options;
   private final int maxNewTokens;
 
   /**
-   * @param maxNewTokens after which a text ends in any case
+   * @param maxNewTokens the maximum number of new tokens
    */
   public TokenRules(GenerationOptions options, int maxNewTokens) {
     this.options = options;
     this.maxNewTokens = maxNewTokens;
   }
 
-  /** Whether there is anything to do for the token after {@code generated} others. */
+  /** Whether a rule applies to the token that follows {@code generated} others. */
   public boolean apply(int generated) {
     return options.noRepeatNgram() > 0
         || !options.suppressedIds().isEmpty()
         || forced(generated) >= 0;
   }
 
-  /** The token that has to come next; -1 if there is a choice. */
+  /** The token that is forced next; -1 if none is. */
   private int forced(int generated) {
     if (generated == maxNewTokens - 1 && options.forcedEnd().isPresent()) {
       return options.forcedEnd().getAsInt();
@@ -38,12 +38,12 @@ public final class TokenRules {
   }
 
   /**
-   * Changes a row of logits in place.
+   * Applies the rules to a row of logits in place.
    *
-   * @param logits float32, the row's beginning at {@code offset}
-   * @param certain the value of a token that has to come: in a beam search, what makes its
+   * @param logits float32; the row starts at {@code offset}
+   * @param certain the value for a forced token; in a beam search, the value that makes its
    *     log-probability 0
-   * @param ids prompt and generated text, the first {@code length} of them
+   * @param ids the prompt and the generated text in the first {@code length} elements
    */
   public void apply(
       MemorySegment logits,
@@ -74,7 +74,7 @@ public final class TokenRules {
       while (same < n - 1 && ids[start + same] == ids[length - n + 1 + same]) {
         same++;
       }
-      // A row of embeddings, whose id is negative, is no token that could be forbidden.
+      // A negative id is a row of embeddings, which cannot be forbidden.
       if (same == n - 1 && ids[start + n - 1] >= 0) {
         forbid(logits, offset + ids[start + n - 1]);
       }

@@ -1,5 +1,5 @@
 /**
- * The choice of the next token: sampling, beam search, penalties and rules.
+ * Chooses the next token: sampling, beam search, penalties and rules.
  *
  * <p>Not exported. May import {@code generate}.
  */

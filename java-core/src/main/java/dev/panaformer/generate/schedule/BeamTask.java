@@ -14,7 +14,8 @@ import java.util.Set;
 import java.util.function.Function;
 
 /**
- * A beam search. Its hypotheses share the blocks of their common beginning, the prompt at least.
+ * A beam search. Its hypotheses share the cache blocks of their common beginning, which includes
+ * the prompt.
  */
 final class BeamTask extends GenerationTask {
   private final int[] prompt;
@@ -30,7 +31,7 @@ final class BeamTask extends GenerationTask {
   private int planned;
 
   /**
-   * @param decode text of ids; null if there is no tokenizer
+   * @param decode decodes ids to text; null if there is no tokenizer
    */
   BeamTask(
       RunningGeneration generation,
@@ -165,7 +166,7 @@ final class BeamTask extends GenerationTask {
         for (int id : running[b].ids()) {
           counts.addGenerated(id);
         }
-        // The reference penalizes log-probabilities here, not logits.
+        // The reference applies the penalties to log-probabilities here, not to logits.
         counts.penalize(logits, start, this.logSumExp[b], options);
       }
       if (suppressesEnds(generated())) {
@@ -220,7 +221,7 @@ final class BeamTask extends GenerationTask {
             .toList());
   }
 
-  /** Without what ends it. */
+  /** The text of the ids, without the token or string that ends it. */
   private String text(int[] ids) {
     boolean ended = ids.length > 0 && isEnd(ids[ids.length - 1]);
     String text = decode.apply(ended ? Arrays.copyOf(ids, ids.length - 1) : ids);

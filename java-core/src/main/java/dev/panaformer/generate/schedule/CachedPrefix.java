@@ -3,14 +3,14 @@ package dev.panaformer.generate.schedule;
 import dev.panaformer.generate.Prefix;
 import java.util.concurrent.CompletableFuture;
 
-/** A prefix and its sequence in the cache. */
+/** A prefix and its sequence in the key-value cache. */
 final class CachedPrefix implements Prefix {
   private final int[] ids;
   private final Scheduler scheduler;
   private final CompletableFuture<Void> computed = new CompletableFuture<>();
   private volatile boolean closed;
 
-  // The scheduler's thread's own.
+  // Used by the scheduler's thread only.
   private Decoder.Sequence sequence;
   private int users = 1;
 
@@ -41,7 +41,7 @@ final class CachedPrefix implements Prefix {
     computed.complete(null);
   }
 
-  /** The same tokens, but no more than {@code most}. */
+  /** Forks the sequence, truncated to at most {@code most} tokens. */
   Decoder.Sequence fork(int most) {
     Decoder.Sequence fork = sequence.fork();
     if (fork.length() > most) {
@@ -54,7 +54,9 @@ final class CachedPrefix implements Prefix {
     users++;
   }
 
-  /** Returns whether nobody uses it any longer, and if so gives its blocks back. */
+  /**
+   * Removes one user of the prefix. If it was the last one, releases the blocks and returns true.
+   */
   boolean leave() {
     if (--users > 0) {
       return false;
@@ -63,7 +65,7 @@ final class CachedPrefix implements Prefix {
     return true;
   }
 
-  /** Whether nobody but its owner uses it. */
+  /** Whether only the owner uses the prefix. */
   boolean isIdle() {
     return users == 1;
   }

@@ -5,56 +5,62 @@ import dev.panaformer.generate.sampling.Candidates;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A decoder, with or without an encoder, over its key-value cache, as generation sees it. A pass is
- * {@link #begin}, {@link #add} for every sequence that takes part, {@link #forward}; then those of
- * its rows that were announced, numbered in the order in which tokens were added, become logits or
- * the best of them.
+ * The scheduler's interface to a decoder, with or without an encoder, and its key-value cache. A
+ * pass consists of {@link #begin}, an {@link #add} for every sequence that takes part, and {@link
+ * #forward}, which names the rows that will be needed. Rows are numbered in the order in which
+ * tokens were added. After {@link #forward}, {@link #logits} and {@link #best} compute the logits
+ * or the best tokens of these rows.
  *
- * <p>Used by one thread at a time. What a sequence gets depends on nothing but its own tokens, to
- * the last bit: neither on its neighbours nor on how its tokens were spread over passes.
+ * <p>Not thread-safe. The results of a sequence depend only on its own tokens, to the last bit.
+ * They depend neither on the other sequences of the pass nor on how its tokens were divided into
+ * passes.
  */
 public interface Decoder extends AutoCloseable {
 
-  /** A sequence whose tokens up to now are in the cache. */
+  /** A sequence. Its tokens are in the cache. */
   interface Sequence extends AutoCloseable {
-    /** Tokens in the cache; the position of the next one. */
+    /** The number of tokens in the cache, which is also the position of the next token. */
     int length();
 
-    /** The same tokens once more; blocks are shared until one of both writes into them. */
+    /**
+     * A new sequence with the same tokens. Both share their blocks until one of them writes into a
+     * block.
+     */
     Sequence fork();
 
-    /** Forgets the tokens from {@code length} on. */
+    /** Drops the tokens from position {@code length} on. */
     void truncate(int length);
 
-    /** Gives the blocks back. Closing again does nothing. */
+    /** Releases the blocks. Closing again has no effect. */
     @Override
     void close();
   }
 
-  /** How many tokens there are; ids are below. */
+  /** The size of the vocabulary; token ids are below it. */
   int vocabulary();
 
-  /** How many tokens a sequence may have. */
+  /** The maximum number of tokens in a sequence. */
   int contextLength();
 
-  /** Blocks of the cache, free or not. */
+  /** The number of blocks in the cache, free or not. */
   int blocks();
 
-  /** Tokens of one block. */
+  /** The number of tokens in a block. */
   int blockTokens();
 
-  /** A sequence without tokens. */
+  /** Opens an empty sequence. */
   Sequence open();
 
-  /** How many tokens a source may have; 0 if there is no encoder. */
+  /** The maximum number of tokens in a source; 0 if there is no encoder. */
   default int sourceLength() {
     return 0;
   }
 
   /**
-   * A sequence without tokens that attends to a source. The encoder reads that in the first pass
-   * that the sequence takes part in; what is computed of it is kept in the cache, in blocks which
-   * all forks share, and is given back with the last of them.
+   * Opens an empty sequence that attends to a source. The encoder evaluates the source in the first
+   * pass in which the sequence takes part. The keys and values of the source are kept in blocks of
+   * the cache. All forks of the sequence share these blocks, and the last one to be closed releases
+   * them.
    *
    * @throws UnsupportedOperationException if there is no encoder
    */
@@ -63,19 +69,22 @@ public interface Decoder extends AutoCloseable {
   }
 
   /**
-   * A sequence without tokens whose prompt has rows of embeddings.
+   * Opens an empty sequence whose prompt contains rows of embeddings.
    *
    * @param source as for {@link #open(Source)}; null for none
-   * @param rows {@code [rows, width]}: an id of {@code -1 - r} that is added to the sequence, or to
-   *     a fork of it, stands for row {@code r}
-   * @throws UnsupportedOperationException if there is no encoder and yet a source, or the decoder
-   *     reads nothing but ids
+   * @param rows {@code [rows, width]}; the id {@code -1 - r}, when added to the sequence or to a
+   *     fork of it, stands for row {@code r}
+   * @throws UnsupportedOperationException if a source is given but there is no encoder, or if the
+   *     decoder accepts only token ids
    */
   default Sequence open(Source source, float[] rows) {
     throw new UnsupportedOperationException("a decoder of ids alone");
   }
 
-  /** The number of floats of a row of embeddings and of an encoded state; 0 for none. */
+  /**
+   * The number of floats in a row of embeddings and in an encoder state; 0 if they are not
+   * supported.
+   */
   default int width() {
     return 0;
   }
@@ -84,45 +93,47 @@ public interface Decoder extends AutoCloseable {
   void begin();
 
   /**
-   * Appends tokens to a sequence, to be computed in this pass. A sequence is added once a pass.
+   * Appends tokens to a sequence. They are evaluated in this pass. A sequence can be added once per
+   * pass.
    *
-   * @throws CacheExhaustedException if the cache has no room for them; the sequence is as it was
+   * @throws CacheExhaustedException if the cache has no room for the tokens; the sequence is
+   *     unchanged then
    */
   void add(Sequence sequence, int[] ids, int from, int to);
 
   /**
-   * Computes the pass.
+   * Evaluates the pass.
    *
-   * @param rows numbers of the tokens whose logits will be asked for, ascending; of each sequence
-   *     its last ones, or none
+   * @param rows the indices of the tokens whose logits will be requested, in ascending order; for
+   *     each sequence, these are its last tokens, or none
    */
   void forward(int[] rows);
 
   /**
-   * The logits of some of the pass's tokens.
+   * Computes the logits of some rows of the pass.
    *
-   * @param rows some of those that {@link #forward} was told
-   * @param count how many of {@code rows} there are
-   * @return float32 {@code [count, vocabulary]}, to be written to, valid until the next call
+   * @param rows a subset of the rows passed to {@link #forward}
+   * @param count the number of {@code rows}
+   * @return float32 {@code [count, vocabulary]}, writable, valid until the next call
    */
   MemorySegment logits(int[] rows, int count);
 
   /**
-   * The best tokens after some of the pass's tokens, by logits that are not kept.
+   * Finds the best next tokens for some rows of the pass, without keeping the logits.
    *
-   * @param k how many of each
-   * @param inverseTemperatures of each row, for the logarithm of the sum
+   * @param k the number of tokens for each row
+   * @param inverseTemperatures the inverse temperature of each row, for the log-sum-exp
    * @return valid until the next call
    */
   Candidates best(int[] rows, int count, int k, float[] inverseTemperatures);
 
   /**
-   * The same without the logarithms of sums, which takes less time where the best can be told
-   * without computing all logits.
+   * Finds the best next tokens without the log-sum-exp. This is faster if they can be found without
+   * computing all logits.
    */
   Candidates best(int[] rows, int count, int k);
 
-  /** The best tokens of logits in memory, which stay valid. */
+  /** Finds the best next tokens from logits in memory. The logits stay valid. */
   Candidates best(MemorySegment logits, int count, int k, float[] inverseTemperatures);
 
   /** Frees the cache. No sequence may be in use. */

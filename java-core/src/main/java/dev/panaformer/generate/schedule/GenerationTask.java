@@ -8,7 +8,10 @@ import dev.panaformer.generate.GenerationOptions;
 import java.lang.foreign.MemorySegment;
 import java.util.Set;
 
-/** What all tasks that generate have in common: how they end. */
+/**
+ * The common part of all tasks that generate a text: the conditions that end it, and its prefix and
+ * source.
+ */
 abstract class GenerationTask extends Task {
   final RunningGeneration generation;
   final GenerationOptions options;
@@ -22,11 +25,11 @@ abstract class GenerationTask extends Task {
   private boolean done;
 
   /**
-   * @param prefix what the prompt begins with; or null
-   * @param source what the decoder attends to; or null
-   * @param rows the rows of embeddings that the prompt has
+   * @param prefix the beginning of the prompt that is already in the cache; or null
+   * @param source the source that the decoder attends to; or null
+   * @param rows the rows of embeddings in the prompt
    * @param ends tokens that end the text
-   * @param shape the model's numbers; it computes nothing yet
+   * @param shape used only for the dimensions of the model; it evaluates nothing yet
    */
   GenerationTask(
       RunningGeneration generation,
@@ -46,7 +49,10 @@ abstract class GenerationTask extends Task {
     this.blockTokens = shape.blockTokens();
   }
 
-  /** The prompt's beginning, as far as it is known; its last token is always computed. */
+  /**
+   * Opens the sequence, starting from the prefix if there is one. The last token of the prompt is
+   * always evaluated.
+   */
   Decoder.Sequence open(Decoder decoder, int promptLength) {
     if (rows.length > 0) {
       return decoder.open(source, rows);
@@ -57,12 +63,12 @@ abstract class GenerationTask extends Task {
     return prefix == null ? decoder.open() : prefix.fork(promptLength - 1);
   }
 
-  /** Blocks that hold what the decoder attends to of the source. */
+  /** The number of blocks that hold the keys and values of the source. */
   int sourceBlocks() {
     return source == null ? 0 : ceilDiv(source.length(), blockTokens);
   }
 
-  /** Blocks of the prefix that are never written into. */
+  /** The number of blocks of the prefix that are never written to. */
   int sharedBlocks(int promptLength) {
     return prefix == null ? 0 : Math.min(prefix.length(), promptLength - 1) / blockTokens;
   }
@@ -80,7 +86,7 @@ abstract class GenerationTask extends Task {
     return ends.size();
   }
 
-  /** Whether it is too early for an end. */
+  /** Whether the text is still too short to end. */
   boolean suppressesEnds(int generated) {
     return generated < options.minNewTokens() && !ends.isEmpty();
   }

@@ -6,7 +6,7 @@ import java.util.concurrent.Flow;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
-/** Hands a generation's pieces to a subscriber as it requests them, on a virtual thread. */
+/** Delivers the pieces of a generation to a subscriber as it requests them, on a virtual thread. */
 final class PieceSubscription implements Flow.Subscription {
   private final Generation generation;
   private final Flow.Subscriber<? super String> subscriber;
@@ -56,7 +56,7 @@ final class PieceSubscription implements Flow.Subscription {
   private void run() {
     try {
       Iterator<String> pieces = generation.iterator();
-      // The end needs no demand; so it is asked for first.
+      // Completion needs no demand, so the end is checked before waiting for demand.
       while (pieces.hasNext()) {
         if (!requested()) {
           return;
@@ -75,7 +75,9 @@ final class PieceSubscription implements Flow.Subscription {
     }
   }
 
-  /** Waits for demand and takes one of it; false if the subscription is cancelled. */
+  /**
+   * Waits for demand and consumes one unit of it. Returns false if the subscription is cancelled.
+   */
   private boolean requested() {
     lock.lock();
     try {

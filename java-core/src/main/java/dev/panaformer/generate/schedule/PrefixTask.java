@@ -5,7 +5,7 @@ import dev.panaformer.generate.sampling.Candidates;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.CancellationException;
 
-/** Reads what a {@link CachedPrefix} keeps. */
+/** Evaluates the tokens of a {@link CachedPrefix}. */
 final class PrefixTask extends Task {
   private final CachedPrefix prefix;
   private final int blockTokens;
@@ -116,12 +116,12 @@ final class PrefixTask extends Task {
     cancelled = true;
   }
 
-  /** Whether all is read, so that the sequence may change its owner. */
+  /** Whether all tokens are evaluated, so that the sequence can be handed over. */
   boolean complete() {
     return !done && sequence != null && pending() == 0;
   }
 
-  /** Leaves the sequence, and the blocks it takes, to the prefix. */
+  /** Transfers the sequence and its blocks to the prefix. */
   CachedPrefix handOver() {
     done = true;
     prefix.keep(sequence);

@@ -3,9 +3,9 @@ package dev.panaformer.generate.schedule;
 import java.util.Arrays;
 
 /**
- * What a decoder reads before it generates: ids of tokens and, in their place, rows of embeddings
- * that another model computed (of an image, of sound). A row enters the decoder as a token's
- * embedding does: its position is added, and it is not scaled. Immutable.
+ * The input of a decoder before it generates: token ids and, between them, rows of embeddings that
+ * another model computed, for example from an image or from sound. A row takes the place of a token
+ * embedding: its position embedding is added, and it is not scaled. Immutable.
  */
 public final class Prompt {
   private final int[] ids;
@@ -18,7 +18,7 @@ public final class Prompt {
     this.width = width;
   }
 
-  /** A prompt of tokens. */
+  /** A prompt that consists of tokens. */
   public static Prompt of(int... ids) {
     for (int i = 0; i < ids.length; i++) {
       if (ids[i] < 0) {
@@ -28,18 +28,18 @@ public final class Prompt {
     return new Prompt(ids.clone(), new float[0], 0);
   }
 
-  /** This prompt, followed by tokens. */
+  /** This prompt followed by tokens. */
   public Prompt then(int... more) {
     return new Prompt(joined(ids, Prompt.of(more).ids), rows, width);
   }
 
   /**
-   * This prompt, followed by rows of embeddings.
+   * This prompt followed by rows of embeddings.
    *
    * @param more {@code [rows, width]}
-   * @param width the number of floats of a row
-   * @throws IllegalArgumentException if the width is not that of the prompt's other rows, or does
-   *     not divide the number of floats
+   * @param width the number of floats in a row
+   * @throws IllegalArgumentException if the width differs from that of the prompt's other rows, or
+   *     does not divide the number of floats
    */
   public Prompt thenRows(float[] more, int width) {
     if (width < 1 || more.length % width != 0 || rows.length > 0 && width != this.width) {
@@ -60,17 +60,17 @@ public final class Prompt {
     return all;
   }
 
-  /** One for each token or row: the id of a token, or {@code -1 - r} for row {@code r}. */
+  /** One id for each token or row: the id of the token, or {@code -1 - r} for row {@code r}. */
   int[] ids() {
     return ids;
   }
 
-  /** {@code [rows, width]}. */
+  /** The rows of embeddings, {@code [rows, width]}. */
   float[] rows() {
     return rows;
   }
 
-  /** The number of floats of a row; 0 if there are none. */
+  /** The number of floats in a row; 0 if there are no rows. */
   int width() {
     return width;
   }

@@ -22,7 +22,7 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 
-/** A generation as the scheduler drives it. */
+/** The scheduler's side of a generation. */
 final class RunningGeneration implements Generation {
   private final GenerationOptions options;
   private final int promptTokens;
@@ -43,9 +43,9 @@ final class RunningGeneration implements Generation {
   private volatile boolean cancelled;
 
   /**
-   * @param prompt with what the text begins
+   * @param prompt the input that the text continues
    * @param promptTokens {@link GenerationResult#promptTokens}
-   * @param decode what reads the tokens; null for no text
+   * @param decode decodes ids to text; null to produce no text
    */
   RunningGeneration(
       int[] prompt,
@@ -60,7 +60,7 @@ final class RunningGeneration implements Generation {
     this.stops = new StopStrings(options.stopStrings());
   }
 
-  /** Without rows of embeddings, which have no text. */
+  /** The prompt without rows of embeddings, which have no text. */
   private static int[] tokens(int[] prompt) {
     return Arrays.stream(prompt).filter(id -> id >= 0).toArray();
   }
@@ -152,8 +152,8 @@ final class RunningGeneration implements Generation {
   /**
    * Adds a token.
    *
-   * @param stopsText whether it is a stop id, which is no part of the text
-   * @return whether the text has come to a stop string
+   * @param stopsText whether it is a stop id, which is not part of the text
+   * @return whether the text now contains a stop string
    */
   boolean add(int id, float logProbability, boolean stopsText) {
     String read = detokenizer == null || stopsText ? "" : detokenizer.append(id);
@@ -171,7 +171,7 @@ final class RunningGeneration implements Generation {
     return stops.found();
   }
 
-  /** What a beam search found, before it finishes. */
+  /** Sets the texts that a beam search found. Called before the generation finishes. */
   void rank(List<RankedText> texts) {
     ranking = List.copyOf(texts);
   }
@@ -198,7 +198,7 @@ final class RunningGeneration implements Generation {
               Duration.ofNanos((tokens.isEmpty() ? System.nanoTime() : firstToken) - requested),
               Duration.ofNanos(System.nanoTime() - requested));
       ended = true;
-      // Before anybody hears of the end: result() reads it.
+      // Must come before readers are notified of the end, because result() reads it.
       end.complete(result);
       progress.signalAll();
     } finally {
@@ -243,7 +243,7 @@ final class RunningGeneration implements Generation {
     }
   }
 
-  /** Reads a list that grows until the end. */
+  /** Iterates over a list that grows until the end of the generation. */
   private final class Reader<T> implements Iterator<T> {
     private final List<T> list;
     private int next;

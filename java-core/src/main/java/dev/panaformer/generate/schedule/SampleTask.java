@@ -12,9 +12,11 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Set;
 
-/** A text that is continued token by token, each drawn or the best. */
+/** A text that is continued token by token, by sampling or greedily. */
 final class SampleTask extends GenerationTask {
-  /** Beyond this many candidates, a kernel that keeps them sorted is slower than the logits. */
+  /**
+   * With more candidates, the kernel that keeps them sorted is slower than computing the logits.
+   */
   private static final int MAX_FUSED_CANDIDATES = 256;
 
   private final Sampler sampler;
@@ -28,7 +30,7 @@ final class SampleTask extends GenerationTask {
   private int[] ids;
   private int length;
 
-  /** The first token in view: those before it have slid out. */
+  /** The first token in the context. Earlier tokens have been dropped. */
   private int start;
 
   private int generated;
@@ -45,7 +47,7 @@ final class SampleTask extends GenerationTask {
       Set<Integer> ends,
       Decoder shape) {
     super(generation, prefix, source, rows, ends, shape);
-    // What slides leaves its prefix.
+    // A context that slides no longer begins with the prefix.
     boolean slides = options.contextOverflow() == ContextOverflow.SLIDE;
     this.shared = slides ? 0 : sharedBlocks(prompt.length);
     this.rules = new TokenRules(options, options.maxNewTokens());
@@ -132,7 +134,7 @@ final class SampleTask extends GenerationTask {
 
   @Override
   boolean adjusts() {
-    // The sum that the sampler wants is not the one that log-probabilities want.
+    // The sampler and the log-probabilities need sums at different temperatures.
     boolean twoSums = options.logProbabilities() && sampler.inverseTemperature() != 1;
     return options.penalizes() || suppressesEnds(generated) || rules.apply(generated) || twoSums;
   }
@@ -206,7 +208,7 @@ final class SampleTask extends GenerationTask {
     }
   }
 
-  /** What stays is computed anew: its keys know the positions that it had. */
+  /** Evaluates the remaining tokens again, because their cached keys contain the old positions. */
   private void slide() {
     start = length - Math.max(1, contextLength / 2);
     sequence.truncate(0);

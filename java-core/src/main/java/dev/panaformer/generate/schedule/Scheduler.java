@@ -23,23 +23,24 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 
 /**
- * Runs all generations of one model together: continuous batching (Yu et al. 2022). One thread
- * repeats a step, which computes the next token of every text under way and a piece of every prompt
- * that is still being read, in one batched pass. Texts join and leave between steps. A long prompt
- * is read in pieces, so that it delays others by no more than {@code stepTokens} a step; prompts
- * share that room evenly.
+ * Runs all generations of a model together by continuous batching (Yu et al. 2022). A single thread
+ * repeats a step. One batched pass of a step evaluates the next token of every running text and a
+ * part of every prompt that is not completely read. Texts join and leave between steps. Long
+ * prompts are divided into parts, so that it delays the other texts by at most {@code stepTokens}
+ * tokens per step. Prompts share this limit evenly.
  *
- * <p>A text is let in when the cache has room for all that it may yet become, in order of arrival;
- * so that none is ever stopped, or computed twice, for want of room. The thread is parked while
- * there is nothing to do. What fails in a pass fails the texts concerned and no others.
+ * <p>Texts are admitted in order of arrival. A text is admitted when the cache has room for its
+ * maximum length. Therefore no text has to be stopped or evaluated again for lack of room. The
+ * thread is parked while there is nothing to do. If a pass fails, only the texts that caused the
+ * failure fail.
  *
- * <p>Thread-safe. {@link #close} refuses further texts and waits for those under way; a thread that
- * is interrupted while it waits there cancels them.
+ * <p>Thread-safe. {@link #close} refuses further texts and waits for running texts. If a thread is
+ * interrupted while it waits in {@link #close}, the running texts are cancelled.
  */
 public final class Scheduler implements AutoCloseable {
   private static final System.Logger LOGGER = System.getLogger(Scheduler.class.getName());
 
-  /** How often the deadlines of waiting texts are checked. */
+  /** The interval at which the deadlines of waiting texts are checked. */
   private static final long PATIENCE_MILLIS = 10;
 
   private final String name;
@@ -55,7 +56,7 @@ public final class Scheduler implements AutoCloseable {
   private boolean closed;
   private volatile boolean abandoned;
 
-  // The thread's own.
+  // The following fields are used by the scheduler's thread only.
   private final Selection selection;
   private final List<Task> waiting = new ArrayList<>();
   private final List<Task> live = new ArrayList<>();
@@ -65,13 +66,13 @@ public final class Scheduler implements AutoCloseable {
   private int usedWidth;
 
   /**
-   * @param name whose texts these are, for messages
-   * @param decoder used by this alone from now on, and closed with it
-   * @param endTokens the model's own
-   * @param decode text of ids; null if there is no tokenizer
-   * @param maxSequences how many sequences a step continues at most
-   * @param stepTokens how many tokens a step computes at most, unless there are more sequences; at
-   *     least half as many are kept for prompts
+   * @param name the name of the model, for messages
+   * @param decoder owned by this scheduler from now on, and closed with it
+   * @param endTokens the end tokens of the model
+   * @param decode decodes ids to text; null if there is no tokenizer
+   * @param maxSequences the maximum number of sequences in a step
+   * @param stepTokens the maximum number of tokens in a step, unless there are more sequences; at
+   *     least half of it is reserved for prompts
    */
   public Scheduler(
       String name,
@@ -97,40 +98,40 @@ public final class Scheduler implements AutoCloseable {
   }
 
   /**
-   * Begins to continue a text.
+   * Starts to continue a prompt, and returns immediately.
    *
-   * @throws IllegalArgumentException if the prompt has no tokens, or more than the context and the
-   *     options refuse it; or if there are more beams than sequences, or stop strings without a
-   *     tokenizer
+   * @throws IllegalArgumentException if the prompt has no tokens, or is longer than the context and
+   *     the options refuse it; if there are more beams than sequences; or if there are stop strings
+   *     without a tokenizer
    * @throws IndexOutOfBoundsException if an id is outside the vocabulary
    * @throws CacheExhaustedException if the whole cache is too small for the text
-   * @throws IllegalStateException if this is closed
+   * @throws IllegalStateException if the scheduler is closed
    */
   public Generation generate(int[] prompt, GenerationOptions options) {
     return generate(null, ids(prompt), null, options);
   }
 
   /**
-   * Begins to continue a prompt that may have rows of embeddings.
+   * Starts to continue a prompt that may contain rows of embeddings.
    *
-   * @throws IllegalArgumentException as for a prompt of ids; or if the rows have not the width of
-   *     the model's
+   * @throws IllegalArgumentException as for a prompt of ids; or if the width of the rows is not
+   *     that of the model
    */
   public Generation generate(Prompt prompt, GenerationOptions options) {
     return generate(null, prompt, null, options);
   }
 
-  /** Negative ids are refused with the others that are outside the vocabulary. */
+  /** Wraps ids in a prompt. Negative ids are refused, like all ids outside the vocabulary. */
   private Prompt ids(int[] ids) {
     requireIds(ids);
     return Prompt.of(ids);
   }
 
   /**
-   * Begins to generate a text that answers to a source, which an encoder reads.
+   * Starts to generate a text from a source, which the encoder reads.
    *
-   * @param prompt with what the text begins: its start token at least
-   * @throws IllegalArgumentException if the source has no tokens, or more than the encoder takes;
+   * @param prompt the beginning of the text; contains at least the start token
+   * @throws IllegalArgumentException if the source has no tokens, or more than the encoder accepts;
    *     or as for a prompt
    * @throws IndexOutOfBoundsException if an id of the prompt is outside the vocabulary
    */
@@ -140,10 +141,10 @@ public final class Scheduler implements AutoCloseable {
   }
 
   /**
-   * Begins to generate a text that answers to a source of tokens or of encoded states.
+   * Starts to generate a text from a source of tokens or of encoder states.
    *
-   * @throws IllegalArgumentException as for ids; or if states or rows have not the width of the
-   *     model's
+   * @throws IllegalArgumentException as for ids; or if the width of the states or rows is not that
+   *     of the model
    */
   public Generation generate(Source source, Prompt prompt, GenerationOptions options) {
     return generate(requireSource(source), prompt, null, options);
@@ -171,11 +172,11 @@ public final class Scheduler implements AutoCloseable {
   }
 
   /**
-   * Begins to continue a prefix by some tokens and what the model makes of them.
+   * Starts to continue a prompt that consists of a prefix and further tokens.
    *
-   * @param rest perhaps none
-   * @throws IllegalArgumentException as for a prompt; or if the prefix is another model's
-   * @throws IllegalStateException if the prefix or this is closed
+   * @param rest the tokens after the prefix; may be empty
+   * @throws IllegalArgumentException as for a prompt; or if the prefix belongs to another model
+   * @throws IllegalStateException if the prefix or the scheduler is closed
    */
   public Generation generate(Prefix given, int[] rest, GenerationOptions options) {
     if (!(given instanceof CachedPrefix prefix && prefix.belongsTo(this))) {
@@ -183,7 +184,7 @@ public final class Scheduler implements AutoCloseable {
     }
     int[] prompt = Arrays.copyOf(prefix.ids(), prefix.length() + rest.length);
     System.arraycopy(rest, 0, prompt, prefix.length(), rest.length);
-    // A prompt that slides no longer begins with the prefix.
+    // A prompt whose oldest tokens are dropped no longer begins with the prefix.
     return generate(
         null, ids(prompt), prompt.length > decoder.contextLength() ? null : prefix, options);
   }
@@ -224,12 +225,12 @@ public final class Scheduler implements AutoCloseable {
   }
 
   /**
-   * Reads the beginning of texts to come and keeps it in the cache. Waits until it is read.
+   * Evaluates a common beginning of texts and keeps it in the cache. Waits until it is evaluated.
    *
-   * @return to be closed when no more texts go on from it
+   * @return the prefix, which the caller closes
    * @throws IllegalArgumentException if there are no tokens, or more than the context
    * @throws IndexOutOfBoundsException if an id is outside the vocabulary
-   * @throws CacheExhaustedException if there is no room for it now
+   * @throws CacheExhaustedException if the cache has no room for it now
    * @throws CancellationException if the thread is interrupted
    */
   public Prefix prefix(int[] ids) {
@@ -249,11 +250,12 @@ public final class Scheduler implements AutoCloseable {
   }
 
   /**
-   * The log-probabilities of a text's tokens, each after those before it. Waits for them.
+   * Computes the log-probability of each token of a text, given the tokens before it. Waits for the
+   * result.
    *
-   * @param first the first token of interest, at least 1
-   * @return one for each token from {@code first} on
-   * @throws IllegalArgumentException if the text is longer than the context by more than a token
+   * @param first the first token to be scored, at least 1
+   * @return one log-probability for each token from {@code first} on
+   * @throws IllegalArgumentException if the text is more than one token longer than the context
    * @throws IndexOutOfBoundsException if an id is outside the vocabulary
    * @throws CancellationException if the thread is interrupted
    */
@@ -261,12 +263,15 @@ public final class Scheduler implements AutoCloseable {
     return tokenScores(ids, first).logProbabilities();
   }
 
-  /** {@link #score(int[], int)} with the tokens that were thought likeliest. */
+  /**
+   * Computes the log-probabilities like {@link #score(int[], int)}, and the most probable token at
+   * each position.
+   */
   public TokenScores tokenScores(int[] ids, int first) {
     return scoreTask(null, ids, first);
   }
 
-  /** The same of a text that answers to a source. */
+  /** Computes the token scores of a target text, given a source. */
   public TokenScores tokenScores(int[] source, int[] ids, int first) {
     return scoreTask(requireSource(Source.of(source)), ids, first);
   }
@@ -298,7 +303,7 @@ public final class Scheduler implements AutoCloseable {
   }
 
   /**
-   * @param prompt ids, and negative numbers of rows of embeddings
+   * @param prompt token ids, and negative ids for rows of embeddings
    */
   private int[] fit(int[] prompt, ContextOverflow overflow) {
     if (prompt.length == 0) {
@@ -365,7 +370,7 @@ public final class Scheduler implements AutoCloseable {
     while (true) {
       receive();
       if (ending) {
-        // Their owners can no longer use them, and those who wait may need the room.
+        // The owners of idle prefixes can no longer use them, and waiting texts may need the room.
         List.copyOf(kept).stream().filter(CachedPrefix::isIdle).forEach(this::release);
         if (waiting.isEmpty() && live.isEmpty()) {
           return;
@@ -374,7 +379,7 @@ public final class Scheduler implements AutoCloseable {
       try {
         step();
       } catch (Throwable e) {
-        // Nothing here throws but for want of memory and the like; whoever waits must hear of it.
+        // Only errors such as lack of memory get here. The waiting threads must be notified.
         LOGGER.log(Level.ERROR, "a step of " + name + " failed", e);
         RuntimeException cause = new IllegalStateException(name + ": a step failed: " + e, e);
         live.forEach(task -> task.fail(cause));
@@ -383,20 +388,21 @@ public final class Scheduler implements AutoCloseable {
     }
   }
 
-  /** Takes what has arrived; with nothing else to do, waits for it. */
+  /** Receives new tasks. Waits for one if there is nothing else to do. */
   private void receive() {
     try {
       if (waiting.isEmpty() && live.isEmpty() && !ending) {
         arrivals.take().run();
       } else if (live.isEmpty() && !ending) {
-        // Whoever waits now waits for a prefix to be closed, or for the end of its time.
+        // Waiting texts can proceed only when a prefix is closed, or when their time limit is
+        // reached.
         Runnable next = arrivals.poll(PATIENCE_MILLIS, TimeUnit.MILLISECONDS);
         if (next != null) {
           next.run();
         }
       }
     } catch (InterruptedException e) {
-      // Nobody has reason to interrupt this thread.
+      // No code interrupts this thread.
     }
     for (Runnable next = arrivals.poll(); next != null; next = arrivals.poll()) {
       next.run();
@@ -419,7 +425,7 @@ public final class Scheduler implements AutoCloseable {
     live.removeIf(this::keptPrefix);
   }
 
-  /** A task that has ended gives back all that it had. */
+  /** Releases everything that a task holds if the task has ended. */
   private boolean released(Task task) {
     if (!task.done()) {
       return false;
@@ -448,7 +454,7 @@ public final class Scheduler implements AutoCloseable {
     return Task.ceilDiv(prefix.length(), decoder.blockTokens());
   }
 
-  /** What is read of a prefix stays, with the blocks that it takes, when its task goes. */
+  /** Keeps the blocks of a prefix that is completely evaluated when its task ends. */
   private boolean keptPrefix(Task task) {
     if (!(task instanceof PrefixTask reader && reader.complete())) {
       return false;
@@ -483,7 +489,8 @@ public final class Scheduler implements AutoCloseable {
   private record Budget(Task task, int tokens) {}
 
   /**
-   * One token for each sequence that decodes, and an even share of the rest for each that reads.
+   * Assigns the number of tokens of this step: one for each decoding sequence, and an even share of
+   * the rest for each prompt.
    */
   private List<Budget> budgets() {
     List<Task> going = live.stream().filter(task -> !task.done()).toList();
@@ -505,8 +512,8 @@ public final class Scheduler implements AutoCloseable {
   }
 
   /**
-   * Computes the pass. If it fails as a whole, each of its tasks is tried alone, which finds out
-   * whose fault it was.
+   * Evaluates the pass. If it fails as a whole, each task is evaluated alone, which identifies the
+   * task that caused the failure.
    */
   private void pass(List<Budget> budgets) {
     if (budgets.isEmpty()) {
@@ -533,8 +540,8 @@ public final class Scheduler implements AutoCloseable {
   }
 
   /**
-   * Refuses further texts, waits for those under way, and closes the decoder. Closing again does
-   * nothing.
+   * Refuses further texts, waits for running texts, and closes the decoder. Closing again has no
+   * effect.
    */
   @Override
   public void close() {

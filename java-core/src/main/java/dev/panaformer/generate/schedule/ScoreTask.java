@@ -8,7 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 
-/** The log-probability of each token of a text after those before it. */
+/** Computes the log-probability of each token of a text, given the tokens before it. */
 final class ScoreTask extends Task {
   private final Source source;
   private final int[] ids;
@@ -26,8 +26,8 @@ final class ScoreTask extends Task {
   private volatile boolean cancelled;
 
   /**
-   * @param source what the decoder attends to; or null
-   * @param ids at least two
+   * @param source the source that the decoder attends to; or null
+   * @param ids at least two tokens
    * @param first the first token to be scored, at least 1
    */
   ScoreTask(Source source, int[] ids, int first, Decoder shape) {
@@ -40,7 +40,7 @@ final class ScoreTask extends Task {
     this.best = new int[scores.length];
   }
 
-  /** Of tokens {@code first} and following. */
+  /** The scores of the tokens from {@code first} on. */
   CompletableFuture<TokenScores> end() {
     return end;
   }
@@ -62,7 +62,7 @@ final class ScoreTask extends Task {
     sequence = source == null ? decoder.open() : decoder.open(source);
   }
 
-  /** Nothing comes after the last token, so that it is not computed. */
+  /** The last token is not evaluated, because no token follows it. */
   @Override
   int pending() {
     return ids.length - 1 - sequence.length();

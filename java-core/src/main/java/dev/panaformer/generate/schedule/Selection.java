@@ -8,12 +8,12 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Turns what a pass computed into what its tasks go on by: the best few tokens, straight from the
- * kernel, for all that can do with those; logits for the others, a bounded number of rows at a
+ * Passes the output of a pass to its tasks. Tasks that need only the best tokens get them directly
+ * from the kernel. The others get logits, which are computed for a bounded number of rows at a
  * time.
  */
 final class Selection {
-  /** Rows whose logits are in memory at once: what bounds that memory. */
+  /** The number of rows whose logits are in memory at the same time. It bounds the memory. */
   private static final int LOGIT_ROWS = 32;
 
   private final Decoder decoder;
@@ -22,10 +22,10 @@ final class Selection {
     this.decoder = decoder;
   }
 
-  /** Some rows of a task, the first of them a token of the pass. */
+  /** Consecutive rows of a task; {@code token} is the index in the pass of the first one. */
   private record Wanted(Task task, int token, int rows) {}
 
-  /** The rows of a pass that its tasks go on by. */
+  /** The rows of a pass whose output the tasks need. */
   static int[] rows(List<Task> planned) {
     IntStream.Builder rows = IntStream.builder();
     int end = 0;
@@ -37,9 +37,9 @@ final class Selection {
   }
 
   /**
-   * Lets every task of a pass go on that has something to go on by.
+   * Continues every task that needs output of the pass.
    *
-   * @param planned in the order in which they added their tokens
+   * @param planned the tasks in the order in which they added their tokens
    */
   void choose(List<Task> planned) {
     List<Wanted> fused = new ArrayList<>();
@@ -76,7 +76,7 @@ final class Selection {
     }
   }
 
-  /** Returns those for whom the candidates are not enough. */
+  /** Returns the tasks for which the candidates do not suffice. */
   private List<Wanted> chooseFused(List<Wanted> group) {
     List<Wanted> undecided = new ArrayList<>();
     try {

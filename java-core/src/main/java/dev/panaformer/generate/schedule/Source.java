@@ -1,8 +1,9 @@
 package dev.panaformer.generate.schedule;
 
 /**
- * What the decoder of an encoder-decoder attends to: tokens, which the model's own encoder reads,
- * or the states that any encoder computed (of an image, of sound). Immutable.
+ * The input that the decoder of an encoder-decoder attends to: tokens, which the model's own
+ * encoder reads, or states that another encoder computed, for example from an image or from sound.
+ * Immutable.
  */
 public final class Source {
   private final int[] ids;
@@ -15,16 +16,16 @@ public final class Source {
     this.length = length;
   }
 
-  /** Tokens. */
+  /** A source of tokens. */
   public static Source of(int... ids) {
     return new Source(ids.clone(), new float[0], ids.length);
   }
 
   /**
-   * Encoded states, as the last layer and norm of an encoder give them.
+   * A source of encoder states, as the last layer and norm of an encoder produce them.
    *
    * @param states {@code [rows, width]}
-   * @param width the number of floats of a row
+   * @param width the number of floats in a row
    * @throws IllegalArgumentException if the width does not divide the number of floats
    */
   public static Source ofStates(float[] states, int width) {
@@ -32,7 +33,7 @@ public final class Source {
       throw new IllegalArgumentException(states.length + " floats are no rows of " + width);
     }
     int rows = states.length / width;
-    // Ids that stand for the rows: they are counted, never looked up.
+    // Placeholder ids for the rows. They are counted, never looked up.
     return new Source(new int[rows], states.clone(), rows);
   }
 
@@ -41,12 +42,12 @@ public final class Source {
     return length;
   }
 
-  /** {@code [length]}; of states, zeros. */
+  /** The token ids, {@code [length]}; zeros for states. */
   public int[] ids() {
     return ids;
   }
 
-  /** {@code [length, width]}; empty for tokens. */
+  /** The encoder states, {@code [length, width]}; empty for tokens. */
   public float[] states() {
     return states;
   }

@@ -5,98 +5,106 @@ import dev.panaformer.generate.sampling.Candidates;
 import java.lang.foreign.MemorySegment;
 
 /**
- * What the {@link Scheduler} evaluates: a text that is continued, a beam search, a text that is
- * scored, a prefix that is read. Apart from its submission, only the scheduler's thread uses it.
+ * A unit of work of the {@link Scheduler}: a text that is continued, a beam search, a text that is
+ * scored, or a prefix that is evaluated. After its submission, only the scheduler's thread uses it.
  */
 abstract class Task {
-  /** The largest number of blocks of the cache that it will hold, without those of its prefix. */
+  /** The maximum number of cache blocks that the task will hold, without those of its prefix. */
   abstract int blocks();
 
-  /** The largest number of sequences that it will have in a pass. */
+  /** The maximum number of sequences that the task will have in a pass. */
   abstract int width();
 
-  /** Takes its place in the cache. */
+  /** Opens the sequences of the task in the cache. */
   abstract void start(Decoder decoder);
 
-  /** The number of tokens to compute before it can continue; 1 for each sequence that decodes. */
+  /**
+   * The number of tokens to evaluate before the task can continue. While decoding, this is 1 for
+   * each sequence.
+   */
   abstract int pending();
 
-  /** Whether it is reading its prompt, which may be done in pieces. */
+  /** Whether the task is reading its prompt, which can be divided over several steps. */
   abstract boolean reading();
 
-  /** Adds at most {@code budget} tokens to a pass, or all that decode. */
+  /**
+   * Adds at most {@code budget} tokens of the prompt to a pass, or the next token of every decoding
+   * sequence.
+   */
   abstract void plan(int budget);
 
-  /** Takes back what {@link #plan} did. */
+  /** Reverts {@link #plan}. */
   abstract void undo();
 
-  /** How many of the tokens planned, the last ones, it wants logits of. */
+  /** The number of planned tokens, counted from the last one, whose logits the task needs. */
   abstract int rows();
 
-  /** How many tokens were planned. */
+  /** The number of tokens that were planned. */
   abstract int planned();
 
-  /** How many candidates of each row it wants, at least 1. */
+  /** The number of candidates that the task needs for each row, at least 1. */
   abstract int candidates();
 
-  /** By which its logits are multiplied before they are probabilities. */
+  /** The factor for the logits before they become probabilities. */
   abstract float inverseTemperature();
 
-  /** Whether it reads {@link Candidates#logSumExp}. */
+  /** Whether the task reads {@link Candidates#logSumExp}. */
   abstract boolean needsSums();
 
-  /** Whether it needs logits in memory, not only candidates. */
+  /** Whether the task needs logits in memory in addition to candidates. */
   abstract boolean needsLogits();
 
   /** Whether {@link #adjust} is to be called. */
   abstract boolean adjusts();
 
   /**
-   * Changes its rows of logits before candidates are chosen.
+   * Changes the task's rows of logits before candidates are chosen.
    *
-   * @param logits its first row beginning at {@code offset}
-   * @param logSumExp of the unchanged rows at inverse temperature 1, its first one at {@code row}
+   * @param logits the logits; the first row starts at {@code offset}
+   * @param logSumExp the log-sum-exp of the unchanged rows at inverse temperature 1; the first row
+   *     is at {@code row}
    */
   abstract void adjust(MemorySegment logits, long offset, float[] logSumExp, int row);
 
   /**
-   * Goes on by what was computed for the next {@code count} of its rows: all of them, unless it
-   * scores a text.
+   * Continues the task with the results of its next {@code count} rows. These are all of its rows,
+   * except for a text that is scored.
    *
-   * @param row the first one among the candidates
-   * @param logits the same row's, at {@code offset}; null if they are not kept
-   * @return whether the candidates were enough, which they are with logits
+   * @param row the first of these rows among the candidates
+   * @param logits the logits of the first of these rows, starting at {@code offset}; null if they
+   *     are not kept
+   * @return whether the candidates sufficed; always true if logits are given
    */
   abstract boolean accept(
       Candidates candidates, int row, int count, MemorySegment logits, long offset);
 
-  /** Ends it if it is cancelled or its time is over. */
+  /** Ends the task if it is cancelled or its time limit is reached. */
   abstract void checkInterrupted();
 
   abstract void cancel();
 
-  /** Whether it has ended. */
+  /** Whether the task has ended. */
   abstract boolean done();
 
-  /** What happens to it if the cache has no room. */
+  /** What happens to the task if the cache has no room. */
   abstract CacheShortage cacheShortage();
 
-  /** The prefix that it continues; null for none. */
+  /** The prefix that the task continues; null for none. */
   CachedPrefix prefix() {
     return null;
   }
 
-  /** Whether its rows can be judged some at a time. */
+  /** Whether the rows of the task can be processed in several parts. */
   boolean divisible() {
     return false;
   }
 
   abstract void fail(RuntimeException cause);
 
-  /** Gives back the blocks that it holds. */
+  /** Releases the blocks that the task holds. */
   abstract void release();
 
-  /** Runs an action; an exception fails this task alone. Does nothing if the task is done. */
+  /** Runs an action. If it throws, only this task fails. Has no effect if the task has ended. */
   final void guard(Runnable action) {
     if (done()) {
       return;

@@ -4,27 +4,31 @@ import java.util.Arrays;
 import java.util.function.Function;
 
 /**
- * Text of tokens as they come. A token may hold part of a character, and what it reads like may
- * depend on the one before it (a leading space, or none); so that each piece is the difference
- * between two decodings of the last few tokens. Half a character decodes to U+FFFD and is held back
- * until the rest comes, or the end.
+ * Decodes tokens to text as they are generated. A token may hold part of a character, and its text
+ * may depend on the token before it, for example whether it starts with a space. Each piece is
+ * therefore the difference between two decodings of the last few tokens. An incomplete character
+ * decodes to U+FFFD. It is held back until the rest of it arrives, or until the end of the text.
  *
- * <p>Each step decodes a handful of tokens, however long the text is. Not thread-safe.
+ * <p>Each step decodes only a few tokens, however long the text is. Not thread-safe.
  */
 public final class Detokenizer {
   private static final char REPLACEMENT = '\uFFFD';
 
   /**
-   * Tokens of the prompt that the first piece is read after, or more if those read like nothing.
+   * The number of prompt tokens that are decoded before the first piece. It grows while they decode
+   * to an empty string.
    */
   private static final int LEAD = 6;
 
-  /** Tokens without a whole character among them after which there will be none. */
+  /** After this many tokens without a complete character, the text is no longer held back. */
   private static final int PATIENCE = 32;
 
   private final Function<int[], String> decode;
 
-  /** The tokens read together: those that lead, then those that end in the text not yet shown. */
+  /**
+   * The tokens that are decoded together: first the tokens already shown, which provide the
+   * context, then the tokens not yet shown.
+   */
   private int[] ids = {};
 
   private int count;
@@ -32,8 +36,8 @@ public final class Detokenizer {
   private int shown;
 
   /**
-   * @param decode text of ids, as a tokenizer reads them in one go
-   * @param prompt what the text follows
+   * @param decode decodes ids to text, like a tokenizer that decodes them all at once
+   * @param prompt the tokens that the text follows
    */
   public Detokenizer(Function<int[], String> decode, int[] prompt) {
     this.decode = decode;
@@ -46,14 +50,14 @@ public final class Detokenizer {
     }
     this.count = ids.length;
     this.lead = count;
-    // A character that the prompt begins is shown when it is whole.
+    // A character that is incomplete at the end of the prompt is shown when it is complete.
     while (incomplete(read)) {
       read = read.substring(0, read.length() - 1);
     }
     this.shown = read.length();
   }
 
-  /** Takes a token, returns what can now be read; perhaps nothing. */
+  /** Adds a token and returns the text that is now complete, which may be empty. */
   public String append(int id) {
     if (count == ids.length) {
       ids = Arrays.copyOf(ids, 2 * count + 4);
@@ -68,7 +72,7 @@ public final class Detokenizer {
     return piece;
   }
 
-  /** What was held back, at the end of the text. */
+  /** Returns the text that was held back. Called at the end of the text. */
   public String rest() {
     return show(text());
   }
@@ -90,8 +94,9 @@ public final class Detokenizer {
   }
 
   /**
-   * The tokens shown last are what the next ones are read after; those before have done so. Tokens
-   * that read like nothing are no such thing: they would look like the beginning of a text.
+   * Makes the tokens shown last the context of the next ones, and drops the older context. Tokens
+   * that decode to an empty string cannot be the context: the next token would be decoded as if it
+   * began a text.
    */
   private void leadOn(String text) {
     int[] latest = Arrays.copyOfRange(ids, lead, count);

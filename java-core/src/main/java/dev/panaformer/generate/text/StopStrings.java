@@ -3,8 +3,8 @@ package dev.panaformer.generate.text;
 import java.util.List;
 
 /**
- * Ends a text before the first of some strings, and lets nothing pass that may yet turn out to be
- * the beginning of one. Not thread-safe.
+ * Ends a text before the first occurrence of a stop string. Holds back text that may be the
+ * beginning of a stop string. Not thread-safe.
  */
 public final class StopStrings {
   private final List<String> stops;
@@ -15,7 +15,7 @@ public final class StopStrings {
     this.stops = stops;
   }
 
-  /** Takes the next piece of the text, returns what may be shown of it and of those before. */
+  /** Adds the next piece of the text and returns the text that can now be shown. */
   public String append(String piece) {
     if (stops.isEmpty() || found) {
       return found ? "" : piece;
@@ -29,17 +29,19 @@ public final class StopStrings {
     return shown;
   }
 
-  /** Whether a string was found. */
+  /** Whether a stop string was found. */
   public boolean found() {
     return found;
   }
 
-  /** What was held back, at the end of a text that no string ended. */
+  /**
+   * Returns the text that was held back. Called at the end of a text that contains no stop string.
+   */
   public String rest() {
     return found ? "" : held.toString();
   }
 
-  /** Where the first of the strings begins, or -1. */
+  /** The index of the first stop string in the text, or -1. */
   public static int first(CharSequence text, List<String> stops) {
     String all = text.toString();
     int first = -1;
@@ -52,7 +54,7 @@ public final class StopStrings {
     return first;
   }
 
-  /** The length of the longest end of what is held that begins one of the strings. */
+  /** The length of the longest suffix of the held text that is a prefix of a stop string. */
   private int unsure() {
     int longest = 0;
     for (String stop : stops) {

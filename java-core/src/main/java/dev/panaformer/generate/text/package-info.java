@@ -1,5 +1,5 @@
 /**
- * Text of tokens as they come: detokenization piece by piece, and stop strings.
+ * Decodes tokens to text as they are generated, and finds stop strings.
  *
  * <p>Not exported. Imports no other package of the library.
  */

@@ -11,16 +11,16 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * How {@code preprocessor_config.json} prepares an image: resize, crop, rescale, normalise. Fields
- * that prepare training (labels, annotations) or batches of unequal images (padding) are not read.
- * Immutable.
+ * The preprocessing of an image that {@code preprocessor_config.json} describes: resize, crop,
+ * rescale, normalise. Fields for training (labels, annotations) and for batches of images of
+ * different sizes (padding) are not read. Immutable.
  *
- * @param size to which images are resized; empty if they keep their size
- * @param crop {@code [height, width]} of the part that is cut out of the middle, padded with black
- *     where the image is smaller; empty for the whole image
- * @param rescaleFactor by which samples from 0 to 255 are multiplied
- * @param mean of each channel, subtracted from rescaled samples
- * @param std of each channel, by which the difference is divided
+ * @param size the size to which images are resized; empty to keep their size
+ * @param crop the size {@code [height, width]} of the centre crop; padded with black if the image
+ *     is smaller; empty for the whole image
+ * @param rescaleFactor the factor for samples, which range from 0 to 255
+ * @param mean the value of each channel that is subtracted from rescaled samples
+ * @param std the value of each channel by which the difference is divided
  */
 public record ImagePreprocessor(
     Optional<ImageSize> size,
@@ -34,11 +34,10 @@ public record ImagePreprocessor(
   private static final double WHITE = 1 / 255.0;
 
   /**
-   * Reads a model's file.
+   * Reads the preprocessor_config.json of a model's folder.
    *
-   * @param defaults of the model's family, for what the file leaves out
-   * @throws CheckpointException if it is missing, or a field is wrong or asks for what is not
-   *     supported
+   * @param defaults the defaults of the model family for fields that the file lacks
+   * @throws CheckpointException if the file is missing, or a field is invalid or not supported
    */
   public static ImagePreprocessor read(Path folder, PreprocessorDefaults defaults) {
     return of(ConfigJson.read(folder.resolve(FILE)), defaults);
@@ -89,7 +88,7 @@ public record ImagePreprocessor(
     return values;
   }
 
-  /** {@code [height, width]} of an image after preprocessing. */
+  /** The size {@code [height, width]} of an image after preprocessing. */
   public int[] outputSize(RgbImage image) {
     return crop.orElseGet(() -> resized(image));
   }
@@ -102,7 +101,7 @@ public record ImagePreprocessor(
   /**
    * Preprocesses an image.
    *
-   * @param pixels {@code [3, height, width]} float32 of {@link #outputSize}
+   * @param pixels receives float32 {@code [3, height, width]}, with the size {@link #outputSize}
    */
   public void write(RgbImage image, MemorySegment pixels) {
     int[] resized = resized(image);
@@ -129,12 +128,12 @@ public record ImagePreprocessor(
     }
   }
 
-  /** The first row or column of a crop; negative where the crop is larger than the image. */
+  /** The first row or column of a centre crop; negative if the crop is larger than the image. */
   private static int offset(int size, int cropped) {
     return cropped <= size ? (size - cropped) / 2 : -((cropped - size) / 2);
   }
 
-  /** The value of each of the 256 possible samples of a channel, after preprocessing. */
+  /** The preprocessed value of each of the 256 possible samples of a channel. */
   private float[] values(int channel) {
     float[] values = new float[SAMPLES];
     for (int i = 0; i < SAMPLES; i++) {

@@ -3,13 +3,13 @@ package dev.panaformer.image.preprocessing;
 import dev.panaformer.checkpoint.ConfigJson;
 
 /**
- * What {@code size} of preprocessor_config.json asks for: exact sides, or a length for the shorter
- * one that keeps the proportions, perhaps with a longest that the other may have.
+ * The target size in preprocessor_config.json: either exact sides, or a length of the shorter side
+ * that keeps the proportions, optionally with a maximum length of the longer side.
  */
 public sealed interface ImageSize {
   int MAX_SIDE = 1 << 16;
 
-  /** {@code [height, width]} for an image of these sides. */
+  /** The target size {@code [height, width]} of an image with these sides. */
   int[] of(int height, int width);
 
   record Exact(int height, int width) implements ImageSize {
@@ -20,8 +20,10 @@ public sealed interface ImageSize {
   }
 
   /**
-   * @param longest the longer side has at most; 0 for no such bound
-   * @param multiple sides are cut to multiples of this
+   * Resizes the shorter side and keeps the proportions.
+   *
+   * @param longest the maximum length of the longer side; 0 for none
+   * @param multiple sides are rounded down to multiples of this
    */
   record Shortest(int shortest, int longest, int multiple) implements ImageSize {
     @Override
@@ -47,8 +49,8 @@ public sealed interface ImageSize {
   /**
    * Reads a size.
    *
-   * @param absent the size where the file has none. Its kind is also what a single number means:
-   *     both sides, or the shorter one with the same bound and multiple.
+   * @param absent the size if the file has none. It also determines the meaning of a single number
+   *     in the file: both sides, or the shorter side with the same maximum and multiple.
    */
   static ImageSize of(ConfigJson json, String field, ImageSize absent) {
     if (!json.has(field)) {

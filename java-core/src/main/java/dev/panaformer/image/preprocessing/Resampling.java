@@ -4,16 +4,17 @@ import dev.panaformer.image.RgbImage;
 import java.util.Arrays;
 
 /**
- * Resizing with a filter that grows with the reduction, so that nothing aliases: the definitions,
- * the fixed-point sums and so the results of Pillow, whose numbers config files name. Columns are
- * resampled first, and rounded to 8 bits in between, as there.
+ * Resizing with a filter whose width grows with the reduction, which prevents aliasing.
+ * Definitions, fixed-point sums and therefore results are those of Pillow, because config files use
+ * Pillow's numbers for the filters. As in Pillow, columns are resampled first, and the intermediate
+ * result is rounded to 8 bits.
  */
 public enum Resampling {
-  // In the order of Pillow's numbers.
+  // The constants are in the order of Pillow's numbers.
   NEAREST(0),
   /** {@code sinc(x) sinc(x/3)}. */
   LANCZOS(3),
-  /** A triangle. */
+  /** Triangle filter. */
   BILINEAR(1),
   /** Keys 1981 with a = -1/2. */
   BICUBIC(2),
@@ -21,7 +22,10 @@ public enum Resampling {
   /** {@code sinc(x) (0.54 + 0.46 cos(πx))}. */
   HAMMING(1);
 
-  /** Bits of a weight behind the point: a byte, two bits for sums that overshoot, and these. */
+  /**
+   * Fractional bits of a weight: 32 bits minus 8 bits of the sample and 2 bits for sums that
+   * overshoot.
+   */
   private static final int PRECISION = 32 - 8 - 2;
 
   private static final double A = -0.5;
@@ -32,7 +36,10 @@ public enum Resampling {
     this.support = support;
   }
 
-  /** The filter at a distance from its middle, before it is scaled so that weights sum to 1. */
+  /**
+   * The unnormalised filter value at a distance from its centre. Weights are later scaled to sum to
+   * 1.
+   */
   double filter(double x) {
     double distance = Math.abs(x);
     return switch (this) {
@@ -54,10 +61,12 @@ public enum Resampling {
     return x == 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x);
   }
 
-  /** For each place of the result, where its places of the source begin, and their weights. */
+  /**
+   * For each output position, the first input position and the weights of the inputs from there on.
+   */
   private record Taps(int[] first, int[][] weights) {}
 
-  /** The image in another size. */
+  /** Resizes an image. */
   public RgbImage resize(RgbImage image, int width, int height) {
     if (this == NEAREST) {
       return nearest(image, width, height);
