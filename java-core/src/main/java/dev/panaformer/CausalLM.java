@@ -3,7 +3,6 @@ package dev.panaformer;
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.Prefix;
-import dev.panaformer.generate.schedule.Scheduler;
 import dev.panaformer.generate.schedule.TokenScores;
 import dev.panaformer.model.decoder.CausalModel;
 import dev.panaformer.runtime.GenerationRuntime;

@@ -2,7 +2,6 @@ package dev.panaformer;
 
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
-import dev.panaformer.generate.schedule.Scheduler;
 import dev.panaformer.generate.schedule.TokenScores;
 import dev.panaformer.model.decoder.Seq2SeqConfig;
 import dev.panaformer.model.decoder.Seq2SeqModel;

@@ -3,7 +3,7 @@
  * implementations.
  *
  * <p>Not exported. May import the families below it ({@code linear}, {@code attention}, {@code
- * norm}, {@code image}, {@code decoding}, {@code embedding}), {@code engine}, {@code memory}, {@code
- * tensor} and the bindings, which no package outside of {@code kernel} may import.
+ * norm}, {@code image}, {@code decoding}, {@code embedding}), {@code engine}, {@code memory},
+ * {@code tensor} and the bindings, which no package outside of {@code kernel} may import.
  */
 package dev.panaformer.kernel;
