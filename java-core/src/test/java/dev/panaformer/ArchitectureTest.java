@@ -99,7 +99,8 @@ class ArchitectureTest {
   }
 
   /** API packages: their own types must be free of machinery, so the row is not inherited. */
-  private static final Set<String> WITHOUT_SUB_PACKAGES = Set.of("generate", "image", "", "kernel.memory", "kernel.engine");
+  private static final Set<String> WITHOUT_SUB_PACKAGES =
+      Set.of("generate", "image", "", "kernel.memory", "kernel.engine");
 
   private static final Set<String> EXPORTED =
       Set.of(
@@ -190,7 +191,8 @@ class ArchitectureTest {
               @Override
               public SliceIdentifier getIdentifierOf(JavaClass type) {
                 return ours(type)
-                    ? SliceIdentifier.of(type.getPackageName().replaceFirst("(\\.model)\\..*", "$1"))
+                    ? SliceIdentifier.of(
+                        type.getPackageName().replaceFirst("(\\.model)\\..*", "$1"))
                     : SliceIdentifier.ignore();
               }
 

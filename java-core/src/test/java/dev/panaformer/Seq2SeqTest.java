@@ -1,7 +1,5 @@
 package dev.panaformer;
 
-import dev.panaformer.model.text.Sequence;
-
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;

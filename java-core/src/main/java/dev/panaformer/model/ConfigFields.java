@@ -1,9 +1,8 @@
 package dev.panaformer.model;
 
-import dev.panaformer.kernel.memory.Limits;
-
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.kernel.memory.Limits;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
@@ -19,7 +18,7 @@ import java.util.Set;
  * what was expected.
  */
 public final class ConfigFields {
-  /** The largest head that attention takes. */
+  /** The largest number of features of a head that the attention kernels support. */
   public static final int MAX_HEAD_DIM = Limits.MAX_HEAD_DIM;
 
   private static final Map<String, Activation> ACTIVATIONS =
@@ -83,14 +82,14 @@ public final class ConfigFields {
   }
 
   /** The first class of {@code architectures}, such as {@code BertForMaskedLM}. */
-  public static String architecture(ConfigJson json, String absent) {
+  public static String architecture(ConfigJson json, String defaultName) {
     List<String> architectures = json.strings("architectures");
-    return architectures.isEmpty() ? absent : architectures.get(0);
+    return architectures.isEmpty() ? defaultName : architectures.get(0);
   }
 
-  /** The activation function that a field names. */
-  public static Activation activation(ConfigJson json, String field, String absent) {
-    return activationNamed(json, field, json.optionalString(field, absent));
+  /** Reads an activation function by its name in a field. */
+  public static Activation activation(ConfigJson json, String field, String defaultName) {
+    return activationNamed(json, field, json.optionalString(field, defaultName));
   }
 
   /**
@@ -107,8 +106,8 @@ public final class ConfigFields {
   }
 
   /**
-   * The features of a head: {@code head_dim}, or an equal share of the hidden size where the file
-   * has no such field.
+   * The number of features of a head: {@code head_dim}, or the hidden size divided by the number of
+   * heads if the file has no such field.
    *
    * @param headsField the family's name for the number of heads
    */
@@ -118,7 +117,10 @@ public final class ConfigFields {
         : equalHeadDim(json, headsField, hidden, heads);
   }
 
-  /** The features of a head in families where heads divide the hidden size among them. */
+  /**
+   * The number of features of a head in families where it is the hidden size divided by the number
+   * of heads.
+   */
   public static int equalHeadDim(ConfigJson json, String headsField, int hidden, int heads) {
     if (hidden % heads != 0 || hidden / heads > MAX_HEAD_DIM) {
       throw json.wrong(
@@ -132,7 +134,10 @@ public final class ConfigFields {
     return hidden / heads;
   }
 
-  /** The ids of a field that holds one id, an array of them, or nothing; in the file's order. */
+  /**
+   * Reads a field that holds one id, an array of ids, or nothing. The ids keep the order of the
+   * file.
+   */
   public static Set<Integer> ids(ConfigJson json, String field) {
     Set<Integer> ids = new LinkedHashSet<>();
     if (!json.has(field)) {
@@ -153,17 +158,17 @@ public final class ConfigFields {
     return ids;
   }
 
-  /** The first id of a field that holds one id or several. */
+  /** The first id of a field that holds one id or an array of ids; empty if there is none. */
   public static OptionalInt id(ConfigJson json, String field) {
     return ids(json, field).stream().mapToInt(Integer::intValue).findFirst();
   }
 
-  /** {@code [height, width]} of a field that holds both, or one number for both. */
+  /** Reads {@code [height, width]} from a field that holds both, or one number for both. */
   public static int[] heightAndWidth(
-      ConfigJson json, String field, int absentHeight, int absentWidth) {
+      ConfigJson json, String field, int defaultHeight, int defaultWidth) {
     List<Integer> size = json.integers(field, 1, 1 << 20);
     return switch (size.size()) {
-      case 0 -> new int[] {absentHeight, absentWidth};
+      case 0 -> new int[] {defaultHeight, defaultWidth};
       case 1 -> new int[] {size.get(0), size.get(0)};
       case 2 -> new int[] {size.get(0), size.get(1)};
       default -> throw json.wrong(field, "an integer, or height and width");
@@ -188,10 +193,10 @@ public final class ConfigFields {
     return List.copyOf(labels);
   }
 
-  /** {@code problem_type}; classification with a single label where the file does not say. */
+  /** Reads {@code problem_type}. Without that field it is classification with a single label. */
   public static ProblemType problemType(ConfigJson json) {
-    String absent = ProblemType.SINGLE_LABEL_CLASSIFICATION.name();
-    String name = json.optionalString("problem_type", absent).toUpperCase(Locale.ROOT);
+    String single = ProblemType.SINGLE_LABEL_CLASSIFICATION.name();
+    String name = json.optionalString("problem_type", single).toUpperCase(Locale.ROOT);
     for (ProblemType type : ProblemType.values()) {
       if (type.name().equals(name)) {
         return type;

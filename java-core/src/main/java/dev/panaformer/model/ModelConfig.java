@@ -1,33 +1,32 @@
 package dev.panaformer.model;
 
+import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.model.decoder.DecoderConfig;
 import dev.panaformer.model.text.EncoderConfig;
 import dev.panaformer.model.vision.VisionConfig;
-
-import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * What config.json says of a model, whatever its kind. This is the one place that answers which
- * model a folder holds; {@link ModelKind} lists the families.
+ * The configuration of a model of any kind, as read from config.json. {@link #of} is the one place
+ * that decides which model a folder holds. {@link ModelKind} lists the families.
  *
- * <p>The kinds are a closed set, so a {@code switch} over {@link EncoderConfig}, {@link
- * CausalConfig}, {@link Seq2SeqConfig} and {@link VisionConfig} is complete. The families of a kind
- * are open: a new one implements the interface of its kind and adds a row to {@link ModelKind},
- * without a second list of subtypes to keep in step.
+ * <p>The set of kinds is closed, so a {@code switch} over {@link EncoderConfig}, {@link
+ * CausalConfig}, {@link Seq2SeqConfig} and {@link VisionConfig} is complete. The set of families of
+ * a kind is open. A new family implements the interface of its kind and adds a row to {@link
+ * ModelKind}.
  */
 public sealed interface ModelConfig permits EncoderConfig, DecoderConfig, VisionConfig {
 
   /**
-   * The figures by which people compare models of texts.
+   * The sizes by which language models are usually compared.
    *
-   * @param layers of the encoder and the decoder together
-   * @param heads of the queries
-   * @param vocabulary tokens that the model knows
-   * @param maxTokens of a text that the model reads
+   * @param layers the number of layers, of the encoder and the decoder together
+   * @param heads the number of query heads
+   * @param vocabulary the number of tokens in the vocabulary
+   * @param maxTokens the maximum number of tokens of an input
    */
   record Figures(
       int layers, int hidden, int heads, int intermediate, int vocabulary, int maxTokens) {}
@@ -35,8 +34,8 @@ public sealed interface ModelConfig permits EncoderConfig, DecoderConfig, Vision
   /**
    * Reads the configuration of any model.
    *
-   * @throws dev.panaformer.checkpoint.UnsupportedModelException if {@code model_type} is none that
-   *     is known, or a field asks for what is not supported
+   * @throws dev.panaformer.checkpoint.UnsupportedModelException if {@code model_type} is not known,
+   *     or a field requests something that is not supported
    * @throws dev.panaformer.checkpoint.CheckpointException if a field is missing or wrong
    */
   static ModelConfig of(ConfigJson json) {
@@ -44,8 +43,8 @@ public sealed interface ModelConfig permits EncoderConfig, DecoderConfig, Vision
   }
 
   /**
-   * What people call the model: the classes of {@code architectures}, or {@code model_type} where
-   * the file names no class. Known or not, the model has a name.
+   * A name of the model for messages: the classes of {@code architectures}, or {@code model_type}
+   * if the file names no class. It does not depend on whether the model is supported.
    */
   static String name(ConfigJson json) {
     List<String> classes = json.strings("architectures");
@@ -54,17 +53,17 @@ public sealed interface ModelConfig permits EncoderConfig, DecoderConfig, Vision
 
   ModelKind kind();
 
-  /** Empty for models of images, in which each stage has figures of its own. */
+  /** Empty for models of images, whose stages have different sizes. */
   Optional<Figures> figures();
 
-  /** How the checkpoint spells the names of weights that the model asks for. */
+  /** Maps the names of weights in the model to the names in the checkpoint. */
   WeightNames weightNames();
 
   /**
-   * Loads the model, under the head that the configuration names if it names one.
+   * Loads the model, with a head if the configuration names one.
    *
    * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
-   *     the shape that the configuration says
+   *     the shape that the configuration implies
    */
   Network load(Weights weights);
 }

@@ -1,50 +1,49 @@
 package dev.panaformer.model;
 
+import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.model.decoder.BartConfig;
+import dev.panaformer.model.decoder.Gpt2Config;
+import dev.panaformer.model.decoder.LlamaConfig;
+import dev.panaformer.model.decoder.T5Config;
 import dev.panaformer.model.text.BertConfig;
 import dev.panaformer.model.text.BertFamily;
-import dev.panaformer.model.decoder.Gpt2Config;
 import dev.panaformer.model.text.LinformerConfig;
-import dev.panaformer.model.decoder.LlamaConfig;
 import dev.panaformer.model.text.PerformerConfig;
 import dev.panaformer.model.vision.SegformerConfig;
 import dev.panaformer.model.vision.SwinConfig;
-import dev.panaformer.model.decoder.T5Config;
 import dev.panaformer.model.vision.VitConfig;
 import dev.panaformer.model.vision.VitFamily;
-
-import dev.panaformer.checkpoint.ConfigJson;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Stream;
 
 /**
- * The kinds of models, and the registration of every model that can be loaded: each row below has
- * the values of {@code model_type} in config.json, and what reads the rest of such a file. A family
- * that is not in this table is refused, with the values that are.
+ * The kinds of models, and the table of all families that can be loaded. Each row has the values of
+ * {@code model_type} in config.json, and the function that reads the rest of such a file. A value
+ * that is not in this table is refused; the message lists the values that are.
  */
 public enum ModelKind {
-  /** Hidden states of texts, alone or under a head. */
+  /** Computes hidden states of texts, without or with a head. */
   ENCODER(
       "encoder of texts",
       family(BertConfig::of, BertFamily.allModelTypes()),
       family(LinformerConfig::of, "linformer"),
       family(PerformerConfig::of, "performer")),
 
-  /** Generates a text after a prompt. */
+  /** Generates the continuation of a prompt. */
   DECODER(
       "decoder",
       family(Gpt2Config::of, "gpt2"),
       family(LlamaConfig::of, "llama", "mistral", "qwen2")),
 
-  /** Generates a text from a source. */
+  /** Generates a text from a source text. */
   ENCODER_DECODER(
       "encoder-decoder",
       family(T5Config::of, "t5", "mt5"),
       family(BartConfig::of, "bart", "mbart", "marian", "pegasus")),
 
-  /** Hidden states of images, alone or under a head. */
+  /** Computes hidden states of images, without or with a head. */
   VISION(
       "model of images",
       family(VitConfig::of, VitFamily.allModelTypes()),
@@ -70,17 +69,17 @@ public enum ModelKind {
     this.families = List.of(families);
   }
 
-  /** The kind that {@code model_type} says; empty for a model that is not known. */
+  /** The kind of model that {@code model_type} belongs to; empty if the value is not known. */
   public static Optional<ModelKind> of(ConfigJson json) {
     return Stream.of(values()).filter(kind -> kind.includes(json)).findFirst();
   }
 
-  /** Whether {@code model_type} is of this kind. The other fields are not looked at. */
+  /** Whether {@code model_type} belongs to this kind. Other fields are not read. */
   public boolean includes(ConfigJson json) {
     return modelTypes().contains(json.optionalString("model_type", ""));
   }
 
-  /** Every value of {@code model_type} that is of this kind. */
+  /** All values of {@code model_type} that belong to this kind. */
   public List<String> modelTypes() {
     return families.stream().flatMap(f -> f.modelTypes.stream()).toList();
   }
@@ -109,7 +108,7 @@ public enum ModelKind {
         .apply(json);
   }
 
-  /** What people call such a model, without an article: {@code encoder of texts}. */
+  /** The name of the kind for messages, without an article: {@code encoder of texts}. */
   @Override
   public String toString() {
     return name;

@@ -5,9 +5,10 @@ import dev.panaformer.model.text.TextEncoder;
 import dev.panaformer.model.vision.VisionTask;
 
 /**
- * A model with its weights, ready for forward passes. Immutable and thread-safe; each pass needs a {@link
- * dev.panaformer.kernel.memory.Workspace} of its own. The memory and the kernels belong to whoever loaded
- * the model.
+ * A model with its weights, ready for forward passes. Immutable and thread-safe; each concurrent
+ * forward pass needs a {@link dev.panaformer.kernel.memory.Workspace} of its own. The caller that
+ * loads a network owns its memory and its kernels. It must keep both open while the network is
+ * used.
  */
 public sealed interface Network permits TextEncoder, LanguageModel, VisionTask {
 

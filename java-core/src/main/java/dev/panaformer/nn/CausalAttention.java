@@ -12,14 +12,16 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
 /**
- * Self-attention of a decoder over its key-value cache: each token sees those before it.
+ * Causal self-attention of a decoder over its key-value cache. Each token attends to itself and to
+ * the tokens before it.
  *
  * @param qkv {@code [(heads + 2 kvHeads) * headDim, hidden]}: queries, keys, values
  * @param output {@code [hidden, heads * headDim]}
- * @param rotary turns queries and keys by their positions, where positions are not embedded
+ * @param rotary the rotary position embedding of queries and keys; empty if positions are embedded
+ *     with the words
  * @param scale applied to the products of queries and keys, usually {@code 1/√headDim}
- * @param window how many tokens a token sees, itself included; 0 for all
- * @param bias what is added to the scaled scores
+ * @param window the number of tokens that a token attends to, itself included; 0 for all
+ * @param bias added to the scaled scores
  */
 public record CausalAttention(
     Linear qkv,
@@ -33,12 +35,12 @@ public record CausalAttention(
     DistanceBias bias) {
 
   private static final Buffer QKV = Buffer.named("queries, keys, values of a decoder");
-  private static final Buffer QUERIES = Buffer.named("rows of a decoder that are wanted");
+  private static final Buffer QUERIES = Buffer.named("queries of retained rows of a decoder");
   private static final Buffer CONTEXT = Buffer.named("context of a decoder");
 
   /**
-   * {@code x += attention(in)}. All tokens get keys and values; the rest is computed for the
-   * {@linkplain Pass#rows rows} of the pass.
+   * {@code x += attention(in)}. Keys and values are computed for all tokens. Queries and the result
+   * are used for the {@linkplain Pass#rows rows} of the pass only.
    *
    * @param in {@code [tokens, hidden]}; may be x
    * @param x {@code [tokens, hidden]}; {@code [rows, hidden]} afterwards
@@ -60,7 +62,8 @@ public record CausalAttention(
     kernels.decoding().kvStore(projected, width, row, batch, pass.cached(), workspace);
     MemorySegment queries = projected;
     if (!rows.isAll()) {
-      // The projection has what the layer reads of x. Rows move whole, as they are few.
+      // From here on x is only the residual, so the other rows of x are dropped. The gather copies
+      // whole rows, keys and values included, because there are few of them.
       pass.retainRows(x, output.out());
       queries = pass.floats(QUERIES, rows.count() * row);
       kernels.memory().gather(projected, row, rows.rows(), queries, workspace);

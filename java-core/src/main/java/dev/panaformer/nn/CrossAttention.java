@@ -5,9 +5,9 @@ import dev.panaformer.kernel.memory.Buffer;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Attention of a decoder's tokens to the text that an encoder read (Vaswani et al. 2017, section
- * 3.2.3). Keys and values are computed once for each text, and lie in the pages of the decoder's
- * cache from then on, which all that is generated from the text shares.
+ * Cross-attention: the tokens of a decoder attend to the hidden states of an encoder (Vaswani et
+ * al. 2017, section 3.2.3). Keys and values are computed once for each source text and stored in
+ * pages of the decoder's cache. All sequences that are generated from one source share these pages.
  *
  * @param query {@code [heads * headDim, hidden]}
  * @param keysValues {@code [2 heads * headDim, hidden]}: keys, values
@@ -24,8 +24,8 @@ public record CrossAttention(
   /**
    * Computes keys and values and stores them in the cache.
    *
-   * @param pass over the sources
-   * @param encoded {@code [tokens, hidden]}, the encoder's states of the sources
+   * @param pass a pass over the source texts
+   * @param encoded {@code [tokens, hidden]}, the encoder's last hidden states of the sources
    */
   public void store(DecoderPass pass, MemorySegment encoded) {
     int tokens = pass.batch().tokens();

@@ -5,7 +5,10 @@ import dev.panaformer.kernel.memory.RowSelection;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
-/** A layer of the Transformer's decoder: two residual blocks, or three if there is an encoder. */
+/**
+ * A decoder layer of the Transformer. It has two residual blocks (self-attention and feed-forward),
+ * and a third one, cross-attention, if the model has an encoder.
+ */
 public record DecoderLayer(
     Norm attentionNorm,
     CausalAttention attention,
@@ -16,11 +19,11 @@ public record DecoderLayer(
   /** The output of a norm or of the feed-forward network. */
   private static final Buffer BLOCK = Buffer.named("block of a decoder layer");
 
-  /** The residual block in between, which attends to the encoder's states. */
+  /** The cross-attention block, which comes between self-attention and the feed-forward network. */
   public record Cross(Norm norm, CrossAttention attention) {}
 
   /**
-   * Computes the {@linkplain Pass#rows rows} of the pass.
+   * Evaluates the layer for the {@linkplain Pass#rows rows} of the pass.
    *
    * @param x {@code [tokens, hidden]}, read and overwritten; {@code [rows, hidden]} afterwards
    */
@@ -29,7 +32,7 @@ public record DecoderLayer(
       computeRows(pass, x);
       return;
     }
-    // Cross-attention is over all tokens of a sequence.
+    // The cross-attention kernel takes all tokens of a sequence.
     RowSelection rows = pass.rows();
     pass.computeAllRows();
     computeRows(pass, x);

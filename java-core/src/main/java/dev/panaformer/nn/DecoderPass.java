@@ -6,7 +6,10 @@ import dev.panaformer.kernel.decoding.KvCache;
 import dev.panaformer.kernel.memory.Reused;
 import dev.panaformer.kernel.memory.Workspace;
 
-/** A pass over a key-value cache: of a decoder, or of the encoder whose states it attends to. */
+/**
+ * A forward pass that uses a key-value cache. It is either a pass of the decoder, or the pass that
+ * stores the encoder's keys and values for cross-attention.
+ */
 public final class DecoderPass extends Pass {
   private static final Reused<DecoderPass> IN_WORKSPACE = Reused.of(DecoderPass::new);
 
@@ -15,7 +18,7 @@ public final class DecoderPass extends Pass {
 
   private DecoderPass() {}
 
-  /** A pass whose results are wanted for the batch's {@linkplain DecoderBatch#queries queries}. */
+  /** A pass that computes results for the batch's {@linkplain DecoderBatch#queries queries}. */
   public static DecoderPass of(
       Kernels kernels, Workspace workspace, DecoderBatch batch, KvCache cache, Trace trace) {
     DecoderPass pass = workspace.reused(IN_WORKSPACE);
@@ -26,12 +29,12 @@ public final class DecoderPass extends Pass {
     return pass;
   }
 
-  /** The batch with its places in the cache. */
+  /** The batch, with the cache position of each token. */
   public DecoderBatch decoderBatch() {
     return decoderBatch;
   }
 
-  /** The keys and values of the current layer. */
+  /** The cached keys and values of the current layer. */
   public KvCache.Layer cached() {
     return cache.layer(layer());
   }

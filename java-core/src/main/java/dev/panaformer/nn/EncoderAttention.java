@@ -3,19 +3,25 @@ package dev.panaformer.nn;
 import dev.panaformer.kernel.Kernels;
 import java.lang.foreign.MemorySegment;
 
-/** The part of an encoder's layer in which the tokens of a sequence see each other. */
+/**
+ * The attention of an encoder layer. The implementations differ in which tokens attend to which,
+ * and how.
+ */
 public sealed interface EncoderAttention
     permits SelfAttention,
         SparseAttention,
         LongformerAttention,
         LinformerAttention,
         PerformerAttention {
-  /** The last linear layer, over the context of all heads, {@code [hidden, heads * headDim]}. */
+  /**
+   * The output projection, {@code [hidden, heads * headDim]}. Its input is the context of all
+   * heads.
+   */
   Linear output();
 
   /**
-   * {@code x += attention(in)}. All tokens have keys and values; the rest is computed for the
-   * {@linkplain Pass#rows rows} of the pass.
+   * {@code x += attention(in)}. Keys and values are computed for all tokens. The result is computed
+   * for the {@linkplain Pass#rows rows} of the pass only.
    *
    * @param in {@code [tokens, hidden]}; may be x
    * @param x {@code [tokens, hidden]}; {@code [rows, hidden]} afterwards
@@ -23,9 +29,9 @@ public sealed interface EncoderAttention
   void add(Pass pass, MemorySegment in, MemorySegment x);
 
   /**
-   * Replaces random features by those of a seed. No pass may run meanwhile.
+   * Draws new random features from a seed. No forward pass may run at the same time.
    *
-   * @throws UnsupportedOperationException if there are none
+   * @throws UnsupportedOperationException if this attention has no random features
    */
   default void redrawFeatures(Kernels kernels, long seed) {
     throw new UnsupportedOperationException("this attention has no random features");

@@ -3,7 +3,10 @@ package dev.panaformer.nn;
 import dev.panaformer.kernel.memory.Buffer;
 import java.lang.foreign.MemorySegment;
 
-/** A layer of the Transformer's encoder (Vaswani et al. 2017): two residual blocks. */
+/**
+ * An encoder layer of the Transformer (Vaswani et al. 2017). It has two residual blocks:
+ * self-attention and a feed-forward network.
+ */
 public record EncoderLayer(
     EncoderAttention attention,
     Norm attentionNorm,
@@ -14,7 +17,7 @@ public record EncoderLayer(
   private static final Buffer BLOCK = Buffer.named("block of an encoder layer");
 
   /**
-   * Computes the {@linkplain Pass#rows rows} of the pass.
+   * Evaluates the layer for the {@linkplain Pass#rows rows} of the pass.
    *
    * @param x {@code [tokens, hidden]}, read and overwritten; {@code [rows, hidden]} afterwards
    */

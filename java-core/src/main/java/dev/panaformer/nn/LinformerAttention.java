@@ -6,8 +6,8 @@ import dev.panaformer.kernel.memory.Buffer;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Self-attention over keys and values that are projected to a fixed number along the sequence (Wang
- * et al. 2020).
+ * Self-attention of Linformer (Wang et al. 2020). Keys and values are projected along the sequence
+ * to a fixed number of rows, so the cost is linear in the length of the sequence.
  *
  * @param qkv {@code [3 * heads * headDim, hidden]}: queries, keys, values
  * @param output {@code [hidden, heads * headDim]}
@@ -18,7 +18,7 @@ public record LinformerAttention(Linear qkv, Linear output, LinformerShape shape
   private static final Buffer CONTEXT = Buffer.named("context");
 
   /**
-   * @param projections the same for every head
+   * @param projections along the sequence, shared by all heads
    */
   public LinformerAttention(
       Linear qkv, Linear output, int heads, int headDim, SequenceProjections projections) {

@@ -8,25 +8,25 @@ import dev.panaformer.kernel.memory.TokenBatch;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Attention of a window around each token and of global tokens (Beltagy et al. 2020, section 3.1).
- * A token sees its window and the global tokens by one projection; what global tokens see, which is
- * all of their sequence, they see by another.
+ * Attention of Longformer: windows and global tokens (Beltagy et al. 2020, section 3.1). Every
+ * token attends to a window around it and to the global tokens. A global token attends to all
+ * tokens of its sequence, with projections of its own.
  *
- * <p>Global tokens are few as a rule, too few to project all other tokens for them: {@code q · (Wk
- * x) = (Wkᵀ q) · x}, and {@code Σ p (Wv x) = Wv Σ p x}. So the hidden states themselves are keys
- * and values of queries that were brought to their space, one for each head, and what these mix
- * goes through the projection of values. For up to {@link #few} tokens of a sequence that is less
- * work.
+ * <p>A sequence usually has few global tokens. It would be wasteful to compute the global keys and
+ * values of all other tokens for them. Since {@code q · (Wk x) = (Wkᵀ q) · x} and {@code Σ p (Wv x)
+ * = Wv Σ p x}, the hidden states can serve as keys and values instead. The query of each head is
+ * multiplied by {@code Wkᵀ} before attention, and its result by {@code Wv} after it. This is less
+ * work for up to {@link #few} global tokens of a sequence.
  *
- * @param local over windows and global tokens
+ * @param local the attention to windows and to global tokens
  * @param globalQuery {@code [heads * headDim, hidden]}
- * @param globalKeyTransposed {@code [hidden, heads * headDim]}, without the bias, which adds the
- *     same to all scores of a query
+ * @param globalKeyTransposed {@code [hidden, heads * headDim]}, without the bias. The bias would
+ *     add the same value to all scores of a query, and softmax cancels it
  * @param globalKey {@code [heads * headDim, hidden]}
  * @param globalValue {@code [heads * headDim, hidden]}
- * @param fewLists the number of the lists of keys for global tokens of sequences with few of them,
- *     a query for each head of a token
- * @param manyLists the number of those for global tokens of other sequences
+ * @param fewLists the index of the key lists for sequences with few global tokens; these have one
+ *     query for each head of a global token
+ * @param manyLists the index of the key lists for sequences with many global tokens
  */
 public record LongformerAttention(
     SparseAttention local,
@@ -43,10 +43,14 @@ public record LongformerAttention(
   private static final Buffer GLOBAL_VALUES = Buffer.named("values for global tokens");
   private static final Buffer SINGLE_HEADS = Buffer.named("queries of single heads");
   private static final Buffer HIDDEN_QUERIES = Buffer.named("queries to hidden states");
-  private static final Buffer MIXED_HIDDEN = Buffer.named("hidden states that global tokens see");
-  private static final Buffer MIXED = Buffer.named("values that global tokens see");
+  private static final Buffer MIXED_HIDDEN =
+      Buffer.named("weighted sums of hidden states for global tokens");
+  private static final Buffer MIXED = Buffer.named("weighted sums of values for global tokens");
 
-  /** Up to how many global tokens of a sequence are few. */
+  /**
+   * The largest number of global tokens of a sequence for which hidden states serve as keys and
+   * values.
+   */
   public static int few(int headDim) {
     return headDim;
   }
@@ -70,7 +74,10 @@ public record LongformerAttention(
     pass.retainRows(x, output().out());
   }
 
-  /** Replaces the rows of global tokens by what they see of the hidden states. */
+  /**
+   * Overwrites the rows of global tokens in {@code context}, for sequences with few of them. Hidden
+   * states serve as keys and values.
+   */
   private void mixHiddenStates(Pass pass, MemorySegment in, MemorySegment context) {
     TensorMemory memory = pass.kernels().memory();
     KeyLists lists = pass.batch().keyLists(fewLists);
@@ -79,7 +86,7 @@ public record LongformerAttention(
     long hidden = globalQuery.in();
     int rows = lists.queries();
     MemorySegment q = globalQueries(pass, in, lists);
-    // A row for each head, with zeros for the other heads.
+    // Each head gets a row of its own, which is zero in the features of the other heads.
     MemorySegment apart = pass.floats(SINGLE_HEADS, rows * width);
     memory.clear(apart, 0, rows * width);
     for (int row = 0; row < rows; row++) {
@@ -105,7 +112,10 @@ public record LongformerAttention(
     }
   }
 
-  /** Replaces the rows of global tokens by what they see of the values of all tokens. */
+  /**
+   * Overwrites the rows of global tokens in {@code context}, for sequences with many of them. Keys
+   * and values of all tokens are computed.
+   */
   private void mixValues(Pass pass, MemorySegment in, MemorySegment context) {
     KeyLists lists = pass.batch().keyLists(manyLists);
     int tokens = pass.batch().tokens();
@@ -129,7 +139,7 @@ public record LongformerAttention(
     }
   }
 
-  /** The queries of the tokens that the lists name. */
+  /** The global queries of the tokens in the lists. */
   private MemorySegment globalQueries(Pass pass, MemorySegment in, KeyLists lists) {
     int count = lists.rows();
     long hidden = globalQuery.in();

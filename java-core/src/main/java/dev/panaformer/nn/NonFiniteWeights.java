@@ -8,16 +8,18 @@ import java.lang.foreign.ValueLayout;
 import java.util.Optional;
 
 /**
- * A tensor with NaNs or infinities in it, the mark of a training run that diverged or of a damaged
- * file.
+ * A tensor that contains NaNs or infinities. Such a tensor comes from a training run that diverged,
+ * or from a damaged file.
  *
  * @param tensor its name in the checkpoint
- * @param count how many of its elements are not finite
- * @param elements how many it has
+ * @param count the number of elements that are not finite
+ * @param elements the number of all elements
  */
 public record NonFiniteWeights(String tensor, long count, long elements) {
 
-  /** Reads one tensor of a checkpoint; empty if it holds integers, or finite numbers alone. */
+  /**
+   * Checks one tensor of a checkpoint. Empty if the tensor holds integers or only finite numbers.
+   */
   public static Optional<NonFiniteWeights> in(Checkpoint checkpoint, String name) {
     try (Arena arena = Arena.ofConfined()) {
       Tensor tensor = checkpoint.tensor(name, arena);

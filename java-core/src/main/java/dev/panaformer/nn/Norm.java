@@ -2,7 +2,7 @@ package dev.panaformer.nn;
 
 import java.lang.foreign.MemorySegment;
 
-/** A normalisation of the hidden states of each token. */
+/** A normalisation layer. It normalises the hidden state of each token by itself. */
 public sealed interface Norm permits LayerNorm, RmsNorm {
   /**
    * @param x {@code [rows, hidden]}

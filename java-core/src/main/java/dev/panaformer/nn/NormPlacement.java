@@ -1,6 +1,6 @@
 package dev.panaformer.nn;
 
-/** Where a residual block normalises (Xiong et al. 2020). */
+/** Whether a residual block normalises its input or its output (Xiong et al. 2020). */
 public enum NormPlacement {
   /** {@code x + f(norm(x))}: pre-LN. */
   BEFORE,

@@ -4,15 +4,15 @@ import java.util.Random;
 
 /**
  * Random features for {@link PerformerAttention} (Choromanski et al. 2021, section 2.4): Gaussian
- * vectors of which each {@code dim} in succession are at right angles to each other. Every one of
- * them is distributed like an independent Gaussian vector, so that estimates stay unbiased, and
- * their variance is less.
+ * vectors in blocks of {@code dim}; the vectors of a block are orthogonal. Each vector by itself
+ * has the distribution of a Gaussian vector. So estimates stay unbiased, and their variance is
+ * lower than with independent vectors.
  */
 public final class OrthogonalFeatures {
   private OrthogonalFeatures() {}
 
   /**
-   * The features of a seed, the same bits on every JVM.
+   * Draws the features of a seed. The result has the same bits on every JVM.
    *
    * @return {@code [count, dim]}
    */
@@ -25,7 +25,7 @@ public final class OrthogonalFeatures {
     for (int first = 0; first < count; first += dim) {
       double[][] directions = orthonormal(random, dim);
       for (int i = 0; i < Math.min(dim, count - first); i++) {
-        // As long as a Gaussian vector of its own.
+        // The length of a row is that of another, independent Gaussian vector.
         double length = norm(gaussian(random, dim));
         for (int d = 0; d < dim; d++) {
           features[(first + i) * dim + d] = (float) (length * directions[i][d]);
@@ -36,7 +36,7 @@ public final class OrthogonalFeatures {
   }
 
   /**
-   * A seed for each layer of a model, whose features are independent of every other layer's:
+   * Derives the seed of a layer, so that the layers of a model have independent features:
    * SplitMix64 (Steele, Lea and Flood 2014).
    */
   public static long layerSeed(long seed, int layer) {
@@ -47,9 +47,9 @@ public final class OrthogonalFeatures {
   }
 
   /**
-   * Gaussian vectors, made orthonormal one after the other by Gram and Schmidt's method: all of
-   * them together have no preferred direction. Each is freed of the others twice, which leaves
-   * right angles to within a rounding (Giraud et al. 2005).
+   * Gaussian vectors made orthonormal by the Gram-Schmidt process, which yields a uniformly
+   * distributed orthogonal matrix. Each vector is orthogonalised twice, after which it is
+   * orthogonal to within rounding (Giraud et al. 2005).
    */
   private static double[][] orthonormal(Random random, int dim) {
     double[][] vectors = new double[dim][];

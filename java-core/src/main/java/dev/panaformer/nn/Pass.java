@@ -10,18 +10,19 @@ import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 
 /**
- * One forward pass: the kernels that compute it, the workspace that it writes, its batch, the rows
- * whose results are wanted, and its trace. Every layer sees it.
+ * One forward pass. It holds the kernels, the workspace, the batch, the wanted rows and the trace.
+ * It is an argument of every layer's {@code forward}.
  *
- * <p>All layers compute all rows, but nobody reads those of the last layer that are not wanted. So
- * its rows have keys and values, and the rest is computed for the {@link #wanted} rows alone, which
- * get the same bits. A traced pass computes all rows of the last layer too.
+ * <p>The {@link #wanted} rows are those whose results the caller reads. Every layer but the last
+ * computes all rows, because the next layer attends to them. The last layer computes keys and
+ * values of all rows, but its result for the wanted rows only. These rows have the same bits as in
+ * a pass that computes all rows. A traced pass computes all rows of the last layer too.
  *
- * <p>A tape for gradients will be a part of the pass as well: layers would record on it what they
- * compute, as they report to the trace now. There is none yet.
+ * <p>A tape for gradients does not exist yet. It will be part of the pass too: layers will record
+ * their operations on it in the way in which they report to the trace.
  *
- * <p>Every workspace reuses one, so that a pass allocates nothing; {@link #of} starts over. Not
- * thread-safe.
+ * <p>Each workspace reuses a single instance, so that a pass allocates nothing. {@link #of} resets
+ * it. Not thread-safe.
  */
 public sealed class Pass permits DecoderPass {
   private static final Reused<Pass> IN_WORKSPACE = Reused.of(Pass::new);
@@ -38,14 +39,14 @@ public sealed class Pass permits DecoderPass {
 
   Pass() {}
 
-  /** A pass whose results are wanted for all rows of the batch. */
+  /** A pass that computes the results of all rows of the batch. */
   public static Pass of(Kernels kernels, Workspace workspace, TokenBatch batch, Trace trace) {
     Pass pass = workspace.reused(IN_WORKSPACE);
     pass.begin(kernels, workspace, batch, trace);
     return pass;
   }
 
-  /** A pass whose results are wanted for some rows of the batch. */
+  /** A pass that computes the results of some rows of the batch. */
   public static Pass of(
       Kernels kernels, Workspace workspace, TokenBatch batch, RowSelection wanted, Trace trace) {
     Pass pass = of(kernels, workspace, batch, trace);
@@ -68,7 +69,7 @@ public sealed class Pass permits DecoderPass {
     this.wanted = wanted.isAll() ? all : wanted;
   }
 
-  /** Wants the first rows of each sequence only, at most {@code count} of each. */
+  /** Limits the wanted rows to the first rows of each sequence, at most {@code count} of each. */
   public Pass wantFirst(int count) {
     want(first.firstOf(batch, count));
     return this;
@@ -86,12 +87,12 @@ public sealed class Pass permits DecoderPass {
     return batch;
   }
 
-  /** Room for floats in the workspace; see {@link Workspace#floats}. */
+  /** A buffer of floats in the workspace; see {@link Workspace#floats}. */
   public MemorySegment floats(Buffer buffer, long count) {
     return workspace.floats(buffer, count);
   }
 
-  /** The rows whose results are wanted. */
+  /** The rows whose results the caller reads. */
   public RowSelection wanted() {
     return wanted;
   }
@@ -101,25 +102,26 @@ public sealed class Pass permits DecoderPass {
     return rows;
   }
 
-  /** The number of the current layer, from 0. */
+  /** The index of the current layer, from 0. */
   public int layer() {
     return layer;
   }
 
-  /** Goes to a layer of a stack of so many. */
+  /** Starts layer {@code layer} of a stack of {@code layers}. Layers count from 0. */
   public void enterLayer(int layer, int layers) {
     this.layer = layer;
     rows = layer + 1 < layers || isTraced() ? all : wanted;
   }
 
-  /** Lets the current layer compute all rows. */
+  /** Makes the current layer compute all rows, even if it is the last. */
   void computeAllRows() {
     rows = all;
   }
 
   /**
-   * After what reads all rows of a tensor: moves the rows that the current layer computes to its
-   * front, unless these are all.
+   * Moves the {@linkplain #rows rows} of the current layer to the front of a tensor. Does nothing
+   * if these are all rows. A layer calls it after the last operation that reads all rows of the
+   * tensor.
    *
    * @param x {@code [tokens, width]}
    */
@@ -130,7 +132,8 @@ public sealed class Pass permits DecoderPass {
   }
 
   /**
-   * After the last layer: moves the wanted rows to the front, unless the layer did.
+   * Moves the wanted rows to the front of a tensor, unless the last layer has done so. A model
+   * calls it after the last layer.
    *
    * @param x {@code [rows, width]}; {@code [wanted, width]} afterwards
    */
@@ -141,7 +144,7 @@ public sealed class Pass permits DecoderPass {
     }
   }
 
-  /** Whether there is a trace that wants the intermediate results. */
+  /** Whether a trace receives the intermediate results. */
   public boolean isTraced() {
     return trace != Trace.NONE;
   }
@@ -150,14 +153,14 @@ public sealed class Pass permits DecoderPass {
     return trace;
   }
 
-  /** Tells the trace a tensor {@code [rows, width]}. */
+  /** Reports a tensor {@code [rows, width]} to the trace. */
   public void report(String name, MemorySegment values, long rows, long width) {
     if (isTraced()) {
       trace.accept(name, values, rows, width);
     }
   }
 
-  /** Tells the trace the tensor {@code [rows, width]} that is called {@code name.index}. */
+  /** Reports a tensor {@code [rows, width]} to the trace under the name {@code name.index}. */
   public void report(String name, int index, MemorySegment values, long rows, long width) {
     if (isTraced()) {
       trace.accept(name + "." + index, values, rows, width);

@@ -10,11 +10,13 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Self-attention by random features (Choromanski et al. 2021).
+ * Self-attention of Performer, which uses random features of queries and keys (Choromanski et al.
+ * 2021). Its cost is linear in the length of the sequence.
  *
  * @param qkv {@code [3 * heads * headDim, hidden]}: queries, keys, values
  * @param output {@code [hidden, heads * headDim]}
- * @param shape whose features' weight alone may change, while no pass runs
+ * @param shape sizes and random features. The values of the features may be replaced while no
+ *     forward pass runs; nothing else changes
  */
 public record PerformerAttention(Linear qkv, Linear output, PerformerShape shape)
     implements EncoderAttention {
@@ -22,8 +24,8 @@ public record PerformerAttention(Linear qkv, Linear output, PerformerShape shape
   private static final Buffer CONTEXT = Buffer.named("context");
 
   /**
-   * @param features the same for every head
-   * @param causal whether a token sees those up to its own only
+   * @param features random features, shared by all heads
+   * @param causal whether a token attends only to itself and to the tokens before it
    */
   public PerformerAttention(
       Linear qkv, Linear output, int heads, RandomFeatures features, boolean causal) {

@@ -21,18 +21,20 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * The weights of a checkpoint that are packed already, as {@code docs/precision.md} lays them out:
- * tensors of bytes, each under the names of the tensors that it is made of.
+ * The packed weights of a quantized checkpoint; {@code docs/precision.md} describes the format.
+ * Each packed weight is a tensor of bytes. Its name joins the names of the tensors that it was
+ * packed from.
  *
- * <p>They are used where the file is mapped. Of each the header is checked, and that it is as long
- * as its shape says; whatever its codes and scales are, kernels stay within it.
+ * <p>The weights are used in place, in the mapped file. The header of each weight is checked, and
+ * its length against its shape. Then kernels stay within its bounds, whatever its codes and scales
+ * are.
  */
 public final class QuantizedWeights {
   static final String PRECISION = "panaformer.precision";
   static final String LAYOUT = "panaformer.layout";
   static final String SEPARATOR = "+";
 
-  /** Raised whenever what {@code pf_linear_pack} makes of a weight changes. */
+  /** Increased whenever the output of {@code pf_linear_pack} changes. */
   private static final String LAYOUT_VERSION = "3";
 
   private static final ValueLayout.OfLong LONG =
@@ -43,9 +45,10 @@ public final class QuantizedWeights {
   private final Checkpoint checkpoint;
   private final WeightFormat precision;
 
-  /** The names that each packed weight is made of, and its own by the first of them. */
+  /** The names of the tensors that each packed weight was packed from, by its own name. */
   private final Map<String, List<String>> parts = new LinkedHashMap<>();
 
+  /** The names of packed weights, by the first tensor that each was packed from. */
   private final Map<String, String> byFirst = new HashMap<>();
 
   private QuantizedWeights(Checkpoint checkpoint, WeightFormat precision) {
@@ -63,9 +66,9 @@ public final class QuantizedWeights {
   }
 
   /**
-   * Those of a checkpoint; empty if it is one like any other.
+   * The packed weights of a checkpoint. Empty if the checkpoint is not quantized.
    *
-   * @throws CheckpointException if it was quantized to something that is not known here
+   * @throws CheckpointException if its precision or its layout is not known
    */
   public static Optional<QuantizedWeights> of(Checkpoint checkpoint) {
     Map<String, String> metadata = checkpoint.metadata();
@@ -91,17 +94,17 @@ public final class QuantizedWeights {
     return Optional.of(new QuantizedWeights(checkpoint, precision));
   }
 
-  /** The metadata of a file whose weights are packed so. */
+  /** The metadata of a safetensors file whose weights are packed in a precision. */
   public static Map<String, String> metadata(WeightFormat precision) {
     return Map.of("format", "panaformer", PRECISION, precision.toString(), LAYOUT, LAYOUT_VERSION);
   }
 
-  /** The format in which they are packed. */
+  /** The format of the packed weights. */
   public WeightFormat precision() {
     return precision;
   }
 
-  /** Elements of all of them, before they were packed. */
+  /** The number of elements of all packed weights. */
   public long parameters() {
     long sum = 0;
     for (String name : parts.keySet()) {
@@ -115,17 +118,17 @@ public final class QuantizedWeights {
     return sum;
   }
 
-  /** Whether a tensor of this name is in one of them. */
+  /** Whether a packed weight was packed from a tensor of this name. */
   boolean has(String name) {
     return parts.values().stream().anyMatch(names -> names.contains(name));
   }
 
   /**
-   * The weight that is made of these tensors.
+   * Returns the packed weight that was packed from the given tensors.
    *
-   * @param spellings the names that each of them may have
-   * @param memory what the file is mapped into
-   * @throws CheckpointException if there is none, or not of this shape
+   * @param spellings for each tensor the names that it may have
+   * @param memory owns the mapping of the file
+   * @throws CheckpointException if there is no such weight, or its shape differs
    */
   PackedWeight read(
       List<List<String>> spellings, long out, long in, Kernels kernels, NativeMemory memory) {
@@ -137,7 +140,8 @@ public final class QuantizedWeights {
             .orElseThrow(() -> missing(spellings, out, in));
     MemorySegment packed = memory.adopt(arena -> checkpoint.tensor(name, arena).data());
     if (packed.address() % NativeMemory.ALIGNMENT != 0) {
-      // Whoever else wrote this file has not put it where it could be read in place.
+      // Kernels need aligned weights. Panaformer writes them aligned, other writers of this file
+      // may not.
       packed = memory.allocate(packed.byteSize(), NativeMemory.ALIGNMENT).copyFrom(packed);
     }
     try {

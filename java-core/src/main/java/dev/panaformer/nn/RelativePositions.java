@@ -9,20 +9,22 @@ import dev.panaformer.kernel.memory.TokenBatch;
 import java.lang.foreign.MemorySegment;
 
 /**
- * T5's bias on attention scores by the distance of key and query (Raffel et al. 2020, section 2.1):
- * near distances have a bucket each, far ones share logarithmically larger buckets, and all beyond
- * the reach share the last. Learned for each bucket and head, the same in all layers.
+ * Relative position bias of T5 (Raffel et al. 2020, section 2.1). A bias that depends on the
+ * distance from query to key is added to the attention score. Distances are grouped into buckets:
+ * each small distance has its own bucket, larger distances share buckets whose size grows
+ * logarithmically, and all distances beyond the reach share the last bucket. Each bucket and head
+ * has a learned value, which is the same in all layers.
  *
- * @param table {@code [heads, 2 reach + 1]} on the heap, of the distances {@code key - query} from
- *     {@code -reach} to {@code reach}
+ * @param table {@code [heads, 2 reach + 1]} on the heap: the bias of each distance {@code key -
+ *     query} from {@code -reach} to {@code reach}
  */
 public record RelativePositions(float[] table, int heads, int reach) {
   private static final Buffer BIAS = Buffer.named("relative position bias");
 
   /**
-   * Of an encoder, whose tokens see both ways.
+   * Loads the bias of an encoder, where queries attend to keys on both sides.
    *
-   * @param name of the tensor {@code [buckets, heads]}
+   * @param name the name of a tensor {@code [buckets, heads]}
    */
   public static RelativePositions load(
       Weights w, String name, int heads, int buckets, int maxDistance) {
@@ -41,9 +43,9 @@ public record RelativePositions(float[] table, int heads, int reach) {
   }
 
   /**
-   * Of a decoder, whose tokens see those before them.
+   * Loads the bias of a decoder, where queries attend only to keys before them.
    *
-   * @param name of the tensor {@code [buckets, heads]}
+   * @param name the name of a tensor {@code [buckets, heads]}
    */
   public static DistanceBias loadCausal(
       Weights w, String name, int heads, int buckets, int maxDistance) {
@@ -61,7 +63,10 @@ public record RelativePositions(float[] table, int heads, int reach) {
     return new DistanceBias(table, row);
   }
 
-  /** In float32, as the reference rounds: it decides on which side of an edge a distance falls. */
+  /**
+   * The bucket of a distance. It is computed in float32, as in the reference, because rounding
+   * decides between two buckets at an edge.
+   */
   static int bucket(int distance, int buckets, int maxDistance) {
     int exact = buckets / 2;
     if (distance < exact) {
@@ -72,7 +77,7 @@ public record RelativePositions(float[] table, int heads, int reach) {
     return Math.min(exact + (int) (share * (buckets - exact)), buckets - 1);
   }
 
-  /** Adds the bias to the scores of an attention call over whole sequences. */
+  /** Sets the bias of an attention call over whole sequences. */
   void addTo(Pass pass, Attention attention) {
     TokenBatch batch = pass.batch();
     int longest = 1;
@@ -86,7 +91,10 @@ public record RelativePositions(float[] table, int heads, int reach) {
     attention.bias(spread, last, 0, width, -1);
   }
 
-  /** The table for distances from {@code -last} to {@code last}, {@code [heads, 2 last + 1]}. */
+  /**
+   * Writes the table for distances from {@code -last} to {@code last}, {@code [heads, 2 last + 1]}.
+   * Distances beyond the reach get the value of the reach.
+   */
   private void spread(MemorySegment y, int last) {
     int row = 2 * reach + 1;
     int near = Math.min(last, reach);

@@ -11,15 +11,16 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
 /**
- * Multi-head self-attention of whole sequences (Vaswani et al. 2017): {@code
- * output(attention(qkv(x)))}.
+ * Multi-head self-attention in which all tokens of a sequence attend to each other (Vaswani et al.
+ * 2017): {@code output(attention(qkv(x)))}.
  *
  * @param qkv {@code [(heads + 2 kvHeads) * headDim, hidden]}: queries, keys, values
  * @param output {@code [hidden, heads * headDim]}
- * @param kvHeads a divisor of {@code heads}: so many query heads share a key and a value head
+ * @param kvHeads the number of key and value heads, a divisor of {@code heads}. Each is shared by
+ *     {@code heads / kvHeads} query heads
  * @param scale applied to the products of queries and keys, usually {@code 1/√headDim}
- * @param rotary turns queries and keys by their positions
- * @param relative adds to their products by their distances
+ * @param rotary the rotary position embedding of queries and keys, if there is one
+ * @param relative the bias on attention scores by distance, if there is one
  */
 public record SelfAttention(
     Linear qkv,
@@ -32,16 +33,16 @@ public record SelfAttention(
     Optional<RelativePositions> relative)
     implements EncoderAttention {
   private static final Buffer QKV = Buffer.named("queries, keys, values");
-  private static final Buffer QUERIES = Buffer.named("rows with queries that are wanted");
+  private static final Buffer QUERIES = Buffer.named("queries of retained rows");
   private static final Buffer CONTEXT = Buffer.named("context");
 
-  /** With positions that are embedded. */
+  /** Attention of a model whose positions are embedded with the words. */
   public SelfAttention(
       Linear qkv, Linear output, int heads, int kvHeads, int headDim, float scale) {
     this(qkv, output, heads, kvHeads, headDim, scale, Optional.empty(), Optional.empty());
   }
 
-  /** With as many key heads as query heads, and the usual scale. */
+  /** Attention with as many key heads as query heads and a scale of {@code 1/√headDim}. */
   public SelfAttention(Linear qkv, Linear output, int heads, int headDim) {
     this(qkv, output, heads, heads, headDim, (float) (1 / Math.sqrt(headDim)));
   }
@@ -65,7 +66,8 @@ public record SelfAttention(
             .of(heads, kvHeads, headDim, scale)
             .packed(projected, context, batch);
     if (!pass.rows().isAll()) {
-      // The projection has what the layer reads of x. Rows move whole, as they are few.
+      // From here on x is only the residual, so the other rows of x are dropped. The gather copies
+      // whole rows, keys and values included, because there are few of them.
       pass.retainRows(x, output.out());
       MemorySegment queries = pass.floats(QUERIES, rows * qkv.out());
       kernels.memory().gather(projected, qkv.out(), pass.rows().rows(), queries, workspace);

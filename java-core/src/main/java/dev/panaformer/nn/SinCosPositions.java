@@ -1,9 +1,9 @@
 package dev.panaformer.nn;
 
 /**
- * Positions on a grid that need no training: sines and cosines of the column in the first half of
- * the features, of the row in the second, each as Vaswani et al. 2017 have them along a sequence
- * (He et al. 2022, appendix A).
+ * Sinusoidal position embeddings of a two-dimensional grid (He et al. 2022, appendix A). The first
+ * half of the features encodes the column, the second half the row. Each half has the sines and
+ * cosines of Vaswani et al. 2017.
  */
 public final class SinCosPositions {
   private static final double LONGEST_WAVELENGTH = 10_000;
@@ -11,9 +11,9 @@ public final class SinCosPositions {
   private SinCosPositions() {}
 
   /**
-   * Writes the positions of a grid, row by row.
+   * Writes the position embeddings of a grid, row by row.
    *
-   * @param from where they begin in {@code y}, {@code [rows columns, hidden]}
+   * @param from the index in {@code y} at which the result {@code [rows columns, hidden]} begins
    * @param hidden a multiple of 4
    */
   public static void fill(float[] y, int from, int rows, int columns, int hidden) {

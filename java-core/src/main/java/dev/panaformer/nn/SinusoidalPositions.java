@@ -5,24 +5,24 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Positions along a sequence that need no training: pair {@code j} of a position {@code p} is the
- * sine and the cosine of {@code p / 10000^(2 j / width)} (Vaswani et al. 2017, section 3.5).
+ * Sinusoidal position embeddings: pair {@code j} of position {@code p} is the sine and the cosine
+ * of {@code p / 10000^(2 j / width)} (Vaswani et al. 2017, section 3.5).
  */
 public final class SinusoidalPositions {
-  /** Where sines and cosines of a position stand. */
+  /** The order of the sines and cosines of a position. */
   public enum Order {
-    /** The sine and the cosine of each pair side by side, as the paper has them. */
+    /** The sine and the cosine of each pair are adjacent, as in the paper. */
     INTERLEAVED,
-    /** All sines, then all cosines, as Marian and Pegasus have them. */
+    /** All sines come before all cosines, as in Marian and Pegasus. */
     HALVES
   }
 
   private SinusoidalPositions() {}
 
   /**
-   * Writes the positions from 0 on.
+   * Writes the position embeddings of positions 0 to {@code positions - 1}.
    *
-   * @param y {@code [positions, width]}; of an odd width there is one sine more than cosines
+   * @param y {@code [positions, width]}; if the width is odd, there is one more sine than cosines
    */
   public static void fill(MemorySegment y, int positions, int width, Order order) {
     int sines = (width + 1) / 2;

@@ -10,7 +10,7 @@ import java.lang.foreign.MemorySegment;
  *
  * @param qkv {@code [3 * heads * headDim, hidden]}: queries, keys, values
  * @param output {@code [hidden, heads * headDim]}
- * @param lists the number of the lists; see {@link TokenBatch#keyLists}
+ * @param lists the index of the key lists; see {@link TokenBatch#keyLists}
  */
 public record SparseAttention(Linear qkv, Linear output, int heads, int headDim, int lists)
     implements EncoderAttention {
@@ -24,7 +24,10 @@ public record SparseAttention(Linear qkv, Linear output, int heads, int headDim,
     pass.retainRows(x, output.out());
   }
 
-  /** The input of the output layer, {@code [tokens, heads * headDim]}. */
+  /**
+   * Evaluates attention without the output projection. Returns the context {@code [tokens, heads *
+   * headDim]}.
+   */
   MemorySegment attend(Pass pass, MemorySegment in) {
     TokenBatch batch = pass.batch();
     int tokens = batch.tokens();

@@ -8,12 +8,12 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * How the checkpoints of a family spell the names that a model asks for: rules that rewrite a name,
- * or that add a second spelling to look for. Rules apply in the order in which they were added.
+ * Maps the names of weights in a model to the names in a checkpoint of its family. A rule either
+ * rewrites a name or adds an alternative. Rules apply in the order in which they were added.
  * Immutable.
  */
 public final class WeightNames {
-  /** Names as the model asks for them. */
+  /** No rules: the checkpoint uses the names of the model. */
   public static final WeightNames SAME = new WeightNames(List.of());
 
   private final List<Function<String, Stream<String>>> rules;
@@ -22,14 +22,14 @@ public final class WeightNames {
     this.rules = List.copyOf(rules);
   }
 
-  /** {@code part} of a name is spelled {@code other}. */
+  /** Replaces {@code part} of a name by {@code other}. */
   public WeightNames renamed(String part, String other) {
     return with(name -> Stream.of(name.replace(part, other)));
   }
 
   /**
-   * A name that a regular expression matches in whole is spelled as the replacement says, {@code
-   * $1} standing for the first group.
+   * Replaces a name that a regular expression matches as a whole. {@code $1} in the replacement
+   * stands for the first group.
    */
   public WeightNames matching(String regex, String replacement) {
     Pattern pattern = Pattern.compile(regex);
@@ -39,12 +39,12 @@ public final class WeightNames {
     });
   }
 
-  /** {@code part} of a name may also be spelled {@code other}. */
+  /** Adds the alternative in which {@code part} of a name is replaced by {@code other}. */
   public WeightNames orRenamed(String part, String other) {
     return with(name -> Stream.of(name, name.replace(part, other)));
   }
 
-  /** Names may also begin with {@code prefix}. */
+  /** Adds the alternative in which the name begins with {@code prefix}. */
   public WeightNames orPrefixed(String prefix) {
     return with(name -> Stream.of(name, prefix + name));
   }
@@ -55,7 +55,7 @@ public final class WeightNames {
     return new WeightNames(extended);
   }
 
-  /** The spellings of a name, those to be preferred first. */
+  /** The names under which a checkpoint may store a weight, preferred names first. */
   public List<String> of(String name) {
     Stream<String> spellings = Stream.of(name);
     for (Function<String, Stream<String>> rule : rules) {

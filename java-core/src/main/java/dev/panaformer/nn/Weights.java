@@ -28,14 +28,15 @@ import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 
 /**
- * Turns the tensors of a checkpoint into layers. Loading is validation: a name and the shape that
- * is expected of it in one expression, and a {@link CheckpointException} naming file, tensor and
- * both shapes where they do not agree.
+ * Turns the tensors of a checkpoint into layers. Loading is also validation: each method takes a
+ * name and the expected shape. If they do not match the checkpoint, it throws a {@link
+ * CheckpointException} that names the file, the tensor and both shapes.
  *
- * <p>The layers lie in the memory given here and run on the kernels given here. Tensors are mapped
- * while they are read. Matrices are packed in the precision given here, out of the type that the
- * file has them in: one at a time passes through a staging buffer that {@link #close} frees. All
- * else becomes float32, and so do the matrices of {@link #inFp32}. Not thread-safe.
+ * <p>The layers are allocated in the memory given to the constructor and evaluated by the kernels
+ * given there. Each tensor is mapped only while it is read. Matrices are packed in the given
+ * precision, directly from their type in the file. One matrix at a time passes through a staging
+ * buffer, which {@link #close} frees. All other tensors, and the matrices of {@link #inFp32}, are
+ * converted to float32. Not thread-safe.
  */
 public final class Weights implements AutoCloseable {
   private final Checkpoint checkpoint;
@@ -45,32 +46,32 @@ public final class Weights implements AutoCloseable {
   private final WeightFormat precision;
   private final Layout layout;
   private final Optional<QuantizedWeights> quantized;
-  private final Read read;
+  private final Loaded loaded;
   private final GrowableBuffer staging;
   private final String prefix;
 
-  /** The use for which matrices are packed. */
+  /** The layout in which matrices are packed. */
   private enum Layout {
     MANY_ROWS,
     FEW_ROWS,
     STORED
   }
 
-  /** The tensors read so far, by their names in the checkpoint. */
-  private record Read(Set<String> tensors, Map<String, PackedWeight> packed) {}
+  /** The weights loaded so far, by their names in the checkpoint. */
+  private record Loaded(Set<String> tensors, Map<String, PackedWeight> packed) {}
 
-  /** In {@link WeightFormat#FP32}. */
+  /** Loads all matrices in {@link WeightFormat#FP32}. */
   public Weights(Checkpoint checkpoint, Kernels kernels, NativeMemory memory, WeightNames names) {
     this(checkpoint, kernels, memory, names, WeightFormat.FP32);
   }
 
   /**
-   * @param kernels for which matrices are packed
-   * @param memory where layers live; it outlives this instance
-   * @param names how the checkpoint spells names
-   * @param precision what matrices are packed in; of a checkpoint whose weights are packed already
-   *     {@link WeightFormat#FP32} stands for theirs
-   * @throws CheckpointException if they are packed in another precision
+   * @param kernels the kernels that evaluate the layers; matrices are packed for them
+   * @param memory the allocator of the layers, which must outlive them
+   * @param names maps names to those of the checkpoint
+   * @param precision the format in which matrices are packed. If the checkpoint is quantized,
+   *     {@link WeightFormat#FP32} selects the format of its packed weights
+   * @throws CheckpointException if the checkpoint is quantized in another format
    */
   public Weights(
       Checkpoint checkpoint,
@@ -96,7 +97,7 @@ public final class Weights implements AutoCloseable {
         agreed(checkpoint, quantized, precision),
         Layout.MANY_ROWS,
         quantized,
-        new Read(new LinkedHashSet<>(), new LinkedHashMap<>()),
+        new Loaded(new LinkedHashSet<>(), new LinkedHashMap<>()),
         new GrowableBuffer(),
         "");
   }
@@ -109,7 +110,7 @@ public final class Weights implements AutoCloseable {
       WeightFormat precision,
       Layout layout,
       Optional<QuantizedWeights> quantized,
-      Read read,
+      Loaded loaded,
       GrowableBuffer staging,
       String prefix) {
     this.checkpoint = checkpoint;
@@ -119,60 +120,63 @@ public final class Weights implements AutoCloseable {
     this.precision = precision;
     this.layout = layout;
     this.quantized = quantized;
-    this.read = read;
+    this.loaded = loaded;
     this.staging = staging;
     this.prefix = prefix;
   }
 
   private static WeightFormat agreed(
-      Checkpoint checkpoint, Optional<QuantizedWeights> quantized, WeightFormat asked) {
-    WeightFormat own = quantized.map(QuantizedWeights::precision).orElse(asked);
-    if (asked != WeightFormat.FP32 && asked != own) {
+      Checkpoint checkpoint, Optional<QuantizedWeights> quantized, WeightFormat requested) {
+    WeightFormat own = quantized.map(QuantizedWeights::precision).orElse(requested);
+    if (requested != WeightFormat.FP32 && requested != own) {
       throw new CheckpointException(
           String.format(
               "%s: was quantized to %s, and cannot be loaded in %s",
-              checkpoint.source(), own, asked));
+              checkpoint.source(), own, requested));
     }
     return own;
   }
 
-  /** The same checkpoint, all names below {@code child}. */
+  /** The same checkpoint with {@code child.} before all names. */
   public Weights at(String child) {
     return as(precision, layout, prefix + child + ".");
   }
 
   /**
-   * The same names with all matrices in float32: for layers that are small, and whose results are
-   * the answer. Labels, boxes and spans come out of them.
+   * The same weights with all matrices in float32. This is for small layers whose results are the
+   * result of the model, such as scores of labels or boxes.
    */
   public Weights inFp32() {
     return as(WeightFormat.FP32, layout, prefix);
   }
 
   /**
-   * The same names with all matrices {@linkplain WeightPacking#packForFewRows for few rows} at a
-   * time, as the steps of a decoder have them.
+   * The same weights with all matrices packed {@linkplain WeightPacking#packForFewRows for few
+   * rows}. Decoding has few rows: one for each sequence of the batch.
    */
   public Weights forFewRows() {
     return layout == Layout.STORED ? this : as(precision, Layout.FEW_ROWS, prefix);
   }
 
-  /** The same names with all matrices for any number of rows, as from the start. */
+  /** The same weights with all matrices packed for any number of rows, which is the default. */
   public Weights forManyRows() {
     return layout == Layout.STORED ? this : as(precision, Layout.MANY_ROWS, prefix);
   }
 
-  /** The same names with all matrices as a file has them, whatever they are for. */
+  /**
+   * The same weights with all matrices in the layout of quantized files. {@link #forFewRows} and
+   * {@link #forManyRows} no longer change it.
+   */
   public Weights forStorage() {
     return as(precision, Layout.STORED, prefix);
   }
 
   private Weights as(WeightFormat precision, Layout layout, String prefix) {
     return new Weights(
-        checkpoint, kernels, memory, names, precision, layout, quantized, read, staging, prefix);
+        checkpoint, kernels, memory, names, precision, layout, quantized, loaded, staging, prefix);
   }
 
-  /** The kernels for which matrices are packed. */
+  /** The kernels that evaluate the layers. */
   public Kernels kernels() {
     return kernels;
   }
@@ -189,23 +193,26 @@ public final class Weights implements AutoCloseable {
                 || quantized.isPresent() && quantized.get().has(spelled));
   }
 
-  /** The tensors that were read and are not packed, by their names in the checkpoint. */
+  /**
+   * The names in the checkpoint of the tensors that were read so far and not packed in low
+   * precision.
+   */
   public Set<String> tensorsRead() {
-    return Collections.unmodifiableSet(read.tensors);
+    return Collections.unmodifiableSet(loaded.tensors);
   }
 
   /**
-   * The weights that were packed in low precision, by the checkpoint's names of the tensors that
-   * they are made of, with a {@code +} between them.
+   * The weights that were packed in low precision so far. The key joins the checkpoint's names of
+   * the packed tensors by {@code +}.
    */
   public Map<String, PackedWeight> packedRead() {
-    return Collections.unmodifiableMap(read.packed);
+    return Collections.unmodifiableMap(loaded.packed);
   }
 
-  /** Whether two tensors of the same shape hold the same numbers in the same type. */
+  /** Whether two tensors of the same shape have the same type and equal elements. */
   public boolean same(String name, String other, long... shape) {
     if (quantized.isPresent()) {
-      return false; // what was the same is stored once
+      return false; // a quantized file stores equal tensors once
     }
     try (Arena mapped = Arena.ofConfined()) {
       Tensor a = require(find(name, shape), mapped, shape);
@@ -216,7 +223,7 @@ public final class Weights implements AutoCloseable {
     }
   }
 
-  /** A tensor as float32, row by row. */
+  /** Loads a tensor as float32 in row-major order. */
   public MemorySegment tensor(String name, long... shape) {
     try (Arena mapped = Arena.ofConfined()) {
       Tensor tensor = read(name, mapped, shape);
@@ -224,29 +231,40 @@ public final class Weights implements AutoCloseable {
     }
   }
 
-  /** The elements of a tensor for the loader itself to read, row by row. */
+  /**
+   * Reads the elements of a tensor into an array, in row-major order. This is for values that a
+   * model processes while it loads.
+   */
   public float[] values(String name, long... shape) {
     try (Arena mapped = Arena.ofConfined()) {
       return read(name, mapped, shape).toFloats();
     }
   }
 
-  /** {@code name.weight} {@code [out, in]} and {@code name.bias} {@code [out]}. */
+  /** Loads {@code name.weight} {@code [out, in]} and {@code name.bias} {@code [out]}. */
   public Linear linear(String name, long out, long in) {
     return concatenated(out, in, name);
   }
 
-  /** Layers of the same shape and the same input as one: {@code [names * out, in]}. */
+  /**
+   * Loads layers that have the same shape and the same input as one layer, {@code [layers * out,
+   * in]}.
+   */
   public Linear concatenated(long out, long in, String... layers) {
     return stacked(in, true, List.of(layers), Arrays.stream(layers).map(layer -> out).toList());
   }
 
-  /** {@code name.weight} {@code [in, out]}, transposed, and {@code name.bias} {@code [out]}. */
+  /**
+   * Loads {@code name.weight} {@code [in, out]}, transposed, and {@code name.bias} {@code [out]}.
+   */
   public Linear transposed(String name, long out, long in) {
     return new Linear(packedTransposed(name + ".weight", out, in), tensor(name + ".bias", out));
   }
 
-  /** Layers of different widths and the same input as one, {@code [sum of outs, in]}. */
+  /**
+   * Loads layers that have the same input and different widths as one layer, {@code [sum of outs,
+   * in]}.
+   */
   public Linear stacked(long in, boolean biased, List<String> layers, List<Long> outs) {
     List<Matrix> matrices = new ArrayList<>();
     long out = 0;
@@ -267,16 +285,18 @@ public final class Weights implements AutoCloseable {
     }
   }
 
-  /** {@code name.weight} {@code [out, in]} of a layer without bias. */
+  /** Loads {@code name.weight} {@code [out, in]} as a layer without bias. */
   public Linear unbiased(String name, long out, long in) {
     return new Linear(packed(name + ".weight", out, in), MemorySegment.NULL);
   }
 
   /**
-   * A convolution, {@code name.weight} {@code [out, channels, height, width]} and {@code name.bias}
-   * {@code [out]}, as the layer that each of its patches goes through.
+   * Loads a convolution, {@code name.weight} {@code [out, channels, height, width]} and {@code
+   * name.bias} {@code [out]}, as a linear layer {@code [out, channels * height * width]} over
+   * flattened patches.
    *
-   * @param channelsLast whether a patch's values come with their channels last
+   * @param channelsLast whether the values of a patch are in the order {@code [height, width,
+   *     channels]} rather than {@code [channels, height, width]}
    */
   public Linear convolution(
       String name, long out, long channels, long height, long width, boolean channelsLast) {
@@ -290,7 +310,8 @@ public final class Weights implements AutoCloseable {
   }
 
   /**
-   * A depthwise convolution's {@code [channels, 1, size, size]} as {@code [size, size, channels]}.
+   * Loads the weight of a depthwise convolution, {@code [channels, 1, size, size]}, as {@code
+   * [size, size, channels]}.
    */
   public MemorySegment depthwise(String name, long channels, long size) {
     try (Arena mapped = Arena.ofConfined()) {
@@ -299,7 +320,7 @@ public final class Weights implements AutoCloseable {
     }
   }
 
-  /** A matrix {@code [rows, columns]} as float32, column by column. */
+  /** Loads a matrix {@code [rows, columns]} as float32 in column-major order. */
   public MemorySegment transposedTensor(String name, long rows, long columns) {
     try (Arena mapped = Arena.ofConfined()) {
       Tensor tensor = read(name, mapped, rows, columns);
@@ -308,9 +329,9 @@ public final class Weights implements AutoCloseable {
   }
 
   /**
-   * A table that lives as long as the layers.
+   * Allocates a table of computed values beside the layers.
    *
-   * @param fill writes its {@code count} floats
+   * @param fill writes the {@code count} floats of the table
    */
   public MemorySegment floats(long count, Consumer<MemorySegment> fill) {
     return kernels
@@ -324,7 +345,7 @@ public final class Weights implements AutoCloseable {
             });
   }
 
-  /** A tensor times a factor as float32, row by row. */
+  /** Loads a tensor as float32 in row-major order, multiplied by a factor. */
   public MemorySegment scaledTensor(String name, float factor, long... shape) {
     try (Arena mapped = Arena.ofConfined()) {
       Tensor tensor = read(name, mapped, shape);
@@ -348,21 +369,21 @@ public final class Weights implements AutoCloseable {
     }
   }
 
-  /** A matrix {@code [out, in]} as the kernels read it. */
+  /** Loads and packs a matrix {@code [out, in]}. */
   public PackedWeight packed(String name, long out, long in) {
     return pack(List.of(new Matrix(name, out, in)), out, in);
   }
 
-  /** A matrix {@code [in, out]}, transposed, as the kernels read it. */
+  /** Loads, transposes and packs a matrix {@code [in, out]}. */
   public PackedWeight packedTransposed(String name, long out, long in) {
     return pack(List.of(Matrix.transposed(name, out, in)), out, in);
   }
 
   /**
-   * A matrix that is not the checkpoint's as it is.
+   * Loads a matrix, changes its elements and packs it.
    *
-   * @param adjust changes its {@code [out, in]} floats in place before they are packed
-   * @param shape of the tensor, {@code [out, in]} and perhaps dimensions of 1
+   * @param adjust changes the {@code [out, in]} floats in place before they are packed
+   * @param shape of the tensor: {@code [out, in]}, possibly followed by dimensions of 1
    */
   public PackedWeight adjusted(String name, Consumer<MemorySegment> adjust, long... shape) {
     return pack(
@@ -370,9 +391,9 @@ public final class Weights implements AutoCloseable {
   }
 
   /**
-   * A tensor that is rows of a packed weight.
+   * A tensor whose rows become rows of a packed weight.
    *
-   * @param view of the tensor, whose first dimension is output features
+   * @param view makes the matrix from the tensor; its first dimension is the output features
    */
   private record Matrix(String name, long[] shape, UnaryOperator<Tensor> view) {
     Matrix(String name, long out, long in) {
@@ -389,7 +410,7 @@ public final class Weights implements AutoCloseable {
   }
 
   /**
-   * @param adjust or null
+   * @param adjust changes the float32 matrix before it is packed; or null
    */
   private PackedWeight pack(List<Matrix> rows, long out, long in, Consumer<MemorySegment> adjust) {
     boolean low = precision != WeightFormat.FP32;
@@ -400,7 +421,8 @@ public final class Weights implements AutoCloseable {
       return layout == Layout.FEW_ROWS ? kernels.packing().forFewRows(stored, memory) : stored;
     }
     try (Arena mapped = Arena.ofConfined()) {
-      // All shapes are checked before memory is asked for: a lying config.json must not exhaust it.
+      // All shapes are checked before memory is allocated, so that a wrong config.json cannot
+      // exhaust it.
       List<Tensor> tensors = new ArrayList<>();
       List<String> found = new ArrayList<>();
       for (Matrix matrix : rows) {
@@ -424,15 +446,15 @@ public final class Weights implements AutoCloseable {
                   .packing()
                   .pack(new UnpackedWeight(name, weight, dtype, out, in), precision, memory);
       if (low) {
-        read.packed.put(String.join(QuantizedWeights.SEPARATOR, found), packed);
+        loaded.packed.put(String.join(QuantizedWeights.SEPARATOR, found), packed);
       } else {
-        read.tensors.addAll(found);
+        loaded.tensors.addAll(found);
       }
       return packed;
     }
   }
 
-  /** The type of all tensors if it is one; else float32, to which every type converts. */
+  /** The common type of all tensors, or float32 if their types differ. */
   private static DType commonType(List<Tensor> tensors) {
     DType first = tensors.getFirst().dtype();
     return tensors.stream().allMatch(tensor -> tensor.dtype() == first) ? first : DType.F32;
@@ -450,25 +472,25 @@ public final class Weights implements AutoCloseable {
     }
   }
 
-  /** {@code name.weight} and {@code name.bias}, both {@code [hidden]}. */
+  /** Loads {@code name.weight} and {@code name.bias}, both {@code [hidden]}. */
   public LayerNorm layerNorm(String name, long hidden, float eps) {
     return new LayerNorm(
         tensor(name + ".weight", hidden), tensor(name + ".bias", hidden), hidden, eps);
   }
 
-  /** {@code name.weight} {@code [hidden]}. */
+  /** Loads {@code name.weight} {@code [hidden]}. */
   public RmsNorm rmsNorm(String name, long hidden, float eps) {
     return new RmsNorm(tensor(name + ".weight", hidden), hidden, eps);
   }
 
-  /** A tensor that is not to be packed. */
+  /** Maps a tensor that is not packed. */
   private Tensor read(String name, Arena mapped, long... shape) {
     String found = find(name, shape);
-    read.tensors.add(found);
+    loaded.tensors.add(found);
     return require(found, mapped, shape);
   }
 
-  /** How the checkpoint spells a name. */
+  /** The name in the checkpoint of a weight that must exist. */
   private String find(String name, long... shape) {
     List<String> spellings = names.of(prefix + name);
     return spellings.stream()

@@ -14,19 +14,20 @@ import dev.panaformer.kernel.norm.NormWeights;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Attention within square windows of a map, shifted by half a window in every second layer (Liu et
- * al. 2021).
+ * Attention of Swin within square windows of a feature map. In every second layer the windows are
+ * shifted by half their size (Liu et al. 2021).
  *
- * <p>Tokens are brought into the order of windows while they are normalised, and back while they
- * are added, so that no pass over memory is for windows alone; in between every window is a
- * sequence. After a cyclic shift the windows on the lower and the right border hold places that
- * were not neighbours. Which of them see each other depends only on the border, so there are four
- * kinds of windows, each with one bias for all of its windows: relative positions, and the mask in
- * them.
+ * <p>The first norm also reorders tokens by window, and the residual addition restores their order.
+ * So the reordering needs no extra pass over memory. Between the two, every window is a sequence.
+ *
+ * <p>After a cyclic shift, windows on the lower and the right border contain tokens that were not
+ * neighbours, which must not attend to each other. The mask depends only on the border, so there
+ * are four kinds of windows. All windows of a kind share one bias, which is the sum of the relative
+ * position bias and the mask.
  *
  * @param qkv {@code [3 heads headDim, hidden]}
  * @param output {@code [hidden, heads headDim]}
- * @param window places along each side of a window
+ * @param window the side of a window, in tokens
  * @param bias {@code [kinds, heads, window², window²]}
  */
 public record WindowAttention(
@@ -43,21 +44,25 @@ public record WindowAttention(
   private static final Reused<RowOrder> ORDER = Reused.of(RowOrder::new);
   private static final Reused<SequenceLengths> LENGTHS = Reused.of(SequenceLengths::new);
 
-  /** Added to the scores of places that do not see each other. */
+  /** Added to the scores of tokens that must not attend to each other. */
   private static final float HIDDEN = -100;
 
-  /** Kinds of windows: whether one is the last of its column (2), and the last of its row (1). */
+  /**
+   * The number of kinds of windows. Bit 1 of a kind: the window is at the lower border. Bit 0: it
+   * is at the right border.
+   */
   private static final int KINDS = 4;
 
-  /** Elements of a bias for windows of this side. */
+  /** The number of elements of the bias. */
   public static long biasFloats(int heads, int window) {
     return (long) KINDS * heads * window * window * window * window;
   }
 
   /**
-   * Spreads the relative position biases over the pairs of places, with the mask of each kind.
+   * Computes the bias of each pair of tokens for each kind of window: the relative position bias
+   * plus the mask.
    *
-   * @param table {@code [(2 window - 1)², heads]}
+   * @param table relative position biases, {@code [(2 window - 1)², heads]}
    * @param y {@link #biasFloats} floats
    */
   public static void fillBias(float[] table, int heads, int window, MemorySegment y) {
@@ -79,7 +84,9 @@ public record WindowAttention(
     }
   }
 
-  /** Places of one region were neighbours before the shift. */
+  /**
+   * The region of a token in a window. Tokens of the same region were neighbours before the shift.
+   */
   private static int region(int place, int kind, int window, int shift) {
     boolean wrappedDown = (kind & 2) != 0 && place / window >= window - shift;
     boolean wrappedRight = (kind & 1) != 0 && place % window >= window - shift;
@@ -90,9 +97,9 @@ public record WindowAttention(
    * {@code y = x + attention(norm(x))}.
    *
    * @param x {@code [images, height, width, hidden]}
-   * @param y as x, elsewhere
+   * @param y the shape of x; must not overlap x
    * @param shape of x
-   * @param shifted whether windows lie half a window further down and to the right
+   * @param shifted whether windows are shifted down and to the right by half their size
    */
   public void forward(
       Pass pass, MemorySegment x, MemorySegment y, ImageShape shape, boolean shifted) {
@@ -154,8 +161,8 @@ public record WindowAttention(
   }
 
   /**
-   * The places of a map, padded to whole windows, in the order of windows: kind by kind, image by
-   * image, window by window.
+   * The order of tokens by window. The map is padded to whole windows. Rows are ordered by kind,
+   * then by image, then by window.
    */
   private record Windows(
       int images, int height, int width, int window, int shift, int down, int across) {
@@ -173,7 +180,10 @@ public record WindowAttention(
       return Math.multiplyExact(images * down * across, window * window);
     }
 
-    /** Windows of a kind from top to bottom; without a shift all are of the first kind. */
+    /**
+     * The number of windows of a kind from top to bottom. Without a shift, all windows are of kind
+     * 0.
+     */
     private int down(int kind) {
       if (shift == 0) {
         return kind == 0 ? down : 0;
@@ -192,7 +202,7 @@ public record WindowAttention(
       return images * down(kind) * across(kind);
     }
 
-    /** The row at which a kind begins. */
+    /** The first row of a kind. */
     int first(int kind) {
       int first = 0;
       for (int k = 0; k < kind; k++) {
@@ -201,7 +211,7 @@ public record WindowAttention(
       return first;
     }
 
-    /** The place in the map that a place in shifted coordinates comes from. */
+    /** Converts a shifted coordinate to a coordinate of the map. */
     private static int unshifted(int place, int shift, int size) {
       return place + shift < size ? place + shift : place + shift - size;
     }
@@ -233,7 +243,10 @@ public record WindowAttention(
       }
     }
 
-    /** The order in which windows read the tokens of the map; padding reads any. */
+    /**
+     * Fills the order that gathers tokens of the map by window. A padded row gathers an arbitrary
+     * token and is cleared later.
+     */
     void fill(RowOrder order) {
       order.clear();
       forEach((row, token) -> order.add(Math.max(token, 0)));
@@ -250,7 +263,7 @@ public record WindowAttention(
       });
     }
 
-    /** The order in which the map reads the rows of the windows, each added to its token. */
+    /** Fills the order that gathers rows of windows back to the tokens of the map. */
     void fillInverse(RowOrder order) {
       order.clear();
       int area = window * window;

@@ -1,10 +1,5 @@
 package dev.panaformer.model;
 
-import dev.panaformer.model.decoder.CausalConfig;
-import dev.panaformer.model.text.EncoderConfig;
-import dev.panaformer.model.decoder.Seq2SeqConfig;
-import dev.panaformer.model.vision.VisionConfig;
-
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
@@ -15,6 +10,10 @@ import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.model.ModelConfig.Figures;
+import dev.panaformer.model.decoder.CausalConfig;
+import dev.panaformer.model.decoder.Seq2SeqConfig;
+import dev.panaformer.model.text.EncoderConfig;
+import dev.panaformer.model.vision.VisionConfig;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.Map;
@@ -142,7 +141,7 @@ class ModelConfigTest {
     assertEquals(heads, String.join(", ", config.heads().keySet()));
   }
 
-  /** Detection is no head of Swin's: the file is refused before any weight is read. */
+  /** Swin has no head for detection. The file is refused before any weight is read. */
   @Test
   void aHeadOfAnotherFamilyIsRefused() {
     VisionConfig config =

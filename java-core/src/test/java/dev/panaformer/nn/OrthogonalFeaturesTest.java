@@ -26,7 +26,7 @@ class OrthogonalFeaturesTest {
     }
   }
 
-  /** Components of mean 0 and variance 1, as of independent Gaussians. */
+  /** The components have mean 0 and variance 1, as those of independent Gaussian vectors. */
   @Test
   void theyAreDistributedLikeGaussians() {
     int dim = 16;
@@ -40,7 +40,7 @@ class OrthogonalFeaturesTest {
       square += (double) x * x / features.length;
       fourth += Math.pow(x, 4) / features.length;
     }
-    // Five standard deviations of independent ones.
+    // Five standard deviations of independent samples.
     double deviation = 5 / Math.sqrt(features.length);
     assertEquals(0, mean, deviation);
     assertEquals(1, square, deviation * Math.sqrt(2));
@@ -48,8 +48,8 @@ class OrthogonalFeaturesTest {
   }
 
   /**
-   * What they are for: exp(q k) estimated as the mean of products of features, better than by
-   * independent ones.
+   * The mean of products of features estimates exp(q k) with a lower error than independent
+   * features.
    */
   @Test
   void theyEstimateTheSoftmaxKernel() {

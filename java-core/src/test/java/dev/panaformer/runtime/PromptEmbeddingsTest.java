@@ -1,7 +1,5 @@
 package dev.panaformer.runtime;
 
-import dev.panaformer.nn.Trace;
-
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -16,16 +14,17 @@ import dev.panaformer.generate.schedule.Decoder;
 import dev.panaformer.generate.schedule.Prompt;
 import dev.panaformer.generate.schedule.Scheduler;
 import dev.panaformer.generate.schedule.Source;
-import dev.panaformer.kernel.decoding.DecoderBatch;
 import dev.panaformer.kernel.Kernels;
+import dev.panaformer.kernel.TestKernels;
+import dev.panaformer.kernel.decoding.DecoderBatch;
 import dev.panaformer.kernel.decoding.KvCache;
 import dev.panaformer.kernel.memory.NativeMemory;
-import dev.panaformer.kernel.TestKernels;
 import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.decoder.CausalConfig;
 import dev.panaformer.model.decoder.CausalModel;
 import dev.panaformer.model.decoder.Seq2SeqConfig;
 import dev.panaformer.model.decoder.Seq2SeqModel;
+import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -212,7 +211,8 @@ class PromptEmbeddingsTest {
 
   private static float[] encode(Seq2SeqModel model, Kernels kernels, int[] source) {
     Seq2SeqConfig c = model.config();
-    try (KvCache cache = new KvCache(c.numLayers(), c.kvHeads(), c.headDim(), 8, 4, kernels.memory());
+    try (KvCache cache =
+            new KvCache(c.numLayers(), c.kvHeads(), c.headDim(), 8, 4, kernels.memory());
         Workspace workspace = new Workspace(kernels.memory());
         DecoderBatch batch = new DecoderBatch()) {
       batch.add(cache.open(), source, 0, source.length);

@@ -11,8 +11,9 @@ import java.util.Arrays;
 import java.util.Map;
 
 /**
- * The operator {@code attention}. A case has padded tensors {@code [batch, heads, length,
- * head_dim]} and the number of keys of each sequence; the kernel gets sequences end to end.
+ * A call of the operator {@code attention}. A case has padded tensors {@code [batch, heads, length,
+ * head_dim]} and the number of keys of each sequence. The kernel takes sequences end to end, so
+ * each sequence is a call of its own.
  */
 final class AttentionCall {
   private final Operands operands;
@@ -62,7 +63,10 @@ final class AttentionCall {
     y = operands.allocateFloats((long) batch * heads * queries * headDim);
   }
 
-  /** One dimension of a bias may be 1, to be shared by all of its batch or heads. */
+  /**
+   * The shape of the bias. Its first or second dimension may be 1; then all sequences or all heads
+   * share the bias.
+   */
   private long[] broadcastShape() {
     long[] shape = {operands.size("bias", 0), operands.size("bias", 1), queries, keys};
     if ((shape[0] != 1 && shape[0] != batch) || (shape[1] != 1 && shape[1] != heads)) {
@@ -71,7 +75,9 @@ final class AttentionCall {
     return shape;
   }
 
-  /** One for each sequence; all keys where the case has none. */
+  /**
+   * The number of keys of each sequence. Without {@code kv_lengths} it is the number of all keys.
+   */
   private long[] kvLengths() {
     long[] lengths = new long[batch];
     Arrays.fill(lengths, keys);
@@ -128,7 +134,10 @@ final class AttentionCall {
     kernels.attention().attention(attention, workspace);
   }
 
-  /** The bias, if any, with -inf where the case's own offset hides a key. */
+  /**
+   * The bias of a sequence, or 0 if the case has none, with -inf for keys that the causal mask
+   * excludes. It is for cases whose causal offset is not that of the kernel.
+   */
   private MemorySegment futureMasked(int s) {
     MemorySegment masked =
         operands.hostAllocator().allocate(JAVA_FLOAT, (long) heads * queries * keys);

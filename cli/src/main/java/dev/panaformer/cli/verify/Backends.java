@@ -4,10 +4,10 @@ import dev.panaformer.ModelOptions;
 import dev.panaformer.kernel.Kernels;
 
 /**
- * What cases are computed with.
+ * The backend on which cases run.
  *
  * @param kernels for cases that evaluate operators and models directly
- * @param options of the same backend, for cases that load a model as a user would
+ * @param options for the same backend, for cases that load a model as a user does
  */
 public record Backends(Kernels kernels, ModelOptions options) implements AutoCloseable {
   public static Backends open(ModelOptions options) {

@@ -9,11 +9,11 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * Finds cases by the files that they consist of. A folder in a collection that holds no case is
- * reported as unsupported, by name, rather than passed over.
+ * Finds golden cases. The files in a folder determine the kind of case. A folder of a collection
+ * that contains no case is reported as unsupported by its name, not skipped.
  */
 public final class CaseFinder {
-  /** A collection has folders for kinds of cases, and these have the cases. */
+  /** A collection contains a folder for each kind of case, which contains the cases. */
   private static final int MAX_DEPTH = 2;
 
   private static final String SAFETENSORS = ".safetensors";
@@ -24,9 +24,9 @@ public final class CaseFinder {
   private CaseFinder() {}
 
   /**
-   * The case that a path is, or all in that folder and those below.
+   * Returns the case at a path, or all cases in that folder and the folders below it.
    *
-   * @throws IOException if there is no such path, or no case
+   * @throws IOException if the path does not exist, or there is no case
    */
   public static List<GoldenCase> find(Path path) throws IOException {
     if (!Files.exists(path)) {
@@ -44,8 +44,8 @@ public final class CaseFinder {
   }
 
   /**
-   * @param name for the case that {@code path} may be
-   * @param prefix for the names of those below
+   * @param name the name of the case, if {@code path} is one
+   * @param prefix the prefix of the names of cases below {@code path}
    */
   private void visit(Path path, String name, String prefix, int depth) throws IOException {
     if (Files.isRegularFile(path)) {
@@ -70,7 +70,10 @@ public final class CaseFinder {
     }
   }
 
-  /** Cases of chat templates have the tokenizer's configuration, which has the template, alone. */
+  /**
+   * A case of a chat template has tokenizer_config.json, which contains the template, but no
+   * tokenizer.
+   */
   private static boolean isChat(Path path) {
     return has(path, "tokenizer_config.json")
         && !has(path, "tokenizer.json")

@@ -13,12 +13,12 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What one run of a case came to. The command {@code verify} and the project's own tests both run
- * cases through {@link #of}.
+ * The result of running a case. The command {@code verify} and the project's tests both run cases
+ * with {@link #of}.
  *
- * @param name the case's
- * @param comparisons those that were made, in order
- * @param reason why the run ended early: what is not supported, or what failed; empty if every
+ * @param name the name of the case
+ * @param comparisons the comparisons that were made, in order
+ * @param reason why the run ended early: what is not supported, or what failed. Empty if every
  *     output was compared
  */
 public record CaseResult(String name, Status status, List<Comparison> comparisons, String reason) {
@@ -29,14 +29,17 @@ public record CaseResult(String name, Status status, List<Comparison> comparison
     PASSED,
     /** An output is wrong or missing, or the run threw an exception. */
     FAILED,
-    /** The case asks for what Panaformer does not do yet, and nothing was wrong until there. */
+    /**
+     * The case needs something that Panaformer does not support yet. All comparisons before it
+     * passed.
+     */
     UNSUPPORTED
   }
 
   /**
-   * Runs a case. Whatever it throws is part of the result.
+   * Runs a case. Exceptions of the case become part of the result.
    *
-   * @param report gets each comparison as soon as it is made
+   * @param report receives each comparison as soon as it is made
    */
   public static CaseResult of(GoldenCase golden, Backends backends, Report report) {
     List<Comparison> comparisons = new ArrayList<>();
@@ -60,7 +63,7 @@ public record CaseResult(String name, Status status, List<Comparison> comparison
       reason = Failure.sentence(e);
     }
     if (!comparisons.stream().allMatch(Comparison::ok)) {
-      // A wrong output outweighs an unsupported one that comes after it.
+      // A wrong output counts more than an unsupported one after it.
       reason = ended == Status.UNSUPPORTED ? "" : reason;
       ended = Status.FAILED;
     }

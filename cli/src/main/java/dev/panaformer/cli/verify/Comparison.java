@@ -6,17 +6,17 @@ import java.util.Locale;
 import java.util.function.IntPredicate;
 
 /**
- * How far one output is from its reference.
+ * The comparison of one output with its reference.
  *
- * @param output name of the tensor, or of the field of a tokenizer
- * @param shape the reference's, as it is printed
+ * @param output the name of the tensor, or of the field of a tokenizer
+ * @param shape the shape of the reference, formatted
  * @param maxAbs largest absolute difference of two elements; NaN where values are not numbers
  * @param relL2 {@code ‖ours − reference‖ / ‖reference‖}; NaN where values are not numbers
- * @param tolerance what was allowed, as it is printed
+ * @param tolerance the tolerance, formatted
  * @param ok whether the tolerance was met; false if any value is NaN or infinite
- * @param note what else there is to say, or an empty string
- * @param computed our values in the reference's layout, 0 at padding; null if there are none, or if
- *     they are no numbers
+ * @param note a further remark, or an empty string
+ * @param computed our values in the layout of the reference, with 0 for padding; null if there are
+ *     no values, or if they are not numbers
  */
 public record Comparison(
     String output,
@@ -29,9 +29,10 @@ public record Comparison(
     Tensor computed) {
 
   /**
-   * Floats against the reference's, where {@code compared} says that an element counts.
+   * Compares floats with those of the reference.
    *
-   * @param tolerance on the relative L2 error
+   * @param compared which elements are compared
+   * @param tolerance the largest relative L2 error that is allowed
    */
   static Comparison of(
       String output,
@@ -59,17 +60,22 @@ public record Comparison(
         Tensor.ofFloats(ours, shape));
   }
 
-  /** An output that the reference has and that was not computed. */
+  /** The failed comparison of an output that was not computed. */
   static Comparison missing(String output, String shape, String why) {
     return missing(output, shape, why, null);
   }
 
-  /** An output that cannot be compared with the reference's, say of another shape. */
+  /**
+   * The failed comparison of an output that cannot be compared, for example because its shape
+   * differs.
+   */
   static Comparison missing(String output, String shape, String why, Tensor computed) {
     return new Comparison(output, shape, Double.NaN, Double.NaN, "-", false, why, computed);
   }
 
-  /** Values that must be equal, of which {@code differing} are not the reference's. */
+  /**
+   * A comparison of {@code count} values that must be equal, of which {@code differing} are not.
+   */
   static Comparison exact(
       String output, int count, int differing, String firstDifference, Tensor computed) {
     return new Comparison(
@@ -84,9 +90,9 @@ public record Comparison(
   }
 
   /**
-   * Ids against the reference's, which must be the same.
+   * Compares ids with those of the reference. They must be equal.
    *
-   * @param ours {@code [texts][width]}, padded as the reference's
+   * @param ours {@code [texts][width]}, with the padding of the reference
    * @param reference {@code [texts, width]}
    */
   static Comparison ofIds(String output, int[][] ours, Tensor reference) {
@@ -114,7 +120,7 @@ public record Comparison(
     return new Comparison(output, shape, maxAbs, relL2, tolerance, ok, text, computed);
   }
 
-  /** {@code case output shape max-abs rel-L2 tolerance ok}, in columns. */
+  /** Formats a line with the columns {@code case output shape max-abs rel-L2 tolerance ok}. */
   public String line(String caseName, int width) {
     return String.format(
         Locale.ROOT,

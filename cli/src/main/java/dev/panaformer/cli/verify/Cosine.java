@@ -1,10 +1,10 @@
 package dev.panaformer.cli.verify;
 
-/** The cosine similarity of vectors. */
+/** Computes the cosine similarity of vectors. */
 public final class Cosine {
   private Cosine() {}
 
-  /** The cosine of the angle between two vectors of one length; 0 if one of them is 0. */
+  /** The cosine similarity of two vectors of the same length; 0 if one of them is zero. */
   public static double of(float[] a, float[] b) {
     double dot = 0;
     double aa = 0;

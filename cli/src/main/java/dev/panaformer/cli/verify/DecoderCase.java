@@ -2,11 +2,10 @@ package dev.panaformer.cli.verify;
 
 import dev.panaformer.CausalLM;
 import dev.panaformer.CausalLMOptions;
-import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
-import dev.panaformer.cli.verify.ModelCase.Output;
+import dev.panaformer.cli.verify.TracedModel.Output;
 import dev.panaformer.generate.EarlyStopping;
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
@@ -14,18 +13,15 @@ import dev.panaformer.kernel.decoding.DecoderBatch;
 import dev.panaformer.kernel.decoding.KvCache;
 import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.kernel.memory.Buffer;
-import dev.panaformer.kernel.memory.NativeMemory;
-import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.decoder.CausalConfig;
 import dev.panaformer.model.decoder.CausalModel;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.model.decoder.LanguageModel;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
@@ -33,9 +29,9 @@ import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
 /**
- * A decoder with inputs: its forward pass, and the ids that it generates, greedily ({@code
- * generated}) or by a search of N beams that ends as soon as N texts have ({@code
- * generated_beamN}).
+ * A case of a decoder-only model. It compares the forward pass, and the ids that the model
+ * generates: greedily ({@code generated}) or by beam search with N beams ({@code generated_beamN}).
+ * Beam search stops as soon as N texts have ended.
  */
 record DecoderCase(Path folder, ModelFolder model, CausalConfig config, ConfigJson meta) {
   private static final Buffer LOGITS = Buffer.named("logits");
@@ -80,56 +76,45 @@ record DecoderCase(Path folder, ModelFolder model, CausalConfig config, ConfigJs
   }
 
   private Map<String, Output> compute(Backends backends, ModelInputs inputs) {
-    Map<String, Output> outputs = new HashMap<>();
     int blocks = inputs.sequences() * (inputs.length() / BLOCK_TOKENS + 1);
-    try (NativeMemory memory = backends.kernels().memory().allocator(new NativeMemory());
-        Checkpoint checkpoint = model.openWeights();
-        Weights weights =
-            new Weights(
-                checkpoint,
-                backends.kernels(),
-                memory,
-                config.weightNames(),
-                backends.options().compute().precision().weightFormat());
-        KvCache cache =
+    Map<String, Output> outputs =
+        TracedModel.outputs(backends, model, config, traced -> evaluate(traced, inputs, blocks));
+    outputs.put("last_hidden_state", outputs.get("hidden_states." + config.numLayers()));
+    return outputs;
+  }
+
+  private void evaluate(TracedModel traced, ModelInputs inputs, int blocks) {
+    CausalModel decoder = CausalModel.load(traced.weights(), config);
+    try (KvCache cache =
             new KvCache(
                 config.numLayers(),
                 config.kvHeads(),
                 config.headDim(),
                 blocks,
                 BLOCK_TOKENS,
-                backends.kernels().memory());
-        Workspace workspace = new Workspace(backends.kernels().memory());
+                decoder.kernels().memory());
         DecoderBatch batch = new DecoderBatch()) {
-      CausalModel decoder = CausalModel.load(weights, config);
       for (int s = 0; s < inputs.sequences(); s++) {
         int[] ids = tokens(inputs, s);
         if (ids.length > 0) {
           batch.add(cache.open(), ids, 0, ids.length);
         }
       }
-      MemorySegment hidden =
-          decoder.forward(
-              batch,
-              cache,
-              workspace,
-              (name, values, shape) ->
-                  outputs.put(
-                      name,
-                      new Output(
-                          shape, ModelCase.read(backends.kernels(), values, shape, workspace))));
-      outputs.put("last_hidden_state", outputs.get("hidden_states." + config.numLayers()));
-      long[] shape = {batch.tokens().tokens(), config.vocabSize()};
-      MemorySegment logits = workspace.floats(LOGITS, Tensor.elements(shape));
-      decoder
-          .kernels()
-          .linear()
-          .linear(hidden, decoder.head(), MemorySegment.NULL, logits, shape[0], Activation.NONE);
-      outputs.put(
-          "logits",
-          new Output(shape, ModelCase.read(backends.kernels(), logits, shape, workspace)));
+      MemorySegment hidden = decoder.forward(batch, cache, traced.workspace(), traced.trace());
+      traceLogits(traced, decoder, hidden, batch);
     }
-    return outputs;
+  }
+
+  /** Evaluates the head and reports its logits to the trace. */
+  static void traceLogits(
+      TracedModel traced, LanguageModel model, MemorySegment hidden, DecoderBatch batch) {
+    long[] shape = {batch.tokens().tokens(), model.config().vocabSize()};
+    MemorySegment logits = traced.workspace().floats(LOGITS, Tensor.elements(shape));
+    model
+        .kernels()
+        .linear()
+        .linear(hidden, model.head(), MemorySegment.NULL, logits, shape[0], Activation.NONE);
+    traced.trace().accept("logits", logits, shape);
   }
 
   /** The ids of a sequence without padding. */

@@ -2,7 +2,7 @@ package dev.panaformer.cli.verify;
 
 import java.util.function.IntPredicate;
 
-/** The difference between two tensors of one shape. */
+/** The difference between two tensors of the same shape. */
 final class Difference {
   private double maxAbs;
   private double squaredDifference;
@@ -12,7 +12,7 @@ final class Difference {
   private Difference() {}
 
   /**
-   * @param compared which elements are compared; masked ones are not
+   * @param compared which elements are compared; masked elements are not
    */
   static Difference of(float[] ours, float[] reference, IntPredicate compared) {
     Difference d = new Difference();
@@ -47,7 +47,7 @@ final class Difference {
     return nonFinite.isEmpty();
   }
 
-  /** The first element that is NaN or infinite, or an empty string. */
+  /** A description of the first element that is NaN or infinite, or an empty string. */
   String nonFinite() {
     return nonFinite;
   }

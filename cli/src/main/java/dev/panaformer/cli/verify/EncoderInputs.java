@@ -14,7 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The inputs of an encoder, with those that say which tokens attend to which.
+ * The inputs of an encoder, including those that determine which tokens attend to which.
  *
  * @param globalMask not 0 where a token attends to all tokens; or null
  * @param randomBlocks {@code [layers][heads][blocks - 2][random blocks]}, or null
@@ -83,7 +83,9 @@ record EncoderInputs(ModelInputs padded, int[][] globalMask, int[][][][] randomB
     }
   }
 
-  /** All 0: the reference draws random blocks only in training. */
+  /**
+   * Random blocks that are all block 0, because the reference draws random blocks only in training.
+   */
   private int[][][][] blocksOfInference(TextEncoder model) {
     if (model.config() instanceof BertConfig config
         && config.sparsity().orElse(null) instanceof BigBird bigBird

@@ -5,13 +5,14 @@ import java.io.IOException;
 /** Inputs and the reference's outputs for one model, operator or tokenizer. */
 public interface GoldenCase {
 
-  /** What to call it: the name of its folder or file. */
+  /** The name of the case, which is that of its folder or file. */
   String name();
 
   /**
-   * Computes what the reference computed and reports each of its outputs.
+   * Computes every output of the reference and reports its comparison.
    *
-   * @throws UnsupportedCaseException if the case needs what Panaformer does not do yet
+   * @throws UnsupportedCaseException if the case needs something that Panaformer does not support
+   *     yet
    */
   void run(Backends backends, Report report) throws IOException;
 }

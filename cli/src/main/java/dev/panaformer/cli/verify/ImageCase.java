@@ -1,30 +1,24 @@
 package dev.panaformer.cli.verify;
 
-import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
-import dev.panaformer.kernel.memory.NativeMemory;
-import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.cli.verify.TracedModel.Output;
 import dev.panaformer.model.vision.Images;
 import dev.panaformer.model.vision.VisionConfig;
-import dev.panaformer.nn.Weights;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.Map;
 import java.util.stream.LongStream;
 
-/** A model that reads images, with their pixels, and every output that the reference has. */
+/** A case of a model of images. It compares every output of the reference. */
 record ImageCase(Path folder, ModelFolder model, VisionConfig config, ConfigJson meta) {
   private static final String PIXELS = "pixel_values";
   private static final String INTERPOLATE = "interpolate_pos_encoding";
-
-  private record Output(long[] shape, float[] values) {}
 
   void run(Backends backends, Report report) {
     boolean interpolate = interpolatesPositions();
@@ -79,32 +73,22 @@ record ImageCase(Path folder, ModelFolder model, VisionConfig config, ConfigJson
   }
 
   private Map<String, Output> compute(Backends backends, Tensor pixels, boolean interpolate) {
-    Map<String, Output> outputs = new HashMap<>();
-    try (NativeMemory memory = backends.kernels().memory().allocator(new NativeMemory());
-        Checkpoint checkpoint = model.openWeights();
-        Weights weights =
-            new Weights(
-                checkpoint,
-                backends.kernels(),
-                memory,
-                config.weightNames(),
-                backends.options().compute().precision().weightFormat());
-        Workspace workspace = new Workspace(backends.kernels().memory())) {
-      int[] shape = LongStream.of(pixels.shape()).mapToInt(Math::toIntExact).toArray();
-      MemorySegment placed = backends.kernels().memory().place(memory, pixels::toFloat32);
-      config
-          .load(weights)
-          .forward(
-              new Images(placed, shape[0], shape[1], shape[2], shape[3]),
-              interpolate,
-              workspace,
-              (name, values, sizes) ->
-                  outputs.put(
-                      name,
-                      new Output(
-                          sizes, ModelCase.read(backends.kernels(), values, sizes, workspace))));
-    }
-    return outputs;
+    int[] shape = LongStream.of(pixels.shape()).mapToInt(Math::toIntExact).toArray();
+    return TracedModel.outputs(
+        backends,
+        model,
+        config,
+        traced -> {
+          MemorySegment placed =
+              backends.kernels().memory().place(traced.memory(), pixels::toFloat32);
+          config
+              .load(traced.weights())
+              .forward(
+                  new Images(placed, shape[0], shape[1], shape[2], shape[3]),
+                  interpolate,
+                  traced.workspace(),
+                  traced.trace());
+        });
   }
 
   private Comparison compare(String name, Tensor expected, Output ours) {

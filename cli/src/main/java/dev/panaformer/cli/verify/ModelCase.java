@@ -1,39 +1,35 @@
 package dev.panaformer.cli.verify;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
-import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
-import dev.panaformer.kernel.Kernels;
-import dev.panaformer.kernel.memory.NativeMemory;
-import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.model.decoder.CausalConfig;
-import dev.panaformer.model.text.EncoderConfig;
+import dev.panaformer.cli.verify.TracedModel.Output;
+import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.model.ModelConfig;
+import dev.panaformer.model.decoder.CausalConfig;
 import dev.panaformer.model.decoder.Seq2SeqConfig;
+import dev.panaformer.model.text.EncoderConfig;
 import dev.panaformer.model.text.TextEncoder;
 import dev.panaformer.model.vision.VisionConfig;
-import dev.panaformer.nn.Weights;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
-/** A checkpoint with inputs, and every output that the reference has. */
+/**
+ * A case of a model: a checkpoint, inputs, and the outputs of the reference. Encoders of texts are
+ * run here, other kinds of models in a class of their own.
+ */
 record ModelCase(String name, Path folder) implements GoldenCase {
-  /** For outputs that meta.json does not name; the smallest that any output has. */
+  /**
+   * The tolerance of outputs that meta.json does not name. It is the smallest tolerance of all
+   * cases.
+   */
   private static final double DEFAULT_TOLERANCE = 1e-5;
-
-  /** An output without padding, as the model traces it: {@code [tokens or sequences, …]}. */
-  record Output(long[] shape, float[] values) {}
 
   @Override
   public void run(Backends backends, Report report) {
@@ -72,8 +68,8 @@ record ModelCase(String name, Path folder) implements GoldenCase {
   }
 
   /**
-   * The configuration with the class that the reference ran, which may be another one than the
-   * class that saved the checkpoint.
+   * The configuration with the class that the reference ran as {@code architectures}. It may differ
+   * from the class that saved the checkpoint.
    */
   static ConfigJson asReferenced(ConfigJson config, ConfigJson meta) {
     if (!meta.has("reference")) {
@@ -81,7 +77,7 @@ record ModelCase(String name, Path folder) implements GoldenCase {
     }
     String reference = meta.requireString("reference");
     if (reference.contains(" ")) {
-      return config; // no class, but where a formula stands
+      return config; // the source of a formula, not a class
     }
     return config.with(
         "architectures", List.of(reference.substring(reference.lastIndexOf('.') + 1)));
@@ -106,38 +102,19 @@ record ModelCase(String name, Path folder) implements GoldenCase {
 
   private static Map<String, Output> compute(
       Backends backends, ModelFolder folder, EncoderConfig config, EncoderInputs inputs) {
-    Map<String, Output> outputs = new HashMap<>();
-    try (NativeMemory memory = backends.kernels().memory().allocator(new NativeMemory());
-        Checkpoint checkpoint = folder.openWeights();
-        Weights weights =
-            new Weights(
-                checkpoint,
-                backends.kernels(),
-                memory,
-                config.weightNames(),
-                backends.options().compute().precision().weightFormat());
-        Workspace workspace = new Workspace(backends.kernels().memory())) {
-      TextEncoder task = config.load(weights);
-      inputs.appendTo(workspace.batch(), task);
-      if (workspace.batch().sequences() == 0) {
-        throw new UnsupportedCaseException("padding alone");
-      }
-      task.forward(
-          workspace.batch(),
-          workspace,
-          (name, values, shape) ->
-              outputs.put(
-                  name, new Output(shape, read(backends.kernels(), values, shape, workspace))));
-    }
-    return outputs;
-  }
-
-  /** Copies a tensor to the heap, from host or device memory. */
-  static float[] read(Kernels kernels, MemorySegment tensor, long[] shape, Workspace workspace) {
-    float[] copy = new float[Math.toIntExact(Tensor.elements(shape))];
-    MemorySegment values = kernels.memory().onHost(tensor, copy.length, workspace);
-    MemorySegment.copy(values, JAVA_FLOAT, 0, copy, 0, copy.length);
-    return copy;
+    return TracedModel.outputs(
+        backends,
+        folder,
+        config,
+        model -> {
+          TextEncoder encoder = config.load(model.weights());
+          TokenBatch batch = model.workspace().batch();
+          inputs.appendTo(batch, encoder);
+          if (batch.sequences() == 0) {
+            throw new UnsupportedCaseException("padding alone");
+          }
+          encoder.forward(batch, model.workspace(), model.trace());
+        });
   }
 
   static Comparison compare(
@@ -145,16 +122,16 @@ record ModelCase(String name, Path folder) implements GoldenCase {
     if (ours == null) {
       return Comparison.missing(name, expected.shapeString(), "not produced");
     }
-    boolean perToken = expected.rank() == ours.shape.length + 1;
-    // BigBird's reference pads to whole blocks, and its hidden states keep what that adds.
+    boolean perToken = expected.rank() == ours.shape().length + 1;
+    // The reference of BigBird pads to whole blocks, and its hidden states include that padding.
     int length = perToken ? Math.max(inputs.length(), (int) expected.shape()[1]) : inputs.length();
-    long[] padded = paddedShape(ours.shape, perToken, inputs.sequences(), length);
+    long[] padded = paddedShape(ours.shape(), perToken, inputs.sequences(), length);
     if (!Tensor.format(padded).equals(expected.shapeString())) {
       return Comparison.missing(
           name,
           expected.shapeString(),
           "ours is " + Tensor.format(padded),
-          Tensor.ofFloats(ours.values, ours.shape));
+          Tensor.ofFloats(ours.values(), ours.shape()));
     }
     int rows = inputs.sequences() * (perToken ? length : 1);
     boolean[] computed = new boolean[rows];
@@ -174,7 +151,7 @@ record ModelCase(String name, Path folder) implements GoldenCase {
         Comparison.of(
             name,
             expected.shape(),
-            spread(ours.values, computed, width),
+            spread(ours.values(), computed, width),
             expected.toFloats(),
             i -> compared[i / width],
             tolerance);

@@ -11,12 +11,12 @@ import java.util.Set;
 import java.util.function.Predicate;
 
 /**
- * What the forward pass of an encoder takes, padded as the reference takes it.
+ * The inputs of a forward pass, with the padding of the reference.
  *
  * @param ids {@code [sequences, length]}
  * @param mask 0 where a token is padding
- * @param types null for all 0
- * @param positions null for those that the model counts by itself
+ * @param types the token types; null if all are 0
+ * @param positions the position ids; null for the default of the model
  */
 record ModelInputs(int[][] ids, int[][] mask, int[][] types, int[][] positions) {
   private static final String IDS = "input_ids";
@@ -33,10 +33,10 @@ record ModelInputs(int[][] ids, int[][] mask, int[][] types, int[][] positions) 
   }
 
   /**
-   * Those of one of the two parts of an encoder-decoder.
+   * Reads the inputs of the encoder or of the decoder of an encoder-decoder.
    *
-   * @param prefix of the names of this part's inputs
-   * @param other of those of the other part
+   * @param prefix the prefix of the names of its inputs
+   * @param other the prefix of the names of the other part's inputs
    */
   static ModelInputs read(Path file, String prefix, String other) {
     return read(
@@ -46,7 +46,7 @@ record ModelInputs(int[][] ids, int[][] mask, int[][] types, int[][] positions) 
   }
 
   /**
-   * @param others accepts the names of inputs that the caller reads
+   * @param others accepts the names of inputs that the caller reads itself
    */
   static ModelInputs read(Path file, String prefix, Predicate<String> others) {
     try (SafetensorsCheckpoint inputs = SafetensorsCheckpoint.open(file);
@@ -78,7 +78,7 @@ record ModelInputs(int[][] ids, int[][] mask, int[][] types, int[][] positions) 
     return ones;
   }
 
-  /** A matrix of the shape of the ids, or of one row for all of them. */
+  /** Reads a matrix with the shape of the ids. A matrix of one row applies to all sequences. */
   static int[][] matching(SafetensorsCheckpoint inputs, String name, Arena arena, int[][] ids) {
     int[][] matrix = matrix(inputs, name, arena);
     if (matrix == null) {
@@ -104,7 +104,7 @@ record ModelInputs(int[][] ids, int[][] mask, int[][] types, int[][] positions) 
     return matrix;
   }
 
-  /** Null if there is no such tensor. */
+  /** Reads a matrix; null if there is no such tensor. */
   private static int[][] matrix(SafetensorsCheckpoint inputs, String name, Arena arena) {
     if (!inputs.names().contains(name)) {
       return null;
@@ -130,7 +130,7 @@ record ModelInputs(int[][] ids, int[][] mask, int[][] types, int[][] positions) 
     return ids.length;
   }
 
-  /** Tokens of each sequence, padding included. */
+  /** The number of tokens of each sequence, padding included. */
   int length() {
     return ids[0].length;
   }

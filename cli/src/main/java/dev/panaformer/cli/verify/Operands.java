@@ -20,8 +20,8 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * The tensors and attributes of one operator call. A tensor or attribute that is not read before
- * the call was not understood, so that the result would be that of another operator: {@link
+ * The tensors and attributes of one operator call. If a tensor or an attribute is not read before
+ * the call, the operator does not support it, and its result could not match. {@link
  * #requireAllRead} refuses such a case.
  */
 final class Operands implements AutoCloseable {
@@ -34,7 +34,7 @@ final class Operands implements AutoCloseable {
   private final Set<String> unread;
 
   /**
-   * @param kernels in whose memory the tensors are placed
+   * @param kernels the kernels in whose memory the tensors are placed
    */
   Operands(SafetensorsCheckpoint file, Arena arena, Kernels kernels) {
     this.file = file;
@@ -51,7 +51,7 @@ final class Operands implements AutoCloseable {
     this.memory = kernels.memory().allocator(new NativeMemory());
   }
 
-  /** Outputs are called {@code y} or {@code y_…}. */
+  /** Whether a tensor is an output. Outputs are called {@code y} or {@code y_…}. */
   static boolean isOutput(String name) {
     return name.equals("y") || name.startsWith("y_");
   }
@@ -79,7 +79,7 @@ final class Operands implements AutoCloseable {
     return file.tensor(name, arena).shape();
   }
 
-  /** The tensor's size along a dimension; from the end where negative. */
+  /** The size of a tensor along a dimension. Negative dimensions count from the end. */
   long size(String name, int dimension) {
     long[] shape = shape(name);
     int index = dimension < 0 ? shape.length + dimension : dimension;
@@ -90,12 +90,12 @@ final class Operands implements AutoCloseable {
     return shape[index];
   }
 
-  /** The tensor's elements as float32, after a check of its shape. */
+  /** The elements of a tensor as float32, after its shape has been checked. */
   MemorySegment floats(String name, long... shape) {
     return place(hostFloats(name, shape));
   }
 
-  /** As {@link #floats}, in host memory. */
+  /** Like {@link #floats}, but in host memory. */
   MemorySegment hostFloats(String name, long... shape) {
     unread.remove(name);
     Tensor tensor = file.tensor(name, arena);
@@ -115,7 +115,7 @@ final class Operands implements AutoCloseable {
         .place(memory, allocator -> allocator.allocate(host.byteSize()).copyFrom(host));
   }
 
-  /** As {@link #floats}, or {@link MemorySegment#NULL} if there is no such tensor. */
+  /** Like {@link #floats}, but {@link MemorySegment#NULL} if there is no such tensor. */
   MemorySegment optionalFloats(String name, long... shape) {
     return has(name) ? floats(name, shape) : MemorySegment.NULL;
   }
@@ -141,7 +141,7 @@ final class Operands implements AutoCloseable {
 
   float[] read(MemorySegment floats, Workspace workspace) {
     long count = floats.byteSize() / Float.BYTES;
-    return ModelCase.read(kernels, floats, new long[] {count}, workspace);
+    return TracedModel.read(kernels, floats, new long[] {count}, workspace);
   }
 
   @Override
@@ -149,7 +149,7 @@ final class Operands implements AutoCloseable {
     memory.close();
   }
 
-  /** The named attribute as a number. It counts as read from now on. */
+  /** The value of an attribute that is a number. The attribute counts as read. */
   double number(String name) {
     if (!attributes.has(name)) {
       throw new CheckpointException(file.source() + ": no attribute " + name);
@@ -175,7 +175,10 @@ final class Operands implements AutoCloseable {
     }
   }
 
-  /** The attribute {@code activation}; none if there is no such attribute. */
+  /**
+   * The value of the attribute {@code activation}, or {@link Activation#NONE} if there is no such
+   * attribute.
+   */
   Activation activation() {
     return attributes.has("activation")
         ? activation(attributes.remove("activation").getAsString())
@@ -195,7 +198,7 @@ final class Operands implements AutoCloseable {
     };
   }
 
-  /** Refuses tensors and attributes that were not read. To be called before computing. */
+  /** Refuses tensors and attributes that were not read. Call it before the operator runs. */
   void requireAllRead() {
     if (!unread.isEmpty()) {
       throw new UnsupportedCaseException(operator + " with " + String.join(", ", unread));

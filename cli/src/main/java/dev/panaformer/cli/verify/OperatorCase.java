@@ -26,9 +26,12 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.IntToDoubleFunction;
 
-/** One call of one operator, in one safetensors file. */
+/** A case of one call of an operator, in one safetensors file. */
 record OperatorCase(String name, Path file) implements GoldenCase {
-  /** Files of operators have no tolerance of their own. This is the smallest that any case has. */
+  /**
+   * The tolerance of all operators, since their files have none. It is the smallest tolerance of
+   * all cases.
+   */
   private static final double TOLERANCE_REL_L2 = 1e-5;
 
   @Override
@@ -226,7 +229,10 @@ record OperatorCase(String name, Path file) implements GoldenCase {
     return Map.of("y", y);
   }
 
-  /** {@code x} is {@code [batch, heads, length, head_dim]}; each sequence has all positions. */
+  /**
+   * Evaluates {@code rope}. {@code x} is {@code [batch, heads, length, head_dim]}, and each
+   * sequence has the positions from 0 on.
+   */
   private static Map<String, MemorySegment> rope(
       Operands operands, Kernels kernels, Workspace workspace) {
     int batch = Math.toIntExact(operands.size("x", 0));

@@ -1,6 +1,6 @@
 package dev.panaformer.cli.verify;
 
-/** Gets the comparisons of a case as soon as they are made. */
+/** Receives each comparison of a case as soon as it is made. */
 public interface Report {
   void add(Comparison comparison);
 }

@@ -19,11 +19,11 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Sentences and their vectors, from text to vector, by the model in the case's folder or, if there
- * is none, by all-MiniLM-L6-v2; and strings with their token ids.
+ * A case of sentence embeddings. It compares the embeddings of sentences, and the token ids of
+ * strings. The model is the one in the folder of the case or, if there is none, all-MiniLM-L6-v2.
  */
 record SentenceCase(String name, Path folder) implements GoldenCase {
-  // The reference of the real model was computed in float32, so it has rounding errors too.
+  // The reference of the published model was computed in float32, so it has rounding errors too.
   private static final double TOLERANCE_MAX_ABS = 2e-5;
   private static final double MIN_COSINE = 0.99999;
 

@@ -2,43 +2,34 @@ package dev.panaformer.cli.verify;
 
 import dev.panaformer.CausalLMOptions;
 import dev.panaformer.Seq2Seq;
-import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
-import dev.panaformer.cli.verify.ModelCase.Output;
+import dev.panaformer.cli.verify.TracedModel.Output;
 import dev.panaformer.generate.EarlyStopping;
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.kernel.decoding.DecoderBatch;
 import dev.panaformer.kernel.decoding.KvCache;
-import dev.panaformer.kernel.linear.Activation;
-import dev.panaformer.kernel.memory.Buffer;
-import dev.panaformer.kernel.memory.NativeMemory;
-import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.decoder.Seq2SeqConfig;
 import dev.panaformer.model.decoder.Seq2SeqModel;
-import dev.panaformer.nn.Trace;
-import dev.panaformer.nn.Weights;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.stream.IntStream;
 
 /**
- * An encoder-decoder with inputs of both: its forward pass, and the ids that it generates from the
- * sources, greedily ({@code generated}) or by a search of N beams that ends as soon as N texts have
- * ({@code generated_beamN}).
+ * A case of an encoder-decoder. It compares the forward pass, and the ids that the model generates
+ * from the sources: greedily ({@code generated}) or by beam search with N beams ({@code
+ * generated_beamN}). Beam search stops as soon as N texts have ended.
  */
 record Seq2SeqCase(Path folder, ModelFolder model, Seq2SeqConfig config, ConfigJson meta) {
-  private static final Buffer LOGITS = Buffer.named("logits");
   private static final int BLOCK_TOKENS = 16;
 
   void run(Backends backends, Report report) {
@@ -67,59 +58,43 @@ record Seq2SeqCase(Path folder, ModelFolder model, Seq2SeqConfig config, ConfigJ
   }
 
   private Map<String, Output> compute(Backends backends, ModelInputs sources, ModelInputs targets) {
-    Map<String, Output> outputs = new HashMap<>();
     int texts = sources.sequences();
     int blocks = texts * (sources.length() / BLOCK_TOKENS + targets.length() / BLOCK_TOKENS + 2);
-    try (NativeMemory memory = backends.kernels().memory().allocator(new NativeMemory());
-        Checkpoint checkpoint = model.openWeights();
-        Weights weights =
-            new Weights(
-                checkpoint,
-                backends.kernels(),
-                memory,
-                config.weightNames(),
-                backends.options().compute().precision().weightFormat());
-        KvCache cache =
+    Map<String, Output> outputs =
+        TracedModel.outputs(
+            backends, model, config, traced -> evaluate(traced, sources, targets, blocks));
+    // The result of forward may include the scale of the head, so it is not compared.
+    outputs.put("last_hidden_state", outputs.get("decoder_hidden_states." + config.numLayers()));
+    return outputs;
+  }
+
+  private void evaluate(TracedModel traced, ModelInputs sources, ModelInputs targets, int blocks) {
+    Seq2SeqModel seq2seq = Seq2SeqModel.load(traced.weights(), config);
+    try (KvCache cache =
             new KvCache(
                 config.numLayers(),
                 config.kvHeads(),
                 config.headDim(),
                 blocks,
                 BLOCK_TOKENS,
-                backends.kernels().memory());
-        Workspace workspace = new Workspace(backends.kernels().memory());
-        DecoderBatch read = new DecoderBatch();
+                seq2seq.kernels().memory());
+        DecoderBatch sourceBatch = new DecoderBatch();
         DecoderBatch batch = new DecoderBatch()) {
-      Trace trace =
-          (name, values, shape) ->
-              outputs.put(
-                  name,
-                  new Output(shape, ModelCase.read(backends.kernels(), values, shape, workspace)));
-      Seq2SeqModel seq2seq = Seq2SeqModel.load(weights, config);
-      for (int s = 0; s < texts; s++) {
+      for (int s = 0; s < sources.sequences(); s++) {
         int[] source = DecoderCase.tokens(sources, s);
-        int[] target = leading(targets, s);
-        KvCache.Sequence kept = cache.open();
-        read.add(kept, source, 0, source.length);
-        batch.add(cache.open(), kept, target, 0, target.length);
+        int[] target = targetTokens(targets, s);
+        KvCache.Sequence encoded = cache.open();
+        sourceBatch.add(encoded, source, 0, source.length);
+        batch.add(cache.open(), encoded, target, 0, target.length);
       }
-      seq2seq.encode(read, cache, workspace, trace);
-      MemorySegment hidden = seq2seq.forward(batch, cache, workspace, trace);
-      // What forward returns may have the head's scale in it.
-      outputs.put("last_hidden_state", outputs.get("decoder_hidden_states." + config.numLayers()));
-      long[] shape = {batch.tokens().tokens(), config.vocabSize()};
-      MemorySegment logits = workspace.floats(LOGITS, Tensor.elements(shape));
-      seq2seq
-          .kernels()
-          .linear()
-          .linear(hidden, seq2seq.head(), MemorySegment.NULL, logits, shape[0], Activation.NONE);
-      trace.accept("logits", logits, shape);
+      seq2seq.encode(sourceBatch, cache, traced.workspace(), traced.trace());
+      MemorySegment hidden = seq2seq.forward(batch, cache, traced.workspace(), traced.trace());
+      DecoderCase.traceLogits(traced, seq2seq, hidden, batch);
     }
-    return outputs;
   }
 
-  /** The ids of a target without padding, which may only be behind them. */
-  private static int[] leading(ModelInputs targets, int sequence) {
+  /** The ids of a target without padding. Padding is supported only at the end. */
+  private static int[] targetTokens(ModelInputs targets, int sequence) {
     int[] ids = DecoderCase.tokens(targets, sequence);
     if (IntStream.range(0, ids.length).anyMatch(t -> !targets.isToken(sequence, t))) {
       throw new UnsupportedCaseException("padding before a target's tokens");
@@ -132,14 +107,14 @@ record Seq2SeqCase(Path folder, ModelFolder model, Seq2SeqConfig config, ConfigJ
     ConfigJson generate = meta.object("generate");
     int width = Math.toIntExact(expected.shape()[1]);
     int[][] ours = new int[sources.sequences()][];
-    int most = generate.optionalInt("new", width - 1, 1, 1 << 20);
+    int maxNewTokens = generate.optionalInt("new", width - 1, 1, 1 << 20);
     int padding = generate.optionalInt("pad", 0, 0, Integer.MAX_VALUE);
     try (Seq2Seq seq2seq =
         Seq2Seq.load(folder, CausalLMOptions.DEFAULT.withCompute(backends.options().compute()))) {
       GenerationOptions.Builder options =
           seq2seq.options().toBuilder()
-              .maxNewTokens(most)
-              .minNewTokens(Math.min(seq2seq.options().minNewTokens(), most))
+              .maxNewTokens(maxNewTokens)
+              .minNewTokens(Math.min(seq2seq.options().minNewTokens(), maxNewTokens))
               .beams(beams);
       if (beams > 1) {
         options.lengthPenalty(1).earlyStopping(EarlyStopping.WHEN_FULL).temperature(0);

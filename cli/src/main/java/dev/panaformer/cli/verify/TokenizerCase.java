@@ -15,9 +15,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 
-/** A tokenizer and the reference's encodings of some strings. Every field must be equal. */
+/**
+ * A case of a tokenizer. It compares the encodings of strings with those of the reference. Every
+ * field must be equal.
+ */
 record TokenizerCase(String name, Path folder, Path expected) implements GoldenCase {
-  /** The second text of pairs, where a line does not give one. */
+  /** The second text of pairs for lines that have none. */
   private static final String DEFAULT_PAIR = "second segment!";
 
   /** How often a field was compared, how often it differed, and the first difference. */
@@ -91,8 +94,8 @@ record TokenizerCase(String name, Path folder, Path expected) implements GoldenC
     }
 
     /**
-     * The ids. The tokenizer computes them with and without offsets. If the two differ, which is
-     * wrong, those without are returned.
+     * The ids. The tokenizer can compute them with and without offsets. The two must agree. If they
+     * do not, those without offsets are returned, so that the comparison fails.
      */
     private int[] ids() {
       int[] ids = tokenizer.encode(text).ids();
@@ -112,7 +115,7 @@ record TokenizerCase(String name, Path folder, Path expected) implements GoldenC
       };
     }
 
-    /** In code points, as the reference counts them. */
+    /** The offsets in code points, as in the reference. */
     private String offsets(Encoding encoding) {
       int[][] offsets = new int[encoding.length()][];
       for (int i = 0; i < offsets.length; i++) {

@@ -1,6 +1,6 @@
 package dev.panaformer.cli.verify;
 
-/** Thrown by a case that asks for something that Panaformer does not do yet. */
+/** Thrown by a case that needs something that Panaformer does not support yet. */
 public final class UnsupportedCaseException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

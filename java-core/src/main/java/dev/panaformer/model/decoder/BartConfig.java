@@ -1,9 +1,8 @@
 package dev.panaformer.model.decoder;
 
-import dev.panaformer.model.ConfigFields;
-
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.model.ConfigFields;
 import dev.panaformer.model.decoder.Transformer.Normalization;
 import dev.panaformer.model.decoder.Transformer.Positions;
 import dev.panaformer.nn.NormPlacement;
@@ -15,11 +14,12 @@ import java.util.OptionalInt;
 import java.util.Set;
 
 /**
- * BART (Lewis et al. 2020) and what differs from it by its configuration alone: mBART (Liu et al.
- * 2020), Marian (Junczys-Dowmunt et al. 2018), Pegasus (Zhang et al. 2020).
+ * The configuration of BART (Lewis et al. 2020) and of the families that differ from it only in
+ * configuration: mBART (Liu et al. 2020), Marian (Junczys-Dowmunt et al. 2018) and Pegasus (Zhang
+ * et al. 2020).
  *
- * @param vocabSize of the decoder
- * @param sourceVocabSize of the encoder
+ * @param vocabSize the size of the decoder's vocabulary
+ * @param sourceVocabSize the size of the encoder's vocabulary
  * @param sharedEmbeddings whether encoder and decoder share one table of embeddings
  * @param scaledEmbeddings whether embeddings are multiplied by the square root of their width
  * @param tied whether the head shares its weights with the decoder's embeddings
@@ -45,7 +45,7 @@ public record BartConfig(
     Set<Integer> eosTokenIds)
     implements Seq2SeqConfig {
 
-  /** The {@code model_type}, and the properties of a model that follow from it alone. */
+  /** The values of {@code model_type}, and the properties of a model that depend only on it. */
   public enum Family {
     BART(NormPlacement.AFTER, true, false, Positions.LEARNED, 1, 2, 2, 2),
     MBART(NormPlacement.BEFORE, true, true, Positions.LEARNED, 1, 2, -1, 2),
@@ -87,7 +87,10 @@ public record BartConfig(
           .orElseThrow();
     }
 
-    /** Fields by which older files say what the family says now; they must agree with it. */
+    /**
+     * Fields of older files for properties that now depend on the family. Their values must match
+     * the family.
+     */
     private Map<String, Boolean> formerFields() {
       return Map.of(
           "normalize_before",
@@ -249,7 +252,7 @@ public record BartConfig(
             .activation(activation)
             .tiedHead(tied)
             .headBias(true);
-    // Without a tied head, encoder and decoder may each have learned embeddings of their own.
+    // If the head is not tied, the encoder and the decoder may have different embeddings.
     return sharedEmbeddings && tied
         ? builder.vocabulary(vocabSize)
         : builder.vocabularies(sourceVocabSize, vocabSize);

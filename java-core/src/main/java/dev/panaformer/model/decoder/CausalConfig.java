@@ -1,13 +1,12 @@
 package dev.panaformer.model.decoder;
 
-import dev.panaformer.model.ModelKind;
-
 import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.model.ModelKind;
 import dev.panaformer.nn.Weights;
 import java.util.Optional;
 import java.util.Set;
 
-/** What config.json says of a decoder without an encoder, whatever its family. */
+/** The configuration of a decoder-only model of any family. */
 public non-sealed interface CausalConfig extends DecoderConfig {
 
   /** The tokens that end a text. */
@@ -38,8 +37,8 @@ public non-sealed interface CausalConfig extends DecoderConfig {
   /**
    * Reads the configuration of a decoder.
    *
-   * @throws dev.panaformer.checkpoint.CheckpointException naming the field that is missing, wrong,
-   *     or asks for what is not supported
+   * @throws dev.panaformer.checkpoint.CheckpointException if a field is missing, wrong or not
+   *     supported; the message names the field
    */
   static CausalConfig of(ConfigJson json) {
     return (CausalConfig) ModelKind.DECODER.read(json);

@@ -7,17 +7,18 @@ import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
-/** A decoder without encoder: GPT-2, Llama and their kin. */
+/** A decoder-only model, such as GPT-2 or Llama. */
 public record CausalModel(CausalConfig config, Transformer transformer) implements LanguageModel {
 
   /**
-   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or misshapen
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has another
+   *     shape
    */
   public static CausalModel load(Weights weights, CausalConfig config) {
     return new CausalModel(config, config.architecture().build(weights));
   }
 
-  /** {@inheritDoc} The names are {@code hidden_states.N}. */
+  /** {@inheritDoc} The trace receives {@code hidden_states.N}. */
   @Override
   public MemorySegment forward(
       DecoderBatch batch, KvCache cache, Workspace workspace, Trace trace) {

@@ -1,39 +1,41 @@
 package dev.panaformer.model.decoder;
 
 import dev.panaformer.model.ModelConfig;
-
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
 
-/** What generation needs to know of any decoder: the shape of its cache and of its logits. */
+/**
+ * The configuration of any model with a decoder. It has the sizes that generation needs for the
+ * key-value cache and the logits.
+ */
 public sealed interface DecoderConfig extends ModelConfig permits CausalConfig, Seq2SeqConfig {
 
   int vocabSize();
 
-  /** Tokens that a text may have at most. */
+  /** The maximum number of tokens of a sequence. */
   int contextLength();
 
   int hiddenSize();
 
-  /** Layers of the decoder. */
+  /** The number of layers of the decoder. */
   int numLayers();
 
-  /** Heads of the queries. */
+  /** The number of query heads. */
   int numHeads();
 
-  /** Heads of keys and values, each of which several query heads may share. */
+  /** The number of key and value heads. Several query heads may share one. */
   int kvHeads();
 
-  /** Features of a head. */
+  /** The number of features of a head. */
   int headDim();
 
   int intermediateSize();
 
-  /** How checkpoints of the family spell the names of {@link Transformer.Builder}. */
+  /** Maps the weight names of {@link Transformer.Builder} to those of the family's checkpoints. */
   @Override
   WeightNames weightNames();
 
-  /** The parts of the model, from which it is built. */
+  /** A builder with the architecture of the model. */
   Transformer.Builder architecture();
 
   @Override

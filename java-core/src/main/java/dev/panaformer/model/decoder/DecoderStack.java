@@ -1,10 +1,9 @@
 package dev.panaformer.model.decoder;
 
 import dev.panaformer.kernel.decoding.DecoderBatch;
-import dev.panaformer.kernel.memory.TensorMemory;
-
 import dev.panaformer.kernel.embedding.EmbeddingTables;
 import dev.panaformer.kernel.memory.Buffer;
+import dev.panaformer.kernel.memory.TensorMemory;
 import dev.panaformer.nn.DecoderLayer;
 import dev.panaformer.nn.DecoderPass;
 import dev.panaformer.nn.Norm;
@@ -13,10 +12,11 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A decoder without its head: embeddings, layers, a last norm.
+ * A decoder without its head: embeddings, layers and a last norm.
  *
- * @param norm of what the last layer gives, unless its layers normalise that themselves
- * @param headNorm the same for what a head reads, which may be scaled
+ * @param norm the norm after the last layer; empty if the layers normalise their output
+ * @param headNorm the norm of the hidden states that the head reads. It differs from {@code norm}
+ *     only if it includes the scale of the head
  */
 public record DecoderStack(
     EmbeddingTables embeddings,
@@ -25,8 +25,8 @@ public record DecoderStack(
     Optional<Norm> headNorm) {
 
   private static final Buffer HIDDEN = Buffer.named("hidden states of a decoder");
-  private static final Buffer GIVEN_ROWS = Buffer.named("rows of embeddings in a prompt");
-  private static final Buffer EMBEDDED_ROWS = Buffer.named("rows of embeddings with positions");
+  private static final Buffer VECTORS = Buffer.named("embedding vectors of a prompt");
+  private static final Buffer EMBEDDED_VECTORS = Buffer.named("embedding vectors with positions");
   private static final Buffer NORMED = Buffer.named("last hidden states of a decoder");
 
   /** See {@link Transformer#decode}. */
@@ -58,23 +58,26 @@ public record DecoderStack(
     return x;
   }
 
-  /** Replaces the hidden states of those tokens in whose place rows of embeddings stand. */
+  /**
+   * Replaces the embeddings of those tokens for which the batch has embedding vectors instead of
+   * ids.
+   */
   private void embedRows(DecoderPass pass, MemorySegment x) {
     DecoderBatch batch = pass.decoderBatch();
     TensorMemory memory = pass.kernels().memory();
     int rows = batch.rows();
     long hidden = embeddings.hidden();
-    MemorySegment given = pass.floats(GIVEN_ROWS, rows * hidden);
+    MemorySegment vectors = pass.floats(VECTORS, rows * hidden);
     memory.write(
-        given,
+        vectors,
         rows * hidden,
         pass.workspace(),
         host -> batch.writeRows(host, Math.toIntExact(hidden)));
-    MemorySegment embedded = pass.floats(EMBEDDED_ROWS, rows * hidden);
+    MemorySegment embedded = pass.floats(EMBEDDED_VECTORS, rows * hidden);
     pass.kernels()
         .embedding()
         .embedding(
-            embeddings.withRows(given, rows), batch.rowTokens(), embedded, pass.workspace());
+            embeddings.withRows(vectors, rows), batch.rowTokens(), embedded, pass.workspace());
     for (int i = 0; i < rows; i++) {
       memory.copy(embedded, i * hidden, x, batch.rowToken(i) * hidden, hidden);
     }

@@ -10,9 +10,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * An encoder without a head: embeddings, layers, perhaps a last norm.
+ * An encoder without a head: embeddings, layers and an optional last norm.
  *
- * @param norm of what the last layer gives, unless its layers normalise that themselves
+ * @param norm the norm after the last layer; empty if the layers normalise their output
  */
 public record EncoderStack(
     EmbeddingTables embeddings, List<EncoderLayer> layers, Optional<Norm> norm) {
@@ -20,10 +20,11 @@ public record EncoderStack(
   private static final Buffer HIDDEN = Buffer.named("hidden states of an encoder");
 
   /**
-   * Runs a pass.
+   * Evaluates the encoder.
    *
-   * @param pass whose trace is told {@code hidden_states.N}, the last of them after the last norm
-   * @return {@code [tokens, hidden]}, in the workspace until its next pass
+   * @param pass its trace receives {@code hidden_states.N}. The last of them is the result, after
+   *     the last norm
+   * @return the hidden states {@code [tokens, hidden]}, in the workspace; valid until its next pass
    */
   public MemorySegment forward(Pass pass) {
     int tokens = pass.batch().tokens();

@@ -1,9 +1,8 @@
 package dev.panaformer.model.decoder;
 
-import dev.panaformer.model.ConfigFields;
-
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.model.ConfigFields;
 import dev.panaformer.model.decoder.Transformer.Normalization;
 import dev.panaformer.model.decoder.Transformer.Positions;
 import dev.panaformer.nn.NormPlacement;
@@ -11,11 +10,11 @@ import dev.panaformer.nn.WeightNames;
 import java.util.Set;
 
 /**
- * GPT-2 (Radford et al. 2019) and what shares its form: learned positions, layers that normalise
- * before each of their parts, a head that shares the word embeddings.
+ * The configuration of GPT-2 (Radford et al. 2019) and of models with the same architecture:
+ * learned position embeddings, pre-LN layers, and a head that is tied to the word embeddings.
  *
- * @param scale by which attention scores are multiplied; 1 where the file turns scaling off
- * @param scaleByLayer whether layer i, counted from 1, divides the scale by i
+ * @param scale the factor of attention scores; 1 if the file turns scaling off
+ * @param scaleByLayer whether the scale of layer i, counted from 1, is divided by i
  */
 public record Gpt2Config(
     int vocabSize,
@@ -55,7 +54,7 @@ public record Gpt2Config(
           "summary_type",
           "summary_use_proj");
 
-  /** The factor of attention scores in a layer, counted from 0. */
+  /** The factor of attention scores in a layer. Layers count from 0. */
   private float scale(int layer) {
     return scaleByLayer ? scale / (layer + 1) : scale;
   }

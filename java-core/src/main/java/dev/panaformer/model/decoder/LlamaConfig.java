@@ -1,9 +1,8 @@
 package dev.panaformer.model.decoder;
 
-import dev.panaformer.model.ConfigFields;
-
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.model.ConfigFields;
 import dev.panaformer.model.decoder.Transformer.Normalization;
 import dev.panaformer.model.decoder.Transformer.Positions;
 import dev.panaformer.nn.NormPlacement;
@@ -12,15 +11,15 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Llama (Touvron et al. 2023), and Mistral and Qwen2, which share its form: rotary positions, RMS
- * norms before each part of a layer, gated feed-forward networks, key and value heads that several
- * query heads may share.
+ * The configuration of Llama (Touvron et al. 2023), and of Mistral and Qwen2, which have the same
+ * architecture: rotary position embeddings, pre-normalisation with RMSNorm, gated feed-forward
+ * networks and grouped-query attention.
  *
- * @param slidingWindow tokens that a query attends to in layers from {@code firstWindowedLayer} on;
- *     0 for all tokens
- * @param activation of the gates in feed-forward networks
+ * @param slidingWindow the number of tokens that a query attends to in layers from {@code
+ *     firstWindowedLayer} on; 0 for all tokens
+ * @param activation the activation function of the gates in feed-forward networks
  * @param attentionBias whether the projections to queries, keys and values have a bias
- * @param outputBias whether the projection after attention has a bias
+ * @param outputBias whether the output projection of attention has a bias
  * @param mlpBias whether the layers of feed-forward networks have a bias
  */
 public record LlamaConfig(
@@ -45,10 +44,11 @@ public record LlamaConfig(
     implements CausalConfig {
 
   /**
-   * Rotary positions: the frequency of each pair of features, and how it is scaled.
+   * The parameters of rotary position embeddings: the base frequencies and their scaling.
    *
-   * @param factor by which frequencies are divided; 1 for no scaling
-   * @param lowFreqFactor of Llama 3, which scales low frequencies alone; 0 to scale all alike
+   * @param factor the factor by which frequencies are divided; 1 for no scaling
+   * @param lowFreqFactor a parameter of Llama 3's scaling, which scales only low frequencies; 0 to
+   *     scale all frequencies alike
    */
   public record Rope(
       double theta,
@@ -75,10 +75,16 @@ public record LlamaConfig(
     }
   }
 
-  /** A bound on the tables of positions, which are computed when the model is loaded. */
+  /**
+   * The maximum number of positions. It bounds the rotary tables, which are computed when the model
+   * is loaded.
+   */
   private static final int MAX_POSITIONS = 1 << 20;
 
-  /** Where the field is missing, as in the reference. A null means that there is no window. */
+  /**
+   * The window if the field is missing, as in the reference. A null in the file means that there is
+   * no window.
+   */
   private static final int DEFAULT_SLIDING_WINDOW = 4096;
 
   private static final Set<String> FIELDS =
@@ -182,7 +188,10 @@ public record LlamaConfig(
         : json.optionalInt("sliding_window", DEFAULT_SLIDING_WINDOW, 1, Integer.MAX_VALUE);
   }
 
-  /** Newer files name the attention of each layer; it must agree with the other fields. */
+  /**
+   * Checks {@code layer_types}, by which newer files name the attention of each layer, against the
+   * other fields.
+   */
   private static void requireLayerTypes(ConfigJson json, int layers, int firstWindowed) {
     List<String> types = json.strings("layer_types");
     if (types.isEmpty()) {
@@ -201,7 +210,7 @@ public record LlamaConfig(
     }
   }
 
-  /** How many tokens a query of a layer attends to; 0 for all. */
+  /** The number of tokens that a query of a layer attends to; 0 for all. */
   int window(int layer) {
     return layer < firstWindowedLayer ? 0 : slidingWindow;
   }
@@ -237,8 +246,8 @@ public record LlamaConfig(
     };
   }
 
-  private static double theta(ConfigJson json, double absent) {
-    return json.optionalDouble("rope_theta", absent, 1, 1e12);
+  private static double theta(ConfigJson json, double defaultTheta) {
+    return json.optionalDouble("rope_theta", defaultTheta, 1, 1e12);
   }
 
   private static double factor(ConfigJson json) {

@@ -1,19 +1,18 @@
 package dev.panaformer.model.decoder;
 
-import dev.panaformer.model.ModelKind;
-
 import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.model.ModelKind;
 import dev.panaformer.nn.Weights;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 
-/** What config.json says of an encoder-decoder, whatever its family. */
+/** The configuration of an encoder-decoder of any family. */
 public non-sealed interface Seq2SeqConfig extends DecoderConfig {
 
   /**
-   * Fields of config.json in older checkpoints that newer ones have in generation_config.json.
-   * {@code GenerationConfig} reads them.
+   * Fields for generation that older checkpoints have in config.json, and newer ones in
+   * generation_config.json. {@code GenerationConfig} reads them.
    */
   Set<String> GENERATION =
       Set.of(
@@ -42,10 +41,10 @@ public non-sealed interface Seq2SeqConfig extends DecoderConfig {
           "top_k",
           "top_p");
 
-  /** Tokens in the vocabulary of the encoder. */
+  /** The size of the encoder's vocabulary. */
   int sourceVocabSize();
 
-  /** Tokens that a source may have at most. */
+  /** The maximum number of tokens of a source text. */
   int maxSourceTokens();
 
   int encoderLayers();
@@ -56,13 +55,13 @@ public non-sealed interface Seq2SeqConfig extends DecoderConfig {
   OptionalInt decoderStartTokenId();
 
   /**
-   * Whether the decoder begins with the last token of the target, which names its language, as in
-   * mBART.
+   * Whether the decoder's input begins with the last token of the target, as in mBART. There that
+   * token names the language.
    */
   boolean startsWithLastToken();
 
   /**
-   * The token that is forced as the last one of a text that reaches its greatest length, where no
+   * The token that generation forces at the end of a text that reaches its maximum length, if no
    * file names one.
    */
   OptionalInt defaultForcedEnd();
@@ -95,14 +94,14 @@ public non-sealed interface Seq2SeqConfig extends DecoderConfig {
   /**
    * Reads the configuration of an encoder-decoder.
    *
-   * @throws dev.panaformer.checkpoint.CheckpointException naming the field that is missing, wrong,
-   *     or asks for what is not supported
+   * @throws dev.panaformer.checkpoint.CheckpointException if a field is missing, wrong or not
+   *     supported; the message names the field
    */
   static Seq2SeqConfig of(ConfigJson json) {
     return (Seq2SeqConfig) ModelKind.ENCODER_DECODER.read(json);
   }
 
-  /** Refuses files that ask for the encoder or the decoder alone, or for another head. */
+  /** Refuses files that describe only an encoder or a decoder, or another head. */
   static void requireSupported(ConfigJson json) {
     if (!json.optionalBoolean("is_encoder_decoder", true)) {
       throw json.unsupported("is_encoder_decoder", "true");

@@ -1,11 +1,10 @@
 package dev.panaformer.model.decoder;
 
-import dev.panaformer.kernel.memory.Buffer;
-
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.kernel.decoding.DecoderBatch;
 import dev.panaformer.kernel.decoding.KvCache;
+import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.nn.CrossAttention;
 import dev.panaformer.nn.Trace;
@@ -13,38 +12,44 @@ import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
-/** An encoder and a decoder that attends to what it read: T5, BART and their kin. */
+/**
+ * An encoder-decoder model, such as T5 or BART. The decoder attends to the hidden states of the
+ * encoder.
+ */
 public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implements LanguageModel {
   private static final Buffer STATES = Buffer.named("encoded states of a source");
   private static final String QUERIES = "cross_attention_queries.";
 
   /**
-   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or misshapen
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has another
+   *     shape
    */
   public static Seq2SeqModel load(Weights weights, Seq2SeqConfig config) {
     return new Seq2SeqModel(config, config.architecture().build(weights));
   }
 
   /**
-   * Reads sources, once for all that will be generated from them.
+   * Encodes source texts and stores their keys and values for cross-attention in the cache. One
+   * call serves all texts that are generated from these sources.
    *
-   * @param trace told {@code encoder_hidden_states.N} and {@code encoder_last_hidden_state}
+   * @param trace receives {@code encoder_hidden_states.N} and {@code encoder_last_hidden_state}
    */
   public void encode(DecoderBatch sources, KvCache cache, Workspace workspace, Trace trace) {
     MemorySegment encoded =
         transformer.encode(sources, cache, workspace, trace.prefixed("encoder_"));
     if (trace != Trace.NONE) {
-      // Storing keys and values has left it as it was.
+      // The hidden states are still intact: storing keys and values only reads them.
       trace.accept(
           "encoder_last_hidden_state", encoded, sources.tokens().tokens(), config.hiddenSize());
     }
   }
 
   /**
-   * Does the same with the states of any encoder.
+   * Stores keys and values for cross-attention in the cache, as {@link #encode} does, from the
+   * hidden states of any encoder.
    *
-   * @param states {@code [tokens, hidden]} on the host
-   * @param sources one token for each state
+   * @param states {@code [tokens, hidden]} in row-major order
+   * @param sources one token for each row of the hidden states
    */
   public void attend(float[] states, DecoderBatch sources, KvCache cache, Workspace workspace) {
     MemorySegment encoded = workspace.floats(STATES, states.length);
@@ -58,7 +63,10 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
     transformer.attend(encoded, sources, cache, workspace);
   }
 
-  /** {@inheritDoc} The names begin with {@code decoder_}; each sequence has a source. */
+  /**
+   * {@inheritDoc} The names in the trace begin with {@code decoder_}. Each sequence of the batch
+   * needs an encoded source.
+   */
   @Override
   public MemorySegment forward(
       DecoderBatch batch, KvCache cache, Workspace workspace, Trace trace) {
@@ -66,9 +74,10 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
   }
 
   /**
-   * What each token of a target looks at in a source: the weights of all layers' cross-attention.
+   * The weights of cross-attention of all layers. They show how much each token of the target
+   * attends to each token of the source.
    *
-   * @param target with its start token
+   * @param target the target text with its start token
    * @return {@code [layers][heads][target][source]}; the weights of a row add up to 1
    */
   public float[][][][] crossAttentions(int[] source, int[] target, Workspace workspace) {
@@ -83,9 +92,9 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
                 kernels().memory());
         DecoderBatch sources = new DecoderBatch();
         DecoderBatch batch = new DecoderBatch()) {
-      KvCache.Sequence read = cache.open();
-      sources.add(read, source, 0, source.length);
-      batch.add(cache.open(), read, target, 0, target.length);
+      KvCache.Sequence encoded = cache.open();
+      sources.add(encoded, source, 0, source.length);
+      batch.add(cache.open(), encoded, target, 0, target.length);
       encode(sources, cache, workspace, Trace.NONE);
       float[][][][] weights = new float[config.numLayers()][][][];
       transformer.decode(
@@ -95,7 +104,7 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
           (name, values, shape) -> {
             if (name.startsWith(QUERIES)) {
               int layer = Integer.parseInt(name.substring(QUERIES.length()));
-              weights[layer] = weights(layer, values, target.length, cache, read, workspace);
+              weights[layer] = weights(layer, values, target.length, cache, encoded, workspace);
             }
           });
       return weights;
@@ -113,10 +122,10 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
         transformer.decoder().orElseThrow().layers().get(layer).cross().orElseThrow().attention();
     int heads = attention.heads();
     int width = heads * cache.headDim();
-    float[] asked = floats(queries, (long) tokens * width, workspace);
+    float[] queryValues = floats(queries, (long) tokens * width, workspace);
     KvCache.Layer cached = cache.layer(layer);
     MemorySegment memory = cached.memory();
-    float[] kept = floats(memory, memory.byteSize() / Float.BYTES, workspace);
+    float[] cachedValues = floats(memory, memory.byteSize() / Float.BYTES, workspace);
     float[][][] weights = new float[heads][tokens][];
     for (int h = 0; h < heads; h++) {
       for (int t = 0; t < tokens; t++) {
@@ -125,7 +134,7 @@ public record Seq2SeqModel(Seq2SeqConfig config, Transformer transformer) implem
           int query = t * width + h * cache.headDim();
           int key = Math.toIntExact(cached.key(source.slot(j), h));
           for (int d = 0; d < cache.headDim(); d++) {
-            scores[j] += (double) asked[query + d] * kept[key + d];
+            scores[j] += (double) queryValues[query + d] * cachedValues[key + d];
           }
           scores[j] *= attention.scale();
         }

@@ -1,9 +1,8 @@
 package dev.panaformer.model.decoder;
 
-import dev.panaformer.model.ConfigFields;
-
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.model.ConfigFields;
 import dev.panaformer.model.decoder.Transformer.Normalization;
 import dev.panaformer.model.decoder.Transformer.Positions;
 import dev.panaformer.nn.NormPlacement;
@@ -12,11 +11,13 @@ import java.util.OptionalInt;
 import java.util.Set;
 
 /**
- * T5 (Raffel et al. 2020), its version 1.1 and mT5: relative positions that all layers share, RMS
- * norms before each part, attention without scaling, no biases.
+ * The configuration of T5 (Raffel et al. 2020), T5 1.1 and mT5. Their architecture has a relative
+ * position bias that all layers share, pre-normalisation with RMSNorm, attention without scaling,
+ * and no biases in linear layers.
  *
- * @param gated whether the feed-forward networks have a gate, as from version 1.1 on
- * @param scaledHead whether hidden states are divided by the root of their width before the head
+ * @param gated whether the feed-forward networks have a gate, as in version 1.1 and mT5
+ * @param scaledHead whether hidden states are divided by the square root of their width before the
+ *     head
  * @param tied whether the head shares its weights with the embeddings
  */
 public record T5Config(
@@ -39,7 +40,10 @@ public record T5Config(
     Set<Integer> eosTokenIds)
     implements Seq2SeqConfig {
 
-  /** Relative positions set no limit. This one bounds the memory that a single text may need. */
+  /**
+   * The maximum number of tokens of a text. Relative positions have no limit; this one bounds the
+   * memory for a single text.
+   */
   private static final int MAX_TOKENS = 4096;
 
   private static final Set<String> FIELDS =
@@ -68,7 +72,7 @@ public record T5Config(
     Seq2SeqConfig.requireSupported(json);
     ConfigFields.requireKnown(json, FIELDS, GENERATION);
     int hidden = json.requireInt("d_model", 1, 1 << 20);
-    // All of mT5 follows version 1.1.
+    // All mT5 models have the architecture of version 1.1.
     boolean first = json.requireString("model_type").equals("t5");
     int layers = json.requireInt("num_layers", 1, 1 << 16);
     String projection = json.optionalString("feed_forward_proj", first ? "relu" : "gated-gelu");

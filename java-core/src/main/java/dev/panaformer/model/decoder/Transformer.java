@@ -21,18 +21,19 @@ import java.util.function.IntToDoubleFunction;
 import java.util.function.IntUnaryOperator;
 
 /**
- * The Transformer (Vaswani et al. 2017) and its kin: an encoder, a decoder, or both, made of this
- * library's parts.
+ * A Transformer (Vaswani et al. 2017): an encoder, a decoder, or both, assembled from the layers of
+ * this library by a {@link Builder}.
  *
  * <pre>{@code
  * Transformer.builder().vocabulary(32000).encoderLayers(6).decoderLayers(6).width(512).heads(8)
  *     .intermediate(2048).positions(Positions.SINUSOIDAL).maxPositions(1024).build(weights)
  * }</pre>
  *
- * <p>Immutable and thread-safe; each pass needs a {@link Workspace} of its own. The memory and the
- * kernels belong to whoever opened the weights.
+ * <p>Immutable and thread-safe; each concurrent forward pass needs a {@link Workspace} of its own.
+ * The memory and the kernels are those of the {@link Weights} that it was built from. The caller
+ * must keep both open while the Transformer is used.
  *
- * @param head {@code [vocabulary, width]}, what makes logits of a decoder's hidden states
+ * @param head {@code [vocabulary, width]}, which maps hidden states of the decoder to logits
  */
 public record Transformer(
     Kernels kernels,
@@ -40,38 +41,47 @@ public record Transformer(
     Optional<DecoderStack> decoder,
     Optional<LinearWeights> head) {
 
-  /** How a token's place enters. */
+  /** How positions are encoded. */
   public enum Positions {
-    /** Nowhere. */
+    /** Not at all. */
     NONE,
-    /** A learned vector a place, added to the word's. */
+    /** A learned embedding of each position is added to the word embedding. */
     LEARNED,
-    /** Sines and cosines of the place in turn, added to the word's. Vaswani et al. 2017. */
+    /**
+     * A sinusoidal embedding, with sines and cosines interleaved, is added to the word embedding.
+     * Vaswani et al. 2017.
+     */
     SINUSOIDAL,
-    /** The same, all sines before all cosines, as Marian and Pegasus have them. */
+    /**
+     * A sinusoidal embedding, with all sines before all cosines, is added to the word embedding.
+     * Used by Marian and Pegasus.
+     */
     SINUSOIDAL_HALVES,
-    /** A learned bias on attention scores by distance. Raffel et al. 2020. */
+    /**
+     * A learned bias that depends on the distance is added to attention scores. Raffel et al. 2020.
+     */
     RELATIVE,
-    /** Queries and keys turn by the place. Su et al. 2021. */
+    /** Queries and keys are rotated by an angle proportional to the position. Su et al. 2021. */
     ROTARY
   }
 
-  /** The kind of norm in the layers. */
+  /** The kind of normalisation layer. */
   public enum Normalization {
     LAYER_NORM,
     RMS_NORM
   }
 
-  /** A builder that begins with the original's choices; sizes have no default. */
+  /** A builder with the defaults of the original Transformer. Sizes have no default. */
   public static Builder builder() {
     return new Builder();
   }
 
   /**
-   * Encodes texts.
+   * Evaluates the encoder.
    *
-   * @param trace told {@code hidden_states.N}
-   * @return {@code [tokens, width]}, in the workspace until its next pass
+   * @param trace receives {@code hidden_states.N}
+   * @return the last hidden states {@code [tokens, width]}, in the workspace; valid until its next
+   *     pass
    * @throws IllegalStateException if there is no encoder
    */
   public MemorySegment encode(TokenBatch batch, Workspace workspace, Trace trace) {
@@ -79,11 +89,11 @@ public record Transformer(
   }
 
   /**
-   * Encodes sources and computes the keys and values that the decoder's layers attend to, which
-   * stay in the cache.
+   * Evaluates the encoder, then computes the keys and values for the decoder's cross-attention and
+   * stores them in the cache.
    *
-   * @param sources whole texts
-   * @return as {@link #encode(TokenBatch, Workspace, Trace)}
+   * @param sources the source texts; each must be complete
+   * @return the same as {@link #encode(TokenBatch, Workspace, Trace)}
    */
   public MemorySegment encode(
       DecoderBatch sources, KvCache cache, Workspace workspace, Trace trace) {
@@ -94,10 +104,10 @@ public record Transformer(
   }
 
   /**
-   * Computes the keys and values that the decoder's layers attend to, which stay in the cache.
+   * Computes the keys and values for the decoder's cross-attention and stores them in the cache.
    *
-   * @param encoded {@code [tokens, width]}, states of any encoder
-   * @param sources one token for each state
+   * @param encoded {@code [tokens, width]}, the hidden states of any encoder
+   * @param sources one token for each row of the hidden states
    */
   public void attend(
       MemorySegment encoded, DecoderBatch sources, KvCache cache, Workspace workspace) {
@@ -115,12 +125,14 @@ public record Transformer(
   }
 
   /**
-   * Runs a pass of the decoder; its sequences have sources exactly if there is an encoder.
+   * Evaluates the decoder without the head. Each sequence of the batch needs an encoded source if
+   * there is an encoder, and must have none otherwise.
    *
-   * @param trace told {@code hidden_states.N}, and {@code cross_attention_queries.N}, {@code
-   *     [tokens, heads * headDim]}, where there is an encoder
-   * @return of the batch's {@linkplain DecoderBatch#queries queries} {@code [tokens, width]}, with
-   *     the scale of the head if there is one, in the workspace until its next pass
+   * @param trace receives {@code hidden_states.N}and, if there is an encoder, {@code
+   *     cross_attention_queries.N}, {@code [tokens, heads * headDim]}
+   * @return the last hidden states of the batch's {@linkplain DecoderBatch#queries queries}, {@code
+   *     [queries, width]}. They include the scale of the head, if there is one. They are in the
+   *     workspace and valid until its next pass
    * @throws IllegalStateException if there is no decoder
    */
   public MemorySegment decode(DecoderBatch batch, KvCache cache, Workspace workspace, Trace trace) {
@@ -136,16 +148,18 @@ public record Transformer(
   }
 
   /**
-   * What a transformer is made of. {@link #build} checks it.
+   * The architecture of a Transformer. {@link #build} checks that its parts fit together.
    *
-   * <p>Weights have the names of Hugging Face's BART: {@code shared}, or {@code embed_tokens} below
-   * {@code encoder} and {@code decoder}; there also {@code embed_positions}, {@code
-   * layernorm_embedding}, {@code layers.N} and {@code layer_norm}; in a layer {@code self_attn},
-   * {@code encoder_attn}, {@code fc1}, {@code fc2} and the norms; {@code lm_head} and {@code
-   * final_logits_bias}. What BART does not have is called {@code relative_attention_bias} below
-   * {@code encoder} and {@code decoder}, and {@code gate} in a layer. The {@link
-   * dev.panaformer.nn.WeightNames} of the weights say what a checkpoint calls them. Not
-   * thread-safe.
+   * <p>Weights have the names of Hugging Face's BART. A shared table of word embeddings is {@code
+   * shared}; separate tables are {@code embed_tokens} below {@code encoder} and {@code decoder}.
+   * Below both there are also {@code embed_positions}, {@code layernorm_embedding}, {@code
+   * layers.N} and {@code layer_norm}. A layer has {@code self_attn}, {@code encoder_attn}, {@code
+   * fc1}, {@code fc2} and norms. The head is {@code lm_head} and {@code final_logits_bias}. Two
+   * names do not occur in BART: {@code relative_attention_bias} below {@code encoder} and {@code
+   * decoder}, and {@code gate} in a layer. The {@link dev.panaformer.nn.WeightNames} of the weights
+   * map these names to those of a checkpoint.
+   *
+   * <p>Not thread-safe.
    */
   public static final class Builder {
     int encoderLayers;
@@ -188,61 +202,69 @@ public record Transformer(
 
     private Builder() {}
 
-    /** 0, as at first, for no encoder. */
+    /** The number of encoder layers. The default is 0, for no encoder. */
     public Builder encoderLayers(int value) {
       encoderLayers = value;
       return this;
     }
 
-    /** 0, as at first, for no decoder. */
+    /** The number of decoder layers. The default is 0, for no decoder. */
     public Builder decoderLayers(int value) {
       decoderLayers = value;
       return this;
     }
 
-    /** Features of a token between the layers. */
+    /** The number of features of a hidden state. */
     public Builder width(int value) {
       width = value;
       return this;
     }
 
-    /** Attention heads of all layers. */
+    /** The number of attention heads in all layers. */
     public Builder heads(int value) {
       return heads(value, value);
     }
 
-    /** Attention heads of the encoder's and the decoder's layers. */
+    /** The number of attention heads in the layers of the encoder and of the decoder. */
     public Builder heads(int encoder, int decoder) {
       encoderHeads = encoder;
       decoderHeads = decoder;
       return this;
     }
 
-    /** Key and value heads of a decoder without encoder; 0, as at first, for as many as heads. */
+    /**
+     * The number of key and value heads of a decoder-only model. The default is 0, for as many as
+     * query heads.
+     */
     public Builder kvHeads(int value) {
       kvHeads = value;
       return this;
     }
 
-    /** Features of a head; 0, as at first, for an even share of the width. */
+    /**
+     * The number of features of a head. The default is 0, for the width divided by the number of
+     * heads.
+     */
     public Builder headDim(int value) {
       headDim = value;
       return this;
     }
 
-    /** Features inside all feed-forward networks. */
+    /** The intermediate size of all feed-forward networks. */
     public Builder intermediate(int value) {
       return intermediate(value, value);
     }
 
-    /** Features inside the feed-forward networks of encoder and decoder. */
+    /** The intermediate size of the feed-forward networks of the encoder and of the decoder. */
     public Builder intermediate(int encoder, int decoder) {
       encoderIntermediate = encoder;
       decoderIntermediate = decoder;
       return this;
     }
 
-    /** Tokens that there are, with one table of embeddings. */
+    /**
+     * The size of the vocabulary. The encoder and the decoder share one table of word embeddings.
+     */
     public Builder vocabulary(int value) {
       encoderVocabulary = value;
       decoderVocabulary = value;
@@ -250,7 +272,10 @@ public record Transformer(
       return this;
     }
 
-    /** Tokens of encoder and decoder, each with a table of its own. */
+    /**
+     * The sizes of the vocabularies of the encoder and the decoder, which have separate tables of
+     * word embeddings.
+     */
     public Builder vocabularies(int encoder, int decoder) {
       encoderVocabulary = encoder;
       decoderVocabulary = decoder;
@@ -258,13 +283,13 @@ public record Transformer(
       return this;
     }
 
-    /** By which word embeddings are multiplied. */
+    /** The factor of word embeddings. The default is 1. */
     public Builder embeddingScale(float value) {
       embeddingScale = value;
       return this;
     }
 
-    /** Whether embeddings are normalised before the first layer. */
+    /** Whether a norm follows the embeddings. */
     public Builder embeddingNorm(boolean value) {
       embeddingNorm = value;
       return this;
@@ -275,28 +300,31 @@ public record Transformer(
       return this;
     }
 
-    /** How many places there are, unless they are relative. */
+    /** The number of positions. Relative positions do not need it. */
     public Builder maxPositions(int value) {
       maxPositions = value;
       return this;
     }
 
-    /** Rows of a learned table before that of the first place. */
+    /** The number of unused rows before position 0 in a learned table. */
     public Builder positionOffset(int value) {
       positionOffset = value;
       return this;
     }
 
     /**
-     * By how many radians a place each pair of a head's features turns, {@code i} and {@code i +
-     * headDim / 2}, if not by {@code 10000^(-2 i / headDim)}.
+     * The rotary frequency, in radians per position, of the pair of features {@code i} and {@code i
+     * + headDim / 2}. The default is {@code 10000^(-2 i / headDim)}.
      */
     public Builder rotaryFrequency(IntToDoubleFunction ofPair) {
       rotaryFrequency = ofPair;
       return this;
     }
 
-    /** Of relative positions: how many buckets, and from which distance on all is the last one. */
+    /**
+     * The number of buckets of relative positions, and the distance from which on all distances
+     * share the last bucket.
+     */
     public Builder buckets(int count, int maxDistance) {
       this.buckets = count;
       this.maxDistance = maxDistance;
@@ -314,13 +342,16 @@ public record Transformer(
       return this;
     }
 
-    /** Whether encoder and decoder normalise what their last layers give. */
+    /** Whether a norm follows the last layer of the encoder and of the decoder. */
     public Builder lastNorm(boolean value) {
       lastNorm = value;
       return this;
     }
 
-    /** Of the feed-forward networks; SwiGLU is {@link Activation#SILU} with a gate. */
+    /**
+     * The activation function of the feed-forward networks. SwiGLU is {@link Activation#SILU} with
+     * a gate.
+     */
     public Builder activation(Activation value) {
       activation = Objects.requireNonNull(value);
       return this;
@@ -332,85 +363,101 @@ public record Transformer(
       return this;
     }
 
-    /** Whether linear layers have biases. */
+    /** Whether all linear layers have biases. */
     public Builder biases(boolean value) {
       biases = value;
       return projectionBiases(value).outputBiases(value);
     }
 
-    /** Whether queries, keys and values have biases, if not as the other linear layers do. */
+    /**
+     * Whether the projections to queries, keys and values have biases. Set it after {@link
+     * #biases}, which sets it too.
+     */
     public Builder projectionBiases(boolean value) {
       projectionBiases = value;
       return this;
     }
 
-    /** Whether what attention gives goes through a layer with biases, if not as the others do. */
+    /**
+     * Whether the output projection of attention has a bias. Set it after {@link #biases}, which
+     * sets it too.
+     */
     public Builder outputBiases(boolean value) {
       outputBiases = value;
       return this;
     }
 
-    /** Whether the checkpoint has the matrices of linear layers as {@code [in, out]}. */
+    /** Whether the checkpoint stores the matrices of linear layers as {@code [in, out]}. */
     public Builder transposedWeights(boolean value) {
       transposedWeights = value;
       return this;
     }
 
-    /** Whether queries, keys and values of self-attention are one layer, {@code qkv_proj}. */
+    /**
+     * Whether the checkpoint stores queries, keys and values of self-attention as one layer, {@code
+     * qkv_proj}.
+     */
     public Builder joinedProjections(boolean value) {
       joinedProjections = value;
       return this;
     }
 
-    /** By which products of queries and keys are multiplied, if not {@code 1/√headDim}. */
+    /** The factor of attention scores. The default is {@code 1/√headDim}. */
     public Builder attentionScale(float value) {
       return attentionScale(layer -> value);
     }
 
-    /** The same by layer, from 0. */
+    /** The factor of attention scores in each layer. Layers count from 0. */
     public Builder attentionScale(IntToDoubleFunction ofLayer) {
       attentionScale = ofLayer;
       return this;
     }
 
     /**
-     * How many tokens a token of the decoder sees in a layer, from 0: itself and those before it; 0
-     * for all.
+     * The number of tokens that a token of the decoder attends to in each layer: itself and those
+     * before it; 0 for all. Layers count from 0.
      */
     public Builder window(IntUnaryOperator ofLayer) {
       window = Objects.requireNonNull(ofLayer);
       return this;
     }
 
-    /** Whether a decoder's hidden states become logits. */
+    /** Whether the decoder has a language-model head. */
     public Builder head(boolean value) {
       head = value;
       return this;
     }
 
-    /** Whether the head is the table of word embeddings, unless the checkpoint has one as well. */
+    /**
+     * Whether the head shares the word embeddings. If the checkpoint has a different matrix for the
+     * head, that matrix is used.
+     */
     public Builder tiedHead(boolean value) {
       tiedHead = value;
       return this;
     }
 
-    /** By which logits are multiplied; needs {@link #lastNorm}. */
+    /**
+     * The factor of the logits. A factor other than 1 needs {@link #lastNorm}, whose weights it is
+     * multiplied into.
+     */
     public Builder headScale(float value) {
       headScale = value;
       return this;
     }
 
-    /** Whether something is added to the logits. */
+    /** Whether a bias is added to the logits. */
     public Builder headBias(boolean value) {
       headBias = value;
       return this;
     }
 
     /**
-     * Reads the weights.
+     * Loads the weights.
      *
      * @throws IllegalArgumentException if the parts do not fit together
-     * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or misshapen
+     * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has another
+     *     shape
      */
     public Transformer build(Weights weights) {
       return new TransformerAssembly(this, weights).assemble();

@@ -32,7 +32,7 @@ import java.util.Optional;
 import java.util.function.DoubleUnaryOperator;
 import java.util.function.IntToDoubleFunction;
 
-/** Reads the parts of a transformer, each by its name. */
+/** Loads the layers of a {@link Transformer} from its weights, as its builder describes them. */
 final class TransformerAssembly {
   private final Transformer.Builder b;
   private final Weights weights;
@@ -229,7 +229,7 @@ final class TransformerAssembly {
         norm(layer, "encoder_attn_layer_norm"),
         new CrossAttention(
             stacked(attention, List.of("q_proj"), List.of(inner)),
-            // Of the source, once: many rows.
+            // Keys and values are computed once for all tokens of a source.
             stacked(attention.forManyRows(), List.of("k_proj", "v_proj"), List.of(inner, inner)),
             output(attention, b.decoderHeads),
             b.decoderHeads,
@@ -285,7 +285,10 @@ final class TransformerAssembly {
     return b.lastNorm ? Optional.of(norm(w, "layer_norm")) : Optional.empty();
   }
 
-  /** The last norm with the scale of the head, whose weight stays as it is for the embeddings. */
+  /**
+   * The last norm with the scale of the head in its weights. The weights of the head itself cannot
+   * be scaled, since the embeddings may share them.
+   */
   private Optional<Norm> headNorm(Weights w) {
     MemorySegment weight = w.scaledTensor("layer_norm.weight", b.headScale, b.width);
     return Optional.of(
@@ -301,12 +304,13 @@ final class TransformerAssembly {
   }
 
   /**
-   * @param ofHead whether the words are the head's, which then has the only copy of them
+   * @param tied whether the word embeddings are the weights of the head, so that one copy serves
+   *     both
    */
-  private EmbeddingTables embeddings(String stack, int vocabulary, boolean ofHead) {
+  private EmbeddingTables embeddings(String stack, int vocabulary, boolean tied) {
     Weights w = weights.at(stack);
     Optional<PackedWeight> words =
-        ofHead ? head : lowPrecision() ? Optional.of(packedWords(w, vocabulary)) : Optional.empty();
+        tied ? head : lowPrecision() ? Optional.of(packedWords(w, vocabulary)) : Optional.empty();
     MemorySegment positionTable = positionTable(w);
     EmbeddingTables tables =
         new EmbeddingTables(
@@ -329,7 +333,10 @@ final class TransformerAssembly {
     return weights.precision() != WeightFormat.FP32;
   }
 
-  /** Words that are not the head's, in low precision; those that two stacks share are kept once. */
+  /**
+   * Loads word embeddings in low precision. If the encoder and the decoder share them, they are
+   * loaded once.
+   */
   private PackedWeight packedWords(Weights w, int vocabulary) {
     if (!b.sharedEmbeddings) {
       return w.packed("embed_tokens.weight", vocabulary, b.width);
@@ -363,7 +370,10 @@ final class TransformerAssembly {
     };
   }
 
-  /** As the checkpoint has them, or computed: Pegasus stores them, Marian does not. */
+  /**
+   * Sinusoidal embeddings, loaded if the checkpoint has them and computed otherwise. Checkpoints of
+   * Pegasus have them, those of Marian do not.
+   */
   private MemorySegment sinusoids(Weights w, SinusoidalPositions.Order order) {
     if (w.has("embed_positions.weight")) {
       return w.tensor("embed_positions.weight", b.maxPositions, b.width);
@@ -397,7 +407,7 @@ final class TransformerAssembly {
         table -> RotaryTables.fill(table, b.maxPositions, half, frequency, of));
   }
 
-  /** The reference begins with zeros where a checkpoint has no bias. */
+  /** The bias of the logits, or none if the checkpoint has none. The reference then uses zeros. */
   private MemorySegment headBias() {
     return b.headBias && weights.has("final_logits_bias")
         ? weights.tensor("final_logits_bias", 1, b.decoderVocabulary)
@@ -405,7 +415,7 @@ final class TransformerAssembly {
   }
 
   private PackedWeight head() {
-    // A checkpoint that ties its head may store it all the same, and even another one.
+    // A checkpoint with a tied head may store the head as well, and its values may even differ.
     String own = "lm_head.weight";
     String words = b.sharedEmbeddings ? "shared.weight" : "decoder.embed_tokens.weight";
     headHasWords =

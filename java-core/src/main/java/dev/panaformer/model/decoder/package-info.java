@@ -1,7 +1,8 @@
 /**
  * Decoders and encoder-decoders, assembled by {@link dev.panaformer.model.decoder.Transformer}:
- * GPT-2, Llama and kin, T5, BART and kin.
+ * GPT-2, Llama, T5, BART and related families.
  *
- * <p>Not exported. May import what {@code dev.panaformer.model} may, and that package.
+ * <p>Not exported. It may import {@code dev.panaformer.model} and everything that {@code
+ * dev.panaformer.model} may import.
  */
 package dev.panaformer.model.decoder;

@@ -1,29 +1,28 @@
 package dev.panaformer.model.text;
 
-import dev.panaformer.model.ConfigFields;
-import dev.panaformer.model.ProblemType;
-
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.model.ConfigFields;
+import dev.panaformer.model.ProblemType;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * The fields of config.json that decide what a model of the BERT family computes, under the names
- * that BERT gives them.
+ * The configuration of a model of the BERT family: the fields of config.json that its results
+ * depend on, under BERT's names for them.
  *
- * @param embeddingSize width of the embeddings and of the masked-LM head; ALBERT alone has another
- *     than the hidden size
- * @param numHiddenGroups groups of layers, each with weights of its own. A layer of ALBERT is one
- *     pass through its group; elsewhere every layer is a group
- * @param innerGroupNum layers of a group
- * @param typeVocabSize 0 where the family has no token types
- * @param labels the names of a head's outputs, by index; {@code LABEL_0}, {@code LABEL_1} where the
- *     file has none
- * @param sparsity which tokens attend to which, where not all attend to all
+ * @param embeddingSize width of the embeddings and of the masked-LM head. It differs from the
+ *     hidden size only in ALBERT
+ * @param numHiddenGroups the number of groups of layers that share weights. In ALBERT each layer
+ *     evaluates the layers of its group. In the other families every layer is a group of its own
+ * @param innerGroupNum the number of layers of a group
+ * @param typeVocabSize the number of token types; 0 if the family has none
+ * @param labels the names of a head's outputs, by index; {@code LABEL_0}, {@code LABEL_1} and so on
+ *     if the file has none
+ * @param sparsity which tokens attend to which; empty if all tokens attend to each other
  */
 public record BertConfig(
     BertFamily family,
@@ -48,10 +47,10 @@ public record BertConfig(
     implements EncoderConfig {
 
   /**
-   * Reads the fields, with Hugging Face's defaults for those that it may leave out.
+   * Reads the fields, with Hugging Face's defaults for missing ones.
    *
-   * @throws CheckpointException naming the field that is missing, wrong, or asks for what is not
-   *     supported
+   * @throws CheckpointException if a field is missing, wrong or not supported; the message names
+   *     the field
    */
   public static BertConfig of(ConfigJson json) {
     BertFamily family =
@@ -106,7 +105,7 @@ public record BertConfig(
     }
   }
 
-  /** The function after the first of a sequence classifier's two layers. */
+  /** The activation function between the two layers of a sequence classifier. */
   Activation classifierActivation() {
     return family.classifierActivation().orElse(hiddenAct);
   }
@@ -116,7 +115,7 @@ public record BertConfig(
     return family.sharesLayers();
   }
 
-  /** The features of one head. */
+  /** The number of features of a head. */
   public int headDim() {
     return hiddenSize / numAttentionHeads;
   }

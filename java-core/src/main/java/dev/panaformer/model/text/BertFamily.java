@@ -12,8 +12,8 @@ import java.util.function.BiFunction;
 import java.util.stream.Stream;
 
 /**
- * What sets the members of the BERT family apart: how their files spell fields and weights, and a
- * few properties of their models. A row says only what differs from BERT.
+ * The families of encoders that share the code of BERT. A row has the family's names of fields and
+ * weights, and the properties of its models. It lists only the differences from BERT.
  */
 public enum BertFamily {
   /** Devlin et al. 2018. */
@@ -24,7 +24,8 @@ public enum BertFamily {
                   .renamed("classifier.dense", "pooler.dense")
                   .renamed("classifier.out_proj", "classifier")
                   .orPrefixed("bert.")
-                  // As written by the first releases, converted from TensorFlow.
+                  // The names of LayerNorm weights in the first checkpoints, which were converted
+                  // from TensorFlow.
                   .orRenamed("LayerNorm.weight", "LayerNorm.gamma")
                   .orRenamed("LayerNorm.bias", "LayerNorm.beta"))),
 
@@ -65,7 +66,7 @@ public enum BertFamily {
           .withoutTokenTypes()
           .classifierActivation(Activation.RELU)),
 
-  /** Lan et al. 2019: factorised embeddings, and groups of layers that share their weights. */
+  /** Lan et al. 2019: embeddings of a smaller width, and layers that share their weights. */
   ALBERT(
       modelTypes("albert")
           .weights(
@@ -84,7 +85,7 @@ public enum BertFamily {
           .sharedLayers()
           .defaultActivation("gelu_new")),
 
-  /** Zaheer et al. 2020: attention of blocks of tokens to some of the other blocks. */
+  /** Zaheer et al. 2020: blocks of tokens attend to some of the other blocks. */
   BIG_BIRD(
       modelTypes("big_bird")
           .weights(WeightNames.SAME.renamed("pooler.dense", "pooler").orPrefixed("bert."))
@@ -93,19 +94,21 @@ public enum BertFamily {
           .sparsity((json, layers, heads, headDim) -> BigBird.of(json, layers, heads))
           .questionAnswering(BigBirdForQuestionAnswering::load)),
 
-  /** Beltagy et al. 2020: RoBERTa with windows and global tokens. */
+  /** Beltagy et al. 2020: RoBERTa with sliding windows and global tokens. */
   LONGFORMER(
       modelTypes("longformer")
           .weights(robertaHead().orPrefixed("longformer."))
           .positionsFollowPadding()
           .sparsity(Longformer::of));
 
-  /** Reads a family's sparsity from config.json and from the shape that was read before. */
+  /**
+   * Reads the sparsity of a family from config.json. The sizes of the model have been read before.
+   */
   private interface SparsityReader {
     Optional<Sparsity> read(ConfigJson json, int layers, int heads, int headDim);
   }
 
-  /** The properties of a family; those of BERT where a row does not change them. */
+  /** Builds the properties of a family. They begin with those of BERT. */
   private static final class Row {
     private final List<String> modelTypes;
     private Map<String, String> fieldNames = Map.of();
@@ -192,17 +195,20 @@ public enum BertFamily {
     return Arrays.stream(values()).filter(f -> f.row.modelTypes.contains(modelType)).findFirst();
   }
 
-  /** Every {@code model_type} of these families. */
+  /** All values of {@code model_type} of these families. */
   public static List<String> allModelTypes() {
     return Stream.of(values()).flatMap(f -> f.row.modelTypes.stream()).toList();
   }
 
-  /** How config.json spells a field of BERT's. */
+  /** The family's name for a field of BERT. */
   String field(String name) {
     return row.fieldNames.getOrDefault(name, name);
   }
 
-  /** How weights are spelled that BERT's base model calls {@code encoder.layer.0.…}. */
+  /**
+   * Maps the weight names of BERT's base model, such as {@code encoder.layer.0.…}, to those of the
+   * family.
+   */
   public WeightNames weightNames() {
     return row.weightNames;
   }
@@ -212,34 +218,38 @@ public enum BertFamily {
   }
 
   /**
-   * Whether the padding token keeps its id as its position and all others count on from there,
-   * instead of counting from 0 whatever the token.
+   * Whether positions start after the id of the padding token, as in RoBERTa. A padding token then
+   * has its id as its position, and the first other token has the position {@code padTokenId + 1}.
+   * Otherwise positions count all tokens from 0.
    */
   boolean positionsFollowPadding() {
     return row.positionsFollowPadding;
   }
 
-  /** Whether groups of layers share their weights, and embeddings have a width of their own. */
+  /** Whether layers share weights in groups. Embeddings then also have a width of their own. */
   boolean sharesLayers() {
     return row.sharedLayers;
   }
 
-  /** The activation function of the layers where config.json names none. */
+  /** The activation function of the layers if config.json names none. */
   String defaultActivation() {
     return row.defaultActivation;
   }
 
-  /** What follows the first of a classifier's two layers; empty for the layers' own function. */
+  /**
+   * The activation function between the two layers of a classifier; empty for the function of the
+   * encoder's layers.
+   */
   Optional<Activation> classifierActivation() {
     return Optional.ofNullable(row.classifierActivation);
   }
 
-  /** Which tokens attend to which; empty where all tokens attend to all. */
+  /** Which tokens attend to which; empty if all tokens attend to each other. */
   Optional<Sparsity> sparsity(ConfigJson json, int layers, int heads, int headDim) {
     return row.sparsity.read(json, layers, heads, headDim);
   }
 
-  /** Loads the encoder under the head that finds answers in a text. */
+  /** Loads the encoder with the family's head for question answering. */
   BertTask questionAnswering(Weights weights, BertConfig config) {
     return row.questionAnswering.apply(weights, config);
   }

@@ -12,12 +12,12 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
 /**
- * The encoder with the head that it was pre-trained with: for each token a score for each word of
- * the vocabulary.
+ * The encoder with the masked-language-model head of pre-training. It gives each token a score for
+ * each token of the vocabulary.
  *
- * @param transform {@code [embedding, hidden]}; an embedding is as wide as a hidden state but for
- *     ALBERT
- * @param decoder {@code [vocab, embedding]}; the word embeddings, unless config.json unties them
+ * @param transform {@code [embedding, hidden]}; only in ALBERT the two widths differ
+ * @param decoder {@code [vocab, embedding]}; these are the word embeddings, unless config.json says
+ *     that they are not tied
  */
 public record BertForMaskedLM(BertModel bert, Linear transform, LayerNorm norm, Linear decoder)
     implements BertTask {
@@ -25,8 +25,8 @@ public record BertForMaskedLM(BertModel bert, Linear transform, LayerNorm norm, 
   private static final Buffer LOGITS = Buffer.named("logits");
 
   /**
-   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
-   *     shape that the configuration says
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
+   *     the shape that the configuration implies
    */
   public static BertForMaskedLM load(Weights weights, BertConfig config) {
     int hidden = config.hiddenSize();
@@ -43,7 +43,8 @@ public record BertForMaskedLM(BertModel bert, Linear transform, LayerNorm norm, 
         bert,
         head.at("transform").linear("dense", embedding, hidden),
         head.at("transform").layerNorm("LayerNorm", embedding, config.layerNormEps()),
-        // Untied, a head has a bias of its own beside the one that it would share.
+        // The checkpoint of a head that is not tied may store its bias as decoder.bias, beside an
+        // unused one.
         new Linear(
             words,
             head.tensor(!tied && head.has("decoder.bias") ? "decoder.bias" : "bias", vocab)));
@@ -61,7 +62,7 @@ public record BertForMaskedLM(BertModel bert, Linear transform, LayerNorm norm, 
   }
 
   /**
-   * The head alone, for some of the hidden states.
+   * Evaluates the head alone, for some hidden states.
    *
    * @param x {@code [rows, hidden]}
    * @return logits {@code [rows, vocab]}

@@ -7,8 +7,8 @@ import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The encoder with one layer over every token: a score for an answer that starts there, and for one
- * that ends there.
+ * The encoder with a head for extractive question answering. A linear layer gives each token two
+ * scores: whether the answer starts there, and whether it ends there.
  *
  * @param outputs {@code [2, hidden]}
  */
@@ -18,8 +18,8 @@ public record BertForQuestionAnswering(BertModel bert, Linear outputs) implement
   private static final Buffer COLUMN = Buffer.named("start or end logits");
 
   /**
-   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
-   *     shape that the configuration says
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
+   *     the shape that the configuration implies
    */
   public static BertForQuestionAnswering load(Weights weights, BertConfig config) {
     BertModel bert = BertModel.load(weights, config);
@@ -33,7 +33,7 @@ public record BertForQuestionAnswering(BertModel bert, Linear outputs) implement
   }
 
   /**
-   * @return {@code [tokens, 2]}: start and end logit of each token
+   * @return {@code [tokens, 2]}: the start logit and the end logit of each token
    */
   @Override
   public MemorySegment forward(Pass pass) {
@@ -45,7 +45,7 @@ public record BertForQuestionAnswering(BertModel bert, Linear outputs) implement
     return logits;
   }
 
-  /** Tells the trace both logits, each by itself. */
+  /** Reports start logits and end logits to the trace as two tensors. */
   static void report(Pass pass, MemorySegment logits) {
     if (!pass.isTraced()) {
       return;

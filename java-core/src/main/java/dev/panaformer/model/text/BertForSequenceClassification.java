@@ -7,10 +7,11 @@ import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The encoder with two layers over the first token: a score for each label.
+ * The encoder with a head for classification of sequences. Two layers compute a score for each
+ * label from the first token of a sequence.
  *
- * @param dense {@code [hidden, hidden]}: BERT's pooler, RoBERTa's or DistilBERT's first layer of
- *     the head
+ * @param dense {@code [hidden, hidden]}: the pooler in BERT, the first layer of the head in RoBERTa
+ *     and DistilBERT
  * @param classifier {@code [labels, hidden]}
  */
 public record BertForSequenceClassification(BertModel bert, Linear dense, Linear classifier)
@@ -19,8 +20,8 @@ public record BertForSequenceClassification(BertModel bert, Linear dense, Linear
   private static final Buffer LOGITS = Buffer.named("logits");
 
   /**
-   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
-   *     shape that the configuration says
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
+   *     the shape that the configuration implies
    */
   public static BertForSequenceClassification load(Weights weights, BertConfig config) {
     int hidden = config.hiddenSize();

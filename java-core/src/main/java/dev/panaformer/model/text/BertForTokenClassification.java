@@ -7,7 +7,8 @@ import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The encoder with one layer over every token: a score for each label.
+ * The encoder with a head for classification of tokens. A linear layer gives each token a score for
+ * each label.
  *
  * @param classifier {@code [labels, hidden]}
  */
@@ -15,8 +16,8 @@ public record BertForTokenClassification(BertModel bert, Linear classifier) impl
   private static final Buffer LOGITS = Buffer.named("logits");
 
   /**
-   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
-   *     shape that the configuration says
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
+   *     the shape that the configuration implies
    */
   public static BertForTokenClassification load(Weights weights, BertConfig config) {
     BertModel bert = BertModel.load(weights, config);

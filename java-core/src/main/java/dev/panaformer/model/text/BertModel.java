@@ -23,12 +23,14 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The encoder of BERT (Devlin et al. 2018) and its family: embeddings, then layers that normalise
- * after each residual connection.
+ * The encoder of BERT (Devlin et al. 2018) and its family: embeddings, then layers with a norm
+ * after each residual connection (post-LN).
  *
- * @param projection from the width of the embeddings to that of the layers, where they differ
- * @param layers in the order of the pass; those that share weights are one object, packed once
- * @param pooler what Hugging Face's {@code pooler_output} comes from; many checkpoints have none
+ * @param projection the layer from the width of the embeddings to the hidden size, if they differ
+ * @param layers the layers in the order of evaluation. Layers that share weights are the same
+ *     object
+ * @param pooler the layer that computes Hugging Face's {@code pooler_output}; many checkpoints have
+ *     none
  */
 public record BertModel(
     BertConfig config,
@@ -44,19 +46,19 @@ public record BertModel(
   private static final Buffer POOLED = Buffer.named("pooler output");
 
   /**
-   * Loads the encoder, with or without a head in the same checkpoint.
+   * Loads the encoder. The checkpoint may also have the weights of a head.
    *
-   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
-   *     shape that the configuration says
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
+   *     the shape that the configuration implies
    */
   public static BertModel load(Weights weights, BertConfig config) {
     return load(weights, config, Optional.empty());
   }
 
   /**
-   * The same with words that a head shares.
+   * Loads the encoder with word embeddings that it shares with a head.
    *
-   * @param words {@code [vocab, embedding]}; read here where there are none
+   * @param words {@code [vocab, embedding]}; if empty, the word embeddings are loaded here
    */
   static BertModel load(Weights weights, BertConfig config, Optional<PackedWeight> words) {
     int hidden = config.hiddenSize();
@@ -96,13 +98,13 @@ public record BertModel(
   }
 
   private static EmbeddingTables embeddings(
-      Weights w, BertConfig c, Optional<PackedWeight> ofHead) {
+      Weights w, BertConfig c, Optional<PackedWeight> headWords) {
     int width = c.embeddingSize();
     int types = c.typeVocabSize();
     LayerNorm norm = w.layerNorm("LayerNorm", width, c.layerNormEps());
     boolean packs = w.precision() != WeightFormat.FP32;
     Optional<PackedWeight> packed =
-        ofHead.or(() ->
+        headWords.or(() ->
             packs
                 ? Optional.of(w.packed("word_embeddings.weight", c.vocabSize(), width))
                 : Optional.empty());
@@ -148,7 +150,7 @@ public record BertModel(
     return this;
   }
 
-  /** Adds a sequence, of token type 0 throughout, to a batch. */
+  /** Adds a sequence to a batch. All its tokens have type 0. */
   public void append(TokenBatch batch, int[] ids) {
     append(batch, ids, null, null);
   }
@@ -194,13 +196,14 @@ public record BertModel(
   }
 
   /**
-   * Runs a pass.
+   * Evaluates the encoder.
    *
-   * @param pass whose trace is told {@code hidden_states.N}, {@code last_hidden_state} and, where
-   *     there is a pooler, {@code pooler_output}
-   * @return the last hidden states {@code [tokens, hidden]}, in the workspace until its next pass
-   * @throws IndexOutOfBoundsException if an id, position or token type is outside its table, naming
-   *     the token
+   * @param pass its trace receives {@code hidden_states.N}, {@code last_hidden_state} and, if there
+   *     is a pooler, {@code pooler_output}
+   * @return the last hidden states {@code [tokens, hidden]}, in the workspace; valid until its next
+   *     pass
+   * @throws IndexOutOfBoundsException if an id, position or token type is outside its table; the
+   *     message names the token
    */
   @Override
   public MemorySegment forward(Pass pass) {
@@ -238,7 +241,7 @@ public record BertModel(
     projection.get().forward(pass, embedded, x, batch.tokens());
   }
 
-  /** The pooler reads the first token of each sequence. */
+  /** Evaluates the pooler on the first token of each sequence. */
   private void reportPooled(Pass pass, MemorySegment x, Linear pooler) {
     int hidden = config.hiddenSize();
     int sequences = pass.batch().sequences();

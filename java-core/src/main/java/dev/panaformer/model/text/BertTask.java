@@ -7,8 +7,12 @@ import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.nn.Pass;
 import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BiFunction;
 
-/** An encoder of the BERT family, alone or under the head that {@code architectures} names. */
+/** An encoder of the BERT family, without or with the head that {@code architectures} names. */
 public sealed interface BertTask extends TextEncoder
     permits BertModel,
         BertForMaskedLM,
@@ -17,7 +21,7 @@ public sealed interface BertTask extends TextEncoder
         BertForQuestionAnswering,
         BigBirdForQuestionAnswering {
 
-  /** The encoder, which also adds sequences to a batch. */
+  /** The encoder without the head. */
   BertModel bert();
 
   @Override
@@ -46,16 +50,16 @@ public sealed interface BertTask extends TextEncoder
   }
 
   /**
-   * The tokens that attend to all others in models where not all do, unless the sequence names
-   * them.
+   * The global tokens of sequences that do not name them. They only matter in models where not all
+   * tokens attend to each other.
    */
   default GlobalTokens globalTokens() {
     return GlobalTokens.NONE;
   }
 
   /**
-   * Loads the encoder under the head of its family that finds answers in a text, whatever head
-   * config.json names.
+   * Loads the encoder with its family's head for question answering, whatever head config.json
+   * names.
    */
   static BertTask questionAnswering(Weights weights, BertConfig config) {
     return config.family().questionAnswering(weights, config);
@@ -64,25 +68,42 @@ public sealed interface BertTask extends TextEncoder
   /**
    * Loads the architecture that config.json names.
    *
-   * @throws CheckpointException if it is none of the above, or the weights do not fit it
+   * @throws CheckpointException if there is no such head, or a weight is missing or has another
+   *     shape
    */
   static BertTask load(Weights weights, BertConfig config) {
     String architecture = config.architecture();
-    if (architecture.endsWith("Model") && !architecture.endsWith("LMHeadModel")) {
-      return BertModel.load(weights, config);
-    } else if (architecture.endsWith("ForMaskedLM")) {
-      return BertForMaskedLM.load(weights, config);
-    } else if (architecture.endsWith("ForSequenceClassification")) {
-      return BertForSequenceClassification.load(weights, config);
-    } else if (architecture.endsWith("ForTokenClassification")) {
-      return BertForTokenClassification.load(weights, config);
-    } else if (architecture.endsWith("ForQuestionAnswering")) {
-      return questionAnswering(weights, config);
-    }
-    throw new UnsupportedModelException(
+    return heads().entrySet().stream()
+        .filter(head -> architecture.endsWith(head.getKey()))
+        .filter(head -> !architecture.endsWith("LMHeadModel"))
+        .findFirst()
+        .orElseThrow(() -> unsupported(architecture))
+        .getValue()
+        .apply(weights, config);
+  }
+
+  /**
+   * The heads of the family. Maps the end of the class name in {@code architectures} to the
+   * function that loads the model. {@code Model} is the encoder without a head.
+   */
+  private static Map<String, BiFunction<Weights, BertConfig, BertTask>> heads() {
+    Map<String, BiFunction<Weights, BertConfig, BertTask>> heads = new LinkedHashMap<>();
+    heads.put("Model", BertModel::load);
+    heads.put("ForMaskedLM", BertForMaskedLM::load);
+    heads.put("ForSequenceClassification", BertForSequenceClassification::load);
+    heads.put("ForTokenClassification", BertForTokenClassification::load);
+    heads.put("ForQuestionAnswering", BertTask::questionAnswering);
+    return heads;
+  }
+
+  private static UnsupportedModelException unsupported(String architecture) {
+    List<String> ends = List.copyOf(heads().keySet());
+    return new UnsupportedModelException(
         "config.json: architectures is "
             + architecture
-            + ", expected one that ends in Model, ForMaskedLM, ForSequenceClassification,"
-            + " ForTokenClassification or ForQuestionAnswering");
+            + ", expected one that ends in "
+            + String.join(", ", ends.subList(0, ends.size() - 1))
+            + " or "
+            + ends.getLast());
   }
 }

@@ -13,16 +13,17 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Zaheer et al. 2020: BERT, in which a block of tokens sees itself, the blocks beside it, the first
- * and the last block, and some at random, while these two see all. A sequence that is hardly longer
- * than what a block sees is computed as BERT does.
+ * The sparsity of BigBird (Zaheer et al. 2020). Tokens are grouped into blocks. A block attends to
+ * itself, to its two neighbours, to the first and the last block, and to some random blocks. The
+ * first and the last block attend to all blocks. In a short sequence all tokens attend to each
+ * other, as in BERT.
  *
- * @param full whether all tokens see all, however long a sequence is: the type {@code
- *     original_full}
- * @param blockSize tokens of a block
- * @param numRandomBlocks that a block of each head sees at random
+ * @param full whether all tokens attend to each other in sequences of any length: the attention
+ *     type {@code original_full}
+ * @param blockSize the number of tokens of a block
+ * @param numRandomBlocks the number of random blocks that a block attends to in each head
  * @param biased whether queries, keys and values have biases
- * @param separator the token behind a question
+ * @param separator the id of the token that ends a question
  */
 public record BigBird(
     boolean full,
@@ -37,12 +38,12 @@ public record BigBird(
     implements Sparsity {
   private static final int MOST = 1 << 16;
 
-  /** Queries that share a list of keys where they see all. */
+  /** The number of queries that share a list of keys if they attend to all keys. */
   private static final int FULL_BLOCK = 64;
 
   /**
-   * @throws dev.panaformer.checkpoint.CheckpointException if a field is out of range, or asks for
-   *     what is not supported
+   * @throws dev.panaformer.checkpoint.CheckpointException if a field is out of range or not
+   *     supported
    */
   static Optional<Sparsity> of(ConfigJson json, int layers, int heads) {
     String type = json.optionalString("attention_type", "block_sparse");
@@ -105,12 +106,18 @@ public record BigBird(
     }
   }
 
-  /** Whether a sequence of so many places is longer than what the reference lets see all. */
+  /**
+   * Whether attention is sparse for a sequence of this length. In shorter sequences all tokens
+   * attend to each other, as in the reference.
+   */
   public boolean isSparse(int places) {
     return !full && places > (5L + 2L * numRandomBlocks) * blockSize;
   }
 
-  /** The blocks of a sequence of so many places, of which the last may be shorter. */
+  /**
+   * The number of blocks of a sequence of this length. The last block may be shorter than the
+   * others.
+   */
   public int blocks(int places) {
     return Math.ceilDiv(places, blockSize);
   }
@@ -141,8 +148,8 @@ public record BigBird(
           int last = Math.min(block + 1, blocks - 2);
           add(lists, 0, 1, positions);
           add(lists, first, last + 1, positions);
-          for (int seen : random[head][block - 1]) {
-            add(lists, seen, seen + 1, positions);
+          for (int key : random[head][block - 1]) {
+            add(lists, key, key + 1, positions);
           }
           add(lists, blocks - 1, blocks, positions);
         }
@@ -152,7 +159,7 @@ public record BigBird(
     }
   }
 
-  /** The tokens of adjacent blocks of keys. */
+  /** Adds the tokens of the blocks from {@code first} to {@code end}, exclusive, as keys. */
   private void add(KeyLists lists, int first, int end, TokenPositions positions) {
     lists.add(positions.row(start(first)), positions.row(start(end)));
   }
@@ -169,8 +176,8 @@ public record BigBird(
         fits &= head.length == blocks - 2;
         for (int[] block : head) {
           fits &= block.length == numRandomBlocks;
-          for (int seen : block) {
-            fits &= seen >= 0 && seen < blocks;
+          for (int key : block) {
+            fits &= key >= 0 && key < blocks;
           }
         }
       }

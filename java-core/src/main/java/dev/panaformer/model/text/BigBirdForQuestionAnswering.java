@@ -14,12 +14,13 @@ import dev.panaformer.nn.Weights;
 import java.lang.foreign.MemorySegment;
 
 /**
- * BigBird under a head that scores where an answer starts and ends: a feed-forward network over
- * each token, then two scores. Those of the question, which ends with the first separator, are
- * lowered so far that no answer begins or ends there; the first token, which stands for no answer,
- * keeps its own. A question's tokens have type 0 and a context's 1, unless a sequence says.
+ * BigBird with its head for extractive question answering. A feed-forward network and a linear
+ * layer give each token a start score and an end score. The question ends with the first separator;
+ * its scores are lowered so far that no answer can start or end there. The first token keeps its
+ * scores, because it stands for "no answer". Tokens of the question have type 0 and tokens of the
+ * context type 1, unless the sequence has types of its own.
  *
- * @param separator the token behind a question
+ * @param separator the id of the token that ends a question
  */
 public record BigBirdForQuestionAnswering(
     BertModel bert, FeedForward feedForward, LayerNorm norm, Linear outputs, int separator)
@@ -31,8 +32,8 @@ public record BigBirdForQuestionAnswering(
   private static final float QUESTION_PENALTY = 1e6f;
 
   /**
-   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
-   *     shape that the configuration says
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
+   *     the shape that the configuration implies
    */
   public static BigBirdForQuestionAnswering load(Weights weights, BertConfig config) {
     int hidden = config.hiddenSize();
@@ -67,7 +68,7 @@ public record BigBirdForQuestionAnswering(
     while (question < ids.length && ids[question] != separator) {
       question++;
     }
-    // Without a separator the first token is the whole question.
+    // Without a separator the question is only the first token.
     int end = question == ids.length ? 1 : question + 1;
     int[] types = new int[ids.length];
     for (int i = end; i < ids.length; i++) {
@@ -77,7 +78,7 @@ public record BigBirdForQuestionAnswering(
   }
 
   /**
-   * @return {@code [tokens, 2]}: start and end logit of each token
+   * @return {@code [tokens, 2]}: the start logit and the end logit of each token
    */
   @Override
   public MemorySegment forward(Pass pass) {
@@ -89,11 +90,12 @@ public record BigBirdForQuestionAnswering(
     feedForward.forward(pass, x, x, y, tokens);
     norm.forward(pass, y, y, tokens);
     outputs.forward(pass, y, scores, tokens);
-    // Java writes where it reads, on the host or in place.
+    // The scores of the question are lowered in Java, in host memory.
     long count = (long) tokens * START_AND_END;
     MemorySegment logits = pass.floats(LOGITS, count);
-    MemorySegment read = memory.onHost(scores, count, pass.workspace());
-    memory.write(logits, count, pass.workspace(), to -> lowerQuestions(pass.batch(), read, to));
+    MemorySegment hostScores = memory.onHost(scores, count, pass.workspace());
+    memory.write(
+        logits, count, pass.workspace(), to -> lowerQuestions(pass.batch(), hostScores, to));
     BertForQuestionAnswering.report(pass, logits);
     return logits;
   }

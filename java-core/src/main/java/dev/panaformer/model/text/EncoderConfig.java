@@ -1,13 +1,12 @@
 package dev.panaformer.model.text;
 
+import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.model.ModelConfig;
 import dev.panaformer.model.ModelKind;
-
-import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.nn.Weights;
 import java.util.Optional;
 
-/** What config.json says of an encoder of texts, whatever its family. */
+/** The configuration of an encoder of texts of any family. */
 public non-sealed interface EncoderConfig extends ModelConfig {
 
   int vocabSize();
@@ -20,17 +19,17 @@ public non-sealed interface EncoderConfig extends ModelConfig {
 
   int intermediateSize();
 
-  /** How many token types there are; 0 for none at all. */
+  /** The number of token types; 0 if the model has none. */
   int typeVocabSize();
 
-  /** The longest sequence that has positions. */
+  /** The maximum number of tokens of a sequence. */
   int maxTokens();
 
   /**
-   * Loads the encoder, with or without a head in the same checkpoint.
+   * Loads the encoder. The checkpoint may also have the weights of a head.
    *
    * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
-   *     the shape that the configuration says
+   *     the shape that the configuration implies
    */
   TextEncoder encoder(Weights weights);
 
@@ -57,8 +56,8 @@ public non-sealed interface EncoderConfig extends ModelConfig {
   /**
    * Reads the configuration of an encoder of texts.
    *
-   * @throws dev.panaformer.checkpoint.CheckpointException naming the field that is missing, wrong,
-   *     or asks for what is not supported
+   * @throws dev.panaformer.checkpoint.CheckpointException if a field is missing, wrong or not
+   *     supported; the message names the field
    */
   static EncoderConfig of(ConfigJson json) {
     return (EncoderConfig) ModelKind.ENCODER.read(json);

@@ -1,10 +1,16 @@
 package dev.panaformer.model.text;
 
-/** The tokens that see all of their sequence, in models where not all do, unless a caller says. */
+/**
+ * The default global tokens of a sequence. A global token attends to all tokens of its sequence, in
+ * models where other tokens do not.
+ */
 public enum GlobalTokens {
   NONE,
-  /** The one that stands for the sequence. */
+  /** The first token, which stands for the whole sequence. */
   FIRST,
-  /** Those before the first separator: of a question and a context the question. */
+  /**
+   * The tokens before the first separator. In a pair of question and context these are the
+   * question.
+   */
   QUESTION
 }

@@ -12,7 +12,8 @@ import java.util.Set;
 /**
  * Linformer (Wang et al. 2020).
  *
- * @param projectionLength number of keys and of values to which those of a sequence are projected
+ * @param projectionLength the number of rows to which the keys and the values of a sequence are
+ *     projected
  * @param shareKeyValueProjection whether keys and values of a layer have the same projection
  */
 public record LinformerConfig(Shape shape, int projectionLength, boolean shareKeyValueProjection)
@@ -21,7 +22,8 @@ public record LinformerConfig(Shape shape, int projectionLength, boolean shareKe
       Set.of("projection_length", "share_key_value_projection");
 
   /**
-   * @throws CheckpointException naming the field that is missing, wrong, or not known
+   * @throws CheckpointException if a field is missing, wrong or not known; the message names the
+   *     field
    */
   public static LinformerConfig of(ConfigJson json) {
     Shape shape = Shape.of(json, FIELDS);
@@ -31,7 +33,10 @@ public record LinformerConfig(Shape shape, int projectionLength, boolean shareKe
         json.optionalBoolean("share_key_value_projection", false));
   }
 
-  /** {@code attention.key_projection.weight} and its like are {@code [projected, positions]}. */
+  /**
+   * {@inheritDoc} The projections along the sequence, such as {@code
+   * attention.key_projection.weight}, are {@code [projected, positions]}.
+   */
   @Override
   public EncoderAttention attention(Weights weights, int layer) {
     int hidden = shape.hiddenSize();

@@ -15,22 +15,26 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
- * Beltagy et al. 2020: RoBERTa, in which a token sees a window of its neighbours and all global
- * tokens, and a global token sees all.
+ * The sparsity of Longformer (Beltagy et al. 2020). A token attends to a window of its neighbours
+ * and to all global tokens. A global token attends to all tokens of its sequence.
  *
- * @param windows of each layer: a token sees half as many to its left and as many to its right
- * @param separator the token behind a question
+ * @param windows the size of the window of each layer. Half of the window is to the left of a token
+ *     and half to its right
+ * @param separator the id of the token that ends a question
  */
 public record Longformer(List<Integer> windows, int separator, int numHeads, int headDim)
     implements Sparsity {
   private static final String WINDOW = "attention_window";
 
-  /** Queries that share a list of keys; of more, fewer would be in a cache together. */
+  /**
+   * The number of queries that share a list of keys. With larger blocks, less of the data would
+   * stay in cache.
+   */
   private static final int BLOCK = 64;
 
   /**
-   * @throws dev.panaformer.checkpoint.CheckpointException if windows are not even, or not one for
-   *     each layer
+   * @throws dev.panaformer.checkpoint.CheckpointException if a window is odd, or there is not one
+   *     window for each layer
    */
   static Optional<Sparsity> of(ConfigJson json, int layers, int heads, int headDim) {
     List<Integer> windows = json.integers(WINDOW, 2, Integer.MAX_VALUE);
@@ -69,7 +73,7 @@ public record Longformer(List<Integer> windows, int separator, int numHeads, int
         manyLists());
   }
 
-  /** Layers with the same window share their lists. */
+  /** The index of the key lists of a layer. Layers with the same window share their lists. */
   private int lists(int layer) {
     return windows.indexOf(windows.get(layer));
   }
@@ -165,7 +169,10 @@ public record Longformer(List<Integer> windows, int separator, int numHeads, int
     }
   }
 
-  /** The global tokens, and between them what the bands of a block cover. */
+  /**
+   * Adds the keys of a block of queries: the rows from {@code from} to {@code to}, and the global
+   * tokens, in ascending order and without duplicates.
+   */
   private static void addKeys(KeyLists lists, int from, int to, int[] globalRows) {
     int key = from;
     for (int i = 0; i < globalRows.length; ) {

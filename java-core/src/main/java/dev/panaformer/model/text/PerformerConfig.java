@@ -16,19 +16,20 @@ import java.util.Set;
 /**
  * Performer (Choromanski et al. 2021).
  *
- * @param kernel the function from a query or key to its features
- * @param causal whether a token attends to itself and those before it alone
+ * @param kernel the function that maps a query or a key to its random features
+ * @param causal whether a token attends only to itself and to the tokens before it
  */
 public record PerformerConfig(Shape shape, FeatureMap kernel, boolean causal, int numRandomFeatures)
     implements PreNormConfig {
   private static final Set<String> FIELDS = Set.of("kernel", "causal", "num_random_features");
   private static final String FEATURES = "random_features.weight";
 
-  /** Seed of the features that are drawn where a checkpoint has none. */
+  /** The seed of the random features if the checkpoint has none. */
   private static final long SEED = 0;
 
   /**
-   * @throws CheckpointException naming the field that is missing, wrong, or not known
+   * @throws CheckpointException if a field is missing, wrong or not known; the message names the
+   *     field
    */
   public static PerformerConfig of(ConfigJson json) {
     Shape shape = Shape.of(json, FIELDS);

@@ -1,25 +1,24 @@
 package dev.panaformer.model.text;
 
-import dev.panaformer.model.ConfigFields;
-
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.model.ConfigFields;
 import dev.panaformer.nn.EncoderAttention;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
 import java.util.Set;
 
 /**
- * The configuration of a {@link PreNormEncoder}: the fields that such encoders share, and the
- * attention of their layers.
+ * The configuration of a {@link PreNormEncoder}: the fields that such encoders share, and a method
+ * that loads the attention of a layer.
  */
 public interface PreNormConfig extends EncoderConfig {
 
   /**
-   * The fields of config.json that have nothing to do with attention.
+   * The fields of config.json that do not depend on the kind of attention.
    *
-   * @param hiddenAct GELU where the file has none
-   * @param layerNormEps 1e-5 where the file has none
+   * @param hiddenAct the activation function; GELU if the file has none
+   * @param layerNormEps the epsilon of the norms; 1e-5 if the file has none
    */
   record Shape(
       int vocabSize,
@@ -41,7 +40,9 @@ public interface PreNormConfig extends EncoderConfig {
             "layer_norm_eps");
 
     /**
-     * @param attention the fields that attention reads; any other is refused
+     * Reads the fields.
+     *
+     * @param attention the fields that the attention reads; any other unknown field is refused
      */
     static Shape of(ConfigJson json, Set<String> attention) {
       ConfigFields.requireKnown(json, FIELDS, attention);

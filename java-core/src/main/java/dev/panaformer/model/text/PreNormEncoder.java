@@ -18,9 +18,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * An encoder that normalises before each residual block and once at the end (Xiong et al. 2020),
- * over words and positions that are embedded: Linformer and Performer, which differ in what their
- * layers have for attention.
+ * The encoder of Linformer and Performer, which differ only in their attention. It adds embeddings
+ * of words and positions. Each residual block normalises its input (pre-LN, Xiong et al. 2020), and
+ * a last norm follows the layers.
  */
 public record PreNormEncoder(
     PreNormConfig config,
@@ -32,8 +32,8 @@ public record PreNormEncoder(
   private static final Buffer HIDDEN = Buffer.named("hidden states");
 
   /**
-   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
-   *     shape that the configuration says
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
+   *     the shape that the configuration implies
    */
   static PreNormEncoder load(Weights weights, PreNormConfig config) {
     PreNormConfig.Shape shape = config.shape();
@@ -95,9 +95,9 @@ public record PreNormEncoder(
   }
 
   /**
-   * Runs a pass.
+   * Evaluates the encoder.
    *
-   * @param pass whose trace is told {@code hidden_states.N}, all of them before the last norm, and
+   * @param pass its trace receives {@code hidden_states.N}, which are before the last norm, and
    *     {@code last_hidden_state}, which is after it
    */
   @Override

@@ -5,75 +5,77 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The blocks of keys that BigBird's blocks of queries see at random. They depend on a seed and the
- * number of blocks alone, and are what the reference draws in training, where it seeds NumPy's
- * generator with the number of the layer: a seed of 0 gives what a model was trained with.
+ * Draws the random blocks of keys that a block of queries attends to in BigBird. They depend only
+ * on a seed and the number of blocks. In training, the reference seeds NumPy's generator with the
+ * index of the layer. With a seed of 0 this class draws the same blocks. Thread-safe.
  */
 public final class RandomBlocks {
-  /** Lengths for which the reference has the plan of the paper's models. */
+  /** Sequence lengths for which the reference draws blocks as the models of the paper do. */
   private static final int[] PAPER_TOKENS = {1024, 3072, 4096};
 
   private static final int PAPER_LAST_TOKEN = 1024;
 
   private final int seed;
-  private final Map<Integer, int[][][][]> drawn = new ConcurrentHashMap<>();
+  private final Map<Integer, int[][][][]> cache = new ConcurrentHashMap<>();
 
   /**
-   * @param seed of the first layer, the next of the next
+   * @param seed the seed of the first layer; each further layer adds 1
    */
   public RandomBlocks(int seed) {
     this.seed = seed;
   }
 
   /**
-   * {@code [layers][heads][blocks - 2][numRandomBlocks]}, drawn once for each number of blocks. Not
-   * to be written.
+   * The random blocks {@code [layers][heads][blocks - 2][numRandomBlocks]}. They are drawn once for
+   * each number of blocks. The caller must not write to the array.
    */
   public int[][][][] of(BigBird model, int blocks) {
-    int[][][][] known = drawn.get(blocks);
-    if (known == null) {
-      known = new int[model.numLayers()][][][];
-      for (int layer = 0; layer < known.length; layer++) {
-        known[layer] = draw(model, blocks, new NumpyRandom(seed + layer));
+    int[][][][] drawn = cache.get(blocks);
+    if (drawn == null) {
+      drawn = new int[model.numLayers()][][][];
+      for (int layer = 0; layer < drawn.length; layer++) {
+        drawn[layer] = draw(model, blocks, new NumpyRandom(seed + layer));
       }
-      drawn.put(blocks, known);
+      cache.put(blocks, drawn);
     }
-    return known;
+    return drawn;
   }
 
   private static int[][][] draw(BigBird model, int blocks, NumpyRandom random) {
-    int[][][] seen = new int[model.numHeads()][blocks - 2][model.numRandomBlocks()];
+    int[][][] selected = new int[model.numHeads()][blocks - 2][model.numRandomBlocks()];
     long tokens = (long) blocks * model.blockSize();
     if (Arrays.stream(PAPER_TOKENS).anyMatch(length -> length == tokens)) {
-      for (int[][] head : seen) {
+      for (int[][] head : selected) {
         drawAsInPaper(model, head, random);
       }
     } else if (model.numRandomBlocks() > 0) {
       for (int block = 1; block < blocks - 1; block++) {
-        for (int[][] head : seen) {
+        for (int[][] head : selected) {
           drawAmongFirst(2 * model.numRandomBlocks() + 5, block, head[block - 1], random);
         }
       }
     }
-    return seen;
+    return selected;
   }
 
-  /** Of the first {@code end} blocks, those that the block does not see anyway. */
-  private static void drawAmongFirst(int end, int block, int[] seen, NumpyRandom random) {
+  /** Draws from the first {@code end} blocks, except those that the block attends to anyway. */
+  private static void drawAmongFirst(int end, int block, int[] selected, NumpyRandom random) {
     int[] order = random.permutation(range(0, end));
     int count = 0;
-    for (int i = 0; i < end && count < seen.length; i++) {
+    for (int i = 0; i < end && count < selected.length; i++) {
       boolean near = Math.abs(order[i] - block) <= 1;
       boolean ends = order[i] == 0 || order[i] == end - 1;
       boolean across = (block == 1 && order[i] == end - 2) || (block == end - 2 && order[i] == 1);
       if (!near && !ends && !across) {
-        seen[count++] = order[i];
+        selected[count++] = order[i];
       }
     }
   }
 
-  /** For all positions that the model has, of which the sequence takes the first. */
-  private static void drawAsInPaper(BigBird model, int[][] seen, NumpyRandom random) {
+  /**
+   * Draws for the maximum length of the model. A shorter sequence uses the first blocks of that.
+   */
+  private static void drawAsInPaper(BigBird model, int[][] selected, NumpyRandom random) {
     int blocks = model.maxPositions() / model.blockSize();
     int last =
         PAPER_LAST_TOKEN > 2 * model.blockSize()
@@ -81,14 +83,17 @@ public final class RandomBlocks {
             : blocks - 1;
     for (int block = 1; block < blocks - 1; block++) {
       int[] order = random.permutation(candidates(block, blocks, last));
-      if (block <= seen.length) {
-        int count = Math.min(order.length, seen[block - 1].length);
-        System.arraycopy(order, 0, seen[block - 1], 0, count);
+      if (block <= selected.length) {
+        int count = Math.min(order.length, selected[block - 1].length);
+        System.arraycopy(order, 0, selected[block - 1], 0, count);
       }
     }
   }
 
-  /** Blocks 1 to {@code blocks - 2}, numbered from 0, without those around the block. */
+  /**
+   * The blocks from 1 to {@code blocks - 2} without the block and its neighbours. Blocks count from
+   * 0.
+   */
   private static int[] candidates(int block, int blocks, int last) {
     int[] middle = range(1, blocks - 1);
     int start = block - 2;
@@ -114,13 +119,13 @@ public final class RandomBlocks {
     return range;
   }
 
-  /** The elements from {@code begin} up to {@code end}, as far as the array has them. */
+  /** The elements from {@code begin} to {@code end}, exclusive, or to the end of the array. */
   private static int[] slice(int[] values, int begin, int end) {
     int stop = Math.min(end, values.length);
     return begin < stop ? Arrays.copyOfRange(values, begin, stop) : new int[0];
   }
 
-  /** NumPy's RandomState: MT19937 (Matsumoto, Nishimura 1998), and its way to shuffle. */
+  /** NumPy's RandomState: the generator MT19937 (Matsumoto, Nishimura 1998) and NumPy's shuffle. */
   private static final class NumpyRandom {
     private static final int WORDS = 624;
     private static final int SHIFT = 397;
@@ -150,7 +155,10 @@ public final class RandomBlocks {
       return y ^ (y >>> 18);
     }
 
-    /** From 0 to {@code most}: the first that fits its bits. */
+    /**
+     * A random integer from 0 to {@code most}, inclusive. Draws of as many bits as {@code most} has
+     * are rejected until one is not larger.
+     */
     private int interval(int most) {
       int mask = most == 0 ? 0 : -1 >>> Integer.numberOfLeadingZeros(most);
       int value;
@@ -160,7 +168,7 @@ public final class RandomBlocks {
       return value;
     }
 
-    /** Shuffles the values, and returns them. */
+    /** Shuffles the array in place and returns it. */
     int[] permutation(int[] values) {
       for (int i = values.length - 1; i > 0; i--) {
         int j = interval(i);

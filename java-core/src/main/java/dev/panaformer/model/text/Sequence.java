@@ -1,18 +1,18 @@
 package dev.panaformer.model.text;
 
 /**
- * A sequence as the reference takes it. Tokens that are masked out keep their place, by which
- * positions, windows and blocks are counted, but are not computed; those at the end count too.
+ * The inputs of one sequence, as the reference takes them. Masked tokens are not computed. But they
+ * count for positions, windows and blocks, even at the end of the sequence.
  *
- * @param ids of the vocabulary
- * @param typeIds one for each token, or null for 0
- * @param attentionMask 0 for tokens to leave out, wherever they are; or null for none
- * @param positionIds one for each token, or null for those that the model counts by itself
- * @param globalMask of Longformer: not 0 for tokens that see all, and are seen by all; or null for
- *     what is usual under the model's head
- * @param randomBlocks of BigBird {@code [layers][heads][blocks - 2][numRandomBlocks]}: the blocks
- *     of keys that the blocks of queries see at random, but for the first and the last; or null for
- *     those of {@link RandomBlocks} from a seed of 0 on
+ * @param ids the token ids
+ * @param typeIds the token types; null if all are 0
+ * @param attentionMask 0 for masked tokens, which may be anywhere; null if none is masked
+ * @param positionIds the position of each token; null for the default of the model
+ * @param globalMask for Longformer: not 0 for global tokens, which attend to all tokens and which
+ *     all tokens attend to; null for the default of the model's head
+ * @param randomBlocks for BigBird, {@code [layers][heads][blocks - 2][numRandomBlocks]}: the random
+ *     blocks of keys for each block of queries except the first and the last; null for {@link
+ *     RandomBlocks} with a seed of 0
  */
 public record Sequence(
     int[] ids,
@@ -23,7 +23,8 @@ public record Sequence(
     int[][][][] randomBlocks) {
 
   /**
-   * @throws IllegalArgumentException if there is not one position, or one mark, for each token
+   * @throws IllegalArgumentException if the length of {@code positionIds} or {@code globalMask} is
+   *     not the number of ids
    */
   public Sequence {
     requireLength("positionIds", positionIds, ids);
@@ -37,17 +38,19 @@ public record Sequence(
     }
   }
 
-  /** With positions, global tokens and random blocks as is usual. */
+  /** A sequence with the default positions, global tokens and random blocks of the model. */
   public Sequence(int[] ids, int[] typeIds, int[] attentionMask) {
     this(ids, typeIds, attentionMask, null, null, null);
   }
 
-  /** Tokens with those that are masked out: how many places there are. */
+  /** The length of the sequence, masked tokens included. */
   int places() {
     return ids.length;
   }
 
-  /** Refuses to say who sees whom to a model in which all tokens see all. */
+  /**
+   * Refuses global tokens and random blocks, for models in which all tokens attend to each other.
+   */
   void requireAllSeen() {
     if (globalMask != null || randomBlocks != null) {
       throw new IllegalArgumentException(
@@ -56,7 +59,7 @@ public record Sequence(
     }
   }
 
-  /** Whether there is a token at a place that is not masked out. */
+  /** Whether the token at a position is not masked. */
   boolean isToken(int place) {
     return attentionMask == null || attentionMask[place] != 0;
   }

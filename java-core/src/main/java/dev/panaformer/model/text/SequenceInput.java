@@ -1,17 +1,19 @@
 package dev.panaformer.model.text;
 
-/** What an encoder asks of a sequence before it takes any of it. */
+/** Validates a sequence before an encoder adds it to a batch. */
 final class SequenceInput {
   private SequenceInput() {}
 
   /**
-   * Checks all of a sequence.
+   * Checks lengths, ids and token types of a sequence.
    *
-   * @param typeIds may be null, as may the mask
-   * @return the end of the last token that is not masked
-   * @throws IllegalArgumentException if lengths differ, no token is left, or more than the model
-   *     has positions
-   * @throws IndexOutOfBoundsException if an id is outside the vocabulary, or a type unknown
+   * @param typeIds may be null
+   * @param attentionMask may be null
+   * @return the index after the last token that is not masked
+   * @throws IllegalArgumentException if lengths differ, all tokens are masked, or there are more
+   *     tokens than positions
+   * @throws IndexOutOfBoundsException if an id is outside the vocabulary, or a token type is not
+   *     known
    */
   static int requireValid(EncoderConfig config, int[] ids, int[] typeIds, int[] attentionMask) {
     requireLength("typeIds", typeIds, ids.length);

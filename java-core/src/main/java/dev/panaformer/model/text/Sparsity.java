@@ -4,21 +4,25 @@ import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.nn.EncoderAttention;
 import dev.panaformer.nn.Weights;
 
-/** Which tokens of a sequence see which, in encoders whose layers do not let all see all. */
+/**
+ * Which tokens of a sequence attend to which, in encoders where not all tokens attend to each
+ * other.
+ */
 public sealed interface Sparsity permits Longformer, BigBird {
 
   /**
-   * The attention of a layer.
+   * Loads the attention of a layer.
    *
    * @param weights of the layer's attention
    */
   EncoderAttention attention(Weights weights, BertConfig config, int layer);
 
   /**
-   * Tells the batch who sees whom in the sequence that was added last.
+   * Adds the key lists of the last sequence of a batch to the batch.
    *
-   * @param globals which tokens see all, where the sequence does not say
-   * @throws IllegalArgumentException if the sequence does not fit, naming what does not
+   * @param globals the global tokens, if the sequence does not name them
+   * @throws IllegalArgumentException if the sequence has an input that does not fit the model; the
+   *     message names it
    */
   void append(TokenBatch batch, Sequence sequence, GlobalTokens globals);
 }

@@ -1,66 +1,69 @@
 package dev.panaformer.model.text;
 
-import dev.panaformer.model.Network;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.memory.RowSelection;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.model.Network;
 import dev.panaformer.nn.Pass;
 import dev.panaformer.nn.Trace;
 import java.lang.foreign.MemorySegment;
 
 /**
- * An encoder of texts, alone or under a head. Immutable and thread-safe; each pass needs a {@link
- * Workspace} of its own. The memory and the kernels belong to whoever loaded the model.
+ * An encoder of texts, without or with a head. Immutable and thread-safe; each concurrent forward
+ * pass needs a {@link Workspace} of its own. The caller that loads the encoder owns its memory and
+ * its kernels.
  */
 public non-sealed interface TextEncoder extends Network {
 
-  /** What config.json says of the encoder. */
+  /** The configuration of the encoder. */
   @Override
   EncoderConfig config();
 
   /**
-   * Adds a sequence to a batch, with the positions that the reference gives its tokens. Tokens that
-   * are masked out keep their place among the positions, but are not computed.
+   * Adds a sequence to a batch, with the positions that the reference gives to its tokens. Masked
+   * tokens count for positions but are not computed.
    *
-   * @param ids of the vocabulary
-   * @param typeIds one for each token, or null for 0
-   * @param attentionMask 0 for tokens to leave out, wherever they are; or null for none
-   * @throws IllegalArgumentException if no token is left, or more than the model has positions
-   * @throws IndexOutOfBoundsException if an id is outside the vocabulary, or a type unknown
+   * @param ids the token ids
+   * @param typeIds the token types; null if all are 0
+   * @param attentionMask 0 for masked tokens, which may be anywhere; null if none is masked
+   * @throws IllegalArgumentException if all tokens are masked, or there are more tokens than
+   *     positions
+   * @throws IndexOutOfBoundsException if an id is outside the vocabulary, or a token type is not
+   *     known
    */
   void append(TokenBatch batch, int[] ids, int[] typeIds, int[] attentionMask);
 
   /**
-   * Adds a sequence to a batch with all inputs that the reference takes for it.
+   * Adds a sequence to a batch with all inputs that the reference takes.
    *
-   * @throws IllegalArgumentException also if it has an input that this model does not take, or one
-   *     that does not fit it
+   * @throws IllegalArgumentException also if the sequence has an input that this model does not
+   *     take or that does not fit the model
    */
   void append(TokenBatch batch, Sequence sequence);
 
-  /** The kernels that the encoder runs on. */
+  /** The kernels that evaluate the encoder. */
   Kernels kernels();
 
   /**
-   * Runs a pass.
+   * Evaluates the encoder and its head.
    *
-   * @param pass whose trace is told every intermediate result that has a name, and the results
-   * @return the result, in the workspace until its next pass: without a head the last hidden states
-   *     {@code [tokens, hidden]}
+   * @param pass its trace receives every intermediate result that has a name, and the results
+   * @return the result of the head or, without a head, the last hidden states {@code [tokens,
+   *     hidden]}. It is in the workspace and valid until its next pass
    */
   MemorySegment forward(Pass pass);
 
   /**
-   * Runs the encoder without its head, for the hidden states of some tokens. A trace still gets
-   * every hidden state; without one the last layer is computed for these tokens alone.
+   * Evaluates the encoder without its head, for the {@linkplain Pass#wanted wanted} rows. Without a
+   * trace, the last layer is computed for these rows only. A trace receives all hidden states.
    *
-   * @return the last hidden states of the {@linkplain Pass#wanted wanted} rows, {@code [rows,
-   *     hidden]}, in the workspace until its next pass
+   * @return the last hidden states of the wanted rows, {@code [rows, hidden]}. They are in the
+   *     workspace and valid until its next pass
    */
   MemorySegment hiddenStates(Pass pass);
 
-  /** {@link #forward(Pass)} of a batch that nobody traces. */
+  /** {@link #forward(Pass)} of a batch without a trace. */
   default MemorySegment forward(TokenBatch batch, Workspace workspace) {
     return forward(batch, workspace, Trace.NONE);
   }
@@ -77,9 +80,9 @@ public non-sealed interface TextEncoder extends Network {
   }
 
   /**
-   * Replaces random features by others. No pass may run meanwhile.
+   * Draws new random features from a seed. No forward pass may run at the same time.
    *
-   * @throws UnsupportedOperationException if the model has none
+   * @throws UnsupportedOperationException if the model has no random features
    */
   default void redrawFeatures(long seed) {
     throw new UnsupportedOperationException("this model has no random features");

@@ -3,13 +3,13 @@ package dev.panaformer.model.text;
 import dev.panaformer.kernel.memory.TokenBatch;
 
 /**
- * Maps the positions of a batch's last sequence to rows. Positions count tokens that are masked
- * out, rows do not.
+ * Maps positions of the last sequence of a batch to rows of the batch. Masked tokens have positions
+ * but no rows.
  */
 final class TokenPositions {
   private final int firstRow;
   private final int positions;
-  private final int[] tokensBefore; // null if none is masked out
+  private final int[] tokensBefore; // null if no token is masked
 
   TokenPositions(TokenBatch batch, Sequence sequence) {
     firstRow = batch.start(batch.sequences() - 1);

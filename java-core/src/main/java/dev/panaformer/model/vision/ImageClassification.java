@@ -16,9 +16,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
- * An encoder with a linear layer that gives each label a score. The layer reads the class token or,
- * in models without one, the mean of all tokens. DeiT's variant with a teacher takes the mean of
- * two such layers, one over each of its two tokens.
+ * An encoder with a head for image classification. A linear layer computes a score for each label
+ * from the class token or, in models without one, from the mean of all tokens. The distilled
+ * variant of DeiT has two such layers, one for each of its two tokens, and averages their scores.
  *
  * @param classifiers {@code [labels, hidden]} each
  */
@@ -30,7 +30,7 @@ public record ImageClassification(VisionEncoder encoder, List<Linear> classifier
 
   /**
    * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
-   *     the shape that the configuration says
+   *     the shape that the configuration implies
    */
   public static ImageClassification load(Weights weights, VisionConfig config) {
     int labels = config.labels().size();
@@ -77,7 +77,7 @@ public record ImageClassification(VisionEncoder encoder, List<Linear> classifier
       MemorySegment distilled = logits.asSlice(count * Float.BYTES);
       pass.report("cls_logits", logits, images.count(), labels);
       pass.report("distillation_logits", distilled, images.count(), labels);
-      // Java writes where it reads, on the host or in place.
+      // The scores are averaged in Java, in host memory.
       MemorySegment both = memory.onHost(logits, 2 * count, workspace);
       memory.write(logits, count, workspace, mean -> average(both, mean, count));
     }

@@ -3,13 +3,17 @@ package dev.panaformer.model.vision;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Images of one size as models read them.
+ * A batch of preprocessed images of the same size.
  *
  * @param pixels {@code [count, channels, height, width]} float32
  */
 public record Images(MemorySegment pixels, int count, int channels, int height, int width) {
 
-  /** Throws unless there is an image, with these channels. */
+  /**
+   * Requires at least one image and this number of channels.
+   *
+   * @throws IllegalArgumentException otherwise
+   */
   void requireChannels(int expected) {
     if (count < 1) {
       throw new IllegalArgumentException(count + " images");

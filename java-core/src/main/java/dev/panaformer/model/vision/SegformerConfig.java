@@ -1,14 +1,13 @@
 package dev.panaformer.model.vision;
 
-import dev.panaformer.model.ConfigFields;
-import dev.panaformer.model.ProblemType;
-
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.image.preprocessing.ImageSize;
 import dev.panaformer.image.preprocessing.PreprocessorDefaults;
 import dev.panaformer.image.preprocessing.Resampling;
 import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.model.ConfigFields;
+import dev.panaformer.model.ProblemType;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
 import java.util.List;
@@ -17,12 +16,14 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * The fields of config.json that decide what SegFormer computes. Lists have one element for each
- * stage.
+ * The configuration of SegFormer: the fields of config.json that its results depend on. Lists have
+ * one element for each stage.
  *
- * @param srRatios how many times fewer keys and values there are than queries, along each side
- * @param strides pixels or tokens from one patch to the next
- * @param reshapeLastStage whether the reference's last hidden state has the shape of a map
+ * @param srRatios the factor by which the map of keys and values is smaller than that of queries,
+ *     along each side
+ * @param strides the distance from one patch to the next, in pixels or tokens
+ * @param reshapeLastStage whether the last hidden state of the reference is a map {@code [count,
+ *     hidden, height, width]}
  */
 public record SegformerConfig(
     String architecture,
@@ -42,8 +43,8 @@ public record SegformerConfig(
     implements VisionConfig {
 
   /**
-   * @throws CheckpointException naming the field that is missing, wrong, or asks for what is not
-   *     supported
+   * @throws CheckpointException if a field is missing, wrong or not supported; the message names
+   *     the field
    */
   public static SegformerConfig of(ConfigJson json) {
     int stages = json.optionalInt("num_encoder_blocks", 4, 1, 16);
@@ -72,8 +73,8 @@ public record SegformerConfig(
   }
 
   private static List<Integer> perStage(
-      ConfigJson json, String field, int max, int stages, List<Integer> absent) {
-    List<Integer> values = json.has(field) ? json.integers(field, 1, max) : absent;
+      ConfigJson json, String field, int max, int stages, List<Integer> defaults) {
+    List<Integer> values = json.has(field) ? json.integers(field, 1, max) : defaults;
     if (values.size() < stages) {
       throw json.wrong(field, "a number for each of " + stages + " stages");
     }
@@ -117,7 +118,7 @@ public record SegformerConfig(
         weights -> SegformerForSemanticSegmentation.load(weights, this));
   }
 
-  /** Features of the last stage. */
+  /** The number of features of the last stage. */
   @Override
   public int hiddenSize() {
     return hiddenSizes.getLast();

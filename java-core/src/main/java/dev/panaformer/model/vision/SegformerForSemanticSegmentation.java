@@ -20,12 +20,13 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * SegFormer with its all-MLP head (Xie et al. 2021): every stage's map, projected, brought to the
- * first one's resolution and laid side by side, gives each place a score for each label.
+ * SegFormer with its all-MLP head for semantic segmentation (Xie et al. 2021). The map of each
+ * stage is projected to the same width and resized to the resolution of the first stage. The maps
+ * are concatenated, and two layers compute a score for each label at each position.
  *
- * @param projections one a stage, {@code [decoder hidden, hidden]}
- * @param fuse {@code [decoder hidden, stages * decoder hidden]}, the last stage first, with the
- *     batch normalisation that follows it in its weights
+ * @param projections a layer for each stage, {@code [decoder hidden, hidden]}
+ * @param fuse {@code [decoder hidden, stages * decoder hidden]}, with the last stage first. The
+ *     batch normalisation that follows is folded into its weights
  * @param classifier {@code [labels, decoder hidden]}
  */
 public record SegformerForSemanticSegmentation(
@@ -37,8 +38,8 @@ public record SegformerForSemanticSegmentation(
   private static final float BATCH_NORM_EPS = 1e-5f;
 
   /**
-   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
-   *     shape that the configuration says
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
+   *     the shape that the configuration implies
    */
   public static SegformerForSemanticSegmentation load(Weights weights, SegformerConfig c) {
     if (!c.reshapeLastStage()) {
@@ -58,7 +59,10 @@ public record SegformerForSemanticSegmentation(
         head.inFp32().convolution("classifier", c.labels().size(), hidden, 1, 1, false));
   }
 
-  /** Batch normalisation by stored statistics is a scale and a shift of each output feature. */
+  /**
+   * Loads the layer and folds the batch normalisation into it. With stored statistics, batch
+   * normalisation is a scale and a shift of each output feature.
+   */
   private static Linear fuse(Weights head, int out, int in) {
     Weights norm = head.at("batch_norm");
     float[] gamma = norm.values("weight", out);
@@ -88,7 +92,7 @@ public record SegformerForSemanticSegmentation(
     return segformer.config();
   }
 
-  /** The rows and columns of {@link #forward}'s result. */
+  /** The layout of the result of {@link #forward}. */
   public VisionEncoder.Layout layout(int height, int width) {
     SegformerModel first =
         new SegformerModel(

@@ -24,8 +24,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * SegFormer's encoder (Xie et al. 2021): stages of overlapping patches, each at a lower resolution,
- * whose attention sees a reduced map and whose feed-forward networks see the neighbours.
+ * SegFormer's encoder (Xie et al. 2021): stages of overlapping patches, each at a lower resolution
+ * than the one before. Attention has keys and values of a reduced map, and feed-forward networks
+ * contain a convolution over neighbours.
  */
 public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage> stages)
     implements VisionEncoder {
@@ -41,15 +42,17 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
   private static final Reused<SequenceLengths> QUERY_LENGTHS = Reused.of(SequenceLengths::new);
   private static final Reused<SequenceLengths> KEY_LENGTHS = Reused.of(SequenceLengths::new);
 
-  /** The reference uses this value and ignores the field of config.json. */
+  /**
+   * The epsilon of the norms. The reference uses this value and ignores the field of config.json.
+   */
   private static final float EPS = 1e-5f;
 
   private static final int NEIGHBOURS = 3;
 
   /**
-   * Attention whose keys and values come from a reduced map.
+   * Attention with keys and values of a reduced map.
    *
-   * @param reduction of {@code ratio × ratio} places to one, where the ratio is above 1
+   * @param reduction reduces {@code ratio × ratio} tokens to one; empty if the ratio is 1
    * @param kv {@code [2 hidden, hidden]}: keys, values
    */
   record ReducedAttention(
@@ -61,7 +64,7 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
       Optional<Linear> reduction,
       Optional<LayerNorm> reductionNorm) {}
 
-  /** A feed-forward network with a depthwise convolution of 3 x 3 places in its middle. */
+  /** A feed-forward network with a depthwise convolution of 3 x 3 tokens between its two layers. */
   record MixFeedForward(Linear up, DepthwiseWeights neighbours, Linear down) {}
 
   record Layer(
@@ -79,7 +82,10 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
     }
   }
 
-  /** Told the map that each stage puts out, while it lies in the workspace. */
+  /**
+   * Receives the output of each stage. The segment is in the workspace and valid until the method
+   * returns.
+   */
   interface StageConsumer {
     /**
      * @param x {@code [count, height, width, hidden of the stage]}
@@ -88,10 +94,10 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
   }
 
   /**
-   * Loads the encoder, with or without a head in the same checkpoint.
+   * Loads the encoder. The checkpoint may also have the weights of a head.
    *
-   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
-   *     shape that the configuration says
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
+   *     the shape that the configuration implies
    */
   public static SegformerModel load(Weights weights, SegformerConfig c) {
     List<Stage> stages = new ArrayList<>();
@@ -168,9 +174,9 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
   }
 
   /**
-   * Runs images.
+   * Evaluates the encoder.
    *
-   * @return the last stage's map {@code [count, height, width, hidden]}
+   * @return the output of the last stage {@code [count, height, width, hidden]}
    */
   @Override
   public MemorySegment forward(
@@ -201,11 +207,11 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
       if (pass.isTraced()) {
         boolean last = i + 1 == stages.size();
         long floats = images.count() * grid.patches() * stage.hidden();
-        MemorySegment read = kernels.memory().onHost(x, floats, pass.workspace());
+        MemorySegment host = kernels.memory().onHost(x, floats, pass.workspace());
         ImageShape shape = new ImageShape(images.count(), height, width, stage.hidden());
-        report(pass.trace(), "hidden_states." + i, read, shape, last);
+        report(pass.trace(), "hidden_states." + i, host, shape, last);
         if (last) {
-          report(pass.trace(), "last_hidden_state", read, shape, true);
+          report(pass.trace(), "last_hidden_state", host, shape, true);
         }
       }
     }
@@ -306,7 +312,9 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
   }
 
   /**
-   * In the reference's order, {@code [count, hidden, height, width]}, but for a last stage without.
+   * Reports a map in the layout of the reference. That is {@code [count, hidden, height, width]},
+   * or {@code [count, height * width, hidden]} for a last stage that the reference does not
+   * reshape.
    */
   private void report(Trace trace, String name, MemorySegment x, ImageShape shape, boolean last) {
     int images = (int) shape.images();
@@ -322,7 +330,7 @@ public record SegformerModel(SegformerConfig config, Kernels kernels, List<Stage
     }
   }
 
-  /** {@code [images, places, channels]} as {@code [images, channels, places]}. */
+  /** Copies {@code [images, places, channels]} to {@code [images, channels, places]}. */
   static MemorySegment channelsFirst(
       MemorySegment x, int images, int places, int channels, Arena arena) {
     MemorySegment y = arena.allocate(JAVA_FLOAT, (long) images * places * channels);

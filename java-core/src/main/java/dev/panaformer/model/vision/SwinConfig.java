@@ -1,23 +1,23 @@
 package dev.panaformer.model.vision;
 
-import dev.panaformer.model.ConfigFields;
-import dev.panaformer.model.ProblemType;
-
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.image.preprocessing.PreprocessorDefaults;
 import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.model.ConfigFields;
+import dev.panaformer.model.ProblemType;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
 import java.util.List;
 
 /**
- * The fields of config.json that decide what a Swin transformer computes.
+ * The configuration of a Swin transformer: the fields of config.json that its results depend on.
  *
- * @param embedDim features of the first stage; each stage has twice those of the one before
- * @param depths layers of each stage
- * @param numHeads heads of each stage
- * @param useAbsoluteEmbeddings whether patches have positions besides those within windows
+ * @param embedDim the number of features of the first stage. Each further stage has twice as many
+ * @param depths the number of layers of each stage
+ * @param numHeads the number of heads of each stage
+ * @param useAbsoluteEmbeddings whether patches have absolute position embeddings besides the
+ *     relative position bias of windows
  */
 public record SwinConfig(
     String architecture,
@@ -40,8 +40,8 @@ public record SwinConfig(
     implements VisionConfig {
 
   /**
-   * @throws CheckpointException naming the field that is missing, wrong, or asks for what is not
-   *     supported
+   * @throws CheckpointException if a field is missing, wrong or not supported; the message names
+   *     the field
    */
   public static SwinConfig of(ConfigJson json) {
     int[] image = ConfigFields.heightAndWidth(json, "image_size", 224, 224);
@@ -76,8 +76,8 @@ public record SwinConfig(
         ConfigFields.problemType(json));
   }
 
-  private static List<Integer> orDefault(List<Integer> values, List<Integer> absent) {
-    return values.isEmpty() ? absent : values;
+  private static List<Integer> orDefault(List<Integer> values, List<Integer> defaults) {
+    return values.isEmpty() ? defaults : values;
   }
 
   @Override
@@ -95,7 +95,7 @@ public record SwinConfig(
     return SwinModel.load(weights, this);
   }
 
-  /** Features of the last stage. */
+  /** The number of features of the last stage. */
   @Override
   public int hiddenSize() {
     return embedDim << depths.size() - 1;

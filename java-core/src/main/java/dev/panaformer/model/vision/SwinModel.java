@@ -25,13 +25,14 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The Swin transformer (Liu et al. 2021): stages of attention within windows, each at half the
+ * The Swin transformer (Liu et al. 2021): stages with attention within windows, each at half the
  * resolution of the one before.
  *
- * @param patches the embedding of a patch
- * @param patchNorm of embedded patches
- * @param positions {@code [rows columns, embedDim]} of the patches, where there are any
- * @param norm of the last stage's output
+ * @param patches the layer that embeds a patch
+ * @param patchNorm the norm of embedded patches
+ * @param positions the position embeddings of patches, {@code [rows columns, embedDim]}; absent if
+ *     there are none
+ * @param norm the norm of the last stage's output
  */
 public record SwinModel(
     SwinConfig config,
@@ -48,32 +49,32 @@ public record SwinModel(
   private static final Buffer POSITIONS = Buffer.named("interpolated positions");
   private static final Reused<RowOrder> ORDER = Reused.of(RowOrder::new);
 
-  /** The value of the reference for norms that config.json does not cover. */
+  /** The epsilon of norms that do not use the field of config.json, as in the reference. */
   private static final float DEFAULT_EPS = 1e-5f;
 
   record Layer(WindowAttention attention, LayerNorm norm, FeedForward feedForward) {}
 
   /**
-   * Four neighbouring places become one of twice the features.
+   * Merges four neighbouring tokens into one with twice the features.
    *
-   * @param norm over the four, {@code [4 features]}
+   * @param norm the norm of the four concatenated tokens, {@code [4 features]}
    * @param reduction {@code [2 features, 4 features]}
    */
   record Merging(LayerNorm norm, Linear reduction) {}
 
   /**
-   * @param merging what follows, but for the last stage
+   * @param merging the merging after the stage; empty for the last stage
    */
   record Stage(int features, List<Layer> layers, Optional<Merging> merging) {}
 
-  /** A map on its way through the stages. */
+  /** The current feature map, and a buffer for the next one. */
   private record Map(MemorySegment x, MemorySegment spare, int height, int width) {}
 
   /**
-   * Loads the encoder, with or without a head in the same checkpoint.
+   * Loads the encoder. The checkpoint may also have the weights of a head.
    *
-   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
-   *     shape that the configuration says
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
+   *     the shape that the configuration implies
    */
   public static SwinModel load(Weights weights, SwinConfig c) {
     int dim = c.embedDim();
@@ -165,10 +166,10 @@ public record SwinModel(
   }
 
   /**
-   * Runs images.
+   * Evaluates the encoder.
    *
-   * @param trace also told {@code reshaped_hidden_states.N}, the same as maps {@code [count,
-   *     features, rows, columns]}
+   * @param trace also receives {@code reshaped_hidden_states.N}, which are the hidden states as
+   *     maps {@code [count, features, rows, columns]}
    * @return the last hidden states {@code [count, rows columns, hidden]}
    */
   @Override
@@ -206,7 +207,8 @@ public record SwinModel(
     int rows = Math.ceilDiv(images.height(), config.patchHeight());
     int columns = Math.ceilDiv(images.width(), config.patchWidth());
     long tokens = (long) images.count() * rows * columns;
-    // Both buffers serve all stages: padding aside, a stage has half the values of the one before.
+    // All stages use the same two buffers. Apart from padding, a stage has half as many values as
+    // the one before.
     long floats = tokens * dim * 2;
     MemorySegment x = pass.floats(MAP, floats);
     MemorySegment spare = pass.floats(OTHER_MAP, floats);
@@ -256,7 +258,7 @@ public record SwinModel(
       return positions.orElseThrow();
     }
     int side = (int) Math.sqrt(learned);
-    // The reference interpolates for the patches that fit, without those that are padded.
+    // The reference interpolates positions only for complete patches, without padded ones.
     boolean whole =
         images.height() % config.patchHeight() == 0 && images.width() % config.patchWidth() == 0;
     if (!interpolatePositions || side * side != learned || !whole) {
@@ -291,7 +293,7 @@ public record SwinModel(
                   + " %d x %d",
               map.width(), map.height(), config.windowSize(), config.windowSize()));
     }
-    // One window across needs no shift.
+    // If one window covers a side of the map, windows are not shifted.
     boolean shifted = index % 2 == 1 && least > config.windowSize() && config.windowSize() > 1;
     long tokens = (long) images * map.height() * map.width();
     MemorySegment y = map.spare();
@@ -334,7 +336,10 @@ public record SwinModel(
     return new Map(map.spare(), map.x(), height, width);
   }
 
-  /** The token that is one of the four of a merged one: down first, then to the right; or -1. */
+  /**
+   * The token of the map at position {@code at} among the groups of four that are merged, or -1 for
+   * padding. A group is ordered downwards first, then to the right.
+   */
   private static int source(int at, Map map, int height, int width) {
     int token = at / 4;
     int image = token / width / height;

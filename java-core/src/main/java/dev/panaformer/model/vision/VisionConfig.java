@@ -1,51 +1,51 @@
 package dev.panaformer.model.vision;
 
-import dev.panaformer.model.ModelConfig;
-import dev.panaformer.model.ModelKind;
-import dev.panaformer.model.ProblemType;
-
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.image.preprocessing.PreprocessorDefaults;
+import dev.panaformer.model.ModelConfig;
+import dev.panaformer.model.ModelKind;
+import dev.panaformer.model.ProblemType;
 import dev.panaformer.nn.Weights;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 
-/** What config.json says of a model that reads images, whatever its family. */
+/** The configuration of a model of images of any family. */
 public non-sealed interface VisionConfig extends ModelConfig {
 
   /** The class that the checkpoint was saved from, such as {@code ViTForImageClassification}. */
   String architecture();
 
-  /** Channels of an image, 3 for colours. */
+  /** The number of channels of an image, 3 for colours. */
   int numChannels();
 
-  /** Features of the encoder's last hidden states. */
+  /** The number of features of the encoder's last hidden states. */
   int hiddenSize();
 
   /** The names of a head's outputs, by index. */
   List<String> labels();
 
-  /** What the scores of labels are. */
+  /** The meaning of the scores of labels. */
   ProblemType problemType();
 
-  /** How images are preprocessed where preprocessor_config.json does not say. */
+  /** The defaults for fields of preprocessing that preprocessor_config.json does not have. */
   PreprocessorDefaults preprocessing();
 
   /**
-   * Loads the encoder, with or without a head in the same checkpoint.
+   * Loads the encoder. The checkpoint may also have the weights of a head.
    *
    * @throws CheckpointException if a weight is missing or does not have the shape that the
-   *     configuration says
+   *     configuration implies
    */
   VisionEncoder encoder(Weights weights);
 
   /**
-   * Whether image classification reads class tokens, the first of each image, with one linear layer
-   * for each of them. Otherwise a single layer reads the mean of all tokens.
+   * Whether image classification reads class tokens, which are the first tokens of an image. Each
+   * class token has a linear layer of its own. Otherwise a single layer reads the mean of all
+   * tokens.
    */
   default boolean hasClassTokens() {
     return false;
@@ -57,8 +57,8 @@ public non-sealed interface VisionConfig extends ModelConfig {
   }
 
   /**
-   * The heads of the family other than image classification: how each is loaded, by the class that
-   * {@code architectures} names.
+   * The heads of the family other than image classification. Maps the class that {@code
+   * architectures} names to the function that loads the model.
    */
   default Map<String, Function<Weights, VisionTask>> heads() {
     return Map.of();
@@ -99,11 +99,10 @@ public non-sealed interface VisionConfig extends ModelConfig {
   }
 
   /**
-   * Reads the configuration of a model of images, with Hugging Face's defaults for the fields that
-   * may be left out.
+   * Reads the configuration of a model of images, with Hugging Face's defaults for missing fields.
    *
-   * @throws CheckpointException naming the field that is missing, wrong, or asks for what is not
-   *     supported
+   * @throws CheckpointException if a field is missing, wrong or not supported; the message names
+   *     the field
    */
   static VisionConfig of(ConfigJson json) {
     return (VisionConfig) ModelKind.VISION.read(json);

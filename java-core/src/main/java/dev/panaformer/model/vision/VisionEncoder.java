@@ -7,22 +7,25 @@ import dev.panaformer.nn.Pass;
 import dev.panaformer.nn.Trace;
 import java.lang.foreign.MemorySegment;
 
-/** A model of images without a head: hidden states of patches and of the model's own tokens. */
+/**
+ * A model of images without a head. It computes hidden states of the patches and of further tokens,
+ * such as the class token.
+ */
 public interface VisionEncoder extends VisionTask {
-  /** What {@link #tokenRows} writes. */
+  /** The result of {@link #tokenRows}. */
   Buffer TOKEN_ROWS = Buffer.named("tokens of one position");
 
   Kernels kernels();
 
   /**
-   * The shape of hidden states, {@code [count, tokens, hidden]}, and where an image's patches are
-   * among its tokens.
+   * The shape of the hidden states of an image, {@code [tokens, hidden]}, and the place of the
+   * patches among its tokens.
    *
-   * @param before tokens before the patches
-   * @param rows of patches in the last layer
-   * @param columns of patches in the last layer
-   * @param after tokens after the patches
-   * @param hidden features of each token
+   * @param before the number of tokens before the patches
+   * @param rows the number of rows of patches in the last layer
+   * @param columns the number of columns of patches in the last layer
+   * @param after the number of tokens after the patches
+   * @param hidden the number of features of each token
    */
   record Layout(int before, int rows, int columns, int after, int hidden) {
     public int tokens() {
@@ -30,14 +33,14 @@ public interface VisionEncoder extends VisionTask {
     }
   }
 
-  /** The shape of what {@link #forward} returns for images of this size. */
+  /** The layout of the result of {@link #forward} for images of this size. */
   Layout layout(int height, int width);
 
   /**
-   * {@link #forward} for a head that reads only tokens before the patches. A trace still gets every
-   * hidden state; without one the last layer is computed for these tokens alone.
+   * Evaluates the encoder for a head that reads only tokens before the patches. Without a trace,
+   * the last layer is computed for these tokens only. A trace receives all hidden states.
    *
-   * @param first how many tokens of each image, at most those before its patches
+   * @param first the number of tokens of each image, at most those before its patches
    * @return their last hidden states {@code [count, first, hidden]}
    * @throws UnsupportedOperationException if images have no tokens before their patches
    */
@@ -50,7 +53,7 @@ public interface VisionEncoder extends VisionTask {
    * Copies one token of every image.
    *
    * @param x hidden states {@code [count, tokens, hidden]}
-   * @param token which one
+   * @param token the index of the token in an image
    * @return {@code [count, hidden]}
    */
   default MemorySegment tokenRows(

@@ -1,12 +1,11 @@
 package dev.panaformer.model.vision;
 
-import dev.panaformer.model.ConfigFields;
-import dev.panaformer.model.ProblemType;
-
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.image.preprocessing.PreprocessorDefaults;
 import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.model.ConfigFields;
+import dev.panaformer.model.ProblemType;
 import dev.panaformer.nn.WeightNames;
 import dev.panaformer.nn.Weights;
 import java.util.List;
@@ -14,15 +13,16 @@ import java.util.Map;
 import java.util.function.Function;
 
 /**
- * The fields of config.json that decide what a plain vision transformer computes.
+ * The configuration of a plain vision transformer: the fields of config.json that its results
+ * depend on.
  *
- * @param imageHeight of the images for which positions were learned
- * @param poolerOutputSize features of the pooler, where the checkpoint has one
- * @param sinCosPositions whether positions are computed rather than stored: {@code
- *     "position_embedding_type": "sincos_2d"}, a field of our own for checkpoints that leave the
- *     table out
- * @param numDetectionTokens tokens after the patches; 0 in all families but YOLOS
- * @param useMidPositionEmbeddings whether positions are added again after every layer but the last
+ * @param imageHeight the height of the images for which positions were learned
+ * @param poolerOutputSize the number of features of the pooler, if the checkpoint has one
+ * @param sinCosPositions whether positions are computed rather than stored. This is {@code
+ *     "position_embedding_type": "sincos_2d"}, a field of Panaformer for checkpoints without the
+ *     table
+ * @param numDetectionTokens the number of tokens after the patches; 0 in all families but YOLOS
+ * @param useMidPositionEmbeddings whether positions are added after every layer but the last
  */
 public record VitConfig(
     VitFamily family,
@@ -50,8 +50,8 @@ public record VitConfig(
     implements VisionConfig {
 
   /**
-   * @throws CheckpointException naming the field that is missing, wrong, or asks for what is not
-   *     supported
+   * @throws CheckpointException if a field is missing, wrong or not supported; the message names
+   *     the field
    */
   public static VitConfig of(ConfigJson json) {
     VitFamily family = VitFamily.of(json.requireString("model_type")).orElseThrow();
@@ -123,7 +123,7 @@ public record VitConfig(
     return true;
   }
 
-  /** DeiT has a second layer, over the token that learned from a teacher. */
+  /** {@inheritDoc} DeiT has a second layer for its distillation token. */
   @Override
   public List<String> classifiers() {
     return architecture.endsWith("WithTeacher")
@@ -137,7 +137,7 @@ public record VitConfig(
         "YolosForObjectDetection", weights -> YolosForObjectDetection.load(weights, this));
   }
 
-  /** Rows of patches in an image of the size for which positions were learned. */
+  /** The number of rows of patches in an image of the size for which positions were learned. */
   int gridRows() {
     return imageHeight / patchHeight;
   }

@@ -9,13 +9,13 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What sets the plain vision transformers apart: their extra tokens, the names of their weights,
- * and how images are preprocessed.
+ * The families of plain vision transformers. A row has the family's extra tokens, the prefix of its
+ * weight names, and its defaults for preprocessing.
  */
 public enum VitFamily {
   /** Dosovitskiy et al. 2021. */
   VIT("vit", List.of("cls_token"), "vit.", PreprocessorDefaults.STANDARD),
-  /** Touvron et al. 2021: with a second token that learns from a teacher. */
+  /** Touvron et al. 2021: has a distillation token beside the class token. */
   DEIT(
       "deit",
       List.of("cls_token", "distillation_token"),
@@ -26,7 +26,7 @@ public enum VitFamily {
           Optional.of(new ImageSize.Exact(224, 224)),
           PreprocessorDefaults.HALF,
           PreprocessorDefaults.HALF)),
-  /** Fang et al. 2021: with tokens after the patches, each of which detects an object. */
+  /** Fang et al. 2021: has detection tokens after the patches, each of which detects an object. */
   YOLOS(
       "yolos",
       List.of("cls_token"),
@@ -55,12 +55,12 @@ public enum VitFamily {
     return Arrays.stream(values()).filter(f -> f.modelType.equals(modelType)).findFirst();
   }
 
-  /** Every {@code model_type} of these families. */
+  /** All values of {@code model_type} of these families. */
   public static List<String> allModelTypes() {
     return Arrays.stream(values()).map(f -> f.modelType).toList();
   }
 
-  /** The weights of the tokens before the patches. */
+  /** The names of the weights of the tokens before the patches. */
   List<String> tokens() {
     return tokens;
   }

@@ -31,17 +31,18 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The vision transformer (Dosovitskiy et al. 2021) and its family: patches and a few tokens of the
- * model's own through layers that normalise before each residual block.
+ * The vision transformer (Dosovitskiy et al. 2021) and its family. The tokens are the patches of an
+ * image and a few learned tokens. The layers are pre-LN.
  *
- * @param before the tokens before the patches, with their positions, {@code [tokens, hidden]}
- * @param patches the embedding of a patch
- * @param positions of the patches, {@code [rows columns, hidden]}
- * @param after the detection tokens behind the patches, with their positions
- * @param midPositions YOLOS's positions after each layer but the last, {@code [layers - 1, tokens,
- *     hidden]}; absent elsewhere
- * @param norm of the last layer's output
- * @param pooler what Hugging Face's {@code pooler_output} comes from; many checkpoints have none
+ * @param before the tokens before the patches, with their positions added, {@code [tokens, hidden]}
+ * @param patches the layer that embeds a patch
+ * @param positions the position embeddings of the patches, {@code [rows columns, hidden]}
+ * @param after the detection tokens after the patches, with their positions added
+ * @param midPositions in YOLOS the position embeddings that are added after each layer but the
+ *     last, {@code [layers - 1, tokens, hidden]}; absent in other families
+ * @param norm the norm of the last layer's output
+ * @param pooler the layer that computes Hugging Face's {@code pooler_output}; many checkpoints have
+ *     none
  */
 public record VitModel(
     VitConfig config,
@@ -63,10 +64,10 @@ public record VitModel(
   private static final Reused<RowOrder> MID_POSITIONS = Reused.of(RowOrder::new);
 
   /**
-   * Loads the encoder, with or without a head in the same checkpoint.
+   * Loads the encoder. The checkpoint may also have the weights of a head.
    *
-   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
-   *     shape that the configuration says
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
+   *     the shape that the configuration implies
    */
   public static VitModel load(Weights weights, VitConfig c) {
     int hidden = c.hiddenSize();
@@ -171,10 +172,10 @@ public record VitModel(
   }
 
   /**
-   * Runs images.
+   * Evaluates the encoder.
    *
-   * @param trace also told {@code qkv.N}, the queries, keys and values of layer N, {@code [count,
-   *     tokens, 3 heads headDim]}
+   * @param trace also receives {@code qkv.N}, the queries, keys and values of layer N, {@code
+   *     [count, tokens, 3 heads headDim]}
    * @return the last hidden states {@code [count, tokens, hidden]}
    */
   @Override
@@ -192,7 +193,8 @@ public record VitModel(
     int count = images.count();
     int tokens = layout.tokens();
     int hidden = config.hiddenSize();
-    // Layers see the tokens of all images end to end, the trace sees them image by image.
+    // Layers report {@code [count * tokens, width]}. The trace receives {@code [count, tokens,
+    // width]}.
     Trace byImage =
         trace == Trace.NONE
             ? Trace.NONE
@@ -245,7 +247,7 @@ public record VitModel(
     }
   }
 
-  /** Images as sequences of tokens. */
+  /** A batch with one sequence of tokens for each image. */
   private static TokenBatch batch(int sequences, int tokens, Workspace workspace) {
     TokenBatch batch = workspace.batch();
     batch.clear();
@@ -287,14 +289,17 @@ public record VitModel(
     return x;
   }
 
-  /** The positions of an image's patches: those learned, or as many as its grid has. */
+  /**
+   * The position embeddings of an image's patches. The learned ones are interpolated if the image
+   * has another size.
+   */
   private MemorySegment gridPositions(
       Pass pass, Images images, boolean interpolate, Layout layout) {
     int rows = config.gridRows();
     int columns = config.gridColumns();
     if (config.family() != VitFamily.YOLOS) {
-      // The reference has no other than square tables to interpolate from, and takes one as it is
-      // for a square image of as many patches.
+      // The reference interpolates only square tables. If the image is square and has as many
+      // patches as the table, it uses the table as it is.
       boolean square = images.height() == images.width();
       if (!interpolate || square && layout.rows() * layout.columns() == rows * columns) {
         return positions;
@@ -338,7 +343,8 @@ public record VitModel(
   }
 
   /**
-   * {@code x} with the positions that follow a layer, in the other of two buffers.
+   * Adds the position embeddings that follow a layer. The result is in the other of the two
+   * buffers.
    *
    * @param x in {@link #HIDDEN} or {@link #OTHER_HIDDEN}
    */
@@ -365,7 +371,10 @@ public record VitModel(
     return y;
   }
 
-  /** The positions of all tokens of an image after a layer, those of its patches interpolated. */
+  /**
+   * The position embeddings that follow a layer, for all tokens of an image. Those of patches are
+   * interpolated.
+   */
   private MemorySegment midPositionTable(Pass pass, int layer, Layout layout) {
     int hidden = config.hiddenSize();
     int grid = config.gridRows() * config.gridColumns();

@@ -14,10 +14,12 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
- * YOLOS (Fang et al. 2021): each detection token becomes a label, or that of no object, and a box.
+ * YOLOS (Fang et al. 2021) with its head for object detection. Two networks of three layers compute
+ * scores of labels and a box for each detection token. One more label stands for "no object".
  *
- * @param labels three layers to {@code [labels + 1]}, the last of them for no object
- * @param boxes three layers to {@code [4]}
+ * @param labels three layers, the last {@code [labels + 1, hidden]}; the last score is that of "no
+ *     object"
+ * @param boxes three layers, the last {@code [4, hidden]}
  */
 public record YolosForObjectDetection(VitModel vit, List<Linear> labels, List<Linear> boxes)
     implements VisionTask {
@@ -26,12 +28,15 @@ public record YolosForObjectDetection(VitModel vit, List<Linear> labels, List<Li
   private static final Buffer LOGITS = Buffer.named("logits and boxes");
   private static final int HEAD_LAYERS = 3;
 
-  /** Centre, width and height, in parts of the image. */
+  /**
+   * The numbers of a box: the x and y of its centre, width and height, each relative to the size of
+   * the image.
+   */
   public static final int BOX = 4;
 
   /**
-   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or has not the
-   *     shape that the configuration says
+   * @throws dev.panaformer.checkpoint.CheckpointException if a weight is missing or does not have
+   *     the shape that the configuration implies
    */
   public static YolosForObjectDetection load(Weights weights, VitConfig config) {
     int hidden = config.hiddenSize();
@@ -57,8 +62,8 @@ public record YolosForObjectDetection(VitModel vit, List<Linear> labels, List<Li
   }
 
   /**
-   * @return {@code [count, tokens, labels + 1]} logits and behind them {@code [count, tokens, 4]}
-   *     boxes: centre, width and height, in parts of the image
+   * @return logits {@code [count, tokens, labels + 1]}, followed by boxes {@code [count, tokens,
+   *     4]}; see {@link #BOX}
    */
   @Override
   public MemorySegment forward(
@@ -81,7 +86,7 @@ public record YolosForObjectDetection(VitModel vit, List<Linear> labels, List<Li
     MemorySegment places = logits.asSlice(rows * classes * Float.BYTES);
     apply(pass, labels, detections, logits, rows);
     apply(pass, boxes, detections, places, rows);
-    // Java writes where it reads, on the host or in place.
+    // The sigmoid is computed in Java, in host memory.
     MemorySegment linear = memory.onHost(places, rows * BOX, workspace);
     memory.write(places, rows * BOX, workspace, y -> sigmoid(linear, y, rows * BOX));
     if (pass.isTraced()) {

@@ -1,6 +1,7 @@
 /**
- * Models of images and their heads: ViT and kin, Swin, YOLOS, SegFormer.
+ * Models of images and their heads: ViT, DeiT, YOLOS, Swin, SegFormer.
  *
- * <p>Not exported. May import what {@code dev.panaformer.model} may, and that package.
+ * <p>Not exported. It may import {@code dev.panaformer.model} and everything that {@code
+ * dev.panaformer.model} may import.
  */
 package dev.panaformer.model.vision;

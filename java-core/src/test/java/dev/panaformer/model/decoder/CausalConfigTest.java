@@ -63,7 +63,7 @@ class CausalConfigTest {
     assertEquals(0, ((LlamaConfig) config(LLAMA, "'model_type': 'qwen2'")).window(1));
   }
 
-  /** What SmolLM2 and Qwen2.5 are published with beside the fields of their families. */
+  /** Fields of the published SmolLM2 and Qwen2.5 that do not change the result. */
   @Test
   void fieldsThatChangeNothingAreTaken() {
     LlamaConfig smol =

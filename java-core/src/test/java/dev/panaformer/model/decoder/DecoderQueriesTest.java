@@ -32,13 +32,17 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * A pass for some of its tokens gives them what a pass for all gives, and leaves the same cache.
+ * A pass that computes results for some tokens gives the same results as a pass for all tokens, and
+ * fills the cache in the same way.
  */
 class DecoderQueriesTest {
   private static final int[] LENGTHS = {5, 1, 7, 1, 17};
 
-  /** Of the 31 tokens: the last two of the first sequence, none of the second, and so on. */
-  private static final int[] ASKED = {3, 4, 12, 13, 28, 29, 30};
+  /**
+   * The query rows among 31 tokens: the last two of the first sequence, none of the second, and so
+   * on.
+   */
+  private static final int[] QUERIES = {3, 4, 12, 13, 28, 29, 30};
 
   static Stream<Arguments> models() {
     List<Arguments> all = new ArrayList<>();
@@ -50,26 +54,26 @@ class DecoderQueriesTest {
     return all.stream();
   }
 
-  /** What a prompt and then a token each give, all tokens of both passes or those asked for. */
-  private static float[][] passes(CausalModel model, Kernels kernels, int[]... asked) {
+  /** The results of a pass over the prompts and a pass over one further token of each sequence. */
+  private static float[][] passes(CausalModel model, Kernels kernels, int[]... queries) {
     CausalConfig c = model.config();
-    float[][] results = new float[asked.length][];
+    float[][] results = new float[queries.length][];
     try (KvCache cache =
             new KvCache(c.numLayers(), c.kvHeads(), c.headDim(), 40, 4, kernels.memory());
         Workspace workspace = new Workspace(kernels.memory());
         DecoderBatch batch = new DecoderBatch()) {
       KvCache.Sequence[] sequences = new KvCache.Sequence[LENGTHS.length];
       Arrays.setAll(sequences, s -> cache.open());
-      for (int pass = 0; pass < asked.length; pass++) {
+      for (int pass = 0; pass < queries.length; pass++) {
         batch.clear();
         for (int s = 0; s < sequences.length; s++) {
           int length = pass == 0 ? LENGTHS[s] : 1;
           int[] ids = new Random(10 * pass + s).ints(length, 0, c.vocabSize()).toArray();
           batch.add(sequences[s], ids, 0, length);
         }
-        batch.query(asked[pass]);
+        batch.query(queries[pass]);
         MemorySegment x = model.forward(batch, cache, workspace, Trace.NONE);
-        long bytes = (long) asked[pass].length * c.hiddenSize() * Float.BYTES;
+        long bytes = (long) queries[pass].length * c.hiddenSize() * Float.BYTES;
         MemorySegment host = kernels.memory().onHost(x, bytes / Float.BYTES, workspace);
         results[pass] = host.asSlice(0, bytes).toArray(JAVA_FLOAT);
       }
@@ -90,17 +94,17 @@ class DecoderQueriesTest {
         Weights weights = new Weights(checkpoint, kernels, memory, config.weightNames())) {
       CausalModel model = CausalModel.load(weights, config);
       float[][] expected = passes(model, kernels, all, each);
-      float[][] some = passes(model, kernels, ASKED, each);
+      float[][] some = passes(model, kernels, QUERIES, each);
       int hidden = config.hiddenSize();
-      for (int i = 0; i < ASKED.length; i++) {
+      for (int i = 0; i < QUERIES.length; i++) {
         assertArrayEquals(
-            Arrays.copyOfRange(expected[0], ASKED[i] * hidden, (ASKED[i] + 1) * hidden),
+            Arrays.copyOfRange(expected[0], QUERIES[i] * hidden, (QUERIES[i] + 1) * hidden),
             Arrays.copyOfRange(some[0], i * hidden, (i + 1) * hidden),
-            "row " + ASKED[i]);
+            "row " + QUERIES[i]);
       }
       assertArrayEquals(expected[1], some[1], "the next token");
       float[][] none = passes(model, kernels, new int[0], each);
-      assertArrayEquals(expected[1], none[1], "the next token, after none was asked for");
+      assertArrayEquals(expected[1], none[1], "the next token, after a pass without queries");
     }
   }
 

@@ -33,9 +33,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Words that a head shares with embeddings are in memory once, whatever reads them. */
+/** Word embeddings that are tied to the head are in memory only once. */
 class TiedHeadTest {
-  /** Far more words than all else, in whole panels. */
+  /** The word embeddings are much larger than all other weights. Their rows fill whole panels. */
   private static final int VOCABULARY = 4096;
 
   private static final int WIDTH = 8;
@@ -159,7 +159,7 @@ class TiedHeadTest {
     }
   }
 
-  /** As T5 and BART have it: words and logits are scaled, the table is not. */
+  /** Embeddings and logits are scaled, as in T5 and BART, but the shared table is not. */
   @ParameterizedTest
   @MethodSource("kernels")
   void encoderDecoderAndHeadHaveOneTable(Supplier<Kernels> create) throws IOException {

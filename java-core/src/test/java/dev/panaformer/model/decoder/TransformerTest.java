@@ -27,7 +27,10 @@ import java.nio.file.Path;
 import java.util.function.BiFunction;
 import org.junit.jupiter.api.Test;
 
-/** What the builder assembles is what the models are, whichever part of it there is. */
+/**
+ * A Transformer from the builder has the same results as the model that the configuration
+ * describes, with an encoder, a decoder, or both.
+ */
 class TransformerTest {
   private static final Path T5 = Path.of("../cli/src/test/resources/golden/t5-tiny");
   private static final Path LLAMA = GoldenCases.FOLDER.resolve("llama-lm-generate");

@@ -1,7 +1,5 @@
 package dev.panaformer.model.text;
 
-import dev.panaformer.model.ProblemType;
-
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
@@ -9,6 +7,7 @@ import com.google.gson.JsonParser;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.linear.Activation;
+import dev.panaformer.model.ProblemType;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;

@@ -109,7 +109,7 @@ class BertModelTest {
     bert.append(batch, new int[] {0, 0, 2, 9, 9, 3}, null, new int[] {0, 0, 1, 0, 1, 1});
     assertArrayEquals(new int[] {2, 9, 3}, ints(batch.ids(), 3));
     assertArrayEquals(new int[] {2, 4, 5}, ints(batch.positionIds(), 3));
-    // What trails needs no positions.
+    // Masked tokens at the end need no positions.
     int[] ids = new int[TinyModel.POSITIONS + 20];
     int[] mask = new int[ids.length];
     mask[0] = 1;

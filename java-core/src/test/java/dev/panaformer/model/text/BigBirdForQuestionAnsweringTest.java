@@ -23,7 +23,10 @@ import org.junit.jupiter.api.Named;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What the golden case of this head cannot show: beside a million no other score counts. */
+/**
+ * Tests that the golden case of this head cannot cover. There, lowered scores of about a million
+ * dominate the error norm.
+ */
 class BigBirdForQuestionAnsweringTest {
   private static final int SEPARATOR = 3;
   private static final int[] IDS = {11, 7, 9, SEPARATOR, 20, 21, SEPARATOR, 22};
@@ -60,7 +63,7 @@ class BigBirdForQuestionAnsweringTest {
         assertEquals(question, scores[i] < -9e5f, i + ": " + scores[i]);
         assertTrue(question || Math.abs(scores[i]) < 100, i + ": " + scores[i]);
       }
-      // By itself a context has type 1, and a sequence knows nothing of its neighbours.
+      // The context gets type 1 by default, and sequences of a batch do not affect each other.
       float[] twice = scores(task, workspace, null, TYPES);
       assertArrayEquals(scores, Arrays.copyOf(twice, scores.length));
       assertArrayEquals(scores, Arrays.copyOfRange(twice, scores.length, twice.length));

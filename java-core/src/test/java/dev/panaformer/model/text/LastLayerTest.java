@@ -1,12 +1,5 @@
 package dev.panaformer.model.text;
 
-import dev.panaformer.model.vision.ImageClassification;
-import dev.panaformer.model.vision.Images;
-import dev.panaformer.model.vision.VisionConfig;
-import dev.panaformer.model.vision.VisionTask;
-import dev.panaformer.model.vision.VitConfig;
-import dev.panaformer.model.vision.VitModel;
-
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -22,6 +15,12 @@ import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.kernel.memory.RowSelection;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
+import dev.panaformer.model.vision.ImageClassification;
+import dev.panaformer.model.vision.Images;
+import dev.panaformer.model.vision.VisionConfig;
+import dev.panaformer.model.vision.VisionTask;
+import dev.panaformer.model.vision.VitConfig;
+import dev.panaformer.model.vision.VitModel;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.WeightNames;
@@ -42,8 +41,8 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The last layer of a pass is computed for the tokens that are read; they have the bits of a pass
- * that computes, or tells a trace, all.
+ * The last layer is computed only for the wanted rows. They have the same bits as in a pass that
+ * computes all rows, with or without a trace.
  */
 class LastLayerTest {
   private static final List<String> TEXTS =

@@ -44,7 +44,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What the golden cases do not say of Linformer and Performer. */
+/** Tests of Linformer and Performer beyond the golden cases. */
 class PreNormEncoderTest {
   private static final List<String> WORDS =
       List.of("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c", "love", "you");
@@ -106,7 +106,7 @@ class PreNormEncoderTest {
     tensor(name + ".bias", out);
   }
 
-  /** All weights but those that one kind of attention has of its own. */
+  /** Adds the weights that do not depend on the kind of attention. */
   private void commonTensors() {
     tensor("embeddings.word_embeddings.weight", WORDS.size(), HIDDEN);
     tensor("embeddings.position_embeddings.weight", POSITIONS, HIDDEN);
@@ -241,7 +241,7 @@ class PreNormEncoderTest {
     encoder.redrawFeatures(7);
     float[] other = forward(encoder, 2, 5, 6, 7, 3);
     assertFalse(Arrays.equals(first, other));
-    // Estimates of the same thing.
+    // Both are estimates of the same softmax attention.
     for (int i = 0; i < first.length; i++) {
       assertEquals(first[i], other[i], 1);
     }

@@ -32,7 +32,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Encoders whose layers do not let all tokens see all; what they compute, golden cases tell. */
+/** Encoders with sparse attention. Golden cases test their results; these tests cover the rest. */
 class SparsityTest {
   private static final Path CASES = GoldenCases.folder("longformer-small").getParent();
 
@@ -56,7 +56,7 @@ class SparsityTest {
     }
   }
 
-  /** Tokens of which some see all: none, few, or more than a head has features. */
+  /** A sequence with some global tokens: none, few, or more than a head has features. */
   private static Sequence sequence(BertModel model, int length, int globals) {
     int[] ids = new int[length];
     int[] mask = new int[length];
@@ -111,7 +111,7 @@ class SparsityTest {
     return x.asSlice(0, bytes).toArray(JAVA_FLOAT);
   }
 
-  /** The case's blocks are what the reference drew in training. */
+  /** The random blocks of the golden case are those that the reference drew in training. */
   @Test
   void blocksAreDrawnAsInTraining() {
     Path inputs = CASES.resolve("bigbird-small").resolve("inputs.safetensors");
@@ -130,7 +130,7 @@ class SparsityTest {
     }
   }
 
-  /** Those of each layer: {@code [layers][heads][rows][blocks]}. */
+  /** The random blocks of all layers, {@code [layers][heads][rows][blocks]}. */
   private static int[][][][] randomBlocks(Checkpoint inputs, Arena arena) {
     List<int[][][]> layers = new ArrayList<>();
     for (int i = 0; inputs.names().contains("random_blocks." + i); i++) {
@@ -151,7 +151,8 @@ class SparsityTest {
   void blocksOfThePapersLengthsAreDrawnByItsPlan() {
     BigBird model = new BigBird(false, 64, 3, 1, 2, 4096, true, 66, new RandomBlocks(0));
     int[][][][] drawn = new RandomBlocks(0).of(model, 16);
-    // numpy.random.seed(0) and BigBirdBlockSparseAttention._bigbird_block_rand_mask, twice.
+    // Drawn with numpy.random.seed(0) and two calls of
+    // BigBirdBlockSparseAttention._bigbird_block_rand_mask.
     assertArrayEquals(PAPER_FIRST, drawn[0][0][0]);
     assertArrayEquals(PAPER_LAST, drawn[0][1][13]);
   }
@@ -192,7 +193,7 @@ class SparsityTest {
     assertEquals(message, assertThrows(IllegalArgumentException.class, call::run).getMessage());
   }
 
-  /** ALBERT's: groups of layers are packed once, however many layers pass through them. */
+  /** ALBERT: the layers of a group are loaded once, even if several layers share them. */
   @Test
   void layersThatShareWeightsAreOne() {
     BertModel model = load("albert-small");
