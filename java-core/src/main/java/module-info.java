@@ -69,6 +69,9 @@ module dev.panaformer {
   exports dev.panaformer.nn to
       dev.panaformer.bench,
       dev.panaformer.cli;
+  exports dev.panaformer.nn.weights to
+      dev.panaformer.bench,
+      dev.panaformer.cli;
   exports dev.panaformer.tokenizer to
       dev.panaformer.bench,
       dev.panaformer.cli;

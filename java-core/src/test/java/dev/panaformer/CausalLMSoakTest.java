@@ -23,7 +23,7 @@ import dev.panaformer.kernel.engine.Isa;
 import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.model.decoder.CausalConfig;
 import dev.panaformer.model.decoder.CausalModel;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import dev.panaformer.runtime.PagedDecoder;
 import java.io.File;
 import java.nio.file.Files;

@@ -14,7 +14,7 @@ import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.text.BertConfig;
 import dev.panaformer.model.text.BertModel;
 import dev.panaformer.nn.Trace;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;

@@ -17,7 +17,7 @@ import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.linear.PackedWeight;
 import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.model.ModelConfig;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;

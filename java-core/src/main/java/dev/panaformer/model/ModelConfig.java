@@ -4,8 +4,8 @@ import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.model.decoder.DecoderConfig;
 import dev.panaformer.model.text.EncoderConfig;
 import dev.panaformer.model.vision.VisionConfig;
-import dev.panaformer.nn.WeightNames;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.WeightNames;
+import dev.panaformer.nn.weights.Weights;
 import java.util.List;
 import java.util.Optional;
 

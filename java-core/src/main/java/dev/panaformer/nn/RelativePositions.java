@@ -3,7 +3,6 @@ package dev.panaformer.nn;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.kernel.attention.Attention;
-import dev.panaformer.kernel.decoding.DistanceBias;
 import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.TokenBatch;
 import java.lang.foreign.MemorySegment;
@@ -22,13 +21,11 @@ public record RelativePositions(float[] table, int heads, int reach) {
   private static final Buffer BIAS = Buffer.named("relative position bias");
 
   /**
-   * Loads the bias of an encoder, where queries attend to keys on both sides.
+   * The bias of an encoder, where queries attend to keys on both sides.
    *
-   * @param name the name of a tensor {@code [buckets, heads]}
+   * @param learned {@code [buckets, heads]}
    */
-  public static RelativePositions load(
-      Weights w, String name, int heads, int buckets, int maxDistance) {
-    float[] learned = w.values(name, buckets, heads);
+  public static RelativePositions of(float[] learned, int heads, int buckets, int maxDistance) {
     int reach = maxDistance;
     int row = 2 * reach + 1;
     float[] table = new float[heads * row];
@@ -43,24 +40,20 @@ public record RelativePositions(float[] table, int heads, int reach) {
   }
 
   /**
-   * Loads the bias of a decoder, where queries attend only to keys before them.
+   * The bias of a decoder, where queries attend only to keys before them, as a {@link
+   * dev.panaformer.kernel.decoding.DistanceBias} has it.
    *
-   * @param name the name of a tensor {@code [buckets, heads]}
+   * @param learned {@code [buckets, heads]}
+   * @return {@code [heads, maxDistance + 1]}
    */
-  public static DistanceBias loadCausal(
-      Weights w, String name, int heads, int buckets, int maxDistance) {
-    float[] learned = w.values(name, buckets, heads);
+  public static float[] causal(float[] learned, int heads, int buckets, int maxDistance) {
     int row = maxDistance + 1;
-    MemorySegment table =
-        w.floats(
-            (long) heads * row,
-            y -> {
-              for (int i = 0; i < heads * row; i++) {
-                int entry = bucket(i % row, buckets, maxDistance);
-                y.setAtIndex(JAVA_FLOAT, i, learned[entry * heads + i / row]);
-              }
-            });
-    return new DistanceBias(table, row);
+    float[] table = new float[heads * row];
+    for (int i = 0; i < table.length; i++) {
+      int entry = bucket(i % row, buckets, maxDistance);
+      table[i] = learned[entry * heads + i / row];
+    }
+    return table;
   }
 
   /**

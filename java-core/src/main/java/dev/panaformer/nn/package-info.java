@@ -1,9 +1,7 @@
 /**
- * The layers of models. A layer is a record of its weights with a forward pass. {@link
- * dev.panaformer.nn.Weights} loads layers from a checkpoint. A {@link dev.panaformer.nn.Pass} is an
- * argument of every layer.
+ * The layers that models are made of: records of weights with a forward pass. Every layer sees the
+ * {@link dev.panaformer.nn.Pass}. Layers are made of a checkpoint by the package {@code weights}.
  *
- * <p>Not exported. It may import {@code kernel} and its packages, {@code checkpoint} and {@code
- * tensor}.
+ * <p>Not exported. May import {@code kernel} and its packages.
  */
 package dev.panaformer.nn;

@@ -12,7 +12,7 @@ import dev.panaformer.model.vision.Images;
 import dev.panaformer.model.vision.VisionConfig;
 import dev.panaformer.model.vision.VisionTask;
 import dev.panaformer.nn.Trace;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Arrays;

@@ -8,7 +8,7 @@ import dev.panaformer.model.text.BertConfig;
 import dev.panaformer.model.text.BertTask;
 import dev.panaformer.model.text.EncoderConfig;
 import dev.panaformer.model.text.TextEncoder;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import dev.panaformer.tokenizer.Encoding;
 import java.nio.file.Path;
 import java.util.List;

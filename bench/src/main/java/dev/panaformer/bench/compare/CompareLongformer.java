@@ -15,7 +15,7 @@ import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.text.BertConfig;
 import dev.panaformer.model.text.BertModel;
 import dev.panaformer.model.text.Sequence;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

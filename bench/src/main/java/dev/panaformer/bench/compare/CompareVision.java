@@ -22,7 +22,7 @@ import dev.panaformer.model.vision.Images;
 import dev.panaformer.model.vision.VisionConfig;
 import dev.panaformer.model.vision.VisionTask;
 import dev.panaformer.nn.Trace;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.lang.foreign.Arena;

@@ -14,7 +14,7 @@ import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.kernel.memory.WorkspacePool;
 import dev.panaformer.model.text.BertConfig;
 import dev.panaformer.model.text.BertModel;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Random;

@@ -17,7 +17,7 @@ import dev.panaformer.cli.terminal.Json;
 import dev.panaformer.cli.terminal.Progress;
 import dev.panaformer.cli.verify.Cosine;
 import dev.panaformer.model.ModelKind;
-import dev.panaformer.nn.QuantizedWeights;
+import dev.panaformer.nn.weights.QuantizedWeights;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;

@@ -9,7 +9,7 @@ import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.ModelConfig;
 import dev.panaformer.nn.Trace;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;

@@ -2,7 +2,7 @@ package dev.panaformer.model.decoder;
 
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.model.ModelKind;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.util.Optional;
 import java.util.Set;
 

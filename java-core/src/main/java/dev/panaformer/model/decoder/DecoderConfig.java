@@ -1,8 +1,8 @@
 package dev.panaformer.model.decoder;
 
 import dev.panaformer.model.ModelConfig;
-import dev.panaformer.nn.WeightNames;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.WeightNames;
+import dev.panaformer.nn.weights.Weights;
 
 /**
  * The configuration of any model with a decoder. It has the sizes that generation needs for the

@@ -6,7 +6,7 @@ import dev.panaformer.model.ConfigFields;
 import dev.panaformer.model.decoder.Transformer.Normalization;
 import dev.panaformer.model.decoder.Transformer.Positions;
 import dev.panaformer.nn.NormPlacement;
-import dev.panaformer.nn.WeightNames;
+import dev.panaformer.nn.weights.WeightNames;
 import java.util.Set;
 
 /**

@@ -12,7 +12,7 @@ import dev.panaformer.nn.DecoderPass;
 import dev.panaformer.nn.NormPlacement;
 import dev.panaformer.nn.Pass;
 import dev.panaformer.nn.Trace;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Objects;
@@ -156,8 +156,8 @@ public record Transformer(
    * layers.N} and {@code layer_norm}. A layer has {@code self_attn}, {@code encoder_attn}, {@code
    * fc1}, {@code fc2} and norms. The head is {@code lm_head} and {@code final_logits_bias}. Two
    * names do not occur in BART: {@code relative_attention_bias} below {@code encoder} and {@code
-   * decoder}, and {@code gate} in a layer. The {@link dev.panaformer.nn.WeightNames} of the weights
-   * map these names to those of a checkpoint.
+   * decoder}, and {@code gate} in a layer. The {@link dev.panaformer.nn.weights.WeightNames} of the
+   * weights map these names to those of a checkpoint.
    *
    * <p>Not thread-safe.
    */

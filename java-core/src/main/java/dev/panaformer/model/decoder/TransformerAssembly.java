@@ -1,5 +1,7 @@
 package dev.panaformer.model.decoder;
 
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
 import dev.panaformer.kernel.attention.RotaryTables;
 import dev.panaformer.kernel.attention.Rotation;
 import dev.panaformer.kernel.decoding.DistanceBias;
@@ -24,7 +26,7 @@ import dev.panaformer.nn.RelativePositions;
 import dev.panaformer.nn.RmsNorm;
 import dev.panaformer.nn.SelfAttention;
 import dev.panaformer.nn.SinusoidalPositions;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -157,8 +159,8 @@ final class TransformerAssembly {
     Optional<RelativePositions> relative =
         b.positions == Positions.RELATIVE
             ? Optional.of(
-                RelativePositions.load(
-                    w, "relative_attention_bias.weight", b.encoderHeads, b.buckets, b.maxDistance))
+                RelativePositions.of(
+                    relativePositions(w, b.encoderHeads), b.encoderHeads, b.buckets, b.maxDistance))
             : Optional.empty();
     Optional<Rotation> rotary = rotation(b.encoderHeads, b.encoderHeads);
     EmbeddingTables embeddings =
@@ -186,12 +188,22 @@ final class TransformerAssembly {
     return new EncoderStack(embeddings, List.copyOf(layers), lastNorm(w));
   }
 
+  /** What T5 learns for each bucket of distances and each head, {@code [buckets, heads]}. */
+  private float[] relativePositions(Weights w, int heads) {
+    return w.values("relative_attention_bias.weight", b.buckets, heads);
+  }
+
+  private DistanceBias distanceBias(Weights w) {
+    float[] table =
+        RelativePositions.causal(
+            relativePositions(w, b.decoderHeads), b.decoderHeads, b.buckets, b.maxDistance);
+    MemorySegment placed =
+        w.floats(table.length, y -> MemorySegment.copy(table, 0, y, JAVA_FLOAT, 0, table.length));
+    return new DistanceBias(placed, table.length / b.decoderHeads);
+  }
+
   private DecoderStack decoder(Weights w) {
-    DistanceBias bias =
-        b.positions == Positions.RELATIVE
-            ? RelativePositions.loadCausal(
-                w, "relative_attention_bias.weight", b.decoderHeads, b.buckets, b.maxDistance)
-            : DistanceBias.NONE;
+    DistanceBias bias = b.positions == Positions.RELATIVE ? distanceBias(w) : DistanceBias.NONE;
     int kvHeads = b.kvHeads > 0 ? b.kvHeads : b.decoderHeads;
     Optional<Rotation> rotary = rotation(b.decoderHeads, kvHeads);
     EmbeddingTables embeddings = embeddings("decoder", b.decoderVocabulary, headHasWords);

@@ -5,8 +5,8 @@ import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.model.ConfigFields;
 import dev.panaformer.model.ProblemType;
-import dev.panaformer.nn.WeightNames;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.WeightNames;
+import dev.panaformer.nn.weights.Weights;
 import java.util.List;
 import java.util.Optional;
 

@@ -2,8 +2,8 @@ package dev.panaformer.model.text;
 
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.linear.Activation;
-import dev.panaformer.nn.WeightNames;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.WeightNames;
+import dev.panaformer.nn.weights.Weights;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;

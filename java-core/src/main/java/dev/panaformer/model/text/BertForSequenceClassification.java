@@ -3,7 +3,7 @@ package dev.panaformer.model.text;
 import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.Pass;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.lang.foreign.MemorySegment;
 
 /**

@@ -16,7 +16,7 @@ import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.NormPlacement;
 import dev.panaformer.nn.Pass;
 import dev.panaformer.nn.SelfAttention;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;

@@ -5,7 +5,7 @@ import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.nn.Pass;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashMap;
 import java.util.List;

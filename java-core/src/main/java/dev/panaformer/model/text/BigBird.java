@@ -7,7 +7,7 @@ import dev.panaformer.nn.EncoderAttention;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.SelfAttention;
 import dev.panaformer.nn.SparseAttention;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;

@@ -3,7 +3,7 @@ package dev.panaformer.model.text;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.model.ModelConfig;
 import dev.panaformer.model.ModelKind;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.util.Optional;
 
 /** The configuration of an encoder of texts of any family. */

@@ -5,7 +5,7 @@ import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.kernel.attention.SequenceProjections;
 import dev.panaformer.nn.EncoderAttention;
 import dev.panaformer.nn.LinformerAttention;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.Set;
 

@@ -7,7 +7,7 @@ import dev.panaformer.nn.EncoderAttention;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.LongformerAttention;
 import dev.panaformer.nn.SparseAttention;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.Collections;
 import java.util.List;

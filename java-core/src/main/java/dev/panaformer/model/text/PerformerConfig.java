@@ -9,7 +9,7 @@ import dev.panaformer.kernel.attention.RandomFeatures;
 import dev.panaformer.nn.EncoderAttention;
 import dev.panaformer.nn.OrthogonalFeatures;
 import dev.panaformer.nn.PerformerAttention;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.Set;
 

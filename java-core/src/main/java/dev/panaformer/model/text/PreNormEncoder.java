@@ -12,7 +12,7 @@ import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.NormPlacement;
 import dev.panaformer.nn.OrthogonalFeatures;
 import dev.panaformer.nn.Pass;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;

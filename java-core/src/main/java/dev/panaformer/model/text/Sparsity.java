@@ -2,7 +2,7 @@ package dev.panaformer.model.text;
 
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.nn.EncoderAttention;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 
 /**
  * Which tokens of a sequence attend to which, in encoders where not all tokens attend to each

@@ -11,7 +11,7 @@ import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.Pass;
 import dev.panaformer.nn.Trace;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 

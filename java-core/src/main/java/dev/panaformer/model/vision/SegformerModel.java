@@ -16,7 +16,7 @@ import dev.panaformer.nn.LayerNorm;
 import dev.panaformer.nn.Linear;
 import dev.panaformer.nn.Pass;
 import dev.panaformer.nn.Trace;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;

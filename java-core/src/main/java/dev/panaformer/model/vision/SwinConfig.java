@@ -6,8 +6,8 @@ import dev.panaformer.image.preprocessing.PreprocessorDefaults;
 import dev.panaformer.kernel.linear.Activation;
 import dev.panaformer.model.ConfigFields;
 import dev.panaformer.model.ProblemType;
-import dev.panaformer.nn.WeightNames;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.WeightNames;
+import dev.panaformer.nn.weights.Weights;
 import java.util.List;
 
 /**

@@ -7,7 +7,7 @@ import dev.panaformer.image.preprocessing.PreprocessorDefaults;
 import dev.panaformer.model.ModelConfig;
 import dev.panaformer.model.ModelKind;
 import dev.panaformer.model.ProblemType;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;

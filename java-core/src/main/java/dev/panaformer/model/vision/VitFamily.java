@@ -3,7 +3,7 @@ package dev.panaformer.model.vision;
 import dev.panaformer.image.preprocessing.ImageSize;
 import dev.panaformer.image.preprocessing.PreprocessorDefaults;
 import dev.panaformer.image.preprocessing.Resampling;
-import dev.panaformer.nn.WeightNames;
+import dev.panaformer.nn.weights.WeightNames;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;

@@ -23,7 +23,7 @@ import dev.panaformer.nn.Pass;
 import dev.panaformer.nn.SelfAttention;
 import dev.panaformer.nn.SinCosPositions;
 import dev.panaformer.nn.Trace;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;

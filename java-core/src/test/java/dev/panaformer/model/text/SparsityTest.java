@@ -16,7 +16,7 @@ import dev.panaformer.kernel.TestKernels;
 import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
-import dev.panaformer.nn.Weights;
+import dev.panaformer.nn.weights.Weights;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

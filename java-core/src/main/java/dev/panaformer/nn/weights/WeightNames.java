@@ -1,4 +1,4 @@
-package dev.panaformer.nn;
+package dev.panaformer.nn.weights;
 
 import java.util.ArrayList;
 import java.util.List;

@@ -1,4 +1,4 @@
-package dev.panaformer.nn;
+package dev.panaformer.nn.weights;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
@@ -11,6 +11,9 @@ import dev.panaformer.kernel.linear.WeightFormat;
 import dev.panaformer.kernel.linear.WeightPacking;
 import dev.panaformer.kernel.memory.GrowableBuffer;
 import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.nn.LayerNorm;
+import dev.panaformer.nn.Linear;
+import dev.panaformer.nn.RmsNorm;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;

@@ -1,4 +1,4 @@
-package dev.panaformer.nn;
+package dev.panaformer.nn.weights;
 
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.CheckpointException;

@@ -1,4 +1,4 @@
-package dev.panaformer.nn;
+package dev.panaformer.nn.weights;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
@@ -11,6 +11,7 @@ import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.checkpoint.SafetensorsWriter;
 import dev.panaformer.kernel.JavaKernels;
 import dev.panaformer.kernel.memory.NativeMemory;
+import dev.panaformer.nn.Linear;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
