@@ -76,7 +76,7 @@ public final class VerifyCommand implements Callable<Integer> {
         Progress progress = Progress.printing("Verifying", cases.size())) {
       spec.commandLine()
           .getErr()
-          .println("panaformer: computing with " + backends.kernels().description());
+          .println("panaformer: computing with " + backends.description());
       for (GoldenCase golden : cases) {
         run(golden, backends, out, width);
         out.flush();

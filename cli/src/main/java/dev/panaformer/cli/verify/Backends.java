@@ -14,6 +14,11 @@ public record Backends(Kernels kernels, ModelOptions options) implements AutoClo
     return new Backends(options.compute().openKernels(), options);
   }
 
+  /** A human-readable description of the backend: instruction set and number of threads. */
+  public String description() {
+    return kernels.description();
+  }
+
   @Override
   public void close() {
     kernels.close();
