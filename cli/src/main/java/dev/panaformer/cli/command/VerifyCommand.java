@@ -74,9 +74,7 @@ public final class VerifyCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     try (Backends backends = Backends.open(compute.options());
         Progress progress = Progress.printing("Verifying", cases.size())) {
-      spec.commandLine()
-          .getErr()
-          .println("panaformer: computing with " + backends.description());
+      spec.commandLine().getErr().println("panaformer: computing with " + backends.description());
       for (GoldenCase golden : cases) {
         run(golden, backends, out, width);
         out.flush();
