@@ -1,13 +1,12 @@
-# PF_SANITIZE=address|undefined|thread instruments everything that links to `target`; a finding ends the test.
-set(PF_SANITIZE "" CACHE STRING "address (with leaks), undefined, thread, or empty")
-set_property(CACHE PF_SANITIZE PROPERTY STRINGS "" address undefined thread)
+# PF_SANITIZE=address,undefined or thread instruments everything that links to `target`; a finding ends the test.
+set(PF_SANITIZE "" CACHE STRING "address (with leaks) and undefined, one of them or both with a comma; thread; or empty")
 
 function(pf_add_sanitizer target)
   if(NOT PF_SANITIZE)
     return()
   endif()
   set(flags -fsanitize=${PF_SANITIZE} -fno-omit-frame-pointer -g)
-  if(PF_SANITIZE STREQUAL "undefined")
+  if(PF_SANITIZE MATCHES "undefined")
     # Converting a float that is out of range is undefined too, but not part of the group.
     list(APPEND flags -fsanitize=float-cast-overflow -fno-sanitize-recover=all)
   endif()

@@ -15,8 +15,10 @@ typedef struct {
 /* NULL if this build has no kernels for `isa`. */
 static const pf_kernels *table_of(pf_isa isa) {
   switch (isa) {
+#if defined(PF_BUILT_PORTABLE)
   case PF_ISA_PORTABLE:
     return &pf_kernels_portable;
+#endif
 #if defined(PF_BUILT_AVX2)
   case PF_ISA_AVX2:
     return &pf_kernels_avx2;
@@ -34,6 +36,14 @@ static const pf_kernels *table_of(pf_isa isa) {
   }
 }
 
+/* The best that this CPU supports of what was built: a build for one machine has one instruction set alone. */
+static pf_isa best_isa(void) {
+  for (pf_isa isa = pf_cpu_best_isa(); isa > PF_ISA_PORTABLE; isa--) {
+    if (table_of(isa) && pf_cpu_supports(isa)) return isa;
+  }
+  return PF_ISA_PORTABLE;
+}
+
 /* What PANAFORMER_ISA asks for; unset or empty, the best there is. */
 static pf_status isa_from_environment(pf_isa *isa) {
   static const struct {
@@ -42,7 +52,7 @@ static pf_status isa_from_environment(pf_isa *isa) {
   } names[] = {{"portable", PF_ISA_PORTABLE}, {"avx2", PF_ISA_AVX2}, {"avx512", PF_ISA_AVX512}, {"neon", PF_ISA_NEON}};
   const char *value = getenv("PANAFORMER_ISA");
   if (!value || !*value) {
-    *isa = pf_cpu_best_isa();
+    *isa = best_isa();
     return PF_OK;
   }
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
