@@ -12,6 +12,7 @@ import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.PriorityQueue;
@@ -84,7 +85,7 @@ public final class FillMask implements Model {
    *     too long and the options say to refuse it
    */
   public List<List<Guess>> fill(String text, int count) {
-    return fillAll(List.of(text), count).getFirst();
+    return fillAll(Collections.singletonList(text), count).getFirst();
   }
 
   /**

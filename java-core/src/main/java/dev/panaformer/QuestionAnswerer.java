@@ -64,6 +64,7 @@ public final class QuestionAnswerer implements Model {
    * The best answer, which has at most 15 tokens.
    *
    * @throws IllegalArgumentException if the context is blank, or the question leaves no room for it
+   * @throws ArithmeticException if the model computes scores that are not numbers
    */
   public Answer answer(String question, String context) {
     return answerAll(List.of(new TextPair(question, context))).getFirst();
@@ -76,6 +77,7 @@ public final class QuestionAnswerer implements Model {
    * @param questions each with its context as the second text
    * @throws IllegalArgumentException if a context is blank, or a question leaves no room for it;
    *     the message names the index of the pair
+   * @throws ArithmeticException if the model computes scores that are not numbers
    */
   public List<Answer> answerAll(List<TextPair> questions) {
     List<Window> windows =
@@ -163,8 +165,7 @@ public final class QuestionAnswerer implements Model {
 
     Answer best() {
       if (bestScore < 0) {
-        throw new ArithmeticException(
-            "the scores of the answer are not numbers; info --check names such weights");
+        throw new ArithmeticException("the scores of the context are not numbers");
       }
       return new Answer(
           context.substring(bestStart, bestEnd), (float) bestScore, bestStart, bestEnd);

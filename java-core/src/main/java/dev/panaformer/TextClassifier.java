@@ -9,7 +9,9 @@ import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * Classifies texts, or pairs of texts, with the labels of config.json. Scores are softmax
@@ -49,7 +51,7 @@ public final class TextClassifier implements Model {
    * @throws IllegalArgumentException if the text is too long and the options say to refuse it
    */
   public List<Label> classify(String text) {
-    return classifyAll(List.of(text)).getFirst();
+    return classifyAll(Collections.singletonList(text)).getFirst();
   }
 
   /**
@@ -85,7 +87,7 @@ public final class TextClassifier implements Model {
    * @throws IllegalArgumentException if the text is too long and the options say to refuse it
    */
   public float[] logits(String text) {
-    return logitsAll(List.of(text))[0];
+    return logitsAll(Collections.singletonList(text))[0];
   }
 
   /** Like {@link #logits(String)}, for a pair of texts. */
@@ -121,6 +123,7 @@ public final class TextClassifier implements Model {
    *     #logitsAllPairs} and choose one
    */
   public float[] score(String query, List<String> documents) {
+    Objects.requireNonNull(query, "query is null, expected a text");
     if (labels().size() != 1) {
       throw new UnsupportedOperationException(
           runtime.name() + ": scores need a model with one label, this one has " + labels());

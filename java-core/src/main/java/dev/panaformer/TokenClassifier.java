@@ -9,6 +9,7 @@ import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /**
@@ -61,7 +62,7 @@ public final class TokenClassifier implements Model {
    * @throws IllegalArgumentException if the text is too long and the options say to refuse it
    */
   public List<Entity> entities(String text) {
-    return entitiesAll(List.of(text)).getFirst();
+    return entitiesAll(Collections.singletonList(text)).getFirst();
   }
 
   /**

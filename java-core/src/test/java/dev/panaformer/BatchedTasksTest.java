@@ -214,6 +214,10 @@ class BatchedTasksTest {
       absent.set(2, null);
       e = assertThrows(NullPointerException.class, () -> model.classifyAll(absent));
       assertEquals("text 2 is null", e.getMessage());
+      e = assertThrows(NullPointerException.class, () -> model.classify(null));
+      assertEquals("text 0 is null", e.getMessage());
+      e = assertThrows(NullPointerException.class, () -> model.classify("a", null));
+      assertEquals("second is null, expected a text", e.getMessage());
     }
     new TinyModel("BertForMaskedLM").write(folder);
     try (FillMask model = FillMask.load(folder)) {

@@ -147,6 +147,19 @@ class TasksTest {
   }
 
   @Test
+  void scoresThatAreNoNumbersAreNotTakenForABlankContext() {
+    Encoding window = encoding(1, new int[] {0}, new int[] {2});
+    try (Arena arena = Arena.ofConfined()) {
+      float[] logits = new float[2 * window.length()];
+      Arrays.fill(logits, Float.NaN);
+      QuestionAnswerer.Search search = new QuestionAnswerer.Search("aa");
+      search.read(window, arena.allocateFrom(ValueLayout.JAVA_FLOAT, logits), 0);
+      Exception e = assertThrows(ArithmeticException.class, search::best);
+      assertEquals("the scores of the context are not numbers", e.getMessage());
+    }
+  }
+
+  @Test
   void longContextsAreReadInWindows() {
     new TinyModel("BertForQuestionAnswering").write(folder);
     try (QuestionAnswerer answerer = QuestionAnswerer.load(folder)) {
