@@ -79,11 +79,15 @@ class OptionsTest {
   private static Object read(Object options, String name) {
     Object read =
         has(options.getClass(), name) ? call(options, name) : call(call(options, "compute"), name);
-    return switch (read) {
+    return unwrapped(read);
+  }
+
+  private static Object unwrapped(Object value) {
+    return switch (value) {
       case OptionalInt o -> o.isPresent() ? o.getAsInt() : "none";
       case OptionalLong o -> o.isPresent() ? o.getAsLong() : "none";
       case Optional<?> o -> o.isPresent() ? o.get() : "none";
-      default -> read;
+      default -> value;
     };
   }
 
@@ -105,6 +109,12 @@ class OptionsTest {
       return List.of("x");
     } else if (type == Duration.class) {
       return Duration.ofSeconds(3);
+    } else if (type == OptionalInt.class) {
+      return OptionalInt.of(7);
+    } else if (type == OptionalLong.class) {
+      return OptionalLong.of(7);
+    } else if (type == Optional.class) {
+      return Optional.of(Duration.ofSeconds(3));
     } else if (type == Device.class) {
       return new Device(Backend.JAVA, 0);
     }
@@ -131,7 +141,7 @@ class OptionsTest {
       Object builder = builder(type);
       assertEquals(builder, call(builder, setter, value), name + " returns the builder");
       Object changed = call(builder, "build");
-      assertEquals(value, read(changed, name), name);
+      assertEquals(unwrapped(value), read(changed, name), name);
       assertNotEquals(defaults, changed, name);
       assertNotEquals(defaults.toString(), changed.toString(), name);
       assertTrue(
@@ -178,6 +188,25 @@ class OptionsTest {
     assertEquals(20, second.maxBatchTokens());
     first.toBuilder().maxBatchTokens(30);
     assertEquals(10, first.maxBatchTokens());
+  }
+
+  @Test
+  void anEmptyOptionalUnsetsAnOption() {
+    GenerationOptions set =
+        GenerationOptions.builder()
+            .forcedStart(1)
+            .forcedEnd(2)
+            .seed(3)
+            .timeLimit(Duration.ofSeconds(4))
+            .build();
+    GenerationOptions unset =
+        set.toBuilder()
+            .forcedStart(OptionalInt.empty())
+            .forcedEnd(OptionalInt.empty())
+            .seed(OptionalLong.empty())
+            .timeLimit(Optional.empty())
+            .build();
+    assertEquals(GenerationOptions.DEFAULT, unset);
   }
 
   private static void refused(String message, Runnable call) {

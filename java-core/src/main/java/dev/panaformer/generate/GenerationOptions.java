@@ -238,8 +238,8 @@ public final class GenerationOptions {
   }
 
   /**
-   * Sets options, each by the method of its name. {@link #build} checks the values. Not
-   * thread-safe.
+   * Sets options, each by the method of its name; an empty optional unsets one. {@link #build}
+   * checks the values. Not thread-safe.
    */
   public static final class Builder implements Cloneable {
     private int maxNewTokens = 256;
@@ -325,17 +325,29 @@ public final class GenerationOptions {
     }
 
     public Builder forcedStart(int value) {
-      forcedStart = OptionalInt.of(value);
+      return forcedStart(OptionalInt.of(value));
+    }
+
+    public Builder forcedStart(OptionalInt value) {
+      forcedStart = given("forcedStart", value);
       return this;
     }
 
     public Builder forcedEnd(int value) {
-      forcedEnd = OptionalInt.of(value);
+      return forcedEnd(OptionalInt.of(value));
+    }
+
+    public Builder forcedEnd(OptionalInt value) {
+      forcedEnd = given("forcedEnd", value);
       return this;
     }
 
     public Builder seed(long value) {
-      seed = OptionalLong.of(value);
+      return seed(OptionalLong.of(value));
+    }
+
+    public Builder seed(OptionalLong value) {
+      seed = given("seed", value);
       return this;
     }
 
@@ -370,7 +382,11 @@ public final class GenerationOptions {
     }
 
     public Builder timeLimit(Duration value) {
-      timeLimit = Optional.of(given("timeLimit", value));
+      return timeLimit(Optional.of(given("timeLimit", value)));
+    }
+
+    public Builder timeLimit(Optional<Duration> value) {
+      timeLimit = given("timeLimit", value);
       return this;
     }
 
