@@ -12,6 +12,7 @@ import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.PriorityQueue;
@@ -20,6 +21,10 @@ import java.util.stream.IntStream;
 /** Predicts the masked words of a text: {@code Paris is the [MASK] of France.} */
 public final class FillMask implements Model {
   private static final Buffer MASKED = Buffer.named("hidden states of masks");
+
+  /** The number of masks that the head is evaluated for at a time. It bounds the memory. */
+  private static final int HEAD_ROWS = 64;
+
   private static final List<String> MASK_TOKENS = List.of("[MASK]", "<mask>");
 
   /**
@@ -80,47 +85,98 @@ public final class FillMask implements Model {
    *     too long and the options say to refuse it
    */
   public List<List<Guess>> fill(String text, int count) {
-    if (count < 1 || count > runtime.model().config().vocabSize()) {
-      throw new IllegalArgumentException(
-          "count is " + count + ", not in 1 to " + runtime.model().config().vocabSize());
+    return fillAll(Collections.singletonList(text), count).getFirst();
+  }
+
+  /**
+   * The predictions for each mask of each text, in the order of the texts. The scores have the same
+   * bits as those of {@link #fill}.
+   *
+   * @param texts each contains at least one {@link #maskToken}
+   * @param count the number of predictions for each mask
+   * @throws IllegalArgumentException if the tokens that are read of a text contain no mask; or if a
+   *     text is too long and the options say to refuse it; the message names the index of the text
+   */
+  public List<List<List<Guess>>> fillAll(List<String> texts, int count) {
+    int vocab = runtime.model().config().vocabSize();
+    if (count < 1 || count > vocab) {
+      throw new IllegalArgumentException("count is " + count + ", expected 1 to " + vocab);
     }
-    Encoding encoding = runtime.encode(text);
-    int[] ids = encoding.ids();
-    int[] masks = IntStream.range(0, ids.length).filter(t -> ids[t] == maskId).toArray();
-    if (masks.length == 0) {
-      throw new IllegalArgumentException("no " + maskToken + " among the tokens of the text");
-    }
+    List<Encoding> encodings = TextRuntime.encodeAll(texts, this::masked);
     return runtime.call(workspace -> {
-      MemorySegment scores = probabilities(encoding, masks, workspace);
-      List<List<Guess>> guesses = new ArrayList<>();
-      for (int m = 0; m < masks.length; m++) {
-        guesses.add(best(scores, m, ids, masks, count));
-      }
-      return guesses;
+      List<List<List<Guess>>> results = new ArrayList<>(texts.size());
+      runtime.inBatches(
+          encodings,
+          workspace,
+          (first, batch) -> {
+            List<Mask> masks = new ArrayList<>();
+            for (int s = 0; s < batch.sequences(); s++) {
+              List<List<Guess>> guesses = new ArrayList<>();
+              results.add(guesses);
+              int[] ids = encodings.get(first + s).ids();
+              for (int place : places(ids)) {
+                masks.add(new Mask(ids, place, batch.start(s) + place, guesses));
+              }
+            }
+            fill(masks, batch, count, workspace);
+          });
+      return results;
     });
   }
 
-  /** The probabilities {@code [masks, vocab]}. The head is evaluated for the masks only. */
-  private MemorySegment probabilities(Encoding encoding, int[] masks, Workspace workspace) {
-    long hidden = runtime.model().config().hiddenSize();
-    long vocab = runtime.model().config().vocabSize();
-    TokenBatch batch = runtime.only(encoding, workspace);
-    MemorySegment x = runtime.model().bert().forward(batch, workspace);
-    MemorySegment rows = workspace.floats(MASKED, masks.length * hidden);
-    for (int m = 0; m < masks.length; m++) {
-      runtime.kernels().memory().copy(x, masks[m] * hidden, rows, m * hidden, hidden);
+  private Encoding masked(String text) {
+    Encoding encoding = runtime.encode(text);
+    if (places(encoding.ids()).length == 0) {
+      throw new IllegalArgumentException("no " + maskToken + " among the tokens of the text");
     }
-    MemorySegment logits = runtime.model().logits(rows, masks.length, workspace);
-    runtime.kernels().norm().softmax(logits, logits, masks.length, vocab);
-    return runtime.kernels().memory().onHost(logits, masks.length * vocab, workspace);
+    return encoding;
   }
 
-  private List<Guess> best(MemorySegment scores, int mask, int[] ids, int[] masks, int count) {
-    long row = (long) mask * runtime.model().config().vocabSize();
+  private int[] places(int[] ids) {
+    return IntStream.range(0, ids.length).filter(t -> ids[t] == maskId).toArray();
+  }
+
+  /**
+   * A mask of a text.
+   *
+   * @param ids the tokens of the text
+   * @param place the index of the mask in {@code ids}
+   * @param row the row of the mask in the batch
+   * @param guesses receives the predictions for each mask of the text, in their order
+   */
+  private record Mask(int[] ids, int place, int row, List<List<Guess>> guesses) {}
+
+  private void fill(List<Mask> masks, TokenBatch batch, int count, Workspace workspace) {
+    MemorySegment x = runtime.model().bert().forward(batch, workspace);
+    for (int first = 0; first < masks.size(); first += HEAD_ROWS) {
+      List<Mask> some = masks.subList(first, Math.min(first + HEAD_ROWS, masks.size()));
+      MemorySegment scores = probabilities(x, some, workspace);
+      for (int row = 0; row < some.size(); row++) {
+        some.get(row).guesses().add(best(scores, row, some.get(row), count));
+      }
+    }
+  }
+
+  /** The probabilities {@code [masks, vocab]}. The head is evaluated for the masks only. */
+  private MemorySegment probabilities(MemorySegment x, List<Mask> masks, Workspace workspace) {
+    long hidden = runtime.model().config().hiddenSize();
+    long vocab = runtime.model().config().vocabSize();
+    MemorySegment rows = workspace.floats(MASKED, masks.size() * hidden);
+    for (int m = 0; m < masks.size(); m++) {
+      runtime.kernels().memory().copy(x, masks.get(m).row() * hidden, rows, m * hidden, hidden);
+    }
+    MemorySegment logits = runtime.model().logits(rows, masks.size(), workspace);
+    runtime.kernels().norm().softmax(logits, logits, masks.size(), vocab);
+    return runtime.kernels().memory().onHost(logits, masks.size() * vocab, workspace);
+  }
+
+  private List<Guess> best(MemorySegment scores, int row, Mask mask, int count) {
+    int vocab = runtime.model().config().vocabSize();
+    long start = (long) row * vocab;
     Comparator<Integer> byScore =
-        Comparator.comparingDouble(id -> scores.getAtIndex(JAVA_FLOAT, row + id));
+        Comparator.comparingDouble(id -> scores.getAtIndex(JAVA_FLOAT, start + id));
     PriorityQueue<Integer> best = new PriorityQueue<>(byScore);
-    for (int id = 0; id < runtime.model().config().vocabSize(); id++) {
+    for (int id = 0; id < vocab; id++) {
       best.add(id);
       if (best.size() > count) {
         best.remove();
@@ -128,15 +184,15 @@ public final class FillMask implements Model {
     }
     return best.stream()
         .sorted(byScore.reversed())
-        .map(id -> guess(id, scores.getAtIndex(JAVA_FLOAT, row + id), ids, masks, mask))
+        .map(id -> guess(id, scores.getAtIndex(JAVA_FLOAT, start + id), mask))
         .toList();
   }
 
-  private Guess guess(int id, float score, int[] ids, int[] masks, int mask) {
-    int[] filled = ids.clone();
-    filled[masks[mask]] = id;
+  private Guess guess(int id, float score, Mask mask) {
+    int[] filled = mask.ids().clone();
+    filled[mask.place()] = id;
     // With one mask, special tokens are skipped. With several, that would hide the remaining masks.
-    String text = runtime.tokenizer().decode(filled, masks.length == 1);
+    String text = runtime.tokenizer().decode(filled, places(mask.ids()).length == 1);
     return new Guess(runtime.tokenizer().decode(new int[] {id}, false).strip(), id, score, text);
   }
 

@@ -8,6 +8,7 @@ import dev.panaformer.model.vision.VitModel;
 import dev.panaformer.nn.Trace;
 import dev.panaformer.runtime.ImageRuntime;
 import dev.panaformer.tensor.Tensor;
+import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -121,9 +122,33 @@ public final class ImageClassifier implements Model {
     });
   }
 
-  /** Decodes an image file, within the pixel limit of the options, for {@link #classifyAll}. */
+  /**
+   * Decodes an image file, within the limits of the options, for {@link #classifyAll}.
+   *
+   * @throws dev.panaformer.image.ImageException as {@link RgbImage#read(Path, long, long)} does
+   */
   public RgbImage read(Path file) {
     return runtime.read(file);
+  }
+
+  /**
+   * Decodes the bytes of an image file, within the limit of pixels of the options.
+   *
+   * @throws dev.panaformer.image.ImageException as {@link RgbImage#read(byte[], long)} does
+   */
+  public RgbImage read(byte[] bytes) {
+    return runtime.read(bytes);
+  }
+
+  /**
+   * Reads a stream to its end and decodes it, within the limits of the options. The stream is not
+   * closed.
+   *
+   * @throws dev.panaformer.image.ImageException as {@link RgbImage#read(InputStream, long, long)}
+   *     does
+   */
+  public RgbImage read(InputStream stream) {
+    return runtime.read(stream);
   }
 
   /** The labels, in the order of config.json. */

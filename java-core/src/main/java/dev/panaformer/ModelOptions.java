@@ -1,21 +1,15 @@
 package dev.panaformer;
 
 import dev.panaformer.runtime.TextLimits;
-import java.util.Objects;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
 /**
- * Options of a model that reads texts. Immutable: {@code ModelOptions.DEFAULT.withThreads(2)}.
- *
- * @param compute device, threads and precision
- * @param maxConcurrency the maximum number of concurrent calls; further calls wait. Each running
- *     call needs memory for its activations.
- * @param maxBatchTokens the maximum number of tokens in a batch; a single text may exceed it. It
- *     bounds the memory of a call.
- * @param truncation what happens to texts that are too long
+ * Options of a model that reads texts. Immutable: {@code
+ * ModelOptions.builder().threads(2).maxBatchTokens(4096).build()}, or {@code
+ * ModelOptions.DEFAULT.withThreads(2)}.
  */
-public record ModelOptions(
-    ComputeOptions compute, int maxConcurrency, int maxBatchTokens, Truncation truncation) {
-
+public final class ModelOptions {
   /** What happens to a text that has more tokens than the model has positions. */
   public enum Truncation {
     /** Only the beginning of the text is read. */
@@ -28,59 +22,184 @@ public record ModelOptions(
    * The defaults of {@link ComputeOptions}, one concurrent call per thread, at most 1024 tokens per
    * batch, and truncation of long texts.
    */
-  public static final ModelOptions DEFAULT =
-      new ModelOptions(
-          ComputeOptions.DEFAULT, ComputeOptions.DEFAULT.threads(), 1024, Truncation.TRUNCATE);
+  public static final ModelOptions DEFAULT = builder().build();
 
-  /**
-   * @throws IllegalArgumentException if a number is below 1
-   */
-  public ModelOptions {
-    Objects.requireNonNull(compute, "compute");
-    Objects.requireNonNull(truncation, "truncation");
-    requireAtLeastOne("maxConcurrency", maxConcurrency);
-    requireAtLeastOne("maxBatchTokens", maxBatchTokens);
+  /** A copy of the builder, which nothing changes. */
+  private final Builder values;
+
+  private ModelOptions(Builder values) {
+    this.values = values;
   }
 
-  static void requireAtLeastOne(String name, long value) {
-    if (value < 1) {
-      throw new IllegalArgumentException(name + " is " + value + ", at least 1");
-    }
+  /** Device, threads and precision. */
+  public ComputeOptions compute() {
+    return values.compute;
+  }
+
+  /**
+   * The maximum number of concurrent calls; further calls wait. Each running call needs memory for
+   * its activations.
+   */
+  public int maxConcurrency() {
+    return values.maxConcurrency;
+  }
+
+  /**
+   * The maximum number of tokens in a batch; a single text may exceed it. It bounds the memory of a
+   * call.
+   */
+  public int maxBatchTokens() {
+    return values.maxBatchTokens;
+  }
+
+  /** What happens to texts that are too long. */
+  public Truncation truncation() {
+    return values.truncation;
+  }
+
+  /** A builder that starts with {@link #DEFAULT}. */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /** A builder that starts with these options. */
+  public Builder toBuilder() {
+    return values.clone();
   }
 
   public ModelOptions withCompute(ComputeOptions value) {
-    return new ModelOptions(value, maxConcurrency, maxBatchTokens, truncation);
+    return toBuilder().compute(value).build();
   }
 
+  /** Sets {@link ComputeOptions#device}. */
   public ModelOptions withDevice(Device value) {
-    return withCompute(compute.withDevice(value));
+    return toBuilder().device(value).build();
   }
 
+  /** Sets the backend and keeps the index of the device. */
   public ModelOptions withBackend(Backend value) {
-    return withCompute(compute.withBackend(value));
+    return toBuilder().backend(value).build();
   }
 
+  /** Sets {@link ComputeOptions#threads}. */
   public ModelOptions withThreads(int value) {
-    return withCompute(compute.withThreads(value));
+    return toBuilder().threads(value).build();
   }
 
+  /** Sets {@link ComputeOptions#precision}. */
   public ModelOptions withPrecision(Precision value) {
-    return withCompute(compute.withPrecision(value));
+    return toBuilder().precision(value).build();
   }
 
   public ModelOptions withMaxConcurrency(int value) {
-    return new ModelOptions(compute, value, maxBatchTokens, truncation);
+    return toBuilder().maxConcurrency(value).build();
   }
 
   public ModelOptions withMaxBatchTokens(int value) {
-    return new ModelOptions(compute, maxConcurrency, value, truncation);
+    return toBuilder().maxBatchTokens(value).build();
   }
 
   public ModelOptions withTruncation(Truncation value) {
-    return new ModelOptions(compute, maxConcurrency, maxBatchTokens, value);
+    return toBuilder().truncation(value).build();
   }
 
   TextLimits limits() {
-    return new TextLimits(maxConcurrency, maxBatchTokens, truncation == Truncation.REFUSE);
+    return new TextLimits(
+        values.maxConcurrency, values.maxBatchTokens, values.truncation == Truncation.REFUSE);
+  }
+
+  private Map<String, Object> named() {
+    Map<String, Object> named = new LinkedHashMap<>();
+    named.put("compute", values.compute);
+    named.put("maxConcurrency", values.maxConcurrency);
+    named.put("maxBatchTokens", values.maxBatchTokens);
+    named.put("truncation", values.truncation);
+    return named;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof ModelOptions options && named().equals(options.named());
+  }
+
+  @Override
+  public int hashCode() {
+    return named().hashCode();
+  }
+
+  @Override
+  public String toString() {
+    return "ModelOptions" + named();
+  }
+
+  /**
+   * Sets options, each by the method of its name. {@link #build} checks the values. Not
+   * thread-safe.
+   */
+  public static final class Builder implements Cloneable {
+    private ComputeOptions compute = ComputeOptions.DEFAULT;
+    private int maxConcurrency = ComputeOptions.DEFAULT.threads();
+    private int maxBatchTokens = 1024;
+    private Truncation truncation = Truncation.TRUNCATE;
+
+    private Builder() {}
+
+    public Builder compute(ComputeOptions value) {
+      compute = OptionChecks.given("compute", value);
+      return this;
+    }
+
+    /** Sets {@link ComputeOptions#device}. */
+    public Builder device(Device value) {
+      return compute(compute.withDevice(value));
+    }
+
+    /** Sets the backend and keeps the index of the device. */
+    public Builder backend(Backend value) {
+      return compute(compute.withBackend(value));
+    }
+
+    /** Sets {@link ComputeOptions#threads}. */
+    public Builder threads(int value) {
+      return compute(compute.withThreads(value));
+    }
+
+    /** Sets {@link ComputeOptions#precision}. */
+    public Builder precision(Precision value) {
+      return compute(compute.withPrecision(value));
+    }
+
+    public Builder maxConcurrency(int value) {
+      maxConcurrency = value;
+      return this;
+    }
+
+    public Builder maxBatchTokens(int value) {
+      maxBatchTokens = value;
+      return this;
+    }
+
+    public Builder truncation(Truncation value) {
+      truncation = OptionChecks.given("truncation", value);
+      return this;
+    }
+
+    /**
+     * @throws IllegalArgumentException if a number is below 1
+     */
+    public ModelOptions build() {
+      OptionChecks.atLeast(1, "maxConcurrency", maxConcurrency);
+      OptionChecks.atLeast(1, "maxBatchTokens", maxBatchTokens);
+      return new ModelOptions(clone());
+    }
+
+    @Override
+    protected Builder clone() {
+      try {
+        return (Builder) super.clone();
+      } catch (CloneNotSupportedException e) {
+        throw new AssertionError(e);
+      }
+    }
   }
 }

@@ -8,6 +8,7 @@ import dev.panaformer.model.vision.VitConfig;
 import dev.panaformer.model.vision.YolosForObjectDetection;
 import dev.panaformer.nn.Trace;
 import dev.panaformer.runtime.ImageRuntime;
+import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -103,9 +104,33 @@ public final class ObjectDetector implements Model {
     return new Detection.Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2);
   }
 
-  /** Decodes an image file, within the pixel limit of the options. */
+  /**
+   * Decodes an image file, within the limits of the options, for {@link #detect(RgbImage, double)}.
+   *
+   * @throws dev.panaformer.image.ImageException as {@link RgbImage#read(Path, long, long)} does
+   */
   public RgbImage read(Path file) {
     return runtime.read(file);
+  }
+
+  /**
+   * Decodes the bytes of an image file, within the limit of pixels of the options.
+   *
+   * @throws dev.panaformer.image.ImageException as {@link RgbImage#read(byte[], long)} does
+   */
+  public RgbImage read(byte[] bytes) {
+    return runtime.read(bytes);
+  }
+
+  /**
+   * Reads a stream to its end and decodes it, within the limits of the options. The stream is not
+   * closed.
+   *
+   * @throws dev.panaformer.image.ImageException as {@link RgbImage#read(InputStream, long, long)}
+   *     does
+   */
+  public RgbImage read(InputStream stream) {
+    return runtime.read(stream);
   }
 
   /** The labels, in the order of config.json. */

@@ -8,6 +8,7 @@ import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -63,17 +64,27 @@ public final class QuestionAnswerer implements Model {
    * The best answer, which has at most 15 tokens.
    *
    * @throws IllegalArgumentException if the context is blank, or the question leaves no room for it
+   * @throws ArithmeticException if the model computes scores that are not numbers
    */
   public Answer answer(String question, String context) {
-    int overlap = Math.min(OVERLAP_TOKENS, windowTokens / 2);
-    List<Encoding> windows =
-        runtime
-            .tokenize(tokenizer -> tokenizer.encode(question, context))
-            .windows(windowTokens, overlap);
+    return answerAll(List.of(new TextPair(question, context))).getFirst();
+  }
+
+  /**
+   * The best answer to each question, in the order of the questions. The scores have the same bits
+   * as those of {@link #answer}.
+   *
+   * @param questions each with its context as the second text
+   * @throws IllegalArgumentException if a context is blank, or a question leaves no room for it;
+   *     the message names the index of the pair
+   * @throws ArithmeticException if the model computes scores that are not numbers
+   */
+  public List<Answer> answerAll(List<TextPair> questions) {
+    List<Window> windows =
+        TextRuntime.encodeAll(questions, this::windows).stream().flatMap(List::stream).toList();
     return runtime.call(workspace -> {
-      Search search = new Search(context);
       runtime.inBatches(
-          windows,
+          windows.stream().map(Window::encoding).toList(),
           workspace,
           (first, batch) -> {
             MemorySegment logits =
@@ -85,11 +96,28 @@ public final class QuestionAnswerer implements Model {
                         2L * batch.tokens(),
                         workspace);
             for (int s = 0; s < batch.sequences(); s++) {
-              search.read(windows.get(first + s), logits, batch.start(s));
+              Window window = windows.get(first + s);
+              window.search().read(window.encoding(), logits, batch.start(s));
             }
           });
-      return search.best();
+      return windows.stream().map(Window::search).distinct().map(Search::best).toList();
     });
+  }
+
+  /** A part of a context, and the search for the answer in all parts of that context. */
+  private record Window(Encoding encoding, Search search) {}
+
+  private List<Window> windows(TextPair question) {
+    int overlap = Math.min(OVERLAP_TOKENS, windowTokens / 2);
+    Encoding encoding =
+        runtime.tokenize(tokenizer -> tokenizer.encode(question.first(), question.second()));
+    if (Arrays.stream(encoding.sequences()).noneMatch(s -> s == CONTEXT)) {
+      throw new IllegalArgumentException("the context holds no text");
+    }
+    Search search = new Search(question.second());
+    return encoding.windows(windowTokens, overlap).stream()
+        .map(window -> new Window(window, search))
+        .toList();
   }
 
   /** The best span of the windows that were read so far. */
@@ -137,7 +165,7 @@ public final class QuestionAnswerer implements Model {
 
     Answer best() {
       if (bestScore < 0) {
-        throw new IllegalArgumentException("the context holds no text");
+        throw new ArithmeticException("the scores of the context are not numbers");
       }
       return new Answer(
           context.substring(bestStart, bestEnd), (float) bestScore, bestStart, bestEnd);

@@ -98,7 +98,7 @@ public final class TextEmbedder implements Model {
    * @throws IllegalArgumentException if a text is too long and the options say to refuse it
    */
   public float[][] embedAll(List<String> texts) {
-    return embedAll(texts.stream().map(this::tokenize).toArray(int[][]::new));
+    return embedAll(TextRuntime.encodeAll(texts, this::tokenize).toArray(int[][]::new));
   }
 
   /**

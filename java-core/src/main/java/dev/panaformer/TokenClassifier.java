@@ -9,6 +9,7 @@ import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /**
@@ -61,27 +62,56 @@ public final class TokenClassifier implements Model {
    * @throws IllegalArgumentException if the text is too long and the options say to refuse it
    */
   public List<Entity> entities(String text) {
-    Encoding encoding = runtime.encode(text);
+    return entitiesAll(Collections.singletonList(text)).getFirst();
+  }
+
+  /**
+   * The entities of each text, in the order of the texts. The scores have the same bits as those of
+   * {@link #entities}.
+   *
+   * @throws IllegalArgumentException if a text is too long and the options say to refuse it; the
+   *     message names its index
+   */
+  public List<List<Entity>> entitiesAll(List<String> texts) {
+    List<Encoding> encodings = TextRuntime.encodeAll(texts, runtime::encode);
     return runtime.call(workspace -> {
-      MemorySegment logits =
-          runtime
-              .kernels()
-              .memory()
-              .onHost(
-                  runtime.model().forward(runtime.only(encoding, workspace), workspace, Trace.NONE),
-                  (long) encoding.length() * labels().size(),
-                  workspace);
-      int length = encoding.length();
-      String[] labels = new String[length];
-      double[] scores = new double[length];
-      for (int t = 0; t < length; t++) {
-        double[] probabilities = probabilities(logits, t);
-        int best = indexOfMax(probabilities);
-        labels[t] = encoding.isSpecial(t) ? OUTSIDE : labels().get(best);
-        scores[t] = probabilities[best];
-      }
-      return group(text, encoding, labels, scores);
+      List<List<Entity>> results = new ArrayList<>(texts.size());
+      runtime.inBatches(
+          encodings,
+          workspace,
+          (first, batch) -> {
+            MemorySegment logits =
+                runtime
+                    .kernels()
+                    .memory()
+                    .onHost(
+                        runtime.model().forward(batch, workspace, Trace.NONE),
+                        (long) batch.tokens() * labels().size(),
+                        workspace);
+            for (int s = 0; s < batch.sequences(); s++) {
+              Encoding encoding = encodings.get(first + s);
+              results.add(entities(texts.get(first + s), encoding, logits, batch.start(s)));
+            }
+          });
+      return results;
     });
+  }
+
+  /**
+   * @param logits {@code [tokens, labels]}
+   * @param firstRow the row of the first token of the text
+   */
+  private List<Entity> entities(
+      String text, Encoding encoding, MemorySegment logits, int firstRow) {
+    String[] labels = new String[encoding.length()];
+    double[] scores = new double[encoding.length()];
+    for (int t = 0; t < labels.length; t++) {
+      double[] probabilities = probabilities(logits, firstRow + t);
+      int best = indexOfMax(probabilities);
+      labels[t] = encoding.isSpecial(t) ? OUTSIDE : labels().get(best);
+      scores[t] = probabilities[best];
+    }
+    return group(text, encoding, labels, scores);
   }
 
   /**

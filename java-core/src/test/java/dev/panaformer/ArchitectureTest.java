@@ -119,6 +119,9 @@ class ArchitectureTest {
           "dev.panaformer.Precision.weightFormat()",
           "dev.panaformer.image.RgbImage.toBufferedImage()");
 
+  /** A record of more would grow one day, and its constructor and patterns are a contract. */
+  private static final int MOST_RECORD_COMPONENTS = 5;
+
   private static JavaClasses classes;
 
   @BeforeAll
@@ -258,6 +261,61 @@ class ArchitectureTest {
       }
     }
     assertNone(violations);
+  }
+
+  /** A new option, or more to know of a result, must break no compiled caller. */
+  @Test
+  void optionsAreBuiltAndRecordsAreSmall() {
+    Set<String> options = new TreeSet<>();
+    Set<String> violations = new TreeSet<>();
+    for (JavaClass type : classes) {
+      if (!EXPORTED.contains(type.getPackageName()) || !isPublic(type)) {
+        continue;
+      }
+      long fields =
+          type.getFields().stream()
+              .filter(field -> !field.getModifiers().contains(JavaModifier.STATIC))
+              .count();
+      if (type.isRecord() && fields > MOST_RECORD_COMPONENTS) {
+        violations.add(type.getName() + " is a record of " + fields + " components");
+      }
+      if (type.getSimpleName().endsWith("Options")) {
+        options.add(type.getSimpleName());
+        optionsViolations(type).forEach(v -> violations.add(type.getName() + " " + v));
+      }
+    }
+    assertNone(violations);
+    assertEquals(
+        Set.of(
+            "CausalLMOptions",
+            "ComputeOptions",
+            "GenerationOptions",
+            "ImageOptions",
+            "ModelOptions"),
+        options);
+  }
+
+  private static List<String> optionsViolations(JavaClass type) {
+    List<String> violations = new ArrayList<>();
+    if (type.isRecord()) {
+      violations.add("is a record");
+    }
+    if (!type.getModifiers().contains(JavaModifier.FINAL)) {
+      violations.add("is not final");
+    }
+    if (type.getConstructors().stream()
+        .anyMatch(c -> !c.getModifiers().contains(JavaModifier.PRIVATE))) {
+      violations.add("has a constructor that is not private");
+    }
+    for (String method : List.of("builder", "toBuilder")) {
+      if (type.tryGetMethod(method).isEmpty()) {
+        violations.add("has no method " + method + "()");
+      }
+    }
+    if (type.tryGetField("DEFAULT").isEmpty()) {
+      violations.add("has no DEFAULT");
+    }
+    return violations;
   }
 
   private static boolean isPublic(JavaClass type) {

@@ -13,6 +13,7 @@ import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.image.ImageException;
 import dev.panaformer.image.RgbImage;
 import dev.panaformer.nn.SinCosPositions;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,6 +25,7 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -133,6 +135,40 @@ class ImageTasksTest {
     assertThrows(
         IllegalArgumentException.class,
         () -> ImageEmbedder.load(path, ImagePooling.DISTILLATION, ImageOptions.DEFAULT));
+  }
+
+  @Test
+  void bytesAndStreamsAreReadWithinTheLimitsOfTheOptions() throws IOException {
+    Path file = file(1, 40, 30);
+    byte[] bytes = Files.readAllBytes(file);
+    Path vit = model("vit-small", 12, 12);
+    try (ImageClassifier model = ImageClassifier.load(vit)) {
+      List<Label> expected = model.classify(file, 3);
+      assertEquals(expected, model.classify(model.read(bytes), 3));
+      assertEquals(expected, model.classify(model.read(new ByteArrayInputStream(bytes)), 3));
+    }
+    ImageOptions fewPixels = ImageOptions.DEFAULT.withMaxPixels(1199);
+    ImageOptions fewBytes = ImageOptions.DEFAULT.withMaxFileBytes(bytes.length - 1);
+    try (ImageClassifier pixels = ImageClassifier.load(vit, fewPixels);
+        ImageEmbedder embedder = ImageEmbedder.load(vit, ImagePooling.CLS, fewBytes);
+        ObjectDetector detector = ObjectDetector.load(model("yolos-small", 16, 13), fewBytes);
+        ImageSegmenter segmenter =
+            ImageSegmenter.load(model("segformer-small", 24, 28), fewBytes)) {
+      String pixelsLeft = "40 x 30 pixels, more than the 1199 that are allowed";
+      refused(pixelsLeft, () -> pixels.read(file));
+      refused(pixelsLeft, () -> pixels.read(bytes));
+      refused(pixelsLeft, () -> pixels.read(new ByteArrayInputStream(bytes)));
+      String more = "more than the " + (bytes.length - 1);
+      refused(more, () -> embedder.embed(file));
+      refused(more, () -> detector.read(new ByteArrayInputStream(bytes)));
+      refused(more, () -> segmenter.read(new ByteArrayInputStream(bytes)));
+      assertEquals(8, embedder.embed(embedder.read(bytes)).length);
+    }
+  }
+
+  private static void refused(String part, Executable read) {
+    String message = assertThrows(ImageException.class, read).getMessage();
+    assertTrue(message.contains(part), message);
   }
 
   @Test

@@ -117,8 +117,8 @@ class TasksTest {
       Guess best = fillMask.fill("i [MASK] you", 1).get(0).get(0);
       assertEquals("i" + best.token() + "you", best.text().replace(" ", ""));
       refused("no [MASK] among the tokens of the text", () -> fillMask.fill("i love you", 1));
-      refused("count is 0, not in 1 to 36", () -> fillMask.fill("[MASK]", 0));
-      refused("count is 37, not in 1 to 36", () -> fillMask.fill("[MASK]", 37));
+      refused("count is 0, expected 1 to 36", () -> fillMask.fill("[MASK]", 0));
+      refused("count is 37, expected 1 to 36", () -> fillMask.fill("[MASK]", 37));
     }
   }
 
@@ -143,6 +143,19 @@ class TasksTest {
       double start = Math.exp(3) / (1 + 1 + Math.exp(3) + 1);
       double end = Math.exp(2.5) / (1 + Math.exp(2) + Math.exp(1) + Math.exp(2.5));
       assertEquals(start * end, answer.score(), 1e-6);
+    }
+  }
+
+  @Test
+  void scoresThatAreNoNumbersAreNotTakenForABlankContext() {
+    Encoding window = encoding(1, new int[] {0}, new int[] {2});
+    try (Arena arena = Arena.ofConfined()) {
+      float[] logits = new float[2 * window.length()];
+      Arrays.fill(logits, Float.NaN);
+      QuestionAnswerer.Search search = new QuestionAnswerer.Search("aa");
+      search.read(window, arena.allocateFrom(ValueLayout.JAVA_FLOAT, logits), 0);
+      Exception e = assertThrows(ArithmeticException.class, search::best);
+      assertEquals("the scores of the context are not numbers", e.getMessage());
     }
   }
 
@@ -248,14 +261,5 @@ class TasksTest {
       squares += value * value;
     }
     return Math.sqrt(squares);
-  }
-
-  @Test
-  void optionsOutOfRange() {
-    ModelOptions options = ModelOptions.DEFAULT;
-    refused("threads is 0, at least 1", () -> options.withThreads(0));
-    refused("threads is 257, at most 256", () -> options.withThreads(257));
-    refused("maxConcurrency is 0, at least 1", () -> options.withMaxConcurrency(0));
-    refused("maxBatchTokens is -1, at least 1", () -> options.withMaxBatchTokens(-1));
   }
 }

@@ -10,10 +10,14 @@ import java.awt.image.Raster;
 import java.io.ByteArrayInputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Iterator;
+import java.util.Objects;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
@@ -23,8 +27,8 @@ import javax.imageio.stream.MemoryCacheImageInputStream;
 final class ImageDecoder {
   private static final int EXPECTED_SAMPLE_BITS = 8;
 
-  /** Files are read into a byte array, so they cannot be larger than an array. */
-  private static final long MAX_FILE_BYTES = Integer.MAX_VALUE - 8L;
+  /** Files are read into an array; this is the length that every JVM can allocate. */
+  private static final int MAX_ARRAY_BYTES = Integer.MAX_VALUE - 8;
 
   private static final String SHORT = "it ends before its last pixel";
 
@@ -34,17 +38,44 @@ final class ImageDecoder {
 
   private ImageDecoder() {}
 
-  static RgbImage read(Path file, long maxPixels) {
-    byte[] bytes = bytes(file);
+  static RgbImage read(Path file, long maxPixels, long maxBytes) {
+    return read(file.toString(), bytes(file, maxBytes), maxPixels);
+  }
+
+  static RgbImage read(InputStream stream, long maxPixels, long maxBytes) {
+    Objects.requireNonNull(stream, "stream is null, expected an image");
+    requirePositive("maxBytes", maxBytes);
+    byte[] bytes;
+    try {
+      bytes = bytes("image from a stream", stream, maxBytes);
+    } catch (IOException e) {
+      throw new ImageException("image from a stream: cannot be read: " + reason(e), e);
+    }
+    return read("image from a stream of " + bytes.length + " bytes", bytes, maxPixels);
+  }
+
+  static RgbImage read(byte[] bytes, long maxPixels) {
+    Objects.requireNonNull(bytes, "bytes is null, expected an image");
+    return read("image of " + bytes.length + " bytes", bytes, maxPixels);
+  }
+
+  /**
+   * @param source what is decoded, for messages
+   */
+  private static RgbImage read(String source, byte[] bytes, long maxPixels) {
+    requirePositive("maxPixels", maxPixels);
+    if (bytes.length == 0) {
+      throw new ImageException(source + ": empty, expected an image");
+    }
     try (ImageInputStream stream = new FileBytes(bytes)) {
       Iterator<ImageReader> readers = ImageIO.getImageReaders(stream);
       if (!readers.hasNext()) {
         throw new ImageException(
-            file + ": not an image that can be read, expected JPEG, PNG, WebP, BMP, TIFF or GIF");
+            source + ": not an image that can be read, expected JPEG, PNG, WebP, BMP, TIFF or GIF");
       }
       ImageReader reader = readers.next();
       try {
-        return decode(file, reader, stream, bytes, maxPixels);
+        return decode(source, reader, stream, bytes, maxPixels);
       } finally {
         reader.dispose();
       }
@@ -52,7 +83,7 @@ final class ImageDecoder {
       throw e;
     } catch (IOException | RuntimeException e) {
       // For damaged files, readers throw arbitrary runtime exceptions.
-      throw new ImageException(file + ": a damaged image: " + reason(e), e);
+      throw new ImageException(source + ": a damaged image: " + reason(e), e);
     }
   }
 
@@ -79,47 +110,68 @@ final class ImageDecoder {
     }
   }
 
-  private static byte[] bytes(Path file) {
-    try {
+  private static byte[] bytes(Path file, long maxBytes) {
+    requirePositive("maxBytes", maxBytes);
+    if (Files.isDirectory(file)) {
+      throw new ImageException(file + ": a folder, expected an image");
+    }
+    try (InputStream stream = Files.newInputStream(file)) {
       long size = Files.size(file);
-      if (Files.isDirectory(file)) {
-        throw new ImageException(file + ": a folder, expected an image");
+      if (size > Math.min(maxBytes, MAX_ARRAY_BYTES)) {
+        throw new ImageException(
+            String.format(
+                "%s: a file of %d bytes, more than the %d that are allowed",
+                file, size, Math.min(maxBytes, MAX_ARRAY_BYTES)));
       }
-      if (size == 0) {
-        throw new ImageException(file + ": an empty file, expected an image");
-      }
-      if (size > MAX_FILE_BYTES) {
-        throw new ImageException(file + ": a file of " + size + " bytes, too large for an image");
-      }
-      return Files.readAllBytes(file);
+      // A pipe has no size, and a file may grow, so the limit holds for what is read too.
+      return bytes(file.toString(), stream, maxBytes);
+    } catch (NoSuchFileException e) {
+      throw new ImageException(file + ": no such file", e);
+    } catch (AccessDeniedException e) {
+      throw new ImageException(file + ": cannot be read: access denied", e);
     } catch (IOException e) {
-      throw new ImageException(
-          file + (Files.exists(file) ? ": cannot be read: " + reason(e) : ": no such file"), e);
+      throw new ImageException(file + ": cannot be read: " + reason(e), e);
+    }
+  }
+
+  /** Reads a stream to its end, and never more than one byte above the limit. */
+  private static byte[] bytes(String source, InputStream stream, long maxBytes) throws IOException {
+    int limit = (int) Math.min(maxBytes, MAX_ARRAY_BYTES);
+    byte[] bytes = stream.readNBytes(limit);
+    if (bytes.length == limit && stream.read() >= 0) {
+      throw new ImageException(source + ": more than the " + limit + " bytes that are allowed");
+    }
+    return bytes;
+  }
+
+  private static void requirePositive(String name, long value) {
+    if (value < 1) {
+      throw new IllegalArgumentException(name + " is " + value + ", expected at least 1");
     }
   }
 
   private static RgbImage decode(
-      Path file, ImageReader reader, ImageInputStream stream, byte[] bytes, long maxPixels)
+      String source, ImageReader reader, ImageInputStream stream, byte[] bytes, long maxPixels)
       throws IOException {
     boolean[] truncated = new boolean[1];
     reader.addIIOReadWarningListener(
-        (source, warning) -> truncated[0] |= warning.toLowerCase().contains("premature end"));
+        (from, warning) -> truncated[0] |= warning.toLowerCase().contains("premature end"));
     reader.setInput(stream, true, false);
     int width = reader.getWidth(0);
     int height = reader.getHeight(0);
     if (width < 1 || height < 1) {
       throw new ImageException(
-          String.format("%s: an image of %d x %d pixels", file, width, height));
+          String.format("%s: an image of %d x %d pixels", source, width, height));
     }
     if ((long) width * height > Math.min(maxPixels, Integer.MAX_VALUE / RgbImage.CHANNELS)) {
       throw new ImageException(
           String.format(
               "%s: an image of %d x %d pixels, more than the %d that are allowed",
-              file, width, height, maxPixels));
+              source, width, height, maxPixels));
     }
     BufferedImage image = reader.read(0);
     if (truncated[0]) {
-      throw new ImageException(file + ": a damaged image: " + SHORT);
+      throw new ImageException(source + ": a damaged image: " + SHORT);
     }
     RgbImage rgb = new RgbImage(image.getWidth(), image.getHeight(), samples(image));
     return Orientation.turned(rgb, Orientation.of(ByteBuffer.wrap(bytes)));

@@ -1,6 +1,7 @@
 package dev.panaformer.image;
 
 import java.awt.image.BufferedImage;
+import java.io.InputStream;
 import java.nio.file.Path;
 
 /**
@@ -11,6 +12,12 @@ import java.nio.file.Path;
 public record RgbImage(int width, int height, byte[] samples) {
   /** The number of samples per pixel. */
   public static final int CHANNELS = 3;
+
+  /** The maximum number of pixels that is decoded unless the caller sets one: 100 megapixels. */
+  public static final long DEFAULT_MAX_PIXELS = 100_000_000;
+
+  /** The maximum number of bytes that is read unless the caller sets one: 256 MiB. */
+  public static final long DEFAULT_MAX_BYTES = 256L << 20;
 
   /**
    * @throws IllegalArgumentException if a side is below 1, or the number of samples does not match
@@ -23,15 +30,59 @@ public record RgbImage(int width, int height, byte[] samples) {
     }
   }
 
+  /** {@link #read(Path, long, long)} with the default limits. */
+  public static RgbImage read(Path file) {
+    return read(file, DEFAULT_MAX_PIXELS, DEFAULT_MAX_BYTES);
+  }
+
   /**
    * Decodes a file: JPEG, PNG, WebP, BMP, TIFF or GIF.
    *
    * @param maxPixels the maximum number of pixels; protects against small files that claim to be
    *     huge
-   * @throws ImageException if the file is not an image, is damaged, or has more pixels than allowed
+   * @param maxBytes the maximum number of bytes that are read; a larger file is refused
+   * @throws ImageException if the file cannot be read, is not an image, is damaged, or has more
+   *     pixels or bytes than allowed
+   * @throws IllegalArgumentException if a limit is below 1
    */
-  public static RgbImage read(Path file, long maxPixels) {
-    return ImageDecoder.read(file, maxPixels);
+  public static RgbImage read(Path file, long maxPixels, long maxBytes) {
+    return ImageDecoder.read(file, maxPixels, maxBytes);
+  }
+
+  /** {@link #read(byte[], long)} with the default limit. */
+  public static RgbImage read(byte[] bytes) {
+    return read(bytes, DEFAULT_MAX_PIXELS);
+  }
+
+  /**
+   * Decodes the bytes of a file, in the formats of {@link #read(Path, long, long)}.
+   *
+   * @param bytes the whole file; not modified, and not referenced after the call
+   * @throws ImageException if the bytes are not an image, are damaged, or hold more pixels than
+   *     allowed; the message names the number of bytes
+   * @throws IllegalArgumentException if maxPixels is below 1
+   */
+  public static RgbImage read(byte[] bytes, long maxPixels) {
+    return ImageDecoder.read(bytes, maxPixels);
+  }
+
+  /** {@link #read(InputStream, long, long)} with the default limits. */
+  public static RgbImage read(InputStream stream) {
+    return read(stream, DEFAULT_MAX_PIXELS, DEFAULT_MAX_BYTES);
+  }
+
+  /**
+   * Reads a stream to its end and decodes it, in the formats of {@link #read(Path, long, long)}.
+   * The stream is not closed.
+   *
+   * @param maxBytes the maximum number of bytes of the image. At most one byte more is read from
+   *     the stream, which is refused then.
+   * @throws ImageException if the stream throws an exception, its bytes are not an image or are
+   *     damaged, or it holds more pixels or bytes than allowed
+   * @throws IllegalArgumentException if a limit is below 1
+   */
+  public static RgbImage read(InputStream stream, long maxPixels, long maxBytes) {
+    return ImageDecoder.read(stream, maxPixels, maxBytes);
   }
 
   /**

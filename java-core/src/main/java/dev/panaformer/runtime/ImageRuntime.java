@@ -13,6 +13,7 @@ import dev.panaformer.model.vision.VisionConfig;
 import dev.panaformer.model.vision.VisionTask;
 import dev.panaformer.nn.Trace;
 import dev.panaformer.nn.weights.Weights;
+import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -82,9 +83,19 @@ public final class ImageRuntime<M extends VisionTask> extends ModelRuntime<M> {
     return model().config();
   }
 
-  /** Decodes an image file. Refuses an image that has more pixels than the limits allow. */
+  /** Decodes an image file. Refuses one that has more pixels or bytes than the limits allow. */
   public RgbImage read(Path file) {
-    return RgbImage.read(file, limits.maxPixels());
+    return RgbImage.read(file, limits.maxPixels(), limits.maxFileBytes());
+  }
+
+  /** Decodes the bytes of an image file. Refuses more pixels than the limits allow. */
+  public RgbImage read(byte[] bytes) {
+    return RgbImage.read(bytes, limits.maxPixels());
+  }
+
+  /** Decodes an image like {@link #read(Path)}. Reads the stream to its end, without closing it. */
+  public RgbImage read(InputStream stream) {
+    return RgbImage.read(stream, limits.maxPixels(), limits.maxFileBytes());
   }
 
   /** Preprocesses images that have the same {@link #size} into the workspace. */

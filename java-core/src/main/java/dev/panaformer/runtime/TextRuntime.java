@@ -11,7 +11,9 @@ import dev.panaformer.model.text.TextEncoder;
 import dev.panaformer.nn.weights.Weights;
 import dev.panaformer.tokenizer.Encoding;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -118,6 +120,29 @@ public final class TextRuntime<M extends TextEncoder> extends ModelRuntime<M> {
     return fit(tokenize(tokenizer -> tokenizer.encode(text, pair)));
   }
 
+  /**
+   * Encodes texts in their order. If one of several is refused, the message names its index.
+   *
+   * @param encode encodes one text, or one pair of texts
+   * @throws IllegalArgumentException if {@code encode} throws one
+   * @throws NullPointerException if a text is null
+   */
+  public static <T, E> List<E> encodeAll(List<T> texts, Function<T, E> encode) {
+    List<E> encoded = new ArrayList<>(texts.size());
+    for (T text : texts) {
+      int index = encoded.size();
+      Objects.requireNonNull(text, () -> "text " + index + " is null");
+      try {
+        encoded.add(encode.apply(text));
+      } catch (IllegalArgumentException e) {
+        throw texts.size() == 1
+            ? e
+            : new IllegalArgumentException("text " + index + ": " + e.getMessage(), e);
+      }
+    }
+    return encoded;
+  }
+
   private Encoding fit(Encoding encoding) {
     if (limits.refusesLongTexts()) {
       requireFit(encoding.length());
@@ -175,13 +200,5 @@ public final class TextRuntime<M extends TextEncoder> extends ModelRuntime<M> {
         i -> encodings.get(i).typeIds(),
         workspace,
         consumer);
-  }
-
-  /** Replaces the contents of the workspace's batch with one sequence. */
-  public TokenBatch only(Encoding encoding, Workspace workspace) {
-    TokenBatch batch = workspace.batch();
-    batch.clear();
-    model().append(batch, encoding.ids(), encoding.typeIds(), null);
-    return batch;
   }
 }

@@ -2,6 +2,7 @@ package dev.panaformer.image;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -12,13 +13,19 @@ import java.awt.image.ComponentColorModel;
 import java.awt.image.DataBuffer;
 import java.awt.image.Raster;
 import java.awt.image.WritableRaster;
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.FilterInputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.SequenceInputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.Random;
@@ -26,6 +33,7 @@ import java.util.zip.CRC32;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -35,6 +43,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(60)
 class ImageFilesTest {
   private static final long LIMIT = 1 << 20;
+  private static final long MAX_BYTES = 1 << 20;
 
   /** One red pixel, lossless. */
   private static final String WEBP = "UklGRhwAAABXRUJQVlA4TBAAAAAvAAAAEAcQERGIiP4HAA==";
@@ -68,7 +77,8 @@ class ImageFilesTest {
   @CsvSource({"png, 0", "bmp, 0", "tiff, 0", "jpg, 12"})
   void readsEveryFormat(String format, int tolerance) throws IOException {
     RgbImage image =
-        RgbImage.read(write(gradient(31, 17, BufferedImage.TYPE_3BYTE_BGR), format), LIMIT);
+        RgbImage.read(
+            write(gradient(31, 17, BufferedImage.TYPE_3BYTE_BGR), format), LIMIT, MAX_BYTES);
     assertEquals(31, image.width());
     assertEquals(17, image.height());
     for (int y = 0; y < 17; y++) {
@@ -83,7 +93,7 @@ class ImageFilesTest {
   @Test
   void readsWebP() throws IOException {
     Path file = Files.write(folder.resolve("a.webp"), Base64.getDecoder().decode(WEBP));
-    RgbImage image = RgbImage.read(file, LIMIT);
+    RgbImage image = RgbImage.read(file, LIMIT, MAX_BYTES);
     assertEquals(1, image.width());
     assertEquals(1, image.height());
   }
@@ -93,7 +103,7 @@ class ImageFilesTest {
     BufferedImage image = new BufferedImage(2, 1, BufferedImage.TYPE_4BYTE_ABGR);
     image.setRGB(0, 0, 0x00102030);
     image.setRGB(1, 0, 0x80405060);
-    RgbImage read = RgbImage.read(write(image, "png"), LIMIT);
+    RgbImage read = RgbImage.read(write(image, "png"), LIMIT, MAX_BYTES);
     assertArrayEquals(new byte[] {0x10, 0x20, 0x30, 0x40, 0x50, 0x60}, read.samples());
   }
 
@@ -101,7 +111,7 @@ class ImageFilesTest {
   void greyIsTheSameInEveryChannel() throws IOException {
     BufferedImage image = new BufferedImage(3, 1, BufferedImage.TYPE_BYTE_GRAY);
     image.getRaster().setPixels(0, 0, 3, 1, new int[] {0, 100, 255});
-    RgbImage read = RgbImage.read(write(image, "png"), LIMIT);
+    RgbImage read = RgbImage.read(write(image, "png"), LIMIT, MAX_BYTES);
     assertArrayEquals(
         new byte[] {0, 0, 0, 100, 100, 100, (byte) 255, (byte) 255, (byte) 255}, read.samples());
   }
@@ -118,7 +128,8 @@ class ImageFilesTest {
     WritableRaster raster = Raster.createInterleavedRaster(DataBuffer.TYPE_USHORT, 2, 1, 3, null);
     raster.setPixels(0, 0, 2, 1, new int[] {0x1234, 0xabcd, 0xffff, 0x00ff, 0x8000, 0});
     RgbImage read =
-        RgbImage.read(write(new BufferedImage(model, raster, false, null), "png"), LIMIT);
+        RgbImage.read(
+            write(new BufferedImage(model, raster, false, null), "png"), LIMIT, MAX_BYTES);
     byte[] high = {0x12, (byte) 0xab, (byte) 0xff, 0, (byte) 0x80, 0};
     assertArrayEquals(high, read.samples());
     byte[] deep = new byte[12];
@@ -127,14 +138,14 @@ class ImageFilesTest {
       deep[2 * i + 1] = high[i];
     }
     Path tiff = Files.write(folder.resolve("deep.tiff"), tiff(2, 3, 16, 2, deep));
-    assertArrayEquals(high, RgbImage.read(tiff, LIMIT).samples());
+    assertArrayEquals(high, RgbImage.read(tiff, LIMIT, MAX_BYTES).samples());
   }
 
   @Test
   void convertsInks() throws IOException {
     byte[] inks = {0, (byte) 255, (byte) 255, 0, 0, 0, 0, 0, 0, 0, 0, (byte) 255};
     Path file = Files.write(folder.resolve("cmyk.tiff"), tiff(3, 4, 8, 5, inks));
-    RgbImage image = RgbImage.read(file, LIMIT);
+    RgbImage image = RgbImage.read(file, LIMIT, MAX_BYTES);
     assertTrue(sample(image, 0, 0, 0) > sample(image, 0, 0, 1) + 100, "red");
     assertTrue(sample(image, 1, 0, 0) > 230 && sample(image, 1, 0, 2) > 230, "white");
     assertTrue(sample(image, 2, 0, 0) < 60 && sample(image, 2, 0, 1) < 60, "black");
@@ -179,7 +190,7 @@ class ImageFilesTest {
       throws IOException {
     byte[] png = png(marked());
     Path file = Files.write(folder.resolve("exif.png"), withChunk(png, "eXIf", exif(orientation)));
-    RgbImage image = RgbImage.read(file, LIMIT);
+    RgbImage image = RgbImage.read(file, LIMIT, MAX_BYTES);
     assertEquals(width, image.width());
     assertEquals(height, image.height());
     String[] place = firstPixelAt.split(" ");
@@ -200,7 +211,7 @@ class ImageFilesTest {
     whole.write(segment.array());
     whole.write(plain, 2, plain.length - 2);
     Path file = Files.write(folder.resolve("turned.jpg"), whole.toByteArray());
-    RgbImage image = RgbImage.read(file, LIMIT);
+    RgbImage image = RgbImage.read(file, LIMIT, MAX_BYTES);
     assertEquals(17, image.width());
     assertEquals(31, image.height());
   }
@@ -249,24 +260,27 @@ class ImageFilesTest {
 
   private String refused(byte[] bytes, String name, long limit) throws IOException {
     Path file = Files.write(folder.resolve(name), bytes);
-    ImageException e = assertThrows(ImageException.class, () -> RgbImage.read(file, limit));
+    ImageException e =
+        assertThrows(ImageException.class, () -> RgbImage.read(file, limit, MAX_BYTES));
     assertTrue(e.getMessage().startsWith(file + ": "), e.getMessage());
     return e.getMessage().substring(file.toString().length() + 2);
   }
 
   @Test
   void refusesWhatIsNoImage() throws IOException {
-    assertEquals("an empty file, expected an image", refused(new byte[0], "empty.png", LIMIT));
+    assertEquals("empty, expected an image", refused(new byte[0], "empty.png", LIMIT));
     String expected = "not an image that can be read, expected JPEG, PNG, WebP, BMP, TIFF or GIF";
     assertEquals(expected, refused("just text, no image".getBytes(), "text.jpg", LIMIT));
     assertEquals(expected, refused(new byte[] {1, 2, 3}, "short", LIMIT));
     Path absent = folder.resolve("absent.png");
     assertEquals(
         absent + ": no such file",
-        assertThrows(ImageException.class, () -> RgbImage.read(absent, LIMIT)).getMessage());
+        assertThrows(ImageException.class, () -> RgbImage.read(absent, LIMIT, MAX_BYTES))
+            .getMessage());
     assertEquals(
         folder + ": a folder, expected an image",
-        assertThrows(ImageException.class, () -> RgbImage.read(folder, LIMIT)).getMessage());
+        assertThrows(ImageException.class, () -> RgbImage.read(folder, LIMIT, MAX_BYTES))
+            .getMessage());
   }
 
   @ParameterizedTest
@@ -299,7 +313,7 @@ class ImageFilesTest {
       }
       Files.write(file, damaged);
       try {
-        RgbImage image = RgbImage.read(file, LIMIT);
+        RgbImage image = RgbImage.read(file, LIMIT, MAX_BYTES);
         assertTrue((long) image.width() * image.height() <= LIMIT);
       } catch (ImageException e) {
         assertTrue(e.getMessage().startsWith(file + ": "), e.getMessage());
@@ -313,6 +327,154 @@ class ImageFilesTest {
     ByteBuffer.wrap(png).putInt(16, 0);
     String message = refused(png, "zero.png", LIMIT);
     assertTrue(message.contains("image"), message);
+  }
+
+  @Test
+  void bytesAndStreamsAreReadLikeFiles() throws IOException {
+    Path file = write(gradient(31, 17, BufferedImage.TYPE_3BYTE_BGR), "png");
+    byte[] bytes = Files.readAllBytes(file);
+    byte[] samples = RgbImage.read(file).samples();
+    assertArrayEquals(samples, RgbImage.read(bytes).samples());
+    assertArrayEquals(samples, RgbImage.read(bytes, LIMIT).samples());
+    assertArrayEquals(samples, RgbImage.read(new ByteArrayInputStream(bytes)).samples());
+    assertArrayEquals(
+        png(gradient(31, 17, BufferedImage.TYPE_3BYTE_BGR)), bytes, "the bytes are not modified");
+    byte[] turned = withChunk(png(marked()), "eXIf", exif(6));
+    assertEquals(2, RgbImage.read(turned).width(), "turned like a file");
+  }
+
+  /** Counts what is read of it, and whether it is closed. */
+  private static final class Watched extends FilterInputStream {
+    private long bytes;
+    private boolean closed;
+
+    Watched(InputStream in) {
+      super(in);
+    }
+
+    @Override
+    public int read() throws IOException {
+      int value = super.read();
+      bytes += value < 0 ? 0 : 1;
+      return value;
+    }
+
+    @Override
+    public int read(byte[] into, int from, int length) throws IOException {
+      int count = super.read(into, from, length);
+      bytes += Math.max(count, 0);
+      return count;
+    }
+
+    @Override
+    public void close() throws IOException {
+      closed = true;
+      super.close();
+    }
+  }
+
+  @Test
+  void aStreamIsReadUpToTheLimitAndNotClosed() throws IOException {
+    byte[] png = png(marked());
+    Watched whole = new Watched(new ByteArrayInputStream(png));
+    assertEquals(3, RgbImage.read(whole, LIMIT, png.length).width());
+    assertEquals(png.length, whole.bytes);
+    assertFalse(whole.closed);
+    InputStream endless = new SequenceInputStream(new ByteArrayInputStream(png), zeros());
+    Watched tooLong = new Watched(endless);
+    assertEquals(
+        "image from a stream: more than the 100 bytes that are allowed",
+        assertThrows(ImageException.class, () -> RgbImage.read(tooLong, LIMIT, 100)).getMessage());
+    assertEquals(101, tooLong.bytes);
+    assertFalse(tooLong.closed);
+  }
+
+  private static InputStream zeros() {
+    return new InputStream() {
+      @Override
+      public int read() {
+        return 0;
+      }
+    };
+  }
+
+  @Test
+  void aLargeFileIsRefusedBeforeItIsRead() throws IOException {
+    Path file = folder.resolve("large.png");
+    Files.write(file, png(marked()));
+    long size = Files.size(file);
+    assertEquals(3, RgbImage.read(file, LIMIT, size).width());
+    assertEquals(
+        file + ": a file of " + size + " bytes, more than the " + (size - 1) + " that are allowed",
+        assertThrows(ImageException.class, () -> RgbImage.read(file, LIMIT, size - 1))
+            .getMessage());
+    Path sparse = folder.resolve("sparse.png");
+    try (FileChannel channel =
+        FileChannel.open(sparse, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      channel.write(ByteBuffer.allocate(1), 1L << 32);
+    }
+    assertEquals(
+        sparse + ": a file of 4294967297 bytes, more than the 268435456 that are allowed",
+        assertThrows(ImageException.class, () -> RgbImage.read(sparse)).getMessage());
+    assertEquals(
+        sparse + ": a file of 4294967297 bytes, more than the 2147483639 that are allowed",
+        assertThrows(ImageException.class, () -> RgbImage.read(sparse, LIMIT, Long.MAX_VALUE))
+            .getMessage());
+  }
+
+  @Test
+  void refusalsOfBytesAndStreamsSayWhatTheyWere() throws IOException {
+    String expected = ": not an image that can be read, expected JPEG, PNG, WebP, BMP, TIFF or GIF";
+    byte[] text = "just text, no image".getBytes(StandardCharsets.UTF_8);
+    assertEquals("image of 19 bytes" + expected, refusedBytes(text));
+    assertEquals("image from a stream of 19 bytes" + expected, refusedStream(text));
+    assertEquals("image of 0 bytes: empty, expected an image", refusedBytes(new byte[0]));
+    assertEquals(
+        "image from a stream of 0 bytes: empty, expected an image", refusedStream(new byte[0]));
+    byte[] png = png(gradient(200, 150, BufferedImage.TYPE_INT_RGB));
+    byte[] cut = Arrays.copyOf(png, png.length / 2);
+    String damaged = "image of " + cut.length + " bytes: a damaged image: ";
+    assertTrue(refusedBytes(cut).startsWith(damaged), refusedBytes(cut));
+    assertEquals(
+        "image of "
+            + png.length
+            + " bytes: an image of 200 x 150 pixels, more than the 5 that are"
+            + " allowed",
+        assertThrows(ImageException.class, () -> RgbImage.read(png, 5)).getMessage());
+    InputStream broken =
+        new InputStream() {
+          @Override
+          public int read() throws IOException {
+            throw new IOException("connection reset");
+          }
+        };
+    assertEquals(
+        "image from a stream: cannot be read: connection reset",
+        assertThrows(ImageException.class, () -> RgbImage.read(broken)).getMessage());
+  }
+
+  @Test
+  void limitsBelowOneAreRefused() throws IOException {
+    byte[] png = png(marked());
+    Path file = Files.write(folder.resolve("a.png"), png);
+    refusedLimit("maxPixels is 0, expected at least 1", () -> RgbImage.read(png, 0));
+    refusedLimit("maxBytes is 0, expected at least 1", () -> RgbImage.read(file, 1, 0));
+    refusedLimit(
+        "maxBytes is -1, expected at least 1",
+        () -> RgbImage.read(new ByteArrayInputStream(png), 1, -1));
+  }
+
+  private static void refusedLimit(String message, Executable read) {
+    assertEquals(message, assertThrows(IllegalArgumentException.class, read).getMessage());
+  }
+
+  private static String refusedBytes(byte[] bytes) {
+    return assertThrows(ImageException.class, () -> RgbImage.read(bytes)).getMessage();
+  }
+
+  private static String refusedStream(byte[] bytes) {
+    InputStream stream = new ByteArrayInputStream(bytes);
+    return assertThrows(ImageException.class, () -> RgbImage.read(stream)).getMessage();
   }
 
   @Test
@@ -330,6 +492,6 @@ class ImageFilesTest {
     assertEquals(
         "an image of 3 x 2 pixels, more than the 5 that are allowed",
         refused(png(marked()), "small.png", 5));
-    assertEquals(6, RgbImage.read(folder.resolve("small.png"), 6).samples().length / 3);
+    assertEquals(6, RgbImage.read(folder.resolve("small.png"), 6, MAX_BYTES).samples().length / 3);
   }
 }

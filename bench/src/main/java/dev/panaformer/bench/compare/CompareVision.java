@@ -161,7 +161,7 @@ public final class CompareVision {
       MemorySegment pixels = arena.allocate(JAVA_FLOAT, 3L * VisionModels.SIDE * VisionModels.SIDE);
       for (int round = -2; round < JPEG_ROUNDS; round++) {
         long begin = System.nanoTime();
-        RgbImage image = RgbImage.read(file, Long.MAX_VALUE);
+        RgbImage image = RgbImage.read(file, Long.MAX_VALUE, Long.MAX_VALUE);
         long decoded = System.nanoTime();
         preprocessor.write(image, pixels);
         if (round >= 0) {

@@ -187,7 +187,7 @@ final class RunningGeneration implements Generation {
     try {
       show(rest);
       result =
-          new GenerationResult(
+          new FinishedGeneration(
               String.join("", pieces),
               tokens.stream().mapToInt(GeneratedToken::id).toArray(),
               logProbabilities(),
