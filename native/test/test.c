@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cpu.h"
@@ -184,6 +185,8 @@ static void report_fault(int signal) {
 }
 #endif
 
+static double processor_seconds(void) { return (double)clock() / CLOCKS_PER_SEC; }
+
 static long run_on(pf_isa isa, const test *tests, int count) {
   long failures = 0;
   state.isa = isa;
@@ -193,11 +196,12 @@ static long run_on(pf_isa isa, const test *tests, int count) {
     state.failures = state.checks = state.cases = state.drawn = 0;
     state.worst = 0;
     state.random = 0x9e3779b97f4a7c15u;
+    const double start = processor_seconds();
     tests[i].run();
     guard_check();
     if (state.checks == 0) fail("checked nothing");
-    printf("%s %-8s %-40s %5ld cases, %9ld checks", state.failures ? "FAIL" : "ok  ", isa_names[isa], tests[i].name,
-           state.cases, state.checks);
+    printf("%s %-8s %-40s %5ld cases, %9ld checks, %.2f s", state.failures ? "FAIL" : "ok  ", isa_names[isa],
+           tests[i].name, state.cases, state.checks, processor_seconds() - start);
     if (state.worst > 0) printf(", largest error %.3f of its bound", state.worst);
     printf("\n");
     failures += state.failures;

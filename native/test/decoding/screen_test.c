@@ -111,7 +111,7 @@ static void changes_no_bit(void) {
 static void leaves_most_of_a_vocabulary_out(void) {
   static const int64_t tokens[] = {1, 4, 8};
   for (int t = 0; t < COUNT(tokens); t++) {
-    begin_case("tokens=%d", (int)tokens[t]);
+    if (!begin_case("tokens=%d", (int)tokens[t])) continue;
     const head h = random_head(tokens[t], 20001, 256, 1, t % 2);
     EXPECT(check(&h) < 20001 / 8);
   }
@@ -120,7 +120,7 @@ static void leaves_most_of_a_vocabulary_out(void) {
 /* As in trained models: features that are large and all but constant, and inputs that are large just there. */
 static void takes_features_that_stand_out(void) {
   for (int t = 1; t <= 4; t += 3) {
-    begin_case("tokens=%d", t);
+    if (!begin_case("tokens=%d", t)) continue;
     const head h = random_head(t, 20001, 256, 1, 0);
     for (int64_t i = 0; i < h.vocab; i++)
       for (int64_t j = 3; j < 256; j += 64) h.weight[i * 256 + j] = 40 + 0.1f * h.weight[i * 256 + j];
