@@ -11,9 +11,6 @@ if(NOT compiler OR NOT emulator)
   return()
 endif()
 
-get_filename_component(root ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
-foreach(step "--preset;aarch64" "--build;--preset;aarch64;--parallel")
-  execute_process(COMMAND ${CMAKE_COMMAND} ${step} WORKING_DIRECTORY ${root}/native COMMAND_ERROR_IS_FATAL ANY)
-endforeach()
-execute_process(COMMAND ${CMAKE_CTEST_COMMAND} --preset aarch64 WORKING_DIRECTORY ${root}/native
-                COMMAND_ERROR_IS_FATAL ANY)
+set(PRESET aarch64)
+set(TEST ON)
+include(${CMAKE_CURRENT_LIST_DIR}/NativeBuild.cmake)

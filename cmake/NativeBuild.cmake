@@ -1,5 +1,5 @@
 # Builds a preset of native/ and, on request, runs its tests:
-#   cmake -DPRESET=release [-DISA=host] [-DTARGETS=panaformer] [-DTEST=ON] -P cmake/NativeBuild.cmake
+#   cmake -DPRESET=release [-DOPTIONS=-DPF_ISA=host] [-DTARGETS=panaformer] [-DTEST=ON] -P cmake/NativeBuild.cmake
 #
 # There are as many compilers and tests at a time as the machine has cores, or as CMAKE_BUILD_PARALLEL_LEVEL says.
 # Tests that pass are one line together. The output of a test that fails is printed.
@@ -18,10 +18,8 @@ set(target_arguments "")
 if(TARGETS)
   set(target_arguments --target ${TARGETS})
 endif()
-if(NOT ISA)
-  set(ISA all)
-endif()
-execute_process(COMMAND ${CMAKE_COMMAND} --preset ${PRESET} -DPF_ISA=${ISA} WORKING_DIRECTORY ${native} COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${CMAKE_COMMAND} --preset ${PRESET} ${OPTIONS} WORKING_DIRECTORY ${native}
+                COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND ${CMAKE_COMMAND} --build ${build} --parallel ${jobs} ${target_arguments}
                 COMMAND_ERROR_IS_FATAL ANY)
 if(NOT TEST)
