@@ -5,13 +5,15 @@ import dev.panaformer.kernel.JavaKernels;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.NativeKernels;
 import dev.panaformer.kernel.engine.Isa;
+import dev.panaformer.kernel.memory.NativeMemory;
 import java.util.Locale;
 
 /** An implementation of the kernels. */
 public enum Backend {
   /**
    * {@link #NATIVE}, or {@link #JAVA} if there is no native library for this platform. The first
-   * such fallback in a process logs a warning. If the environment variable PANAFORMER_ISA names an
+   * such fallback in a process logs a warning. Denied native access is no reason to fall back: see
+   * {@link BackendException}. If the environment variable PANAFORMER_ISA names an
    * instruction set that the processor does not have, that is an error, not a fallback.
    */
   AUTO,
@@ -31,8 +33,15 @@ public enum Backend {
    * @param device the index of the GPU, for {@link #CUDA}
    * @throws UnsupportedOperationException if this is {@link #CUDA} and there is no driver or no
    *     such device; the message says which
+   * @throws BackendException if the native library cannot be loaded, and this is not {@link #AUTO},
+   *     or if the JVM denies native access
    */
   Kernels open(int threads, int device) {
+    requireNativeAccess();
+    return BackendException.translate(() -> create(threads, device));
+  }
+
+  private Kernels create(int threads, int device) {
     return switch (this) {
       case AUTO -> Kernels.best(threads);
       case NATIVE -> NativeKernels.create(Isa.AUTO, threads);
@@ -40,6 +49,15 @@ public enum Backend {
       case CUDA -> CudaKernels.create(device);
       case CUDA_EMULATED -> CudaKernels.createEmulated();
     };
+  }
+
+  /**
+   * Checks that the JVM allows native access, without which no backend can hold weights.
+   *
+   * @throws BackendException with the option that allows it
+   */
+  static void requireNativeAccess() {
+    BackendException.translate(NativeMemory::requireAccess);
   }
 
   /** The name used on the command line, for example {@code cuda-emulated}. */

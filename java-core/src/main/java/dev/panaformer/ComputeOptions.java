@@ -81,13 +81,16 @@ public final class ComputeOptions {
    * modules, which use kernels and layers without a model class.
    *
    * @throws UnsupportedOperationException if the device does not exist; the message says why
+   * @throws BackendException if the backend cannot be used
    */
   @SuppressWarnings("exports")
   public Kernels openKernels() {
     return backend().open(values.threads, values.device.index());
   }
 
+  /** The settings with which a runtime loads a model, which begins by allocating memory. */
   ComputeSettings settings() {
+    Backend.requireNativeAccess();
     return new ComputeSettings(this::openKernels, values.precision.weightFormat());
   }
 

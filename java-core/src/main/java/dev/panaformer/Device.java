@@ -32,20 +32,22 @@ public record Device(Backend backend, int index) {
    * @param index the index of the GPU, from 0
    * @throws UnsupportedOperationException if there is no driver or no such GPU; the message says
    *     which
-   * @throws RuntimeException if the CUDA library, which is a separate artifact, is missing
+   * @throws BackendException if the CUDA library, which is a separate artifact, is missing, or the
+   *     JVM denies native access
    */
   public static Device cuda(int index) {
-    CudaDevices.require(index);
+    BackendException.translate(() -> CudaDevices.require(index));
     return new Device(Backend.CUDA, index);
   }
 
   /** The first GPU if one can be used, otherwise the processor. */
   public static Device best() {
-    return CudaDevices.isUsable(0) ? new Device(Backend.CUDA, 0) : cpu();
+    boolean usable = BackendException.translate(() -> CudaDevices.isUsable(0));
+    return usable ? new Device(Backend.CUDA, 0) : cpu();
   }
 
   /** One line of text for each GPU, or one line that says why there is none. */
   public static List<String> describeAll() {
-    return CudaDevices.describeAll();
+    return BackendException.translate(CudaDevices::describeAll);
   }
 }

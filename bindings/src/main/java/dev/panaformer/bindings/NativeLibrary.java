@@ -55,6 +55,8 @@ public final class NativeLibrary {
    *
    * @throws NativeLibraryException naming the file and what is wrong with it. Nothing stays loaded
    *     then, and a later call tries again.
+   * @throws IllegalCallerException if the JVM denies native access; the message has the option that
+   *     gives it
    */
   public static synchronized void load() {
     if (!loaded) {
@@ -64,8 +66,10 @@ public final class NativeLibrary {
   }
 
   /**
-   * Loads the library like {@link #load}, but returns the exception instead of throwing it. Returns
-   * empty if the library is loaded.
+   * Loads the library like {@link #load}, but returns the exception about the library instead of
+   * throwing it. Returns empty if the library is loaded.
+   *
+   * @throws IllegalCallerException as {@link #load}
    */
   public static Optional<NativeLibraryException> tryLoad() {
     try {
@@ -92,6 +96,7 @@ public final class NativeLibrary {
    * @param classifier the part of the jar's classifier after the platform
    */
   static Path locate(String name, String property, String classifier) {
+    NativeAccess.require();
     String named = System.getProperty(property);
     String fileName = System.mapLibraryName(name);
     return named == null
@@ -244,15 +249,6 @@ public final class NativeLibrary {
     } catch (UnsatisfiedLinkError e) {
       throw new NativeLibraryException(
           "Cannot load the native library " + absolute + ": " + e.getMessage(), e);
-    } catch (IllegalCallerException e) {
-      throw new NativeLibraryException(
-          "Native access is denied, so "
-              + absolute
-              + " cannot be loaded: start java with --enable-native-access="
-              + (NativeLibrary.class.getModule().isNamed()
-                  ? "dev.panaformer.bindings,dev.panaformer"
-                  : "ALL-UNNAMED"),
-          e);
     }
   }
 
@@ -328,11 +324,12 @@ public final class NativeLibrary {
   }
 
   /**
-   * Opens a resource through the class loader, because the library's jar is another module than
-   * this class.
+   * Opens a resource of the library's jar, or returns null. The class loader finds it on the class
+   * path and in modules that are part of the module graph.
    */
-  private static InputStream resource(String name) {
-    return NativeLibrary.class.getClassLoader().getResourceAsStream(name);
+  private static InputStream resource(String name) throws IOException {
+    InputStream in = NativeLibrary.class.getClassLoader().getResourceAsStream(name);
+    return in == null ? NativeModules.open(name) : in;
   }
 
   private static String sha256(Path file) throws IOException {

@@ -71,18 +71,28 @@ final class ImageDecoder {
       Iterator<ImageReader> readers = ImageIO.getImageReaders(stream);
       if (!readers.hasNext()) {
         throw new ImageException(
-            source + ": not an image that can be read, expected JPEG, PNG, WebP, BMP, TIFF or GIF");
+            source
+                + ": "
+                + ImageReaders.missing(bytes)
+                    .orElse(
+                        "not an image that can be read, expected JPEG, PNG, WebP, BMP, TIFF or"
+                            + " GIF"));
       }
       ImageReader reader = readers.next();
       try {
         return decode(source, reader, stream, bytes, maxPixels);
+      } catch (ImageException e) {
+        throw e;
+      } catch (IOException | RuntimeException e) {
+        // For damaged files, readers throw arbitrary runtime exceptions.
+        String missing = ImageReaders.missing(bytes, reader).map(m -> ", or " + m).orElse("");
+        throw new ImageException(source + ": a damaged image: " + reason(e) + missing, e);
       } finally {
         reader.dispose();
       }
     } catch (ImageException e) {
       throw e;
     } catch (IOException | RuntimeException e) {
-      // For damaged files, readers throw arbitrary runtime exceptions.
       throw new ImageException(source + ": a damaged image: " + reason(e), e);
     }
   }

@@ -14,9 +14,9 @@ import java.util.Optional;
  * that decides which model a folder holds. {@link ModelKind} lists the families.
  *
  * <p>The set of kinds is closed, so a {@code switch} over {@link EncoderConfig}, {@link
- * CausalConfig}, {@link Seq2SeqConfig} and {@link VisionConfig} is complete. The set of families of
- * a kind is open. A new family implements the interface of its kind and adds a row to {@link
- * ModelKind}.
+ * dev.panaformer.model.decoder.CausalConfig}, {@link dev.panaformer.model.decoder.Seq2SeqConfig}
+ * and {@link VisionConfig} is complete. The set of families of a kind is open. A new family
+ * implements the interface of its kind and adds a row to {@link ModelKind}.
  */
 public sealed interface ModelConfig permits EncoderConfig, DecoderConfig, VisionConfig {
 

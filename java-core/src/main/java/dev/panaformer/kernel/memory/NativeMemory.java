@@ -2,6 +2,7 @@ package dev.panaformer.kernel.memory;
 
 import static dev.panaformer.bindings.panaformer_h.PF_ALIGNMENT;
 
+import dev.panaformer.bindings.NativeAccess;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
@@ -40,6 +41,21 @@ public final class NativeMemory implements SegmentAllocator, AutoCloseable {
   private long mapped;
 
   private final AtomicLong bytes = new AtomicLong();
+
+  /**
+   * Checks that the JVM lets this module use native memory. To be called before the first instance
+   * is created.
+   *
+   * @throws IllegalCallerException with the option that gives the permission
+   */
+  @SuppressWarnings("restricted")
+  public static void requireAccess() {
+    try {
+      MemorySegment.NULL.reinterpret(0);
+    } catch (IllegalCallerException e) {
+      throw NativeAccess.denied(e);
+    }
+  }
 
   /** Creates memory from {@code malloc}, for small or short-lived segments. */
   public NativeMemory() {
