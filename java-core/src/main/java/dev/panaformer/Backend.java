@@ -13,8 +13,8 @@ public enum Backend {
   /**
    * {@link #NATIVE}, or {@link #JAVA} if there is no native library for this platform. The first
    * such fallback in a process logs a warning. Denied native access is no reason to fall back: see
-   * {@link BackendException}. If the environment variable PANAFORMER_ISA names an
-   * instruction set that the processor does not have, that is an error, not a fallback.
+   * {@link BackendException}. If the environment variable PANAFORMER_ISA names an instruction set
+   * that the processor does not have, that is an error, not a fallback.
    */
   AUTO,
   /** C kernels, compiled for several instruction sets of the processor. */
