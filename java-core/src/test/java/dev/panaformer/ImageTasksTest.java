@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assumptions.abort;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import dev.panaformer.bindings.NativeLibraryException;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.image.ImageException;
 import dev.panaformer.image.RgbImage;
@@ -208,7 +207,7 @@ class ImageTasksTest {
   void aDeviceGivesWhatTheProcessorDoes(Backend device) throws IOException {
     try {
       device.open(1, 0).close();
-    } catch (NativeLibraryException | UnsupportedOperationException e) {
+    } catch (BackendException | UnsupportedOperationException e) {
       abort(e.getMessage());
     }
     RgbImage image = image(1, 40, 30);

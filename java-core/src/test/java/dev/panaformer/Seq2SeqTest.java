@@ -9,7 +9,6 @@ import static org.junit.jupiter.api.Assumptions.abort;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import dev.panaformer.bindings.NativeLibraryException;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
@@ -219,7 +218,7 @@ class Seq2SeqTest {
   void aDeviceLooksWhereTheProcessorDoes(Backend device) {
     try {
       device.open(1, 0).close();
-    } catch (NativeLibraryException | UnsupportedOperationException e) {
+    } catch (BackendException | UnsupportedOperationException e) {
       abort(e.getMessage());
     }
     int[] source = sources("t5-tiny").get(2);

@@ -5,9 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.panaformer.Backend;
+import dev.panaformer.BackendException;
 import dev.panaformer.ComputeOptions;
 import dev.panaformer.ModelOptions;
-import dev.panaformer.bindings.NativeLibraryException;
 import dev.panaformer.cli.verify.Backends;
 import dev.panaformer.cli.verify.CaseFinder;
 import dev.panaformer.cli.verify.CaseResult;
@@ -180,7 +180,7 @@ class GoldenCasesTest {
   void aModelOfTheRepositoryPassesOnTheEmulationOfCuda(String name, Configuration configuration) {
     try {
       ComputeOptions.DEFAULT.withBackend(Backend.CUDA_EMULATED).openKernels().close();
-    } catch (NativeLibraryException noCompiler) {
+    } catch (BackendException noCompiler) {
       abort(noCompiler.getMessage());
     }
     assertPasses(REPOSITORY, name, configuration);

@@ -11,10 +11,10 @@ import static org.junit.jupiter.api.Assumptions.abort;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.panaformer.Backend;
+import dev.panaformer.BackendException;
 import dev.panaformer.ComputeOptions;
 import dev.panaformer.ModelOptions;
 import dev.panaformer.TextEmbedder;
-import dev.panaformer.bindings.NativeLibraryException;
 import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
@@ -254,7 +254,7 @@ class PreNormEncoderTest {
   void textsAreEmbedded(Backend backend) {
     try {
       ComputeOptions.DEFAULT.withBackend(backend).openKernels().close();
-    } catch (NativeLibraryException | UnsupportedOperationException e) {
+    } catch (BackendException | UnsupportedOperationException e) {
       abort(e.getMessage());
     }
     commonTensors();
