@@ -7,10 +7,14 @@
  * model files themselves. The other packages serve the project's own modules and change without
  * notice.
  *
- * <p>The tokenizer library is an automatic module under the name that its manifest reserves. The
- * jar with the native library is found wherever it lies on the module path or class path. Readers
- * of images are services of java.desktop. No type of these libraries is part of the API, except
- * {@code BufferedImage}.
+ * <p>{@code requires dev.panaformer} is all that a program needs. The JVM must allow native access:
+ * {@code --enable-native-access=dev.panaformer,dev.panaformer.bindings}. The jar with the native
+ * library is found wherever it lies on the module path or class path; a run-time image of jlink
+ * holds it if {@code --add-modules} names it. Readers of images beyond the JDK's are services, which
+ * ImageIO finds on the module path and class path; they are automatic modules, so an image of jlink
+ * finds them on the path of its {@code java}.
+ *
+ * <p>No type of a library is part of the API, except {@code BufferedImage}.
  */
 module dev.panaformer {
   requires com.google.gson;
