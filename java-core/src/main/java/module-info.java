@@ -10,9 +10,9 @@
  * <p>{@code requires dev.panaformer} is all that a program needs. The JVM must allow native access:
  * {@code --enable-native-access=dev.panaformer,dev.panaformer.bindings}. The jar with the native
  * library is found wherever it lies on the module path or class path; a run-time image of jlink
- * holds it if {@code --add-modules} names it. Readers of images beyond the JDK's are services, which
- * ImageIO finds on the module path and class path; they are automatic modules, so an image of jlink
- * finds them on the path of its {@code java}.
+ * holds it if {@code --add-modules} names it. Readers of images beyond the JDK's are services,
+ * which ImageIO finds on the module path and class path; they are automatic modules, so an image of
+ * jlink finds them on the path of its {@code java}.
  *
  * <p>No type of a library is part of the API, except {@code BufferedImage}.
  */

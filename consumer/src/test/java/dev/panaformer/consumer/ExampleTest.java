@@ -2,6 +2,7 @@ package dev.panaformer.consumer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.io.File;
 import java.io.IOException;
@@ -9,6 +10,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -99,6 +102,31 @@ class ExampleTest {
 
   private static void assertSimilar(Command.Result result) {
     assertEquals("cosine similarity 1.000", result.succeeded().output().lines().toList().getLast());
+  }
+
+  /** What comes along at run time, of both tools: a POM with nothing to evaluate has one answer. */
+  @Test
+  void whatComesAlongIsKnown() throws IOException {
+    assumeFalse(Command.hasAutomaticTokenizers(), "brings libraries that are to go");
+    try (Stream<Path> jars = Files.list(target.resolve("lib"))) {
+      assertEquals(
+          Set.of(
+              "panaformer",
+              "panaformer-bindings",
+              "panaformer-native",
+              "gson",
+              "error_prone_annotations",
+              "imageio-core",
+              "imageio-jpeg",
+              "imageio-metadata",
+              "imageio-tiff",
+              "imageio-webp",
+              "common-image",
+              "common-io",
+              "common-lang"),
+          jars.map(jar -> jar.getFileName().toString().replaceFirst("-\\d.*", ""))
+              .collect(Collectors.toSet()));
+    }
   }
 
   @Test

@@ -10,7 +10,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.panaformer.consumer.Command.Result;
 import java.io.File;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -35,20 +34,6 @@ class RunTest {
 
   private static Path models;
   private static Path webp;
-
-  /**
-   * Whether the tokenizer library is still there. It is an automatic module, which jlink refuses,
-   * and it loads native code of its own.
-   */
-  private static final boolean AUTOMATIC_TOKENIZERS = has("tokenizers-");
-
-  private static boolean has(String prefix) {
-    try (Stream<Path> lib = Files.list(Command.TARGET.resolve("lib"))) {
-      return lib.anyMatch(jar -> jar.getFileName().toString().startsWith(prefix));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
 
   enum PathKind {
     MODULE_PATH(List.of("-p", Command.MODULE_PATH, "-m", MODULE), Command.MODULES),
@@ -93,7 +78,7 @@ class RunTest {
   @ParameterizedTest
   @EnumSource
   void everythingRunsWithTheAccessThatTheMessageNames(PathKind path) throws Exception {
-    assumeFalse(AUTOMATIC_TOKENIZERS, "the tokenizer library needs access of its own");
+    assumeFalse(Command.hasAutomaticTokenizers(), "the tokenizer library needs access of its own");
     List<String> options = new ArrayList<>(List.of("--enable-native-access=" + path.modules));
     if (Runtime.version().feature() >= 24) {
       options.add("--illegal-native-access=deny");
@@ -187,7 +172,7 @@ class RunTest {
   /** An image holds the modules of the program and the native library; readers come beside it. */
   @Test
   void aRunTimeImageComputes() throws Exception {
-    assumeFalse(AUTOMATIC_TOKENIZERS, "jlink refuses the tokenizer library");
+    assumeFalse(Command.hasAutomaticTokenizers(), "jlink refuses the tokenizer library");
     Path image = folder.resolve("image");
     Command.run(
             folder,
