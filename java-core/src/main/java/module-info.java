@@ -7,14 +7,13 @@
  * model files themselves. The other packages serve the project's own modules and change without
  * notice.
  *
- * <p>The tokenizer library and protobuf are automatic modules under the names that their manifests
- * reserve. The jar with the native library is found wherever it lies on the module path or class
- * path. Readers of images are services of java.desktop. No type of these libraries is part of the
- * API, except {@code BufferedImage}.
+ * <p>The tokenizer library is an automatic module under the name that its manifest reserves. The
+ * jar with the native library is found wherever it lies on the module path or class path. Readers
+ * of images are services of java.desktop. No type of these libraries is part of the API, except
+ * {@code BufferedImage}.
  */
 module dev.panaformer {
   requires com.google.gson;
-  requires com.google.protobuf;
   requires dev.panaformer.bindings;
   requires ai.djl.tokenizers;
   requires java.desktop;

@@ -160,7 +160,7 @@ class FuzzTest {
     TinyOnnx onnx = new TinyOnnx(new TinyModel("BertModel"), TinyOnnx.Matrices.BIAS_TELLS, "");
     String norm = "embeddings.LayerNorm.weight";
     int bytes = TinyModel.HIDDEN * Float.BYTES;
-    onnx.replace(TinyOnnx.external(norm, "weights.bin", "64", "" + bytes, TinyModel.HIDDEN));
+    onnx.replace(norm, TinyOnnx.external(norm, "weights.bin", "64", "" + bytes, TinyModel.HIDDEN));
     Files.write(folder.resolve("weights.bin"), new byte[64 + bytes]);
     Path file = onnx.write(folder);
     fuzz(

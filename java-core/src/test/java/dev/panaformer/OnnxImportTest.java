@@ -5,16 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.google.protobuf.ByteString;
 import dev.panaformer.TinyOnnx.Matrices;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.OnnxCheckpoint;
 import dev.panaformer.checkpoint.OpenFiles;
-import dev.panaformer.checkpoint.onnx.TensorProto;
 import dev.panaformer.model.text.BertConfig;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -92,18 +91,48 @@ class OnnxImportTest {
   void weightsMayLieInAnotherFile() throws IOException {
     TinyModel model = new TinyModel("BertModel");
     TinyOnnx onnx = new TinyOnnx(model, Matrices.BIAS_TELLS, "");
-    byte[] values = TinyOnnx.initializer(NORM, model.weights.get(NORM)).getRawData().toByteArray();
+    byte[] values = TinyOnnx.rawData(model.weights.get(NORM));
     Files.createDirectory(folder.resolve("data"));
     byte[] file = new byte[128 + values.length];
     System.arraycopy(values, 0, file, 128, values.length);
     Files.write(folder.resolve("data/weights"), file);
-    onnx.replace(TinyOnnx.external(NORM, "data/weights", "128", "" + values.length, HIDDEN));
+    onnx.replace(NORM, TinyOnnx.external(NORM, "data/weights", "128", "" + values.length, HIDDEN));
     try (OnnxCheckpoint checkpoint = OnnxCheckpoint.open(onnx.write(folder));
         Arena arena = Arena.ofConfined()) {
       assertArrayEquals(
           model.weights.get(NORM).toFloats(), checkpoint.tensor(NORM, arena).toFloats());
     }
     OpenFiles.assertNoneIn(folder);
+  }
+
+  @Test
+  void elementsMayBeInTheFieldOfTheirType() {
+    TinyModel model = new TinyModel("BertModel");
+    TinyOnnx onnx = new TinyOnnx(model, Matrices.NAMED, "");
+    float[] values = model.weights.get(NORM).toFloats();
+    ByteBuffer half = ByteBuffer.wrap(TinyOnnx.rawData(model.weights.get(NORM)), 0, 2 * HIDDEN);
+    byte[] packed = new byte[half.remaining()];
+    half.get(packed);
+    ProtobufMessage floats = TinyOnnx.tensor(NORM, TinyOnnx.FLOAT, HIDDEN).bytes(4, packed);
+    for (int i = HIDDEN / 2; i < HIDDEN; i++) {
+      floats.float32(4, values[i]);
+    }
+    onnx.replace(NORM, floats);
+    String bias = "embeddings.LayerNorm.bias";
+    ProtobufMessage halves = TinyOnnx.tensor(bias, TinyOnnx.FLOAT16, HIDDEN);
+    for (float value : model.weights.get(bias).toFloats()) {
+      halves.packed(5, Float.floatToFloat16(value) & 0xFFFF);
+    }
+    onnx.replace(bias, halves);
+    try (OnnxCheckpoint checkpoint = OnnxCheckpoint.open(onnx.write(folder));
+        Arena arena = Arena.ofConfined()) {
+      assertArrayEquals(values, checkpoint.tensor(NORM, arena).toFloats());
+      float[] rounded = model.weights.get(bias).toFloats();
+      for (int i = 0; i < rounded.length; i++) {
+        rounded[i] = Float.float16ToFloat(Float.floatToFloat16(rounded[i]));
+      }
+      assertArrayEquals(rounded, checkpoint.tensor(bias, arena).toFloats());
+    }
   }
 
   static Stream<Arguments> broken() {
@@ -129,20 +158,27 @@ class OnnxImportTest {
             "impossible shape [1099511627776, 1099511627776]"),
         broken(
             "doubles",
-            replace(typed(new byte[8 * HIDDEN], 11)),
+            replace(TinyOnnx.tensor(NORM, TinyOnnx.DOUBLE, HIDDEN).bytes(9, new byte[8 * HIDDEN])),
             "tensor " + NORM + " has ONNX data type 11"),
         broken(
             "quantised",
-            onnx -> onnx.graph.addNode(TinyOnnx.node("DynamicQuantizeLinear", "q", "x")),
+            onnx -> onnx.nodes.add(TinyOnnx.node("DynamicQuantizeLinear", "q", "x")),
             "the model is quantised"),
         broken(
             "fused",
-            onnx ->
-                onnx.graph.addNode(
-                    TinyOnnx.node("Attention", "q", "x").toBuilder().setDomain("com.microsoft")),
+            onnx -> onnx.nodes.add(TinyOnnx.node("Attention", "q", "x").text(7, "com.microsoft")),
             "an optimiser has fused operators"),
-        broken("no weights", onnx -> onnx.graph.clearInitializer().clearNode(), "model.onnx"),
-        broken("a tensor less", onnx -> onnx.graph.removeInitializer(0), "word_embeddings"));
+        broken(
+            "no weights",
+            onnx -> {
+              onnx.nodes.clear();
+              onnx.initializers.clear();
+            },
+            "no graph, expected an ONNX model"),
+        broken(
+            "a tensor less",
+            onnx -> onnx.initializers.remove("embeddings.word_embeddings.weight"),
+            "word_embeddings"));
   }
 
   private static Arguments broken(String name, Consumer<TinyOnnx> spoil, String message) {
@@ -150,19 +186,15 @@ class OnnxImportTest {
   }
 
   private static Consumer<TinyOnnx> external(String location, String offset, String length) {
-    return onnx -> onnx.replace(TinyOnnx.external(NORM, location, offset, length, HIDDEN));
+    return onnx -> onnx.replace(NORM, TinyOnnx.external(NORM, location, offset, length, HIDDEN));
   }
 
-  private static Consumer<TinyOnnx> replace(TensorProto by) {
-    return onnx -> onnx.replace(by);
+  private static Consumer<TinyOnnx> replace(ProtobufMessage by) {
+    return onnx -> onnx.replace(NORM, by);
   }
 
-  private static TensorProto raw(byte[] bytes, long... shape) {
-    return TinyOnnx.shaped(NORM, shape).setRawData(ByteString.copyFrom(bytes)).build();
-  }
-
-  private static TensorProto typed(byte[] bytes, int type) {
-    return raw(bytes, HIDDEN).toBuilder().setDataType(type).build();
+  private static ProtobufMessage raw(byte[] bytes, long... shape) {
+    return TinyOnnx.tensor(NORM, TinyOnnx.FLOAT, shape).bytes(9, bytes);
   }
 
   @ParameterizedTest

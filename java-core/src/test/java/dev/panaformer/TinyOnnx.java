@@ -1,12 +1,5 @@
 package dev.panaformer;
 
-import com.google.protobuf.ByteString;
-import dev.panaformer.checkpoint.onnx.AttributeProto;
-import dev.panaformer.checkpoint.onnx.GraphProto;
-import dev.panaformer.checkpoint.onnx.ModelProto;
-import dev.panaformer.checkpoint.onnx.NodeProto;
-import dev.panaformer.checkpoint.onnx.StringStringEntryProto;
-import dev.panaformer.checkpoint.onnx.TensorProto;
 import dev.panaformer.tensor.Tensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -14,12 +7,15 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /**
  * A {@link TinyModel} as exporters write it: its weights, and the nodes that tell whose they are
- * and what the architecture is. The graph computes nothing.
+ * and what the architecture is. The graph computes nothing. Numbers of fields are those of
+ * onnx.proto.
  */
 public final class TinyOnnx {
   /** How matrices are stored and how their names are to be found. */
@@ -35,11 +31,16 @@ public final class TinyOnnx {
   }
 
   public static final int FLOAT = 1;
-  public static final int INT64 = 7;
-  public static final int EXTERNAL = 1;
+  public static final int DOUBLE = 11;
+  public static final int FLOAT16 = 10;
+  private static final int INT64 = 7;
+  private static final int EXTERNAL = 1;
 
-  /** To be changed before {@link #write}. */
-  public final GraphProto.Builder graph = GraphProto.newBuilder();
+  /** NodeProtos. To be changed before {@link #write}, like the initializers. */
+  public final List<ProtobufMessage> nodes = new ArrayList<>();
+
+  /** TensorProtos by their names. */
+  public final Map<String, ProtobufMessage> initializers = new LinkedHashMap<>();
 
   /**
    * @param wrapper what stands before every name, perhaps nothing
@@ -52,61 +53,51 @@ public final class TinyOnnx {
       if (linear && matrices != Matrices.NAMED && name.endsWith(".weight")) {
         addMatrix(wrapper + module, weight.getValue(), matrices);
       } else {
-        graph.addInitializer(initializer(wrapper + name, weight.getValue()));
+        initializers.put(wrapper + name, initializer(wrapper + name, weight.getValue()));
       }
     }
     tellArchitecture();
   }
 
   private void addMatrix(String module, Tensor weight, Matrices matrices) {
-    int number = graph.getNodeCount();
+    int number = nodes.size();
     String matrix = "onnx::MatMul_" + number;
     String product = "product_" + number;
     String bias = module + ".bias";
     Tensor stored = matrices == Matrices.GEMM ? weight : transposed(weight);
-    graph.addInitializer(initializer(matrix, stored));
-    NodeProto.Builder node = NodeProto.newBuilder().addInput("x").addInput(matrix);
+    initializers.put(matrix, initializer(matrix, stored));
     if (matrices == Matrices.GEMM) {
-      AttributeProto transB = AttributeProto.newBuilder().setName("transB").setI(1).build();
-      graph.addNode(node.setOpType("Gemm").addInput(bias).addOutput(product).addAttribute(transB));
+      nodes.add(
+          node("Gemm", product, "x", matrix, bias).message(5, attribute("transB").varint(3, 1)));
       return;
     }
+    ProtobufMessage node = node("MatMul", product, "x", matrix);
     if (matrices == Matrices.NODE_TELLS) {
-      node.setName(
-          "/" + module.replace('.', '/').replaceAll("layer/(\\d)", "layer.$1") + "/MatMul");
+      node.text(
+          3, "/" + module.replace('.', '/').replaceAll("layer/(\\d)", "layer.$1") + "/MatMul");
     }
-    graph.addNode(node.setOpType("MatMul").addOutput(product));
-    graph.addNode(
-        NodeProto.newBuilder()
-            .setOpType("Add")
-            .addInput(matrices == Matrices.NODE_TELLS ? "y" : bias)
-            .addInput(product)
-            .addOutput("sum_" + number));
+    nodes.add(node);
+    nodes.add(node("Add", "sum_" + number, matrices == Matrices.NODE_TELLS ? "y" : bias, product));
   }
 
   /** Heads by a reshape, the activation and the epsilon by operators. */
   private void tellArchitecture() {
-    graph.addInitializer(
-        TensorProto.newBuilder()
-            .setName("shape")
-            .setDataType(INT64)
-            .addDims(4)
-            .addAllInt64Data(List.of(0L, 0L, 3L, TinyModel.HIDDEN / 3L)));
-    graph.addNode(node("Add", "sum", "a", "b"));
-    graph.addNode(node("Reshape", "heads", "sum", "shape"));
-    graph.addNode(node("Gelu", "gelu", "heads"));
-    graph.addNode(
-        node("LayerNormalization", "norm", "gelu").toBuilder()
-            .addAttribute(AttributeProto.newBuilder().setName("epsilon").setF(1e-12f)));
+    initializers.put("shape", tensor("shape", INT64, 4).packed(7, 0, 0, 3, TinyModel.HIDDEN / 3));
+    nodes.add(node("Add", "sum", "a", "b"));
+    nodes.add(node("Reshape", "heads", "sum", "shape"));
+    nodes.add(node("Gelu", "gelu", "heads"));
+    nodes.add(
+        node("LayerNormalization", "norm", "gelu")
+            .message(5, attribute("epsilon").float32(2, 1e-12f)));
   }
 
   /** A node with neither name nor attributes. */
-  public static NodeProto node(String operator, String output, String... inputs) {
-    return NodeProto.newBuilder()
-        .setOpType(operator)
-        .addAllInput(List.of(inputs))
-        .addOutput(output)
-        .build();
+  public static ProtobufMessage node(String operator, String output, String... inputs) {
+    return new ProtobufMessage().text(1, inputs).text(2, output).text(4, operator);
+  }
+
+  private static ProtobufMessage attribute(String name) {
+    return new ProtobufMessage().text(1, name);
   }
 
   private static Tensor transposed(Tensor matrix) {
@@ -122,51 +113,50 @@ public final class TinyOnnx {
     return Tensor.ofFloats(to, columns, rows);
   }
 
-  public static TensorProto initializer(String name, Tensor tensor) {
+  public static ProtobufMessage initializer(String name, Tensor tensor) {
+    return tensor(name, FLOAT, tensor.shape()).bytes(9, rawData(tensor));
+  }
+
+  /** The elements as the file stores them. */
+  public static byte[] rawData(Tensor tensor) {
     float[] values = tensor.toFloats();
     ByteBuffer bytes =
         ByteBuffer.allocate(values.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     bytes.asFloatBuffer().put(values);
-    return shaped(name, tensor.shape()).setRawData(ByteString.copyFrom(bytes.array())).build();
+    return bytes.array();
   }
 
-  /** Floats of a shape, still without values. */
-  public static TensorProto.Builder shaped(String name, long... shape) {
-    TensorProto.Builder proto = TensorProto.newBuilder().setName(name).setDataType(FLOAT);
-    for (long size : shape) {
-      proto.addDims(size);
-    }
-    return proto;
+  /** A tensor without elements yet. */
+  public static ProtobufMessage tensor(String name, int type, long... shape) {
+    return new ProtobufMessage().varint(1, shape).varint(2, type).text(8, name);
   }
 
   /** Floats of a shape that lie in another file. */
-  public static TensorProto external(
+  public static ProtobufMessage external(
       String name, String location, String offset, String length, long... shape) {
-    return shaped(name, shape)
-        .setDataLocation(EXTERNAL)
-        .addExternalData(entry("location", location))
-        .addExternalData(entry("offset", offset))
-        .addExternalData(entry("length", length))
-        .build();
+    return tensor(name, FLOAT, shape)
+        .message(13, entry("location", location))
+        .message(13, entry("offset", offset))
+        .message(13, entry("length", length))
+        .varint(14, EXTERNAL);
   }
 
-  private static StringStringEntryProto entry(String key, String value) {
-    return StringStringEntryProto.newBuilder().setKey(key).setValue(value).build();
+  private static ProtobufMessage entry(String key, String value) {
+    return new ProtobufMessage().text(1, key).text(2, value);
   }
 
   /** Replaces the initializer of that name. */
-  public void replace(TensorProto by) {
-    for (int i = 0; i < graph.getInitializerCount(); i++) {
-      if (graph.getInitializer(i).getName().equals(by.getName())) {
-        graph.setInitializer(i, by);
-        return;
-      }
+  public void replace(String name, ProtobufMessage by) {
+    if (initializers.put(name, by) == null) {
+      throw new IllegalArgumentException("no initializer " + name);
     }
-    throw new IllegalArgumentException("no initializer " + by.getName());
   }
 
   public byte[] bytes() {
-    return ModelProto.newBuilder().setGraph(graph).build().toByteArray();
+    ProtobufMessage graph = new ProtobufMessage();
+    nodes.forEach(node -> graph.message(1, node));
+    initializers.values().forEach(tensor -> graph.message(5, tensor));
+    return new ProtobufMessage().message(7, graph).toByteArray();
   }
 
   /** Writes model.onnx. */

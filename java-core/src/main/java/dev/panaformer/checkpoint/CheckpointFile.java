@@ -1,7 +1,6 @@
 package dev.panaformer.checkpoint;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -58,36 +57,6 @@ final class CheckpointFile implements AutoCloseable {
       throw unreadable(path, e);
     }
     return bytes.flip();
-  }
-
-  /**
-   * A stream over the whole file. Skipping does not read. Closing the stream does not close the
-   * file.
-   */
-  InputStream stream() {
-    return new InputStream() {
-      private long position;
-
-      @Override
-      public int read() throws IOException {
-        byte[] one = new byte[1];
-        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xFF;
-      }
-
-      @Override
-      public int read(byte[] target, int offset, int length) throws IOException {
-        int count = channel.read(ByteBuffer.wrap(target, offset, length), position);
-        position += Math.max(count, 0);
-        return count;
-      }
-
-      @Override
-      public long skip(long count) {
-        long skipped = Math.max(0, Math.min(count, size - position));
-        position += skipped;
-        return skipped;
-      }
-    };
   }
 
   /** Maps a range of bytes read-only. The caller guarantees that it lies within the file. */

@@ -1,10 +1,7 @@
 package dev.panaformer.checkpoint;
 
-import dev.panaformer.checkpoint.onnx.AttributeProto;
-import dev.panaformer.checkpoint.onnx.NodeProto;
-import dev.panaformer.checkpoint.onnx.TensorProto;
+import dev.panaformer.tensor.DType;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -24,17 +21,17 @@ final class OnnxArchitecture {
 
   private final Path source;
   private final Map<String, long[]> shapes;
-  private final List<NodeProto> nodes;
-  private final Map<String, NodeProto> producers = new HashMap<>();
-  private final Map<String, TensorProto> constants = new HashMap<>();
+  private final List<OnnxNode> nodes;
+  private final Map<String, OnnxNode> producers = new HashMap<>();
+  private final Map<String, OnnxTensor> constants;
 
   private OnnxArchitecture(Path source, OnnxGraph graph, Map<String, long[]> shapes) {
     this.source = source;
     this.shapes = shapes;
     nodes = graph.nodes();
-    graph.initializers().forEach((name, tensor) -> constants.put(name, tensor.proto()));
-    for (NodeProto node : nodes) {
-      node.getOutputList().forEach(output -> producers.put(output, node));
+    constants = graph.initializers();
+    for (OnnxNode node : nodes) {
+      node.outputs().forEach(output -> producers.put(output, node));
     }
   }
 
@@ -135,7 +132,7 @@ final class OnnxArchitecture {
   }
 
   private long count(String operator) {
-    return nodes.stream().filter(node -> node.getOpType().equals(operator)).count();
+    return nodes.stream().filter(node -> node.operator().equals(operator)).count();
   }
 
   /**
@@ -144,15 +141,15 @@ final class OnnxArchitecture {
    */
   private long headDim(long hidden) {
     Set<String> linear = Set.of("Add", "MatMul", "Gemm");
-    for (NodeProto node : nodes) {
-      if (!node.getOpType().equals("Reshape") || node.getInputCount() != 2) {
+    for (OnnxNode node : nodes) {
+      if (!node.operator().equals("Reshape") || node.inputs().size() != 2) {
         continue;
       }
-      NodeProto projection = producers.get(node.getInput(0));
-      if (projection == null || !linear.contains(projection.getOpType())) {
+      OnnxNode projection = producers.get(node.inputs().get(0));
+      if (projection == null || !linear.contains(projection.operator())) {
         continue;
       }
-      long last = lastOfFour(node.getInput(1));
+      long last = lastOfFour(node.inputs().get(1));
       if (last > 0 && hidden % last == 0) {
         return last;
       }
@@ -164,15 +161,15 @@ final class OnnxArchitecture {
    * The last of four dimensions that are a constant, or a concatenation of several; otherwise -1.
    */
   private long lastOfFour(String name) {
-    NodeProto producer = producers.get(name);
-    if (producer != null && producer.getOpType().equals("Concat")) {
-      if (producer.getInputCount() != 4) {
+    OnnxNode producer = producers.get(name);
+    if (producer != null && producer.operator().equals("Concat")) {
+      if (producer.inputs().size() != 4) {
         return -1;
       }
-      String last = producer.getInput(3);
-      NodeProto unsqueeze = producers.get(last);
-      if (unsqueeze != null && unsqueeze.getOpType().equals("Unsqueeze")) {
-        last = unsqueeze.getInput(0);
+      String last = producer.inputs().get(3);
+      OnnxNode unsqueeze = producers.get(last);
+      if (unsqueeze != null && unsqueeze.operator().equals("Unsqueeze")) {
+        last = unsqueeze.inputs().get(0);
       }
       long[] extent = integers(last);
       return extent.length == 1 ? extent[0] : -1;
@@ -190,12 +187,9 @@ final class OnnxArchitecture {
         shapes.keySet().stream()
             .filter(n -> n.endsWith("pooler.dense.weight") || n.equals("classifier.dense.weight"))
             .count();
-    for (NodeProto node : nodes) {
-      if (node.getOpType().equals("Gelu")) {
-        boolean tanh =
-            attribute(node, "approximate")
-                .filter(a -> a.getS().toStringUtf8().equals("tanh"))
-                .isPresent();
+    for (OnnxNode node : nodes) {
+      if (node.operator().equals("Gelu")) {
+        boolean tanh = node.attribute("approximate").filter(a -> a.is("tanh")).isPresent();
         return tanh ? "gelu_new" : "gelu";
       }
     }
@@ -212,14 +206,14 @@ final class OnnxArchitecture {
   }
 
   private double epsilon() {
-    for (NodeProto node : nodes) {
-      if (node.getOpType().equals("LayerNormalization")) {
-        return attribute(node, "epsilon").map(a -> shortest(a.getF())).orElse(DEFAULT_EPSILON);
+    for (OnnxNode node : nodes) {
+      if (node.operator().equals("LayerNormalization")) {
+        return node.attribute("epsilon").map(a -> shortest(a.number())).orElse(DEFAULT_EPSILON);
       }
-      if (node.getOpType().equals("Sqrt") && node.getInputCount() == 1) {
-        NodeProto sum = producers.get(node.getInput(0));
-        if (sum != null && sum.getOpType().equals("Add") && sum.getInputCount() == 2) {
-          for (String input : sum.getInputList()) {
+      if (node.operator().equals("Sqrt") && node.inputs().size() == 1) {
+        OnnxNode sum = producers.get(node.inputs().get(0));
+        if (sum != null && sum.operator().equals("Add") && sum.inputs().size() == 2) {
+          for (String input : sum.inputs()) {
             Optional<Float> epsilon = scalar(input);
             if (epsilon.isPresent()) {
               return shortest(epsilon.get());
@@ -240,9 +234,9 @@ final class OnnxArchitecture {
 
   /** The padding id, read from the constant that the input ids are compared with. */
   private long paddingId() {
-    for (NodeProto node : nodes) {
-      if (node.getOpType().equals("Equal")) {
-        for (String input : node.getInputList()) {
+    for (OnnxNode node : nodes) {
+      if (node.operator().equals("Equal")) {
+        for (String input : node.inputs()) {
           long[] id = integers(input);
           if (id.length == 1 && id[0] >= 0) {
             return id[0];
@@ -253,35 +247,28 @@ final class OnnxArchitecture {
     throw untold("the padding id");
   }
 
-  private static Optional<AttributeProto> attribute(NodeProto node, String name) {
-    return node.getAttributeList().stream().filter(a -> a.getName().equals(name)).findFirst();
-  }
-
-  private Optional<TensorProto> constant(String name) {
-    NodeProto producer = producers.get(name);
-    return producer != null && producer.getOpType().equals("Constant")
-        ? attribute(producer, "value").map(AttributeProto::getT)
+  private Optional<OnnxTensor> constant(String name) {
+    OnnxNode producer = producers.get(name);
+    return producer != null && producer.operator().equals("Constant")
+        ? producer.attribute("value").flatMap(OnnxNode.Attribute::tensor)
         : Optional.ofNullable(constants.get(name));
   }
 
   /** The int64 elements of a constant; an empty array if it is not an int64 constant. */
   private long[] integers(String name) {
-    NodeProto producer = producers.get(name);
-    if (producer != null && producer.getOpType().equals("Constant")) {
-      Optional<AttributeProto> list = attribute(producer, "value_ints");
+    OnnxNode producer = producers.get(name);
+    if (producer != null && producer.operator().equals("Constant")) {
+      Optional<OnnxNode.Attribute> list = producer.attribute("value_ints");
       if (list.isPresent()) {
-        return list.get().getIntsList().stream().mapToLong(Long::longValue).toArray();
+        return list.get().integers();
       }
     }
-    Optional<TensorProto> constant =
-        constant(name).filter(tensor -> tensor.getDataType() == OnnxCheckpoint.INT64);
-    if (constant.isEmpty()) {
-      return new long[0];
-    }
-    ByteBuffer raw = littleEndian(constant.get());
-    return raw.hasRemaining()
-        ? raw.remaining() % Long.BYTES == 0 ? toArray(raw) : new long[0]
-        : constant.get().getInt64DataList().stream().mapToLong(Long::longValue).toArray();
+    return constant(name)
+        .filter(tensor -> tensor.dataType() == OnnxTensor.INT64)
+        .map(tensor -> tensor.constant(DType.I64))
+        .filter(values -> values.remaining() % Long.BYTES == 0)
+        .map(OnnxArchitecture::toArray)
+        .orElse(new long[0]);
   }
 
   private static long[] toArray(ByteBuffer raw) {
@@ -292,17 +279,9 @@ final class OnnxArchitecture {
 
   private Optional<Float> scalar(String name) {
     return constant(name)
-        .filter(tensor -> tensor.getDataType() == OnnxCheckpoint.FLOAT)
-        .flatMap(tensor -> {
-          if (tensor.getFloatDataCount() == 1) {
-            return Optional.of(tensor.getFloatData(0));
-          }
-          ByteBuffer raw = littleEndian(tensor);
-          return raw.remaining() == Float.BYTES ? Optional.of(raw.getFloat()) : Optional.empty();
-        });
-  }
-
-  private static ByteBuffer littleEndian(TensorProto tensor) {
-    return tensor.getRawData().asReadOnlyByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
+        .filter(tensor -> tensor.dataType() == OnnxTensor.FLOAT)
+        .map(tensor -> tensor.constant(DType.F32))
+        .filter(values -> values.remaining() == Float.BYTES)
+        .map(ByteBuffer::getFloat);
   }
 }

@@ -1,13 +1,9 @@
 package dev.panaformer.checkpoint;
 
-import dev.panaformer.checkpoint.onnx.StringStringEntryProto;
-import dev.panaformer.checkpoint.onnx.TensorProto;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.HashMap;
@@ -23,14 +19,18 @@ import java.util.Set;
  * models whose operators an optimiser has fused, are refused.
  */
 public final class OnnxCheckpoint implements Checkpoint {
-  /** {@code TensorProto.DataLocation.EXTERNAL}. */
-  private static final int EXTERNAL = 1;
-
-  static final int FLOAT = 1;
-  static final int INT64 = 7;
-
   private static final Map<Integer, DType> DTYPES =
-      Map.of(FLOAT, DType.F32, 6, DType.I32, INT64, DType.I64, 10, DType.F16, 16, DType.BF16);
+      Map.of(
+          OnnxTensor.FLOAT,
+          DType.F32,
+          6,
+          DType.I32,
+          OnnxTensor.INT64,
+          DType.I64,
+          10,
+          DType.F16,
+          16,
+          DType.BF16);
 
   /**
    * A tensor as the file stores it.
@@ -68,18 +68,18 @@ public final class OnnxCheckpoint implements Checkpoint {
   }
 
   private void read() {
-    OnnxGraph graph = OnnxGraph.read(file);
-    uses = OnnxWeightNames.of(source(), graph);
-    for (OnnxWeightNames.Use use : uses.values()) {
-      weights.computeIfAbsent(use.initializer(), name -> weight(graph.initializers().get(name)));
+    try (OnnxGraph graph = OnnxGraph.read(file)) {
+      uses = OnnxWeightNames.of(source(), graph);
+      for (OnnxWeightNames.Use use : uses.values()) {
+        weights.computeIfAbsent(use.initializer(), name -> weight(graph.initializers().get(name)));
+      }
     }
   }
 
-  private Weight weight(OnnxGraph.Initializer initializer) {
-    TensorProto proto = initializer.proto();
-    String where = source() + ": tensor " + proto.getName();
-    DType dtype = DTYPES.get(proto.getDataType());
-    long[] shape = proto.getDimsList().stream().mapToLong(Long::longValue).toArray();
+  private Weight weight(OnnxTensor tensor) {
+    String where = source() + ": tensor " + tensor.name();
+    DType dtype = DTYPES.get(tensor.dataType());
+    long[] shape = tensor.dims();
     long expected;
     try {
       long elements = Tensor.elements(shape);
@@ -88,56 +88,34 @@ public final class OnnxCheckpoint implements Checkpoint {
       throw new CheckpointException(where + " has the impossible shape " + Tensor.format(shape), e);
     }
     if (dtype == null) {
-      return new Weight(null, proto.getDataType(), shape, null, 0, null);
+      return new Weight(null, tensor.dataType(), shape, null, 0, null);
     }
-    if (proto.getDataLocation() == EXTERNAL) {
-      return external(where, proto, dtype, shape, expected);
+    if (tensor.isExternal()) {
+      return external(where, tensor, dtype, expected);
     }
-    boolean raw = initializer.rawBytes() > 0;
-    byte[] values = raw ? null : typedValues(proto, dtype);
-    long actual = raw ? initializer.rawBytes() : values.length;
+    boolean raw = tensor.raw().byteSize() > 0;
+    long count = raw ? 0 : tensor.typedCount(dtype);
+    long actual = raw ? tensor.raw().byteSize() : count * dtype.bytes();
     if (actual != expected) {
       throw new CheckpointException(
           String.format(
               "%s has %d bytes, expected %d for %s %s",
               where, actual, expected, dtype, Tensor.format(shape)));
     }
+    if (raw) {
+      return new Weight(dtype, tensor.dataType(), shape, file, tensor.rawOffset(), null);
+    }
+    if (actual > Integer.MAX_VALUE) {
+      throw new CheckpointException(
+          where + " has " + actual + " bytes that are not raw, expected at most 2 GiB");
+    }
     return new Weight(
-        dtype, proto.getDataType(), shape, raw ? file : null, initializer.rawOffset(), values);
+        dtype, tensor.dataType(), shape, null, 0, tensor.typedValues(dtype, (int) count));
   }
 
-  /**
-   * Converts elements that are not stored as raw bytes. 16-bit floats are the low halves of
-   * integers.
-   */
-  private static byte[] typedValues(TensorProto proto, DType dtype) {
-    int count =
-        switch (dtype) {
-          case F32 -> proto.getFloatDataCount();
-          case I64 -> proto.getInt64DataCount();
-          case I32, F16, BF16, U8 -> proto.getInt32DataCount();
-        };
-    ByteBuffer bytes =
-        ByteBuffer.allocate(Math.multiplyExact(count, dtype.bytes()))
-            .order(ByteOrder.LITTLE_ENDIAN);
-    for (int i = 0; i < count; i++) {
-      switch (dtype) {
-        case F32 -> bytes.putFloat(proto.getFloatData(i));
-        case I64 -> bytes.putLong(proto.getInt64Data(i));
-        case I32 -> bytes.putInt(proto.getInt32Data(i));
-        case U8 -> bytes.put((byte) proto.getInt32Data(i));
-        case F16, BF16 -> bytes.putShort((short) proto.getInt32Data(i));
-      }
-    }
-    return bytes.array();
-  }
-
-  private Weight external(
-      String where, TensorProto proto, DType dtype, long[] shape, long expected) {
-    Map<String, String> fields = new HashMap<>();
-    for (StringStringEntryProto field : proto.getExternalDataList()) {
-      fields.put(field.getKey(), field.getValue());
-    }
+  private Weight external(String where, OnnxTensor tensor, DType dtype, long expected) {
+    Map<String, String> fields = tensor.external();
+    long[] shape = tensor.dims();
     String location = fields.getOrDefault("location", "");
     if (location.isEmpty()) {
       throw new CheckpointException(where + " has no external location");
@@ -158,7 +136,7 @@ public final class OnnxCheckpoint implements Checkpoint {
               "%s takes %d bytes from byte %d of %s, which has %d",
               where, length, offset, path, data.size()));
     }
-    return new Weight(dtype, proto.getDataType(), shape, data, offset, null);
+    return new Weight(dtype, tensor.dataType(), shape, data, offset, null);
   }
 
   private static long byteCount(String where, String field, String value) {
@@ -183,7 +161,9 @@ public final class OnnxCheckpoint implements Checkpoint {
   public ConfigJson config() {
     Map<String, long[]> shapes = new LinkedHashMap<>();
     uses.forEach((name, use) -> shapes.put(name, shape(use)));
-    return OnnxArchitecture.config(source(), OnnxGraph.read(file), shapes);
+    try (OnnxGraph graph = OnnxGraph.read(file)) {
+      return OnnxArchitecture.config(source(), graph, shapes);
+    }
   }
 
   private long[] shape(OnnxWeightNames.Use use) {

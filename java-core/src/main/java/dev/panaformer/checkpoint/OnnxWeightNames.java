@@ -1,7 +1,5 @@
 package dev.panaformer.checkpoint;
 
-import dev.panaformer.checkpoint.onnx.NodeProto;
-import dev.panaformer.checkpoint.onnx.StringStringEntryProto;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -51,19 +49,20 @@ final class OnnxWeightNames {
   record Use(String initializer, boolean transposed) {}
 
   /** The initializers by their own names and by the names of Identity nodes that forward them. */
-  private final Map<String, OnnxGraph.Initializer> initializers;
+  private final Map<String, OnnxTensor> initializers;
 
-  private final Map<String, NodeProto> consumers = new HashMap<>();
+  private final Map<String, OnnxNode> consumers = new HashMap<>();
   private final Map<String, Use> uses = new LinkedHashMap<>();
 
   private OnnxWeightNames(OnnxGraph graph) {
     initializers = new LinkedHashMap<>(graph.initializers());
-    for (NodeProto node : graph.nodes()) {
-      if (node.getOpType().equals("Identity") && rank(node, 0) >= 0) {
-        node.getOutputList()
-            .forEach(alias -> initializers.putIfAbsent(alias, initializers.get(node.getInput(0))));
+    for (OnnxNode node : graph.nodes()) {
+      if (node.operator().equals("Identity") && rank(node, 0) >= 0) {
+        node.outputs()
+            .forEach(
+                alias -> initializers.putIfAbsent(alias, initializers.get(node.inputs().get(0))));
       }
-      node.getInputList().forEach(input -> consumers.putIfAbsent(input, node));
+      node.inputs().forEach(input -> consumers.putIfAbsent(input, node));
     }
   }
 
@@ -74,7 +73,7 @@ final class OnnxWeightNames {
    */
   static Map<String, Use> of(Path source, OnnxGraph graph) {
     OnnxWeightNames names = new OnnxWeightNames(graph);
-    for (NodeProto node : graph.nodes()) {
+    for (OnnxNode node : graph.nodes()) {
       refuseRewritten(source, node);
       names.addUses(node);
     }
@@ -84,24 +83,24 @@ final class OnnxWeightNames {
     return names.unwrapped();
   }
 
-  private static void refuseRewritten(Path source, NodeProto node) {
-    if (QUANTISED_OPERATORS.contains(node.getOpType())) {
+  private static void refuseRewritten(Path source, OnnxNode node) {
+    if (QUANTISED_OPERATORS.contains(node.operator())) {
       throw new CheckpointException(
           String.format(
               "%s: the model is quantised (node %s is a %s), expected an export in floats",
-              source, node.getName(), node.getOpType()));
+              source, node.name(), node.operator()));
     }
-    if (node.getDomain().equals(FUSED_DOMAIN)) {
+    if (node.domain().equals(FUSED_DOMAIN)) {
       throw new CheckpointException(
           String.format(
               "%s: an optimiser has fused operators (node %s is a %s), expected the export itself",
-              source, node.getName(), node.getOpType()));
+              source, node.name(), node.operator()));
     }
   }
 
-  private void addUses(NodeProto node) {
+  private void addUses(OnnxNode node) {
     String module = module(node);
-    switch (node.getOpType()) {
+    switch (node.operator()) {
       case "MatMul" -> addMatrix(node, module, true);
       case "Gemm" -> {
         addMatrix(node, module, !isSet(node, "transB"));
@@ -109,7 +108,7 @@ final class OnnxWeightNames {
       }
       case "Gather" -> {
         if (rank(node, 0) == 2) {
-          add(module + ".weight", node.getInput(0), false);
+          add(module + ".weight", node.inputs().get(0), false);
         }
       }
       case "LayerNormalization" -> {
@@ -128,24 +127,24 @@ final class OnnxWeightNames {
     }
   }
 
-  private void addMatrix(NodeProto node, String module, boolean transposed) {
+  private void addMatrix(OnnxNode node, String module, boolean transposed) {
     if (rank(node, 1) == 2) {
-      String own = node.getInput(1);
+      String own = node.inputs().get(1);
       add(module + ".weight", own, transposed);
       add(isParameter(own) ? own : biasOf(node).replaceFirst("bias$", "weight"), own, transposed);
     }
   }
 
-  private void addVector(String name, NodeProto node, int input) {
+  private void addVector(String name, OnnxNode node, int input) {
     if (rank(node, input) == 1) {
-      add(name, node.getInput(input), false);
+      add(name, node.inputs().get(input), false);
     }
   }
 
   /** Adds a parameter, unless its name is already known. */
   private void add(String name, String initializer, boolean transposed) {
     if (isParameter(name)) {
-      String stored = initializers.get(initializer).proto().getName();
+      String stored = initializers.get(initializer).name();
       uses.putIfAbsent(name, new Use(stored, transposed));
     }
   }
@@ -159,33 +158,29 @@ final class OnnxWeightNames {
   /**
    * The rank of an initializer that is an input of a node; -1 if the input is not an initializer.
    */
-  private int rank(NodeProto node, int input) {
-    OnnxGraph.Initializer tensor =
-        input < node.getInputCount() ? initializers.get(node.getInput(input)) : null;
-    return tensor == null ? -1 : tensor.proto().getDimsCount();
+  private int rank(OnnxNode node, int input) {
+    OnnxTensor tensor =
+        input < node.inputs().size() ? initializers.get(node.inputs().get(input)) : null;
+    return tensor == null ? -1 : tensor.dims().length;
   }
 
   /** The module that a node belongs to; empty if it is unknown. */
-  private static String module(NodeProto node) {
-    String name = node.getName();
+  private static String module(OnnxNode node) {
+    String name = node.name();
     if (name.startsWith("/")) {
       return name.substring(1, Math.max(1, name.lastIndexOf('/'))).replace('/', '.');
     }
-    for (StringStringEntryProto property : node.getMetadataPropsList()) {
-      if (property.getKey().equals(SCOPES)) {
-        String[] scopes = property.getValue().replaceAll("[\\[\\]' ]", "").split(",");
-        return scopes.length < 2 ? "" : scopes[scopes.length - 2];
-      }
-    }
-    return "";
+    String[] scopes =
+        node.metadata().getOrDefault(SCOPES, "").replaceAll("[\\[\\]' ]", "").split(",");
+    return scopes.length < 2 ? "" : scopes[scopes.length - 2];
   }
 
   /** The name of the bias that is added to the output of a node; empty if there is none. */
-  private String biasOf(NodeProto node) {
-    List<String> inputs = new ArrayList<>(node.getInputList());
-    NodeProto next = node.getOutputCount() > 0 ? consumers.get(node.getOutput(0)) : null;
-    if (next != null && next.getOpType().equals("Add")) {
-      inputs.addAll(next.getInputList());
+  private String biasOf(OnnxNode node) {
+    List<String> inputs = new ArrayList<>(node.inputs());
+    OnnxNode next = node.outputs().isEmpty() ? null : consumers.get(node.outputs().getFirst());
+    if (next != null && next.operator().equals("Add")) {
+      inputs.addAll(next.inputs());
     }
     return inputs.stream()
         .filter(input -> initializers.containsKey(input) && input.endsWith(".bias"))
@@ -193,9 +188,8 @@ final class OnnxWeightNames {
         .orElse("");
   }
 
-  private static boolean isSet(NodeProto node, String attribute) {
-    return node.getAttributeList().stream()
-        .anyMatch(a -> a.getName().equals(attribute) && a.getI() != 0);
+  private static boolean isSet(OnnxNode node, String attribute) {
+    return node.attribute(attribute).filter(a -> a.integer() != 0).isPresent();
   }
 
   /** The parameters without the prefix that a wrapper module has added to their names. */
