@@ -15,7 +15,6 @@
 module dev.panaformer {
   requires com.google.gson;
   requires dev.panaformer.bindings;
-  requires ai.djl.tokenizers;
   requires java.desktop;
 
   exports dev.panaformer;
