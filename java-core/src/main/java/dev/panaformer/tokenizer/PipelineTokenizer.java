@@ -69,7 +69,7 @@ final class PipelineTokenizer implements Tokenizer {
     Scratchpad pad = pool.take();
     pad.tokens.clear(true);
     new Run(text, text.length(), control, pad, Integer.MAX_VALUE).tokenize();
-    Segment segment = Segment.of(pad.tokens, parts.postProcessor().trims());
+    Segment segment = Segment.of(text, pad.tokens, parts.postProcessor().trims());
     pool.giveBack(pad);
     return segment;
   }

@@ -6,7 +6,7 @@ import java.util.List;
 
 /** The tokens of one text with their details, before the template is applied. */
 record Segment(int[] ids, String[] tokens, int[] starts, int[] ends) {
-  static Segment of(Tokens tokens, List<OffsetTrim> trims) {
+  static Segment of(String text, Tokens tokens, List<OffsetTrim> trims) {
     int count = tokens.count();
     Segment segment =
         new Segment(new int[count], new String[count], new int[count], new int[count]);
@@ -16,8 +16,8 @@ record Segment(int[] ids, String[] tokens, int[] starts, int[] ends) {
       int start = tokens.start(i);
       int end = tokens.end(i);
       for (OffsetTrim trim : trims) {
-        start = trim.start(spelling, start, end, i == 0);
-        end = trim.end(spelling, start, end);
+        start = trim.start(text, spelling, start, end, i == 0);
+        end = trim.end(text, spelling, start, end);
       }
       segment.tokens[i] = spelling;
       segment.starts[i] = start;

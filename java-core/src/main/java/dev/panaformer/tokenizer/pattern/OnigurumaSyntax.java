@@ -19,7 +19,7 @@ final class OnigurumaSyntax {
           Map.entry("space", "\\s"),
           Map.entry("punct", "\\p{IsPunctuation}\\p{S}"),
           Map.entry("cntrl", "\\p{Cc}"),
-          Map.entry("word", "\\w"),
+          Map.entry("word", "\\p{IsAlphabetic}\\p{M}\\p{Nd}\\p{Pc}"),
           Map.entry("ascii", "\\x00-\\x7F"),
           Map.entry("xdigit", "0-9a-fA-F"));
 
@@ -38,6 +38,9 @@ final class OnigurumaSyntax {
           Map.entry("punctuation", "P"),
           Map.entry("symbol", "S"),
           Map.entry("emoji", "IsEmoji"));
+
+  /** What {@code \w} matches. Java adds the two joiners of zero width. */
+  private static final String WORD = "\\p{IsAlphabetic}\\p{M}\\p{Nd}\\p{Pc}";
 
   private final String regex;
   private final StringBuilder java = new StringBuilder();
@@ -91,6 +94,8 @@ final class OnigurumaSyntax {
     switch (c) {
       case 'h' -> replace(2, classDepth > 0 ? "0-9a-fA-F" : "[0-9a-fA-F]");
       case 'H' -> replace(2, "[^0-9a-fA-F]");
+      case 'w' -> replace(2, "[" + WORD + "]");
+      case 'W' -> replace(2, "[^" + WORD + "]");
       case 'p', 'P' -> property();
       case 'K', 'G', 'X', 'R', 'N', 'O', 'y', 'Y', 'g', 'v', 'M', 'C', 'c', 'Q', 'E' ->
           throw refused("\\" + c);

@@ -20,9 +20,10 @@ public record OffsetTrim(boolean prefixSpace) {
   /**
    * The trimmed start of a token.
    *
+   * @param text the text of the token
    * @param first whether it is the first token of its text
    */
-  public int start(String token, int start, int end, boolean first) {
+  public int start(String text, String token, int start, int end, boolean first) {
     int leading = 0;
     while (leading < token.length() && isSpace(token.charAt(leading))) {
       leading++;
@@ -30,7 +31,11 @@ public record OffsetTrim(boolean prefixSpace) {
     if (leading == 1 && prefixSpace && (first || start == 0)) {
       return start;
     }
-    return leading > 0 ? Math.min(start + leading, end) : start;
+    int trimmed = start;
+    while (leading-- > 0 && trimmed < end) {
+      trimmed += Character.charCount(text.codePointAt(trimmed));
+    }
+    return Math.min(trimmed, end);
   }
 
   /**
@@ -38,12 +43,16 @@ public record OffsetTrim(boolean prefixSpace) {
    *
    * @param start the trimmed start
    */
-  public int end(String token, int start, int end) {
+  public int end(String text, String token, int start, int end) {
     int trailing = 0;
     while (trailing < token.length() && isSpace(token.charAt(token.length() - 1 - trailing))) {
       trailing++;
     }
-    return trailing > 0 && end >= trailing ? Math.max(end - trailing, start) : end;
+    int trimmed = end;
+    while (trailing-- > 0 && trimmed > start) {
+      trimmed -= Character.charCount(text.codePointBefore(trimmed));
+    }
+    return Math.max(trimmed, start);
   }
 
   private static boolean isSpace(char c) {
