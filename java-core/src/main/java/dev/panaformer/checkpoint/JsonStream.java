@@ -172,14 +172,12 @@ public final class JsonStream implements AutoCloseable {
     return read(() -> text(json.nextString()));
   }
 
-  /** The next value, which must be an integer. */
-  public long nextLong() {
-    return read(json::nextLong);
-  }
-
-  /** The next value, which must be a number. */
-  public double nextDouble() {
-    return read(json::nextDouble);
+  /** The next value, which must be a number, as it is written. */
+  public String nextNumber() {
+    if (read(json::peek) != JsonToken.NUMBER) {
+      throw new CheckpointException(name + ": " + json.getPath() + " is not a number");
+    }
+    return read(json::nextString);
   }
 
   /** The next value as {@link StrictJson} describes it. */

@@ -12,6 +12,7 @@ import dev.panaformer.model.decoder.Seq2SeqConfig;
 import dev.panaformer.model.decoder.Seq2SeqModel;
 import dev.panaformer.nn.weights.WeightNames;
 import dev.panaformer.nn.weights.Weights;
+import dev.panaformer.tokenizer.ControlTokens;
 import dev.panaformer.tokenizer.Tokenizer;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -137,9 +138,13 @@ public final class GenerationRuntime<M extends LanguageModel> extends ModelRunti
     return sourceLength;
   }
 
-  /** Encodes a text to token ids, including special tokens. */
-  public int[] ids(String text) {
-    return tokenize(tokenizer -> tokenizer.ids(text));
+  /**
+   * Encodes a text to token ids, including special tokens around it.
+   *
+   * @param control the control tokens that are recognised in the text
+   */
+  public int[] ids(String text, ControlTokens control) {
+    return tokenize(tokenizer -> tokenizer.ids(text, control));
   }
 
   /** Decodes token ids to text, without special tokens. */

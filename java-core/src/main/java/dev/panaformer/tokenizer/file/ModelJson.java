@@ -107,7 +107,7 @@ final class ModelJson {
         throw notPiece(json);
       }
       scores = count == scores.length ? Arrays.copyOf(scores, 2 * count) : scores;
-      scores[count++] = json.nextDouble();
+      scores[count++] = score(json);
       if (json.hasNext()) {
         throw notPiece(json);
       }
@@ -115,6 +115,14 @@ final class ModelJson {
     }
     json.endArray();
     scores = Arrays.copyOf(scores, count);
+  }
+
+  private double score(JsonStream json) {
+    try {
+      return Scores.parse(json.nextNumber());
+    } catch (NumberFormatException e) {
+      throw new CheckpointException(file + ": " + json.path() + ": " + e.getMessage(), e);
+    }
   }
 
   private CheckpointException notPiece(JsonStream json) {
@@ -174,11 +182,6 @@ final class ModelJson {
     int unknown = json.optionalInt("unk_id", -1, 0, Integer.MAX_VALUE);
     if (unknown >= scores.length) {
       throw json.wrong("unk_id", "an id below " + scores.length);
-    }
-    for (double score : scores) {
-      if (Double.isNaN(score) || Double.isInfinite(score)) {
-        throw new CheckpointException(file + ": model.vocab has a score that is not finite");
-      }
     }
     return new Unigram(
         file.toString(), tokens, scores, unknown, json.optionalBoolean("byte_fallback", false));
