@@ -260,6 +260,9 @@ final class PipelineTokenizer implements Tokenizer {
      * @param normalized the text that its range is of; null for the original text
      */
     private void addAdded(int id, int from, int to, Text normalized) {
+      if (from >= to) {
+        return; // The token before it has taken all of its white space.
+      }
       tokens.beginPiece();
       if (!tokens.isDetailed()) {
         tokens.add(id);

@@ -11,6 +11,7 @@ import dev.panaformer.tokenizer.vocabulary.AddedTokens;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BiFunction;
@@ -25,6 +26,11 @@ public final class TokenizerFolder {
   static {
     FORMATS.put("tokenizer.json", (file, config) -> TokenizerJson.read(file));
     FORMATS.put("vocab.txt", WordPieceFile::read);
+    FORMATS.put("source.spm", MarianFiles::read);
+    FORMATS.put("vocab.json", BytePairFiles::read);
+    for (String name : List.of("spiece.model", "sentencepiece.bpe.model", "tokenizer.model")) {
+      FORMATS.put(name, SentencePieceFile::read);
+    }
   }
 
   private TokenizerFolder() {}
@@ -53,7 +59,7 @@ public final class TokenizerFolder {
         return parts(file, config.apply(format.getValue().apply(file, config)), config);
       }
     }
-    throw new CheckpointException(folder + ": holds neither tokenizer.json nor vocab.txt");
+    throw new CheckpointException(folder + ": no tokenizer, expected tokenizer.json or one of " + fileNames());
   }
 
   private static TokenizerParts parts(Path source, TokenizerFile file, TokenizerConfig config) {

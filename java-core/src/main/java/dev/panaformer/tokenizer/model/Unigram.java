@@ -23,22 +23,40 @@ public final class Unigram implements TokenModel {
 
   /**
    * @param source the file, for messages
-   * @param scores the score of each id
+   * @param scores the score of each id; minus infinity for tokens that no text has
    * @param unknown the id of the unknown token, or -1
    * @param byteFallback whether unknown characters become tokens of their bytes
    */
   public Unigram(
       String source, TokenTable vocabulary, double[] scores, int unknown, boolean byteFallback) {
+    this(source, vocabulary, scores, lowest(scores), unknown, byteFallback);
+  }
+
+  /**
+   * @param lowest the score that unknown characters are compared with
+   */
+  public Unigram(
+      String source,
+      TokenTable vocabulary,
+      double[] scores,
+      double lowest,
+      int unknown,
+      boolean byteFallback) {
     this.source = source;
     this.vocabulary = vocabulary;
     this.scores = scores;
     this.unknown = unknown;
+    this.unknownScore = lowest - UNKNOWN_PENALTY;
+    this.bytes = byteFallback ? ByteTokens.of(vocabulary) : ByteTokens.NONE;
+  }
+
+  /** Tokens with a score of minus infinity are in the vocabulary, but no text is split into them. */
+  private static double lowest(double[] scores) {
     double lowest = Double.POSITIVE_INFINITY;
     for (double score : scores) {
       lowest = Math.min(lowest, score);
     }
-    this.unknownScore = lowest - UNKNOWN_PENALTY;
-    this.bytes = byteFallback ? ByteTokens.of(vocabulary) : ByteTokens.NONE;
+    return lowest;
   }
 
   @Override
@@ -88,7 +106,7 @@ public final class Unigram implements TokenModel {
           break;
         }
         int id = trie.id(node);
-        if (id >= 0) {
+        if (id >= 0 && scores[id] != Double.NEGATIVE_INFINITY) {
           int end = i + 1;
           double score = scores[id] + before;
           if (starts[end] < 0 || score > best[end]) {

@@ -42,6 +42,9 @@ final class OnigurumaSyntax {
   /** What {@code \w} matches. Java adds the two joiners of zero width. */
   private static final String WORD = "\\p{IsAlphabetic}\\p{M}\\p{Nd}\\p{Pc}";
 
+  /** What {@code \w} matches beyond that outside of brackets: other numbers of Latin-1. */
+  private static final String MORE_WORD = "\\u00B2\\u00B3\\u00B9\\u00BC-\\u00BE";
+
   private final String regex;
   private final StringBuilder java = new StringBuilder();
   private int at;
@@ -94,8 +97,8 @@ final class OnigurumaSyntax {
     switch (c) {
       case 'h' -> replace(2, classDepth > 0 ? "0-9a-fA-F" : "[0-9a-fA-F]");
       case 'H' -> replace(2, "[^0-9a-fA-F]");
-      case 'w' -> replace(2, "[" + WORD + "]");
-      case 'W' -> replace(2, "[^" + WORD + "]");
+      case 'w' -> replace(2, classDepth > 0 ? WORD : "[" + WORD + MORE_WORD + "]");
+      case 'W' -> replace(2, "[^" + WORD + (classDepth > 0 ? "" : MORE_WORD) + "]");
       case 'p', 'P' -> property();
       case 'K', 'G', 'X', 'R', 'N', 'O', 'y', 'Y', 'g', 'v', 'M', 'C', 'c', 'Q', 'E' ->
           throw refused("\\" + c);
