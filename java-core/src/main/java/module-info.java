@@ -7,8 +7,7 @@
  * model files themselves. The other packages serve the project's own modules and change without
  * notice.
  *
- * <p>The tokenizer library is an automatic module under the name that its manifest reserves. The
- * jar with the native library is found wherever it lies on the module path or class path. Readers
+ * <p>The jar with the native library is found wherever it lies on the module path or class path. Readers
  * of images are services of java.desktop. No type of these libraries is part of the API, except
  * {@code BufferedImage}.
  */

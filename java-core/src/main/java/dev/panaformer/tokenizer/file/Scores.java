@@ -7,6 +7,13 @@ package dev.panaformer.tokenizer.file;
  */
 final class Scores {
   private static final int MAX_EXPONENT = 308;
+  private static final double[] POWERS_OF_TEN = new double[MAX_EXPONENT + 1];
+
+  static {
+    for (int i = 0; i < POWERS_OF_TEN.length; i++) {
+      POWERS_OF_TEN[i] = Double.parseDouble("1e" + i);
+    }
+  }
 
   private Scores() {}
 
@@ -71,7 +78,7 @@ final class Scores {
     if (exponent > MAX_EXPONENT) {
       return Double.POSITIVE_INFINITY;
     }
-    double factor = Double.parseDouble("1e" + Math.abs(exponent));
+    double factor = POWERS_OF_TEN[Math.abs(exponent)];
     return exponent < 0 ? scaled / factor : scaled * factor;
   }
 }
