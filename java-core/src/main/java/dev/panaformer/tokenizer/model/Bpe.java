@@ -53,9 +53,13 @@ public final class Bpe implements TokenModel {
     this.merges = merges;
     this.options = options;
     this.affixes = !options.continuingPrefix.isEmpty() || !options.endSuffix.isEmpty();
-    // Pieces are often whole texts, whose words can then be merged one by one.
+    // Pieces are often whole texts, whose words can then be merged one by one. Without an unknown
+    // token, characters without a token are dropped, and what is around them may merge.
     this.splitsAtWordStarts =
-        !crossesWordStarts && !affixes && vocabulary.find(String.valueOf(WORD_START)) >= 0;
+        !crossesWordStarts
+            && !affixes
+            && options.unknown >= 0
+            && vocabulary.find(String.valueOf(WORD_START)) >= 0;
     for (char c = 0; c < DIRECT_CHARS; c++) {
       charIds[c] = vocabulary.find(Character.toString(c));
     }
