@@ -40,6 +40,7 @@ class OracleTest {
   @Test
   void drawnFilesAndTextsAgree() throws IOException {
     List<String> differences = new ArrayList<>();
+    long compared = 0;
     for (long file = 0; file * TEXTS_OF_A_FILE < TEXTS; file++) {
       if (differences.size() >= MAX_DIFFERENCES) {
         break;
@@ -52,6 +53,7 @@ class OracleTest {
         for (int i = 0; i < TEXTS_OF_A_FILE; i++) {
           String text = texts.next();
           String name = "file " + (SEED + file) + ", text " + escaped(text);
+          compared++;
           try {
             if (i % DETAILED == 0) {
               compare(reference, ours, text, texts.next(), name);
@@ -65,6 +67,7 @@ class OracleTest {
       }
     }
     assertEquals("", String.join("\n", differences));
+    assertTrue(compared >= TEXTS, compared + " texts were compared");
   }
 
   private static void compare(
