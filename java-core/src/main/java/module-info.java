@@ -19,9 +19,7 @@
 module dev.panaformer {
   requires com.google.gson;
   requires dev.panaformer.bindings;
-  requires ai.djl.tokenizers;
   requires java.desktop;
-  requires org.slf4j; // what the tokenizer library, an automatic module, cannot say
 
   exports dev.panaformer;
   exports dev.panaformer.checkpoint;

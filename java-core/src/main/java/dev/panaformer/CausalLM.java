@@ -6,6 +6,7 @@ import dev.panaformer.generate.Prefix;
 import dev.panaformer.generate.schedule.TokenScores;
 import dev.panaformer.model.decoder.CausalModel;
 import dev.panaformer.runtime.GenerationRuntime;
+import dev.panaformer.tokenizer.ControlTokens;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Set;
@@ -126,7 +127,7 @@ public final class CausalLM implements Model {
    */
   public Generation generate(Prefix prefix, String rest, GenerationOptions options) {
     return generate(
-        prefix, runtime.tokenize(tokenizer -> tokenizer.encodePlain(rest)).ids(), options);
+        prefix, runtime.tokenize(tokenizer -> tokenizer.encodePlain(rest, ControlTokens.TEXT)).ids(), options);
   }
 
   /**
@@ -178,12 +179,25 @@ public final class CausalLM implements Model {
   }
 
   /**
-   * Encodes a text to token ids, with the special tokens that the model's tokenizer adds.
+   * Encodes a text to token ids, with the special tokens that the model's tokenizer adds around it.
+   * Control tokens in the text, such as {@code <|im_end|>}, are encoded as the characters that they
+   * are written with, so that a user cannot speak for the system. All methods that take text encode
+   * it so.
    *
    * @throws IllegalStateException if the folder has no tokenizer
    */
   public int[] tokenize(String text) {
-    return runtime.ids(text);
+    return runtime.ids(text, ControlTokens.TEXT);
+  }
+
+  /**
+   * Encodes a text like {@link #tokenize}, but recognises control tokens in it. For prompts that
+   * were written by the application, such as the beginning of a chat; never for a user's text.
+   *
+   * @throws IllegalStateException if the folder has no tokenizer
+   */
+  public int[] tokenizeWithControlTokens(String text) {
+    return runtime.ids(text, ControlTokens.PARSE);
   }
 
   /**

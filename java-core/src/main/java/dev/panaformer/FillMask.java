@@ -8,6 +8,7 @@ import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.text.BertForMaskedLM;
 import dev.panaformer.runtime.TextRuntime;
+import dev.panaformer.tokenizer.ControlTokens;
 import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -125,7 +126,7 @@ public final class FillMask implements Model {
   }
 
   private Encoding masked(String text) {
-    Encoding encoding = runtime.encode(text);
+    Encoding encoding = runtime.encode(text, ControlTokens.only(maskToken::equals));
     if (places(encoding.ids()).length == 0) {
       throw new IllegalArgumentException("no " + maskToken + " among the tokens of the text");
     }

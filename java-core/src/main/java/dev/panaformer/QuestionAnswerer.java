@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import dev.panaformer.model.text.BertTask;
 import dev.panaformer.nn.Trace;
 import dev.panaformer.runtime.TextRuntime;
+import dev.panaformer.tokenizer.ControlTokens;
 import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -110,7 +111,8 @@ public final class QuestionAnswerer implements Model {
   private List<Window> windows(TextPair question) {
     int overlap = Math.min(OVERLAP_TOKENS, windowTokens / 2);
     Encoding encoding =
-        runtime.tokenize(tokenizer -> tokenizer.encode(question.first(), question.second()));
+        runtime.tokenize(tokenizer ->
+            tokenizer.encode(question.first(), question.second(), ControlTokens.TEXT));
     if (Arrays.stream(encoding.sequences()).noneMatch(s -> s == CONTEXT)) {
       throw new IllegalArgumentException("the context holds no text");
     }

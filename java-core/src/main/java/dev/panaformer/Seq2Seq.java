@@ -6,6 +6,7 @@ import dev.panaformer.generate.schedule.TokenScores;
 import dev.panaformer.model.decoder.Seq2SeqConfig;
 import dev.panaformer.model.decoder.Seq2SeqModel;
 import dev.panaformer.runtime.GenerationRuntime;
+import dev.panaformer.tokenizer.ControlTokens;
 import dev.panaformer.tokenizer.Tokenizer;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -33,6 +34,10 @@ public final class Seq2Seq implements Model {
 
   private final GenerationRuntime<Seq2SeqModel> runtime;
   private final Seq2SeqConfig config;
+  /** What the objectives of these models put into a text. */
+  private static final ControlTokens DENOISING_TOKENS =
+      ControlTokens.only(Pattern.compile("<extra_id_\\d+>|<mask(_\\d+)?>|\\[MASK\\d*]").asMatchPredicate());
+
   private final String name;
 
   private Seq2Seq(GenerationRuntime<Seq2SeqModel> runtime) {
@@ -265,12 +270,14 @@ public final class Seq2Seq implements Model {
   }
 
   /**
-   * Encodes a text to token ids, with the special tokens that the model's tokenizer adds.
+   * Encodes a text to token ids, with the special tokens that the model's tokenizer adds around it.
+   * In the text, sentinels such as {@code <extra_id_0>} and the mask token are recognised. Other
+   * control tokens are encoded as the characters that they are written with.
    *
    * @throws IllegalStateException if the folder has no tokenizer
    */
   public int[] tokenize(String text) {
-    return runtime.ids(text);
+    return runtime.ids(text, DENOISING_TOKENS);
   }
 
   /**

@@ -40,6 +40,10 @@ class ArchitectureTest {
   private static final Set<String> FAMILY =
       Set.of("kernel.engine", "kernel.memory", "tensor", "bindings");
 
+  /** What a component of tokenizers may import. */
+  private static final Set<String> TOKENIZER_COMPONENT =
+      Set.of("tokenizer.pattern", "tokenizer.text", "checkpoint");
+
   /**
    * What each package may import, besides itself and its own sub-packages. Arrows go down only. A
    * package that is not named here has the row of the package that it is in.
@@ -49,6 +53,26 @@ class ArchitectureTest {
           Map.entry("tensor", Set.of()),
           Map.entry("checkpoint", Set.of("tensor")),
           Map.entry("tokenizer", Set.of("checkpoint")),
+          Map.entry("tokenizer.text", Set.of()),
+          Map.entry("tokenizer.pattern", Set.of("tokenizer.text", "checkpoint")),
+          Map.entry("tokenizer.normalize", TOKENIZER_COMPONENT),
+          Map.entry("tokenizer.split", TOKENIZER_COMPONENT),
+          Map.entry("tokenizer.decode", TOKENIZER_COMPONENT),
+          Map.entry("tokenizer.vocabulary", Set.of("tokenizer.text", "checkpoint")),
+          Map.entry(
+              "tokenizer.model", Set.of("tokenizer.vocabulary", "tokenizer.text", "checkpoint")),
+          Map.entry("tokenizer.template", Set.of("tokenizer.text", "checkpoint")),
+          Map.entry(
+              "tokenizer.file",
+              Set.of(
+                  "tokenizer.normalize",
+                  "tokenizer.split",
+                  "tokenizer.model",
+                  "tokenizer.template",
+                  "tokenizer.decode",
+                  "tokenizer.vocabulary",
+                  "tokenizer.text",
+                  "checkpoint")),
           Map.entry("image", Set.of()),
           Map.entry("image.preprocessing", Set.of("image", "checkpoint")),
           Map.entry("objective", Set.of()),

@@ -42,16 +42,6 @@ final class Command {
 
   private Command() {}
 
-  /**
-   * Whether the tokenizer library is still there. It is an automatic module, which jlink refuses,
-   * and it loads native code of its own.
-   */
-  static boolean hasAutomaticTokenizers() throws IOException {
-    try (Stream<Path> lib = Files.list(TARGET.resolve("lib"))) {
-      return lib.anyMatch(jar -> jar.getFileName().toString().startsWith("tokenizers-"));
-    }
-  }
-
   static Path tool(Path home, String name) {
     return home.resolve("bin").resolve(name);
   }

@@ -2,7 +2,6 @@ package dev.panaformer.consumer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.io.File;
 import java.io.IOException;
@@ -107,7 +106,6 @@ class ExampleTest {
   /** What comes along at run time, of both tools: a POM with nothing to evaluate has one answer. */
   @Test
   void whatComesAlongIsKnown() throws IOException {
-    assumeFalse(Command.hasAutomaticTokenizers(), "brings libraries that are to go");
     try (Stream<Path> jars = Files.list(target.resolve("lib"))) {
       assertEquals(
           Set.of(

@@ -95,9 +95,6 @@ class PublishedTest {
     assertEquals(List.of(), texts(library, "//dependency/optional"));
     Set<String> needed =
         new TreeSet<>(texts(library, "/project/dependencies/dependency/artifactId"));
-    if (Command.hasAutomaticTokenizers()) {
-      needed.remove("tokenizers");
-    }
     assertEquals(
         Set.of("panaformer-bindings", "gson", "imageio-jpeg", "imageio-tiff", "imageio-webp"),
         needed);

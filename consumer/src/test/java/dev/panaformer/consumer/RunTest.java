@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.panaformer.consumer.Command.Result;
@@ -78,7 +77,6 @@ class RunTest {
   @ParameterizedTest
   @EnumSource
   void everythingRunsWithTheAccessThatTheMessageNames(PathKind path) throws Exception {
-    assumeFalse(Command.hasAutomaticTokenizers(), "the tokenizer library needs access of its own");
     List<String> options = new ArrayList<>(List.of("--enable-native-access=" + path.modules));
     if (Runtime.version().feature() >= 24) {
       options.add("--illegal-native-access=deny");
@@ -172,7 +170,6 @@ class RunTest {
   /** An image holds the modules of the program and the native library; readers come beside it. */
   @Test
   void aRunTimeImageComputes() throws Exception {
-    assumeFalse(Command.hasAutomaticTokenizers(), "jlink refuses the tokenizer library");
     Path image = folder.resolve("image");
     Command.run(
             folder,

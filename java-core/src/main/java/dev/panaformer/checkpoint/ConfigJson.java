@@ -78,6 +78,11 @@ public final class ConfigJson {
     return json.keySet();
   }
 
+  /** All fields and their values as {@link StrictJson} describes them. */
+  public Map<String, Object> asMap() {
+    return json;
+  }
+
   /** Whether the field exists and its value is not {@code null}. */
   public boolean has(String field) {
     return get(field) != null;
@@ -206,6 +211,24 @@ public final class ConfigJson {
       throw wrong(field, "an object");
     }
     return new ConfigJson(source, prefix + field + ".", StrictJson.asObject(get(field)));
+  }
+
+  /** The objects of an array field; empty if the field is absent. */
+  public List<ConfigJson> objects(String field) {
+    List<ConfigJson> objects = new ArrayList<>();
+    if (has(field)) {
+      if (!(get(field) instanceof List<?> array)) {
+        throw wrong(field, "an array of objects");
+      }
+      for (Object element : array) {
+        if (!(element instanceof Map)) {
+          throw wrong(field, "an array of objects");
+        }
+        String path = prefix + field + "[" + objects.size() + "].";
+        objects.add(new ConfigJson(source, path, StrictJson.asObject(element)));
+      }
+    }
+    return objects;
   }
 
   /** Creates an exception for a field whose value has the right type but is invalid. */

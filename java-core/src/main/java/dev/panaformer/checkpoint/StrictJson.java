@@ -2,20 +2,9 @@ package dev.panaformer.checkpoint;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
-import com.google.gson.Strictness;
-import com.google.gson.stream.JsonReader;
-import com.google.gson.stream.JsonToken;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.io.Reader;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -30,8 +19,6 @@ import java.util.Map;
 public final class StrictJson {
   /** Larger than any tokenizer.json or safetensors header, and small enough to hold in memory. */
   public static final long MAX_BYTES = 100_000_000;
-
-  private static final int MAX_DEPTH = 64;
 
   private static final Gson WRITER =
       new GsonBuilder().disableHtmlEscaping().serializeNulls().create();
@@ -95,84 +82,10 @@ public final class StrictJson {
    * @throws CheckpointException if the bytes are not JSON
    */
   public static Object parse(String name, byte[] utf8) {
-    try (JsonReader json = new JsonReader(reader(utf8))) {
-      json.setStrictness(Strictness.STRICT);
-      json.setNestingLimit(MAX_DEPTH);
-      Object value = value(name, json);
-      if (json.peek() != JsonToken.END_DOCUMENT) {
-        throw new CheckpointException(name + ": text after the end of the JSON");
-      }
+    try (JsonStream json = JsonStream.of(name, utf8)) {
+      Object value = json.nextValue();
+      json.end();
       return value;
-    } catch (CharacterCodingException e) {
-      throw new CheckpointException(name + ": not UTF-8", e);
-    } catch (IOException | IllegalStateException | NumberFormatException e) {
-      throw new CheckpointException(name + ": not valid JSON: " + e.getMessage(), e);
-    }
-  }
-
-  private static Reader reader(byte[] utf8) {
-    // This decoder reports malformed input. The usual constructors would replace it.
-    return new InputStreamReader(
-        new ByteArrayInputStream(utf8), StandardCharsets.UTF_8.newDecoder());
-  }
-
-  private static Object value(String name, JsonReader json) throws IOException {
-    switch (json.peek()) {
-      case BEGIN_OBJECT:
-        Map<String, Object> object = new LinkedHashMap<>();
-        json.beginObject();
-        while (json.hasNext()) {
-          String field = text(json.nextName(), json);
-          if (object.containsKey(field)) {
-            throw new CheckpointException(name + ": " + json.getPath() + " appears twice");
-          }
-          object.put(field, value(name, json));
-        }
-        json.endObject();
-        return Collections.unmodifiableMap(object);
-      case BEGIN_ARRAY:
-        List<Object> array = new ArrayList<>();
-        json.beginArray();
-        while (json.hasNext()) {
-          array.add(value(name, json));
-        }
-        json.endArray();
-        return Collections.unmodifiableList(array);
-      case STRING:
-        return text(json.nextString(), json);
-      case NUMBER:
-        return number(json.nextString());
-      case BOOLEAN:
-        return json.nextBoolean();
-      case NULL:
-        json.nextNull();
-        return null;
-      default:
-        throw new IOException("expected a value at " + json.getPath());
-    }
-  }
-
-  private static String text(String text, JsonReader json) throws IOException {
-    // Escapes can encode half of a surrogate pair, which is not valid text.
-    for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
-      if (Character.isSurrogate(text.charAt(i))
-          && !Character.isSupplementaryCodePoint(text.codePointAt(i))) {
-        throw new IOException("a lone surrogate at " + json.getPath());
-      }
-    }
-    return text;
-  }
-
-  /** Integers up to 63 bits stay exact. Larger ones become a double, as in other JSON readers. */
-  private static Number number(String digits) {
-    try {
-      return Long.valueOf(digits);
-    } catch (NumberFormatException e) {
-      double number = Double.parseDouble(digits);
-      if (Double.isInfinite(number)) {
-        throw new NumberFormatException(digits + " is too large");
-      }
-      return number;
     }
   }
 

@@ -12,7 +12,8 @@ import dev.panaformer.model.decoder.Seq2SeqConfig;
 import dev.panaformer.model.decoder.Seq2SeqModel;
 import dev.panaformer.nn.weights.WeightNames;
 import dev.panaformer.nn.weights.Weights;
-import java.nio.file.Files;
+import dev.panaformer.tokenizer.ControlTokens;
+import dev.panaformer.tokenizer.Tokenizer;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -91,15 +92,10 @@ public final class GenerationRuntime<M extends LanguageModel> extends ModelRunti
         // Each decoding step reads all weights in order, so huge pages help. Encoders do not
         // benefit, and would load more slowly.
         NativeMemory.onHugePages(),
-        Optional.of(folder.transformer()).filter(GenerationRuntime::holdsTokenizer),
+        Optional.of(folder.transformer()).filter(Tokenizer::isIn),
         resources ->
             new GenerationRuntime<>(
                 folder, defaults, limits, resources, resources.weights(folder, names, loader)));
-  }
-
-  private static boolean holdsTokenizer(Path folder) {
-    return Files.exists(folder.resolve("tokenizer.json"))
-        || Files.exists(folder.resolve("vocab.txt"));
   }
 
   /** The scheduler that evaluates all generations of this model. */
@@ -142,9 +138,13 @@ public final class GenerationRuntime<M extends LanguageModel> extends ModelRunti
     return sourceLength;
   }
 
-  /** Encodes a text to token ids, including special tokens. */
-  public int[] ids(String text) {
-    return tokenize(tokenizer -> tokenizer.ids(text));
+  /**
+   * Encodes a text to token ids, including special tokens around it.
+   *
+   * @param control the control tokens that are recognised in the text
+   */
+  public int[] ids(String text, ControlTokens control) {
+    return tokenize(tokenizer -> tokenizer.ids(text, control));
   }
 
   /** Decodes token ids to text, without special tokens. */

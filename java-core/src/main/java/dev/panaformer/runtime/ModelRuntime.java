@@ -88,14 +88,10 @@ public abstract sealed class ModelRuntime<M> implements AutoCloseable
    * @throws IllegalStateException if the model is closed, or its folder has no tokenizer
    */
   public final <R> R tokenize(Function<Tokenizer, R> use) {
-    try {
-      return use.apply(tokenizer());
-    } catch (IllegalStateException e) {
-      if (closed.get()) {
-        throw new IllegalStateException(name + " is closed", e);
-      }
-      throw e;
+    if (closed.get()) {
+      throw new IllegalStateException(name + " is closed");
     }
+    return use.apply(tokenizer());
   }
 
   /**
@@ -106,7 +102,7 @@ public abstract sealed class ModelRuntime<M> implements AutoCloseable
   public final Tokenizer tokenizer() {
     return tokenizer.orElseThrow(() ->
         new IllegalStateException(
-            name + " has neither tokenizer.json nor vocab.txt, only ids can be used"));
+            name + " has no tokenizer, only ids can be used"));
   }
 
   /** Whether the folder has a tokenizer. */

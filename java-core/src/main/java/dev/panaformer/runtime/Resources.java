@@ -15,8 +15,8 @@ import java.util.function.Function;
 
 /**
  * The resources of a loaded model besides its workspaces: the kernels, the memory of the weights
- * and, for text models, a tokenizer. In a JVM that has just started, loading the tokenizer takes as
- * long as everything else. It is therefore loaded on a separate thread.
+ * and, for text models, a tokenizer. Loading a large vocabulary can take as long as everything
+ * else. It is therefore loaded on a separate thread.
  */
 final class Resources implements AutoCloseable {
   private final ComputeSettings compute;
@@ -60,7 +60,7 @@ final class Resources implements AutoCloseable {
       resources = new Resources(compute, kernels, kernels.memory().allocator(memory), tokenizer);
     } catch (Throwable e) {
       memory.close();
-      close(tokenizer);
+      await(tokenizer);
       throw e;
     }
     try {
@@ -117,12 +117,11 @@ final class Resources implements AutoCloseable {
   public void close() {
     memory.close();
     kernels.close();
-    close(tokenizer);
+    await(tokenizer);
   }
 
-  private static void close(Optional<CompletableFuture<Tokenizer>> tokenizer) {
-    tokenizer
-        .map(loading -> loading.exceptionally(failure -> null).join())
-        .ifPresent(Tokenizer::close);
+  /** Waits for the thread that loads the tokenizer, which holds nothing that is to be freed. */
+  private static void await(Optional<CompletableFuture<Tokenizer>> tokenizer) {
+    tokenizer.ifPresent(loading -> loading.exceptionally(failure -> null).join());
   }
 }

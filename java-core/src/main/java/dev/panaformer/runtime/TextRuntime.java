@@ -9,12 +9,14 @@ import dev.panaformer.model.text.BertTask;
 import dev.panaformer.model.text.EncoderConfig;
 import dev.panaformer.model.text.TextEncoder;
 import dev.panaformer.nn.weights.Weights;
+import dev.panaformer.tokenizer.ControlTokens;
 import dev.panaformer.tokenizer.Encoding;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.IntFunction;
@@ -29,8 +31,11 @@ public final class TextRuntime<M extends TextEncoder> extends ModelRuntime<M> {
     super(folder.path().toString(), model, resources, limits.maxConcurrency());
     this.folder = folder;
     this.limits = limits;
+    OptionalInt limit = folder.maxSequenceLength();
     this.maxTokens =
-        Math.min(model.config().maxTokens(), folder.maxSequenceLength().orElse(Integer.MAX_VALUE));
+        Math.min(
+            model.config().maxTokens(),
+            (limit.isPresent() ? limit : tokenizer().maxLength()).orElse(Integer.MAX_VALUE));
   }
 
   /**
@@ -93,16 +98,17 @@ public final class TextRuntime<M extends TextEncoder> extends ModelRuntime<M> {
   }
 
   /**
-   * Encodes a text to token ids, including special tokens, truncated to {@link #maxTokens}.
+   * Encodes a text to token ids, including special tokens, truncated to {@link #maxTokens}. The
+   * spelling of a control token in the text is text.
    *
    * @throws IllegalArgumentException if the text is too long and the limits say to refuse it
    * @throws IllegalStateException if the model is closed
    */
   public int[] ids(String text) {
     if (!limits.refusesLongTexts()) {
-      return tokenize(tokenizer -> tokenizer.ids(text, maxTokens));
+      return tokenize(tokenizer -> tokenizer.ids(text, maxTokens, ControlTokens.TEXT));
     }
-    int[] ids = tokenize(tokenizer -> tokenizer.ids(text));
+    int[] ids = tokenize(tokenizer -> tokenizer.ids(text, ControlTokens.TEXT));
     requireFit(ids.length);
     return ids;
   }
@@ -112,12 +118,17 @@ public final class TextRuntime<M extends TextEncoder> extends ModelRuntime<M> {
    * token.
    */
   public Encoding encode(String text) {
-    return fit(tokenize(tokenizer -> tokenizer.encode(text)));
+    return encode(text, ControlTokens.TEXT);
+  }
+
+  /** Encodes a text like {@link #encode(String)}, in which some control tokens are recognised. */
+  public Encoding encode(String text, ControlTokens control) {
+    return fit(tokenize(tokenizer -> tokenizer.encode(text, control)));
   }
 
   /** Encodes a pair of texts as one sequence, like {@link #encode(String)}. */
   public Encoding encode(String text, String pair) {
-    return fit(tokenize(tokenizer -> tokenizer.encode(text, pair)));
+    return fit(tokenize(tokenizer -> tokenizer.encode(text, pair, ControlTokens.TEXT)));
   }
 
   /**

@@ -159,6 +159,13 @@ public final class GenerateCommand implements Callable<Integer> {
   private boolean slide;
 
   @Option(
+      names = "--special-tokens",
+      description =
+          "Recognise control tokens such as <|im_end|> in the prompt of a decoder. Without it, they"
+              + " are text like any other.")
+  private boolean specialTokens;
+
+  @Option(
       names = "--stats",
       description =
           "Print to stderr the time to the first token and the tokens per second after it.")
@@ -175,11 +182,16 @@ public final class GenerateCommand implements Callable<Integer> {
       }
     } else {
       try (CausalLM lm = CausalLM.load(model, computed);
-          Generation generation = lm.generate(text, options(GenerationOptions.DEFAULT))) {
+          Generation generation =
+              lm.generate(prompt(lm, text), options(GenerationOptions.DEFAULT))) {
         print(generation, lm.description());
       }
     }
     return 0;
+  }
+
+  private int[] prompt(CausalLM lm, String text) {
+    return specialTokens ? lm.tokenizeWithControlTokens(text) : lm.tokenize(text);
   }
 
   private void print(Generation generation, String description) {

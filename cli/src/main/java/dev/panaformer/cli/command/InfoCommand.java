@@ -249,8 +249,8 @@ public final class InfoCommand implements Callable<Integer> {
   }
 
   private static String tokenizer(ModelFolder folder) {
-    try (Tokenizer tokenizer = Tokenizer.load(folder.transformer())) {
-      return tokenizer.vocabularySize() + " tokens";
+    try {
+      return Tokenizer.load(folder.transformer()).vocabularySize() + " tokens";
     } catch (RuntimeException e) {
       return Failure.sentence(e);
     }

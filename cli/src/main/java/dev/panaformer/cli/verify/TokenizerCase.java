@@ -50,20 +50,19 @@ record TokenizerCase(String name, Path folder, Path expected) implements GoldenC
   public void run(Backends backends, Report report) throws IOException {
     List<JsonObject> lines = JsonLines.read(expected);
     Map<String, Tally> tallies = new LinkedHashMap<>();
-    try (Tokenizer tokenizer = Tokenizer.load(folder)) {
-      for (JsonObject line : lines) {
-        if (!line.has("text")) {
-          throw new CheckpointException(expected + ": a line without a text");
-        }
-        String text = line.remove("text").getAsString();
-        JsonElement pair = line.remove("pair");
-        Strings strings =
-            new Strings(tokenizer, text, pair == null ? DEFAULT_PAIR : pair.getAsString());
-        for (Map.Entry<String, JsonElement> field : line.entrySet()) {
-          Tally tally = tallies.computeIfAbsent(field.getKey(), key -> new Tally());
-          tally.add(text, strings.field(field.getKey()), reference(field.getValue()));
-          strings.ids(field.getKey()).forEach(tally.ids::add);
-        }
+    Tokenizer tokenizer = Tokenizer.load(folder);
+    for (JsonObject line : lines) {
+      if (!line.has("text")) {
+        throw new CheckpointException(expected + ": a line without a text");
+      }
+      String text = line.remove("text").getAsString();
+      JsonElement pair = line.remove("pair");
+      Strings strings =
+          new Strings(tokenizer, text, pair == null ? DEFAULT_PAIR : pair.getAsString());
+      for (Map.Entry<String, JsonElement> field : line.entrySet()) {
+        Tally tally = tallies.computeIfAbsent(field.getKey(), key -> new Tally());
+        tally.add(text, strings.field(field.getKey()), reference(field.getValue()));
+        strings.ids(field.getKey()).forEach(tally.ids::add);
       }
     }
     tallies.forEach((field, tally) ->

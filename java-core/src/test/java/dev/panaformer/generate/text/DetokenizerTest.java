@@ -69,8 +69,8 @@ class DetokenizerTest {
   void piecesMakeTheText(String name) throws Exception {
     Path folder = GoldenCases.FOLDER.resolve("tokenizers").resolve(name);
     assumeTrue(Files.isDirectory(folder), () -> folder + " is absent");
-    try (Tokenizer tokenizer = Tokenizer.load(folder);
-        Stream<String> lines = Files.lines(folder.resolve("expected.jsonl"))) {
+    Tokenizer tokenizer = Tokenizer.load(folder);
+    try (Stream<String> lines = Files.lines(folder.resolve("expected.jsonl"))) {
       Function<int[], String> decode = ids -> tokenizer.decode(ids, true);
       List<String> texts =
           lines

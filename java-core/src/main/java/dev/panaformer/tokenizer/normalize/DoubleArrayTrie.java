@@ -1,51 +1,34 @@
-package dev.panaformer.tokenizer;
+package dev.panaformer.tokenizer.normalize;
 
-import dev.panaformer.checkpoint.CheckpointException;
-import dev.panaformer.checkpoint.ConfigJson;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
-import java.util.Base64;
 import java.util.BitSet;
 import java.util.Deque;
 
 /**
  * SentencePiece's table of replacements. It consists of the length of a double-array trie, the trie
  * (Yata et al. 2007; one int per unit), and the zero-terminated replacements that its leaves point
- * to. The native library does not check the offsets, so this class does.
+ * to. Parsing checks that no offset points outside.
  */
-final class PrecompiledCharsmap {
+final class DoubleArrayTrie {
   /** The children of a unit lie within a block of this many units, one for each byte. */
   private static final int BLOCK = 256;
 
   private final int[] units;
   private final byte[] replacements;
 
-  private PrecompiledCharsmap(int[] units, byte[] replacements) {
+  private DoubleArrayTrie(int[] units, byte[] replacements) {
     this.units = units;
     this.replacements = replacements;
   }
 
   /**
-   * Walks the whole trie.
-   *
-   * @throws CheckpointException if an offset points outside the trie or the replacements
+   * @throws IllegalArgumentException if the bytes are not such a table
    */
-  static void check(ConfigJson normalizer) {
-    String field = "precompiled_charsmap";
-    try {
-      byte[] bytes = Base64.getDecoder().decode(normalizer.requireString(field));
-      if (!parse(bytes).isSound()) {
-        throw normalizer.wrong(field, "a trie whose offsets stay within it");
-      }
-    } catch (IllegalArgumentException | CharacterCodingException e) {
-      throw normalizer.wrong(field, "base64 of a trie and UTF-8 text (" + e.getMessage() + ")");
-    }
-  }
-
-  private static PrecompiledCharsmap parse(byte[] bytes) throws CharacterCodingException {
+  static DoubleArrayTrie parse(byte[] bytes) throws CharacterCodingException {
     ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     if (buffer.remaining() < 4) {
       throw new IllegalArgumentException("no length");
@@ -60,9 +43,14 @@ final class PrecompiledCharsmap {
     byte[] replacements = new byte[buffer.remaining()];
     buffer.get(replacements);
     StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(replacements));
-    return new PrecompiledCharsmap(units, replacements);
+    DoubleArrayTrie trie = new DoubleArrayTrie(units, replacements);
+    if (!trie.isSound()) {
+      throw new IllegalArgumentException("an offset points outside the trie or the replacements");
+    }
+    return trie;
   }
 
+  /** Walks the whole trie. */
   private boolean isSound() {
     BitSet seen = new BitSet(units.length);
     Deque<Integer> open = new ArrayDeque<>();
@@ -85,7 +73,7 @@ final class PrecompiledCharsmap {
         if (child < 0 || child >= units.length) {
           return false;
         }
-        if (hasLeaf(unit) && !isReplacement(units[child] & 0x7FFFFFFF)) {
+        if (hasLeaf(unit) && !isReplacement(value(units[child]))) {
           return false;
         }
         open.push(child);
@@ -102,8 +90,41 @@ final class PrecompiledCharsmap {
         || index < replacements.length && (replacements[index] & 0xC0) != 0x80;
   }
 
+  /** The replacement of the shortest beginning of a text that has one, or null. */
+  String replacement(String text) {
+    byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
+    int node = offset(units[0]);
+    for (byte b : utf8) {
+      int label = b & 0xFF;
+      if (label == 0) {
+        return null;
+      }
+      int unit = units[node ^ label];
+      if (label(unit) != label) {
+        return null;
+      }
+      node ^= label ^ offset(unit);
+      if (hasLeaf(unit)) {
+        return read(value(units[node]));
+      }
+    }
+    return null;
+  }
+
+  private String read(int start) {
+    int end = start;
+    while (end < replacements.length && replacements[end] != 0) {
+      end++;
+    }
+    return new String(replacements, start, end - start, StandardCharsets.UTF_8);
+  }
+
   private static boolean hasLeaf(int unit) {
     return (unit >> 8 & 1) == 1;
+  }
+
+  private static int value(int unit) {
+    return unit & 0x7FFFFFFF;
   }
 
   private static int label(int unit) {
