@@ -6,6 +6,7 @@ import dev.panaformer.generate.Prefix;
 import dev.panaformer.generate.schedule.TokenScores;
 import dev.panaformer.model.decoder.CausalModel;
 import dev.panaformer.runtime.GenerationRuntime;
+import dev.panaformer.runtime.ModelRuntime;
 import dev.panaformer.tokenizer.ControlTokens;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -44,8 +45,8 @@ public final class CausalLM implements Model {
    *     nothing stays open or allocated then
    */
   public static CausalLM load(Path folder, CausalLMOptions options) {
-    return new CausalLM(
-        GenerationRuntime.decoder(folder, options.compute().settings(), options.limits()));
+    return ModelRuntime.task(
+        GenerationRuntime.decoder(folder, options.compute().settings(), options.limits()), CausalLM::new);
   }
 
   /**

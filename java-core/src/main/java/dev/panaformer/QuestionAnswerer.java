@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.model.text.BertTask;
 import dev.panaformer.nn.Trace;
+import dev.panaformer.runtime.ModelRuntime;
 import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.tokenizer.ControlTokens;
 import dev.panaformer.tokenizer.Encoding;
@@ -56,9 +57,9 @@ public final class QuestionAnswerer implements Model {
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
    */
   public static QuestionAnswerer load(Path folder, ModelOptions options) {
-    return new QuestionAnswerer(
+    return ModelRuntime.task(
         TextRuntime.load(
-            folder, options.compute().settings(), options.limits(), BertTask::questionAnswering));
+            folder, options.compute().settings(), options.limits(), BertTask::questionAnswering), QuestionAnswerer::new);
   }
 
   /**

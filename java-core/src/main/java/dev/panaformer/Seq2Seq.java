@@ -6,6 +6,7 @@ import dev.panaformer.generate.schedule.TokenScores;
 import dev.panaformer.model.decoder.Seq2SeqConfig;
 import dev.panaformer.model.decoder.Seq2SeqModel;
 import dev.panaformer.runtime.GenerationRuntime;
+import dev.panaformer.runtime.ModelRuntime;
 import dev.panaformer.tokenizer.ControlTokens;
 import dev.panaformer.tokenizer.Tokenizer;
 import java.nio.file.Path;
@@ -60,8 +61,8 @@ public final class Seq2Seq implements Model {
    *     nothing stays open or allocated then
    */
   public static Seq2Seq load(Path folder, CausalLMOptions options) {
-    return new Seq2Seq(
-        GenerationRuntime.encoderDecoder(folder, options.compute().settings(), options.limits()));
+    return ModelRuntime.task(
+        GenerationRuntime.encoderDecoder(folder, options.compute().settings(), options.limits()), Seq2Seq::new);
   }
 
   /**

@@ -51,6 +51,7 @@ public final class ImageRuntime<M extends VisionTask> extends ModelRuntime<M> {
       ImageLimits limits,
       String architecture,
       BiFunction<Weights, VisionConfig, M> loader) {
+    return load(() -> {
     ModelFolder folder = ModelFolder.open(path);
     ConfigJson json = folder.config();
     VisionConfig config = VisionConfig.of(json);
@@ -77,6 +78,7 @@ public final class ImageRuntime<M extends VisionTask> extends ModelRuntime<M> {
                 resources,
                 resources.weights(
                     folder, config.weightNames(), weights -> loader.apply(weights, config))));
+    });
   }
 
   public VisionConfig config() {

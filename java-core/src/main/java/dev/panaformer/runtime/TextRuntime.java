@@ -45,9 +45,11 @@ public final class TextRuntime<M extends TextEncoder> extends ModelRuntime<M> {
    */
   public static TextRuntime<TextEncoder> load(
       Path path, ComputeSettings compute, TextLimits limits) {
-    ModelFolder folder = ModelFolder.open(path);
-    EncoderConfig config = EncoderConfig.of(folder.config());
-    return load(folder, config, compute, limits, config::encoder);
+    return load(() -> {
+      ModelFolder folder = ModelFolder.open(path);
+      EncoderConfig config = EncoderConfig.of(folder.config());
+      return load(folder, config, compute, limits, config::encoder);
+    });
   }
 
   /**
@@ -62,9 +64,11 @@ public final class TextRuntime<M extends TextEncoder> extends ModelRuntime<M> {
       ComputeSettings compute,
       TextLimits limits,
       BiFunction<Weights, BertConfig, M> loader) {
-    ModelFolder folder = ModelFolder.open(path);
-    BertConfig config = BertConfig.of(folder.config());
-    return load(folder, config, compute, limits, weights -> loader.apply(weights, config));
+    return load(() -> {
+      ModelFolder folder = ModelFolder.open(path);
+      BertConfig config = BertConfig.of(folder.config());
+      return load(folder, config, compute, limits, weights -> loader.apply(weights, config));
+    });
   }
 
   private static <M extends TextEncoder> TextRuntime<M> load(

@@ -2,13 +2,14 @@ package dev.panaformer.generate.schedule;
 
 import dev.panaformer.generate.Prefix;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /** A prefix and its sequence in the key-value cache. */
 final class CachedPrefix implements Prefix {
   private final int[] ids;
   private final Scheduler scheduler;
   private final CompletableFuture<Void> computed = new CompletableFuture<>();
-  private volatile boolean closed;
+  private final AtomicBoolean closed = new AtomicBoolean();
 
   // Used by the scheduler's thread only.
   private Decoder.Sequence sequence;
@@ -71,17 +72,13 @@ final class CachedPrefix implements Prefix {
   }
 
   boolean isClosed() {
-    return closed;
+    return closed.get();
   }
 
   @Override
   public void close() {
-    synchronized (this) {
-      if (closed) {
-        return;
-      }
-      closed = true;
+    if (closed.compareAndSet(false, true)) {
+      scheduler.leave(this);
     }
-    scheduler.leave(this);
   }
 }
