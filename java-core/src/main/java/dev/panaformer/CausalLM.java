@@ -46,7 +46,8 @@ public final class CausalLM implements Model {
    */
   public static CausalLM load(Path folder, CausalLMOptions options) {
     return ModelRuntime.task(
-        GenerationRuntime.decoder(folder, options.compute().settings(), options.limits()), CausalLM::new);
+        GenerationRuntime.decoder(folder, options.compute().settings(), options.limits()),
+        CausalLM::new);
   }
 
   /**
@@ -89,7 +90,7 @@ public final class CausalLM implements Model {
    * @throws IndexOutOfBoundsException if an id is outside the vocabulary
    */
   public Generation generate(int[] prompt, GenerationOptions options) {
-    return runtime.scheduler().generate(prompt, options);
+    return runtime.schedule(scheduler -> scheduler.generate(prompt, options));
   }
 
   /**
@@ -100,7 +101,7 @@ public final class CausalLM implements Model {
    * @throws dev.panaformer.generate.CacheExhaustedException if the cache has no room for it now
    */
   public Prefix prefix(int[] ids) {
-    return runtime.scheduler().prefix(ids);
+    return runtime.schedule(scheduler -> scheduler.prefix(ids));
   }
 
   /**
@@ -119,7 +120,7 @@ public final class CausalLM implements Model {
    * @throws IllegalStateException if the prefix is closed
    */
   public Generation generate(Prefix prefix, int[] rest, GenerationOptions options) {
-    return runtime.scheduler().generate(prefix, rest, options);
+    return runtime.schedule(scheduler -> scheduler.generate(prefix, rest, options));
   }
 
   /**
@@ -167,10 +168,9 @@ public final class CausalLM implements Model {
     int scored = 1;
     for (int start = 0; scored < ids.length; start += stride) {
       int end = Math.min(start + contextLength(), ids.length);
-      TokenScores window =
-          runtime
-              .scheduler()
-              .tokenScores(Arrays.copyOfRange(ids, start, end), Math.max(1, scored - start));
+      int[] part = Arrays.copyOfRange(ids, start, end);
+      int first = Math.max(1, scored - start);
+      TokenScores window = runtime.schedule(scheduler -> scheduler.tokenScores(part, first));
       int count = window.best().length;
       System.arraycopy(window.logProbabilities(), 0, scores, end - count, count);
       System.arraycopy(window.best(), 0, best, end - count, count);

@@ -43,7 +43,8 @@ public final class ImageClassifier implements Model {
             options.compute().settings(),
             options.limits(),
             "ForImageClassification",
-            ImageClassification::load), ImageClassifier::new);
+            ImageClassification::load),
+        ImageClassifier::new);
   }
 
   /**

@@ -48,7 +48,8 @@ public final class ImageSegmenter implements Model {
             options.limits(),
             "SegformerForSemanticSegmentation",
             (weights, config) ->
-                SegformerForSemanticSegmentation.load(weights, (SegformerConfig) config)), ImageSegmenter::new);
+                SegformerForSemanticSegmentation.load(weights, (SegformerConfig) config)),
+        ImageSegmenter::new);
   }
 
   /**

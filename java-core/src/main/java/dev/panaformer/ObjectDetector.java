@@ -41,7 +41,8 @@ public final class ObjectDetector implements Model {
             options.compute().settings(),
             options.limits(),
             "YolosForObjectDetection",
-            (weights, config) -> YolosForObjectDetection.load(weights, (VitConfig) config)), ObjectDetector::new);
+            (weights, config) -> YolosForObjectDetection.load(weights, (VitConfig) config)),
+        ObjectDetector::new);
   }
 
   /**

@@ -59,7 +59,8 @@ public final class QuestionAnswerer implements Model {
   public static QuestionAnswerer load(Path folder, ModelOptions options) {
     return ModelRuntime.task(
         TextRuntime.load(
-            folder, options.compute().settings(), options.limits(), BertTask::questionAnswering), QuestionAnswerer::new);
+            folder, options.compute().settings(), options.limits(), BertTask::questionAnswering),
+        QuestionAnswerer::new);
   }
 
   /**

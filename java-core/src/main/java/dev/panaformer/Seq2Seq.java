@@ -62,7 +62,8 @@ public final class Seq2Seq implements Model {
    */
   public static Seq2Seq load(Path folder, CausalLMOptions options) {
     return ModelRuntime.task(
-        GenerationRuntime.encoderDecoder(folder, options.compute().settings(), options.limits()), Seq2Seq::new);
+        GenerationRuntime.encoderDecoder(folder, options.compute().settings(), options.limits()),
+        Seq2Seq::new);
   }
 
   /**
@@ -101,7 +102,10 @@ public final class Seq2Seq implements Model {
     int target = language(to);
     int[] ids = fromLanguage(tokenize(source), language(from));
     if (isLanguage(startToken())) {
-      return runtime.scheduler().generate(ids, new int[] {target}, options()).result().text();
+      return runtime
+          .schedule(scheduler -> scheduler.generate(ids, new int[] {target}, options()))
+          .result()
+          .text();
     }
     return stream(ids, options().toBuilder().forcedStart(target).build()).result().text();
   }
@@ -162,7 +166,8 @@ public final class Seq2Seq implements Model {
    */
   public Generation stream(int[] source, GenerationOptions options) {
     requireSourceIds(source);
-    return runtime.scheduler().generate(source, new int[] {startToken()}, options);
+    int[] start = {startToken()};
+    return runtime.schedule(scheduler -> scheduler.generate(source, start, options));
   }
 
   /**
@@ -219,7 +224,7 @@ public final class Seq2Seq implements Model {
     int[] ids = withStart(target);
     float[] scores = new float[ids.length];
     int[] best = ids.clone();
-    TokenScores scored = runtime.scheduler().tokenScores(source, ids, 1);
+    TokenScores scored = runtime.schedule(scheduler -> scheduler.tokenScores(source, ids, 1));
     System.arraycopy(scored.logProbabilities(), 0, scores, 1, target.length);
     System.arraycopy(scored.best(), 0, best, 1, target.length);
     return new TextScore(ids, scores, best);

@@ -43,7 +43,8 @@ public final class TextClassifier implements Model {
             folder,
             options.compute().settings(),
             options.limits(),
-            BertForSequenceClassification::load), TextClassifier::new);
+            BertForSequenceClassification::load),
+        TextClassifier::new);
   }
 
   /**

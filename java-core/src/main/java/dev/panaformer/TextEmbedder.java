@@ -78,7 +78,8 @@ public final class TextEmbedder implements Model {
    */
   public static TextEmbedder load(Path folder, ModelOptions options) {
     return ModelRuntime.task(
-        TextRuntime.load(folder, options.compute().settings(), options.limits()), TextEmbedder::new);
+        TextRuntime.load(folder, options.compute().settings(), options.limits()),
+        TextEmbedder::new);
   }
 
   /**

@@ -54,7 +54,8 @@ public final class TokenClassifier implements Model {
             folder,
             options.compute().settings(),
             options.limits(),
-            BertForTokenClassification::load), TokenClassifier::new);
+            BertForTokenClassification::load),
+        TokenClassifier::new);
   }
 
   /**

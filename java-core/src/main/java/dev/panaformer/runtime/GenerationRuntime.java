@@ -62,15 +62,15 @@ public final class GenerationRuntime<M extends LanguageModel> extends ModelRunti
   public static GenerationRuntime<CausalModel> decoder(
       Path path, ComputeSettings compute, GenerationLimits limits) {
     return load(() -> {
-    ModelFolder folder = ModelFolder.open(path);
-    CausalConfig config = CausalConfig.of(folder.config());
-    return load(
-        folder,
-        config.weightNames(),
-        weights -> CausalModel.load(weights, config),
-        GenerationDefaults.of(folder, config),
-        compute,
-        limits);
+      ModelFolder folder = ModelFolder.open(path);
+      CausalConfig config = CausalConfig.of(folder.config());
+      return load(
+          folder,
+          config.weightNames(),
+          weights -> CausalModel.load(weights, config),
+          GenerationDefaults.of(folder, config),
+          compute,
+          limits);
     });
   }
 
@@ -78,15 +78,15 @@ public final class GenerationRuntime<M extends LanguageModel> extends ModelRunti
   public static GenerationRuntime<Seq2SeqModel> encoderDecoder(
       Path path, ComputeSettings compute, GenerationLimits limits) {
     return load(() -> {
-    ModelFolder folder = ModelFolder.open(path);
-    Seq2SeqConfig config = Seq2SeqConfig.of(folder.config());
-    return load(
-        folder,
-        config.weightNames(),
-        weights -> Seq2SeqModel.load(weights, config),
-        GenerationDefaults.of(folder, config),
-        compute,
-        limits);
+      ModelFolder folder = ModelFolder.open(path);
+      Seq2SeqConfig config = Seq2SeqConfig.of(folder.config());
+      return load(
+          folder,
+          config.weightNames(),
+          weights -> Seq2SeqModel.load(weights, config),
+          GenerationDefaults.of(folder, config),
+          compute,
+          limits);
     });
   }
 

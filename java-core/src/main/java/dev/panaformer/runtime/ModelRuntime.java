@@ -202,10 +202,12 @@ public abstract sealed class ModelRuntime<M> implements AutoCloseable
   @Override
   public final void close() {
     if (!resources.isClosed()) {
-      ComputeThreads.runAlone("panaformer-closer", () -> {
-        resources.close();
-        return null;
-      });
+      ComputeThreads.runAlone(
+          "panaformer-closer",
+          () -> {
+            resources.close();
+            return null;
+          });
       unclosed.clean();
     }
     Reference.reachabilityFence(this);

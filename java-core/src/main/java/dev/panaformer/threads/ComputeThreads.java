@@ -19,7 +19,8 @@ import java.util.concurrent.locks.ReentrantLock;
  * <p>Threads start when work arrives, up to a maximum, and end after a few seconds without work.
  * Work starts in the order of arrival. An exception reaches the caller as the same instance; its
  * stack trace ends with the frames of the caller. If the caller is interrupted, the thread that
- * works for it is interrupted; the caller still waits for the end of the work and stays interrupted.
+ * works for it is interrupted; the caller still waits for the end of the work and stays
+ * interrupted.
  *
  * <p>Thread-safe.
  */

@@ -37,11 +37,13 @@ public final class Unclosed {
    * @return what ends the watch; to be called when the owner is closed
    */
   public static Cleaner.Cleanable watch(Object owner, Held resources) {
-    return CLEANER.register(owner, () -> {
-      if (!resources.isClosed()) {
-        close(resources);
-      }
-    });
+    return CLEANER.register(
+        owner,
+        () -> {
+          if (!resources.isClosed()) {
+            close(resources);
+          }
+        });
   }
 
   private static void close(Held resources) {

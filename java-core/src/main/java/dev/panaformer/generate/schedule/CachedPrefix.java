@@ -1,11 +1,11 @@
 package dev.panaformer.generate.schedule;
 
-import dev.panaformer.generate.Prefix;
+import dev.panaformer.threads.Unclosed;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** A prefix and its sequence in the key-value cache. */
-final class CachedPrefix implements Prefix {
+/** A prefix and its sequence in the key-value cache. Its owner is a {@link PrefixHandle}. */
+final class CachedPrefix implements Unclosed.Held {
   private final int[] ids;
   private final Scheduler scheduler;
   private final CompletableFuture<Void> computed = new CompletableFuture<>();
@@ -20,8 +20,7 @@ final class CachedPrefix implements Prefix {
     this.scheduler = scheduler;
   }
 
-  @Override
-  public int length() {
+  int length() {
     return ids.length;
   }
 
@@ -71,8 +70,15 @@ final class CachedPrefix implements Prefix {
     return users == 1;
   }
 
-  boolean isClosed() {
-    return closed.get();
+  /** Whether the owner can no longer use the prefix, because it or its scheduler is closed. */
+  @Override
+  public boolean isClosed() {
+    return closed.get() || scheduler.isClosed();
+  }
+
+  @Override
+  public String owner() {
+    return "A prefix of " + length() + " tokens of " + scheduler.name();
   }
 
   @Override

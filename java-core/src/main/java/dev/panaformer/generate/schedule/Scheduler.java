@@ -7,6 +7,7 @@ import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.Prefix;
 import java.lang.System.Logger.Level;
+import java.lang.ref.Reference;
 import java.lang.ref.WeakReference;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -190,9 +191,17 @@ public final class Scheduler implements AutoCloseable {
    * @throws IllegalStateException if the prefix or the scheduler is closed
    */
   public Generation generate(Prefix given, int[] rest, GenerationOptions options) {
-    if (!(given instanceof CachedPrefix prefix && prefix.belongsTo(this))) {
+    if (!(given instanceof PrefixHandle handle && handle.prefix().belongsTo(this))) {
       throw new IllegalArgumentException("the prefix was read by another model than " + name);
     }
+    try {
+      return generate(handle.prefix(), rest, options);
+    } finally {
+      Reference.reachabilityFence(given);
+    }
+  }
+
+  private Generation generate(CachedPrefix prefix, int[] rest, GenerationOptions options) {
     int[] prompt = Arrays.copyOf(prefix.ids(), prefix.length() + rest.length);
     System.arraycopy(rest, 0, prompt, prefix.length(), rest.length);
     // A prompt whose oldest tokens are dropped no longer begins with the prefix.
@@ -250,7 +259,20 @@ public final class Scheduler implements AutoCloseable {
     PrefixTask task = new PrefixTask(prefix, decoder);
     submit(task);
     await(prefix.computed(), task);
-    return prefix;
+    return new PrefixHandle(prefix);
+  }
+
+  String name() {
+    return name;
+  }
+
+  boolean isClosed() {
+    submission.lock();
+    try {
+      return closed;
+    } finally {
+      submission.unlock();
+    }
   }
 
   void leave(CachedPrefix prefix) {
