@@ -129,7 +129,9 @@ public final class CausalLM implements Model {
    */
   public Generation generate(Prefix prefix, String rest, GenerationOptions options) {
     return generate(
-        prefix, runtime.tokenize(tokenizer -> tokenizer.encodePlain(rest, ControlTokens.TEXT)).ids(), options);
+        prefix,
+        runtime.tokenize(tokenizer -> tokenizer.encodePlain(rest, ControlTokens.TEXT)).ids(),
+        options);
   }
 
   /**

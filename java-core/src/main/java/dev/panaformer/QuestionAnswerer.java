@@ -113,8 +113,8 @@ public final class QuestionAnswerer implements Model {
   private List<Window> windows(TextPair question) {
     int overlap = Math.min(OVERLAP_TOKENS, windowTokens / 2);
     Encoding encoding =
-        runtime.tokenize(tokenizer ->
-            tokenizer.encode(question.first(), question.second(), ControlTokens.TEXT));
+        runtime.tokenize(
+            tokenizer -> tokenizer.encode(question.first(), question.second(), ControlTokens.TEXT));
     if (Arrays.stream(encoding.sequences()).noneMatch(s -> s == CONTEXT)) {
       throw new IllegalArgumentException("the context holds no text");
     }

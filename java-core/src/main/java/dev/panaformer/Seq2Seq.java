@@ -35,9 +35,11 @@ public final class Seq2Seq implements Model {
 
   private final GenerationRuntime<Seq2SeqModel> runtime;
   private final Seq2SeqConfig config;
+
   /** What the objectives of these models put into a text. */
   private static final ControlTokens DENOISING_TOKENS =
-      ControlTokens.only(Pattern.compile("<extra_id_\\d+>|<mask(_\\d+)?>|\\[MASK\\d*]").asMatchPredicate());
+      ControlTokens.only(
+          Pattern.compile("<extra_id_\\d+>|<mask(_\\d+)?>|\\[MASK\\d*]").asMatchPredicate());
 
   private final String name;
 

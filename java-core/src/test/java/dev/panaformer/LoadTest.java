@@ -194,8 +194,8 @@ class LoadTest {
   }
 
   /**
-   * The threads of all engines, by the name that the native library gives them. The least of several
-   * looks: a thread that was joined is listed a moment longer.
+   * The threads of all engines, by the name that the native library gives them. The least of
+   * several looks: a thread that was joined is listed a moment longer.
    */
   private static long workers() throws IOException {
     long least = Long.MAX_VALUE;

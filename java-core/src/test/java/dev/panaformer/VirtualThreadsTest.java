@@ -39,6 +39,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class VirtualThreadsTest {
   private static final int POSITIONS = 400;
   private static final String LONG_TEXT = "i love you . ".repeat(POSITIONS / 4);
+
   /** Carriers do no more than this part of the work: handing it over. */
   private static final double MOST = 0.25;
 
@@ -119,9 +120,7 @@ class VirtualThreadsTest {
     Callable<CausalLM> decoder = () -> CausalLM.load(golden("gpt2-lm-generate"), GENERATION);
     tasks.put(
         "generate",
-        new Task<>(
-            decoder,
-            m -> m.generate(new int[] {1, 2, 3}, GREEDY).result().ids()));
+        new Task<>(decoder, m -> m.generate(new int[] {1, 2, 3}, GREEDY).result().ids()));
     tasks.put(
         "stream",
         new Task<>(
@@ -133,8 +132,7 @@ class VirtualThreadsTest {
             }));
     tasks.put("score", new Task<>(decoder, m -> m.score(IDS, 4).logProbabilities()));
     Callable<Seq2Seq> seq2seq = () -> Seq2Seq.load(golden("t5-tiny"), GENERATION);
-    tasks.put(
-        "score a target", new Task<>(seq2seq, m -> m.score(IDS, IDS).logProbabilities()));
+    tasks.put("score a target", new Task<>(seq2seq, m -> m.score(IDS, IDS).logProbabilities()));
     tasks.put("attention", new Task<>(seq2seq, m -> m.attention(IDS, IDS).weights()));
     tasks.put(
         "load",
@@ -166,8 +164,7 @@ class VirtualThreadsTest {
       TinyModel model = new TinyModel(architecture);
       model.config.addProperty("max_position_embeddings", POSITIONS);
       String prefix = architecture.equals("BertModel") ? "" : "bert.";
-      model.tensor(
-          prefix + "embeddings.position_embeddings.weight", POSITIONS, TinyModel.HIDDEN);
+      model.tensor(prefix + "embeddings.position_embeddings.weight", POSITIONS, TinyModel.HIDDEN);
       model.write(target);
     }
     return target;
@@ -196,8 +193,7 @@ class VirtualThreadsTest {
       if (!Files.exists(file)) {
         byte[] samples = new byte[600 * 400 * 3];
         new Random(1).nextBytes(samples);
-        ImageIO.write(
-            new RgbImage(600, 400, samples).toBufferedImage(), "png", file.toFile());
+        ImageIO.write(new RgbImage(600, 400, samples).toBufferedImage(), "png", file.toFile());
       }
       return file;
     } catch (IOException e) {
@@ -347,8 +343,8 @@ class VirtualThreadsTest {
   void anExceptionShowsWhereItWasThrownAndWhoCalled() throws Exception {
     try (TextEmbedder embedder = TextEmbedder.load(text("BertModel"), TEXT)) {
       IndexOutOfBoundsException failure =
-          onVirtualThread(() ->
-              assertThrows(IndexOutOfBoundsException.class, () -> embedUnknownId(embedder)));
+          onVirtualThread(
+              () -> assertThrows(IndexOutOfBoundsException.class, () -> embedUnknownId(embedder)));
       List<String> frames =
           Arrays.stream(failure.getStackTrace()).map(StackTraceElement::getMethodName).toList();
       assertTrue(frames.contains("evaluate"), "where it was thrown: " + frames);

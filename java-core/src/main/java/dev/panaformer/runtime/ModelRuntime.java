@@ -166,9 +166,8 @@ public abstract sealed class ModelRuntime<M> implements AutoCloseable
    * @throws IllegalStateException if the folder has no tokenizer
    */
   public final Tokenizer tokenizer() {
-    return tokenizer.orElseThrow(() ->
-        new IllegalStateException(
-            name + " has no tokenizer, only ids can be used"));
+    return tokenizer.orElseThrow(
+        () -> new IllegalStateException(name + " has no tokenizer, only ids can be used"));
   }
 
   /** Whether the folder has a tokenizer. */

@@ -48,8 +48,7 @@ public final class VirtualThreads {
       for (int round = 0; round < ROUNDS; round++) {
         platform[round] = run(embedder, text, count, Executors.newFixedThreadPool(processors));
         try (Ticker ticker = new Ticker()) {
-          virtual[round] =
-              run(embedder, text, count, Executors.newVirtualThreadPerTaskExecutor());
+          virtual[round] = run(embedder, text, count, Executors.newVirtualThreadPerTaskExecutor());
           lateness.add(ticker.stop());
         }
       }
@@ -71,8 +70,8 @@ public final class VirtualThreads {
   }
 
   /** Returns the texts per second. */
-  private static double run(
-      TextEmbedder embedder, String text, int count, ExecutorService executor) throws Exception {
+  private static double run(TextEmbedder embedder, String text, int count, ExecutorService executor)
+      throws Exception {
     long begin = System.nanoTime();
     List<Future<float[]>> vectors = new ArrayList<>();
     try (executor) {
@@ -87,8 +86,7 @@ public final class VirtualThreads {
   }
 
   private static double median(List<long[]> rounds, double quantile) {
-    return Rounds.median(
-        rounds.stream().mapToDouble(late -> quantile(late, quantile)).toArray());
+    return Rounds.median(rounds.stream().mapToDouble(late -> quantile(late, quantile)).toArray());
   }
 
   private static double quantile(long[] sorted, double quantile) {
