@@ -6,6 +6,7 @@ import dev.panaformer.generate.Prefix;
 import dev.panaformer.generate.schedule.TokenScores;
 import dev.panaformer.model.decoder.CausalModel;
 import dev.panaformer.runtime.GenerationRuntime;
+import dev.panaformer.runtime.ModelRuntime;
 import dev.panaformer.tokenizer.ControlTokens;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -44,8 +45,9 @@ public final class CausalLM implements Model {
    *     nothing stays open or allocated then
    */
   public static CausalLM load(Path folder, CausalLMOptions options) {
-    return new CausalLM(
-        GenerationRuntime.decoder(folder, options.compute().settings(), options.limits()));
+    return ModelRuntime.task(
+        GenerationRuntime.decoder(folder, options.compute().settings(), options.limits()),
+        CausalLM::new);
   }
 
   /**
@@ -88,7 +90,7 @@ public final class CausalLM implements Model {
    * @throws IndexOutOfBoundsException if an id is outside the vocabulary
    */
   public Generation generate(int[] prompt, GenerationOptions options) {
-    return runtime.scheduler().generate(prompt, options);
+    return runtime.schedule(scheduler -> scheduler.generate(prompt, options));
   }
 
   /**
@@ -99,7 +101,7 @@ public final class CausalLM implements Model {
    * @throws dev.panaformer.generate.CacheExhaustedException if the cache has no room for it now
    */
   public Prefix prefix(int[] ids) {
-    return runtime.scheduler().prefix(ids);
+    return runtime.schedule(scheduler -> scheduler.prefix(ids));
   }
 
   /**
@@ -118,7 +120,7 @@ public final class CausalLM implements Model {
    * @throws IllegalStateException if the prefix is closed
    */
   public Generation generate(Prefix prefix, int[] rest, GenerationOptions options) {
-    return runtime.scheduler().generate(prefix, rest, options);
+    return runtime.schedule(scheduler -> scheduler.generate(prefix, rest, options));
   }
 
   /**
@@ -127,7 +129,9 @@ public final class CausalLM implements Model {
    */
   public Generation generate(Prefix prefix, String rest, GenerationOptions options) {
     return generate(
-        prefix, runtime.tokenize(tokenizer -> tokenizer.encodePlain(rest, ControlTokens.TEXT)).ids(), options);
+        prefix,
+        runtime.tokenize(tokenizer -> tokenizer.encodePlain(rest, ControlTokens.TEXT)).ids(),
+        options);
   }
 
   /**
@@ -166,10 +170,9 @@ public final class CausalLM implements Model {
     int scored = 1;
     for (int start = 0; scored < ids.length; start += stride) {
       int end = Math.min(start + contextLength(), ids.length);
-      TokenScores window =
-          runtime
-              .scheduler()
-              .tokenScores(Arrays.copyOfRange(ids, start, end), Math.max(1, scored - start));
+      int[] part = Arrays.copyOfRange(ids, start, end);
+      int first = Math.max(1, scored - start);
+      TokenScores window = runtime.schedule(scheduler -> scheduler.tokenScores(part, first));
       int count = window.best().length;
       System.arraycopy(window.logProbabilities(), 0, scores, end - count, count);
       System.arraycopy(window.best(), 0, best, end - count, count);

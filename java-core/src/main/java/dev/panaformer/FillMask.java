@@ -7,6 +7,7 @@ import dev.panaformer.kernel.memory.Buffer;
 import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.text.BertForMaskedLM;
+import dev.panaformer.runtime.ModelRuntime;
 import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.tokenizer.ControlTokens;
 import dev.panaformer.tokenizer.Encoding;
@@ -42,9 +43,15 @@ public final class FillMask implements Model {
   private final String maskToken;
   private final int maskId;
 
-  private FillMask(TextRuntime<BertForMaskedLM> runtime, String maskToken) {
+  private FillMask(TextRuntime<BertForMaskedLM> runtime) {
     this.runtime = runtime;
-    this.maskToken = maskToken;
+    this.maskToken =
+        MASK_TOKENS.stream()
+            .filter(token -> runtime.tokenizer().id(token).isPresent())
+            .findFirst()
+            .orElseThrow(() ->
+                new CheckpointException(
+                    runtime.name() + ": the tokenizer has none of " + MASK_TOKENS));
     this.maskId = runtime.tokenizer().id(maskToken).getAsInt();
   }
 
@@ -60,16 +67,10 @@ public final class FillMask implements Model {
    *     mask token
    */
   public static FillMask load(Path folder, ModelOptions options) {
-    TextRuntime<BertForMaskedLM> runtime =
+    return ModelRuntime.task(
         TextRuntime.load(
-            folder, options.compute().settings(), options.limits(), BertForMaskedLM::load);
-    for (String token : MASK_TOKENS) {
-      if (runtime.tokenizer().id(token).isPresent()) {
-        return new FillMask(runtime, token);
-      }
-    }
-    runtime.close();
-    throw new CheckpointException(folder + ": the tokenizer has none of " + MASK_TOKENS);
+            folder, options.compute().settings(), options.limits(), BertForMaskedLM::load),
+        FillMask::new);
   }
 
   /** The spelling of the mask token in a text. */

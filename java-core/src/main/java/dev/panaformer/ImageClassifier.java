@@ -7,6 +7,7 @@ import dev.panaformer.model.vision.VisionEncoder;
 import dev.panaformer.model.vision.VitModel;
 import dev.panaformer.nn.Trace;
 import dev.panaformer.runtime.ImageRuntime;
+import dev.panaformer.runtime.ModelRuntime;
 import dev.panaformer.tensor.Tensor;
 import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
@@ -36,13 +37,14 @@ public final class ImageClassifier implements Model {
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
    */
   public static ImageClassifier load(Path folder, ImageOptions options) {
-    return new ImageClassifier(
+    return ModelRuntime.task(
         ImageRuntime.load(
             folder,
             options.compute().settings(),
             options.limits(),
             "ForImageClassification",
-            ImageClassification::load));
+            ImageClassification::load),
+        ImageClassifier::new);
   }
 
   /**

@@ -8,6 +8,7 @@ import dev.panaformer.model.vision.Images;
 import dev.panaformer.model.vision.VisionEncoder;
 import dev.panaformer.nn.Trace;
 import dev.panaformer.runtime.ImageRuntime;
+import dev.panaformer.runtime.ModelRuntime;
 import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -24,6 +25,10 @@ public final class ImageEmbedder implements Model {
   private ImageEmbedder(ImageRuntime<VisionEncoder> runtime, ImagePooling pooling) {
     this.runtime = runtime;
     this.pooling = pooling;
+    // The layout of the smallest image shows how many tokens precede the patches.
+    if (pooling == ImagePooling.DISTILLATION && runtime.model().layout(1, 1).before() < 2) {
+      throw new IllegalArgumentException(runtime.name() + ": a model without a distillation token");
+    }
   }
 
   /** Loads a model with {@link ImagePooling#CLS} and {@link ImageOptions#DEFAULT}. */
@@ -46,13 +51,7 @@ public final class ImageEmbedder implements Model {
             options.limits(),
             "",
             (weights, config) -> config.encoder(weights));
-    ImageEmbedder embedder = new ImageEmbedder(runtime, pooling);
-    // The layout of the smallest image shows how many tokens precede the patches.
-    if (pooling == ImagePooling.DISTILLATION && runtime.model().layout(1, 1).before() < 2) {
-      embedder.close();
-      throw new IllegalArgumentException(folder + ": a model without a distillation token");
-    }
-    return embedder;
+    return ModelRuntime.task(runtime, loaded -> new ImageEmbedder(loaded, pooling));
   }
 
   /**

@@ -14,6 +14,7 @@ import dev.panaformer.model.vision.SegformerForSemanticSegmentation;
 import dev.panaformer.model.vision.VisionEncoder;
 import dev.panaformer.nn.Trace;
 import dev.panaformer.runtime.ImageRuntime;
+import dev.panaformer.runtime.ModelRuntime;
 import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -40,14 +41,15 @@ public final class ImageSegmenter implements Model {
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
    */
   public static ImageSegmenter load(Path folder, ImageOptions options) {
-    return new ImageSegmenter(
+    return ModelRuntime.task(
         ImageRuntime.load(
             folder,
             options.compute().settings(),
             options.limits(),
             "SegformerForSemanticSegmentation",
             (weights, config) ->
-                SegformerForSemanticSegmentation.load(weights, (SegformerConfig) config)));
+                SegformerForSemanticSegmentation.load(weights, (SegformerConfig) config)),
+        ImageSegmenter::new);
   }
 
   /**

@@ -8,6 +8,7 @@ import dev.panaformer.model.vision.VitConfig;
 import dev.panaformer.model.vision.YolosForObjectDetection;
 import dev.panaformer.nn.Trace;
 import dev.panaformer.runtime.ImageRuntime;
+import dev.panaformer.runtime.ModelRuntime;
 import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -34,13 +35,14 @@ public final class ObjectDetector implements Model {
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
    */
   public static ObjectDetector load(Path folder, ImageOptions options) {
-    return new ObjectDetector(
+    return ModelRuntime.task(
         ImageRuntime.load(
             folder,
             options.compute().settings(),
             options.limits(),
             "YolosForObjectDetection",
-            (weights, config) -> YolosForObjectDetection.load(weights, (VitConfig) config)));
+            (weights, config) -> YolosForObjectDetection.load(weights, (VitConfig) config)),
+        ObjectDetector::new);
   }
 
   /**

@@ -14,6 +14,7 @@ import dev.panaformer.nn.weights.QuantizedWeights;
 import dev.panaformer.nn.weights.Weights;
 import dev.panaformer.tensor.DType;
 import dev.panaformer.tensor.Tensor;
+import dev.panaformer.threads.ComputeThreads;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.FileAlreadyExistsException;
@@ -66,6 +67,16 @@ public final class Quantization {
       throw new IllegalArgumentException(
           "precision is fp32, expected bf16, int8, int4 or int4-128");
     }
+    ComputeThreads.<Void, IOException>runAlone(
+        "panaformer-quantization",
+        () -> {
+          writeFolder(source, target, precision);
+          return null;
+        });
+  }
+
+  private static void writeFolder(Path source, Path target, Precision precision)
+      throws IOException {
     ModelFolder folder = ModelFolder.open(source);
     requireAbsent(target);
     Path whole = target.toAbsolutePath().normalize();

@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.model.text.BertTask;
 import dev.panaformer.nn.Trace;
+import dev.panaformer.runtime.ModelRuntime;
 import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.tokenizer.ControlTokens;
 import dev.panaformer.tokenizer.Encoding;
@@ -56,9 +57,10 @@ public final class QuestionAnswerer implements Model {
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
    */
   public static QuestionAnswerer load(Path folder, ModelOptions options) {
-    return new QuestionAnswerer(
+    return ModelRuntime.task(
         TextRuntime.load(
-            folder, options.compute().settings(), options.limits(), BertTask::questionAnswering));
+            folder, options.compute().settings(), options.limits(), BertTask::questionAnswering),
+        QuestionAnswerer::new);
   }
 
   /**
@@ -111,8 +113,8 @@ public final class QuestionAnswerer implements Model {
   private List<Window> windows(TextPair question) {
     int overlap = Math.min(OVERLAP_TOKENS, windowTokens / 2);
     Encoding encoding =
-        runtime.tokenize(tokenizer ->
-            tokenizer.encode(question.first(), question.second(), ControlTokens.TEXT));
+        runtime.tokenize(
+            tokenizer -> tokenizer.encode(question.first(), question.second(), ControlTokens.TEXT));
     if (Arrays.stream(encoding.sequences()).noneMatch(s -> s == CONTEXT)) {
       throw new IllegalArgumentException("the context holds no text");
     }

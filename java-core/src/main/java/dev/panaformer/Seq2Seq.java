@@ -6,6 +6,7 @@ import dev.panaformer.generate.schedule.TokenScores;
 import dev.panaformer.model.decoder.Seq2SeqConfig;
 import dev.panaformer.model.decoder.Seq2SeqModel;
 import dev.panaformer.runtime.GenerationRuntime;
+import dev.panaformer.runtime.ModelRuntime;
 import dev.panaformer.tokenizer.ControlTokens;
 import dev.panaformer.tokenizer.Tokenizer;
 import java.nio.file.Path;
@@ -34,9 +35,11 @@ public final class Seq2Seq implements Model {
 
   private final GenerationRuntime<Seq2SeqModel> runtime;
   private final Seq2SeqConfig config;
+
   /** What the objectives of these models put into a text. */
   private static final ControlTokens DENOISING_TOKENS =
-      ControlTokens.only(Pattern.compile("<extra_id_\\d+>|<mask(_\\d+)?>|\\[MASK\\d*]").asMatchPredicate());
+      ControlTokens.only(
+          Pattern.compile("<extra_id_\\d+>|<mask(_\\d+)?>|\\[MASK\\d*]").asMatchPredicate());
 
   private final String name;
 
@@ -60,8 +63,9 @@ public final class Seq2Seq implements Model {
    *     nothing stays open or allocated then
    */
   public static Seq2Seq load(Path folder, CausalLMOptions options) {
-    return new Seq2Seq(
-        GenerationRuntime.encoderDecoder(folder, options.compute().settings(), options.limits()));
+    return ModelRuntime.task(
+        GenerationRuntime.encoderDecoder(folder, options.compute().settings(), options.limits()),
+        Seq2Seq::new);
   }
 
   /**
@@ -100,7 +104,10 @@ public final class Seq2Seq implements Model {
     int target = language(to);
     int[] ids = fromLanguage(tokenize(source), language(from));
     if (isLanguage(startToken())) {
-      return runtime.scheduler().generate(ids, new int[] {target}, options()).result().text();
+      return runtime
+          .schedule(scheduler -> scheduler.generate(ids, new int[] {target}, options()))
+          .result()
+          .text();
     }
     return stream(ids, options().toBuilder().forcedStart(target).build()).result().text();
   }
@@ -161,7 +168,8 @@ public final class Seq2Seq implements Model {
    */
   public Generation stream(int[] source, GenerationOptions options) {
     requireSourceIds(source);
-    return runtime.scheduler().generate(source, new int[] {startToken()}, options);
+    int[] start = {startToken()};
+    return runtime.schedule(scheduler -> scheduler.generate(source, start, options));
   }
 
   /**
@@ -218,7 +226,7 @@ public final class Seq2Seq implements Model {
     int[] ids = withStart(target);
     float[] scores = new float[ids.length];
     int[] best = ids.clone();
-    TokenScores scored = runtime.scheduler().tokenScores(source, ids, 1);
+    TokenScores scored = runtime.schedule(scheduler -> scheduler.tokenScores(source, ids, 1));
     System.arraycopy(scored.logProbabilities(), 0, scores, 1, target.length);
     System.arraycopy(scored.best(), 0, best, 1, target.length);
     return new TextScore(ids, scores, best);

@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.model.text.BertForSequenceClassification;
 import dev.panaformer.nn.Trace;
+import dev.panaformer.runtime.ModelRuntime;
 import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
@@ -37,12 +38,13 @@ public final class TextClassifier implements Model {
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
    */
   public static TextClassifier load(Path folder, ModelOptions options) {
-    return new TextClassifier(
+    return ModelRuntime.task(
         TextRuntime.load(
             folder,
             options.compute().settings(),
             options.limits(),
-            BertForSequenceClassification::load));
+            BertForSequenceClassification::load),
+        TextClassifier::new);
   }
 
   /**

@@ -12,6 +12,7 @@ import dev.panaformer.kernel.memory.TokenBatch;
 import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.model.text.TextEncoder;
 import dev.panaformer.nn.Trace;
+import dev.panaformer.runtime.ModelRuntime;
 import dev.panaformer.runtime.ModelRuntime.Evaluation;
 import dev.panaformer.runtime.TextRuntime;
 import java.lang.foreign.MemorySegment;
@@ -76,8 +77,9 @@ public final class TextEmbedder implements Model {
    *     the file and the reason
    */
   public static TextEmbedder load(Path folder, ModelOptions options) {
-    return new TextEmbedder(
-        TextRuntime.load(folder, options.compute().settings(), options.limits()));
+    return ModelRuntime.task(
+        TextRuntime.load(folder, options.compute().settings(), options.limits()),
+        TextEmbedder::new);
   }
 
   /**

@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.panaformer.model.text.BertForTokenClassification;
 import dev.panaformer.nn.Trace;
+import dev.panaformer.runtime.ModelRuntime;
 import dev.panaformer.runtime.TextRuntime;
 import dev.panaformer.tokenizer.Encoding;
 import java.lang.foreign.MemorySegment;
@@ -48,12 +49,13 @@ public final class TokenClassifier implements Model {
    * @throws dev.panaformer.checkpoint.CheckpointException if the folder does not hold such a model
    */
   public static TokenClassifier load(Path folder, ModelOptions options) {
-    return new TokenClassifier(
+    return ModelRuntime.task(
         TextRuntime.load(
             folder,
             options.compute().settings(),
             options.limits(),
-            BertForTokenClassification::load));
+            BertForTokenClassification::load),
+        TokenClassifier::new);
   }
 
   /**

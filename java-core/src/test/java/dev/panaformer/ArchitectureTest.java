@@ -73,7 +73,8 @@ class ArchitectureTest {
                   "tokenizer.vocabulary",
                   "tokenizer.text",
                   "checkpoint")),
-          Map.entry("image", Set.of()),
+          Map.entry("threads", Set.of()),
+          Map.entry("image", Set.of("threads")),
           Map.entry("image.preprocessing", Set.of("image", "checkpoint")),
           Map.entry("objective", Set.of()),
           Map.entry("kernel", Set.of("tensor", "bindings")),
@@ -93,7 +94,9 @@ class ArchitectureTest {
           Map.entry("generate", Set.of()),
           Map.entry("generate.text", Set.of()),
           Map.entry("generate.sampling", Set.of("generate")),
-          Map.entry("generate.schedule", Set.of("generate", "generate.sampling", "generate.text")),
+          Map.entry(
+              "generate.schedule",
+              Set.of("generate", "generate.sampling", "generate.text", "threads")),
           Map.entry(
               "runtime",
               Set.of(
@@ -104,7 +107,8 @@ class ArchitectureTest {
                   "kernel",
                   "tokenizer",
                   "checkpoint",
-                  "tensor")),
+                  "tensor",
+                  "threads")),
           Map.entry(
               "",
               Set.of(
@@ -117,7 +121,8 @@ class ArchitectureTest {
                   "kernel",
                   "tokenizer",
                   "checkpoint",
-                  "tensor")));
+                  "tensor",
+                  "threads")));
 
   private static Set<String> with(Set<String> some, String... more) {
     return Stream.concat(some.stream(), Stream.of(more)).collect(Collectors.toSet());

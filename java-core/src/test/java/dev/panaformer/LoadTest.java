@@ -129,6 +129,14 @@ class LoadTest {
     assertFailsWithoutTrace(folder.toString());
   }
 
+  /** The pooling is read after everything else is loaded. */
+  @Test
+  void modulesThatAreNone() throws IOException {
+    new TinyModel("BertModel").write(folder);
+    Files.writeString(folder.resolve("modules.json"), "{}");
+    assertFailsWithoutTrace("modules.json");
+  }
+
   /** So that the counts above mean something. */
   @Test
   void aLoadedModelHasWorkers() throws IOException {
@@ -185,8 +193,10 @@ class LoadTest {
     }
   }
 
-  /** The threads of all engines, by the name that the native library gives them. */
-  /** The least of several looks: a thread that was joined is listed a moment longer. */
+  /**
+   * The threads of all engines, by the name that the native library gives them. The least of
+   * several looks: a thread that was joined is listed a moment longer.
+   */
   private static long workers() throws IOException {
     long least = Long.MAX_VALUE;
     for (int look = 0; look < LOOKS; look++) {
@@ -204,7 +214,7 @@ class LoadTest {
 
   private static boolean isWorker(Path task) {
     try {
-      return Files.readString(task.resolve("comm")).startsWith("panaformer");
+      return Files.readString(task.resolve("comm")).strip().matches("panaformer-\\d+");
     } catch (IOException e) {
       return false; // ended meanwhile
     }

@@ -1,5 +1,6 @@
 package dev.panaformer.image;
 
+import dev.panaformer.threads.ComputeThreads;
 import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
 import java.awt.image.ColorModel;
@@ -64,6 +65,10 @@ final class ImageDecoder {
    */
   private static RgbImage read(String source, byte[] bytes, long maxPixels) {
     requirePositive("maxPixels", maxPixels);
+    return ComputeThreads.shared().run(() -> decode(source, bytes, maxPixels));
+  }
+
+  private static RgbImage decode(String source, byte[] bytes, long maxPixels) {
     if (bytes.length == 0) {
       throw new ImageException(source + ": empty, expected an image");
     }

@@ -1,5 +1,6 @@
 package dev.panaformer.image;
 
+import dev.panaformer.threads.ComputeThreads;
 import java.awt.image.BufferedImage;
 import java.io.InputStream;
 import java.nio.file.Path;
@@ -91,6 +92,10 @@ public record RgbImage(int width, int height, byte[] samples) {
    */
   @SuppressWarnings("exports")
   public BufferedImage toBufferedImage() {
+    return ComputeThreads.shared().run(this::copy);
+  }
+
+  private BufferedImage copy() {
     BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
     int[] line = new int[width];
     for (int y = 0; y < height; y++) {

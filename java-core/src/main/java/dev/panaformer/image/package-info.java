@@ -1,6 +1,6 @@
 /**
  * Decodes image files to upright pixels without transparency.
  *
- * <p>Exported. Imports no other package of the library.
+ * <p>Exported. May import {@code threads}.
  */
 package dev.panaformer.image;

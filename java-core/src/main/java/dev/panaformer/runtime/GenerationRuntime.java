@@ -14,6 +14,7 @@ import dev.panaformer.nn.weights.WeightNames;
 import dev.panaformer.nn.weights.Weights;
 import dev.panaformer.tokenizer.ControlTokens;
 import dev.panaformer.tokenizer.Tokenizer;
+import java.lang.ref.Reference;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -41,10 +42,15 @@ public final class GenerationRuntime<M extends LanguageModel> extends ModelRunti
     Decoder decoder = new PagedDecoder(model, limits);
     this.contextLength = decoder.contextLength();
     this.sourceLength = decoder.sourceLength();
-    Function<int[], String> decode = hasTokenizer() ? ids -> tokenizer().decode(ids, true) : null;
+    // The scheduler's thread must not keep this runtime reachable, so the function refers to the
+    // tokenizer alone.
+    Tokenizer tokenizer = hasTokenizer() ? tokenizer() : null;
+    Function<int[], String> decode = tokenizer == null ? null : ids -> tokenizer.decode(ids, true);
     this.scheduler =
         new Scheduler(
             name(), decoder, defaults.ends(), decode, limits.maxSequences(), limits.stepTokens());
+    resources.usedBy(scheduler::close);
+    scheduler.keepsWhileGenerating(this);
   }
 
   /**
@@ -55,29 +61,33 @@ public final class GenerationRuntime<M extends LanguageModel> extends ModelRunti
    */
   public static GenerationRuntime<CausalModel> decoder(
       Path path, ComputeSettings compute, GenerationLimits limits) {
-    ModelFolder folder = ModelFolder.open(path);
-    CausalConfig config = CausalConfig.of(folder.config());
-    return load(
-        folder,
-        config.weightNames(),
-        weights -> CausalModel.load(weights, config),
-        GenerationDefaults.of(folder, config),
-        compute,
-        limits);
+    return load(() -> {
+      ModelFolder folder = ModelFolder.open(path);
+      CausalConfig config = CausalConfig.of(folder.config());
+      return load(
+          folder,
+          config.weightNames(),
+          weights -> CausalModel.load(weights, config),
+          GenerationDefaults.of(folder, config),
+          compute,
+          limits);
+    });
   }
 
   /** Loads an encoder-decoder. Otherwise like {@link #decoder}. */
   public static GenerationRuntime<Seq2SeqModel> encoderDecoder(
       Path path, ComputeSettings compute, GenerationLimits limits) {
-    ModelFolder folder = ModelFolder.open(path);
-    Seq2SeqConfig config = Seq2SeqConfig.of(folder.config());
-    return load(
-        folder,
-        config.weightNames(),
-        weights -> Seq2SeqModel.load(weights, config),
-        GenerationDefaults.of(folder, config),
-        compute,
-        limits);
+    return load(() -> {
+      ModelFolder folder = ModelFolder.open(path);
+      Seq2SeqConfig config = Seq2SeqConfig.of(folder.config());
+      return load(
+          folder,
+          config.weightNames(),
+          weights -> Seq2SeqModel.load(weights, config),
+          GenerationDefaults.of(folder, config),
+          compute,
+          limits);
+    });
   }
 
   private static <M extends LanguageModel> GenerationRuntime<M> load(
@@ -98,9 +108,17 @@ public final class GenerationRuntime<M extends LanguageModel> extends ModelRunti
                 folder, defaults, limits, resources, resources.weights(folder, names, loader)));
   }
 
-  /** The scheduler that evaluates all generations of this model. */
-  public Scheduler scheduler() {
-    return scheduler;
+  /**
+   * Uses the scheduler, which evaluates all generations of this model. Keeps this runtime reachable
+   * until {@code use} returns; a generation that {@code use} starts keeps it reachable until it
+   * ends. Computes on the scheduler's thread, so a virtual thread only waits here.
+   */
+  public <R> R schedule(Function<Scheduler, R> use) {
+    try {
+      return use.apply(scheduler);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
   }
 
   /**
@@ -150,10 +168,5 @@ public final class GenerationRuntime<M extends LanguageModel> extends ModelRunti
   /** Decodes token ids to text, without special tokens. */
   public String decode(int[] ids) {
     return tokenize(tokenizer -> tokenizer.decode(ids, true));
-  }
-
-  @Override
-  void stop() {
-    scheduler.close();
   }
 }

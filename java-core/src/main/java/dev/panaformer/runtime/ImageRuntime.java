@@ -51,32 +51,34 @@ public final class ImageRuntime<M extends VisionTask> extends ModelRuntime<M> {
       ImageLimits limits,
       String architecture,
       BiFunction<Weights, VisionConfig, M> loader) {
-    ModelFolder folder = ModelFolder.open(path);
-    ConfigJson json = folder.config();
-    VisionConfig config = VisionConfig.of(json);
-    if (!config.architecture().contains(architecture)) {
-      throw json.unsupported("architectures", "one with " + architecture + " in its name");
-    }
-    if (config.numChannels() != RgbImage.CHANNELS) {
-      throw new UnsupportedModelException(
-          String.format(
-              "%s: num_channels is %d, expected 3: files are read as red, green and blue",
-              json.source(), config.numChannels()));
-    }
-    ImagePreprocessor preprocessor =
-        ImagePreprocessor.read(folder.transformer(), config.preprocessing());
-    return Resources.load(
-        compute,
-        NativeMemory.onHugePages(),
-        Optional.empty(),
-        resources ->
-            new ImageRuntime<>(
-                path,
-                limits,
-                preprocessor,
-                resources,
-                resources.weights(
-                    folder, config.weightNames(), weights -> loader.apply(weights, config))));
+    return load(() -> {
+      ModelFolder folder = ModelFolder.open(path);
+      ConfigJson json = folder.config();
+      VisionConfig config = VisionConfig.of(json);
+      if (!config.architecture().contains(architecture)) {
+        throw json.unsupported("architectures", "one with " + architecture + " in its name");
+      }
+      if (config.numChannels() != RgbImage.CHANNELS) {
+        throw new UnsupportedModelException(
+            String.format(
+                "%s: num_channels is %d, expected 3: files are read as red, green and blue",
+                json.source(), config.numChannels()));
+      }
+      ImagePreprocessor preprocessor =
+          ImagePreprocessor.read(folder.transformer(), config.preprocessing());
+      return Resources.load(
+          compute,
+          NativeMemory.onHugePages(),
+          Optional.empty(),
+          resources ->
+              new ImageRuntime<>(
+                  path,
+                  limits,
+                  preprocessor,
+                  resources,
+                  resources.weights(
+                      folder, config.weightNames(), weights -> loader.apply(weights, config))));
+    });
   }
 
   public VisionConfig config() {

@@ -3,9 +3,13 @@ package dev.panaformer.runtime;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.memory.Workspace;
 import dev.panaformer.kernel.memory.WorkspacePool;
+import dev.panaformer.threads.ComputeThreads;
+import dev.panaformer.threads.Unclosed;
 import dev.panaformer.tokenizer.Tokenizer;
+import java.lang.ref.Cleaner.Cleanable;
+import java.lang.ref.Reference;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
@@ -14,10 +18,16 @@ import java.util.function.Function;
  * models share this life cycle. The subclasses for text, images and generation differ in how they
  * prepare their inputs.
  *
- * <p>Every evaluation on the caller's thread goes through {@link #call(Evaluation, Object,
- * Object)}. Code that observes or schedules calls (batching across callers, events, metrics)
- * belongs there. Generations are evaluated by the scheduler of a {@link GenerationRuntime} on its
- * own thread.
+ * <p>Every evaluation goes through {@link #call(Evaluation, Object, Object)}. Code that observes or
+ * schedules calls (batching across callers, events, metrics) belongs there. Generations are
+ * evaluated by the scheduler of a {@link GenerationRuntime} on its own thread.
+ *
+ * <p>A platform thread evaluates on itself. A virtual thread hands its evaluation to the {@link
+ * ComputeThreads} of this runtime, and tokenization to those of the process, and is parked
+ * meanwhile.
+ *
+ * <p>A runtime that becomes unreachable without being closed is closed then, with a warning in the
+ * log. Every call keeps the runtime reachable until it returns.
  *
  * <p>Thread-safe.
  *
@@ -30,7 +40,8 @@ public abstract sealed class ModelRuntime<M> implements AutoCloseable
   private final Resources resources;
   private final Optional<Tokenizer> tokenizer;
   private final WorkspacePool workspaces;
-  private final AtomicBoolean closed = new AtomicBoolean();
+  private final ComputeThreads threads;
+  private final Cleanable unclosed;
 
   /**
    * Creates a runtime. Waits until the tokenizer, if there is one, is loaded.
@@ -45,6 +56,33 @@ public abstract sealed class ModelRuntime<M> implements AutoCloseable
     this.resources = resources;
     this.tokenizer = resources.tokenizer();
     this.workspaces = new WorkspacePool(name, maxConcurrency, resources.kernels().memory());
+    this.threads = new ComputeThreads("panaformer-compute", maxConcurrency);
+    resources.ownedBy(getClass().getSimpleName() + " of " + name);
+    resources.usedBy(workspaces::close);
+    resources.usedBy(threads::close);
+    this.unclosed = Unclosed.watch(this, resources);
+  }
+
+  /** Loads a runtime. If the caller is virtual, on a platform thread of its own. */
+  static <R extends ModelRuntime<?>> R load(ComputeThreads.Work<R, RuntimeException> loader) {
+    return ComputeThreads.runAlone("panaformer-loader", loader);
+  }
+
+  /**
+   * Creates the object through which users call a runtime. If that fails, the runtime is closed.
+   *
+   * @param constructor creates the object, whose class is named in the log if it is never closed
+   */
+  public static <R extends ModelRuntime<?>, T> T task(R runtime, Function<R, T> constructor) {
+    ModelRuntime<?> loaded = runtime;
+    try {
+      T task = constructor.apply(runtime);
+      loaded.resources.ownedBy(task.getClass().getSimpleName() + " of " + loaded.name);
+      return task;
+    } catch (Throwable e) {
+      loaded.close();
+      throw e;
+    }
   }
 
   /** An evaluation of the model in a workspace. */
@@ -62,8 +100,25 @@ public abstract sealed class ModelRuntime<M> implements AutoCloseable
    * @throws IllegalStateException if the model is closed
    */
   public final <A, B, R> R call(Evaluation<A, B, R> evaluation, A first, B second) {
+    if (ComputeThreads.needed()) {
+      return compute(() -> evaluate(evaluation, first, second));
+    }
+    return evaluate(evaluation, first, second);
+  }
+
+  private <A, B, R> R evaluate(Evaluation<A, B, R> evaluation, A first, B second) {
     try (Workspace workspace = workspaces.lease()) {
       return evaluation.run(workspace, first, second);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  private <R> R compute(ComputeThreads.Work<R, RuntimeException> work) {
+    try {
+      return threads.run(work);
+    } catch (RejectedExecutionException e) {
+      throw resources.isClosed() ? new IllegalStateException(name + " is closed", e) : e;
     }
   }
 
@@ -78,7 +133,11 @@ public abstract sealed class ModelRuntime<M> implements AutoCloseable
    * @throws IllegalStateException if the model is closed
    */
   public final void exclusively(Consumer<M> change) {
-    workspaces.exclusively(() -> change.accept(model));
+    compute(() -> {
+      workspaces.exclusively(() -> change.accept(model));
+      Reference.reachabilityFence(this);
+      return null;
+    });
   }
 
   /**
@@ -88,7 +147,14 @@ public abstract sealed class ModelRuntime<M> implements AutoCloseable
    * @throws IllegalStateException if the model is closed, or its folder has no tokenizer
    */
   public final <R> R tokenize(Function<Tokenizer, R> use) {
-    if (closed.get()) {
+    if (ComputeThreads.needed()) {
+      return ComputeThreads.shared().run(() -> tokenizeHere(use));
+    }
+    return tokenizeHere(use);
+  }
+
+  private <R> R tokenizeHere(Function<Tokenizer, R> use) {
+    if (resources.isClosed()) {
       throw new IllegalStateException(name + " is closed");
     }
     return use.apply(tokenizer());
@@ -100,9 +166,8 @@ public abstract sealed class ModelRuntime<M> implements AutoCloseable
    * @throws IllegalStateException if the folder has no tokenizer
    */
   public final Tokenizer tokenizer() {
-    return tokenizer.orElseThrow(() ->
-        new IllegalStateException(
-            name + " has no tokenizer, only ids can be used"));
+    return tokenizer.orElseThrow(
+        () -> new IllegalStateException(name + " has no tokenizer, only ids can be used"));
   }
 
   /** Whether the folder has a tokenizer. */
@@ -130,21 +195,20 @@ public abstract sealed class ModelRuntime<M> implements AutoCloseable
   }
 
   /**
-   * Stops evaluations that do not run in {@link #call}, such as those of a scheduler, and waits for
-   * them.
-   */
-  void stop() {}
-
-  /**
    * Refuses further calls, waits for running calls and frees everything. Closing again has no
    * effect.
    */
   @Override
   public final void close() {
-    if (closed.compareAndSet(false, true)) {
-      workspaces.close();
-      stop();
-      resources.close();
+    if (!resources.isClosed()) {
+      ComputeThreads.runAlone(
+          "panaformer-closer",
+          () -> {
+            resources.close();
+            return null;
+          });
+      unclosed.clean();
     }
+    Reference.reachabilityFence(this);
   }
 }

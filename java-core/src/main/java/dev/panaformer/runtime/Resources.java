@@ -6,23 +6,33 @@ import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.nn.weights.WeightNames;
 import dev.panaformer.nn.weights.Weights;
+import dev.panaformer.threads.Unclosed;
 import dev.panaformer.tokenizer.Tokenizer;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 
 /**
- * The resources of a loaded model besides its workspaces: the kernels, the memory of the weights
- * and, for text models, a tokenizer. Loading a large vocabulary can take as long as everything
- * else. It is therefore loaded on a separate thread.
+ * Everything that a loaded model must give back: the kernels, the memory of the weights, for text
+ * models a tokenizer, and what works with these, such as workspaces and threads. Loading a large
+ * vocabulary can take as long as everything else. It is therefore loaded on a separate thread.
+ *
+ * <p>Nothing here refers to the {@link ModelRuntime}, so that a runtime that nobody closes and
+ * nobody can reach is collected, and its resources are freed.
  */
-final class Resources implements AutoCloseable {
+final class Resources implements AutoCloseable, Unclosed.Held {
   private final ComputeSettings compute;
   private final Kernels kernels;
   private final NativeMemory memory;
   private final Optional<CompletableFuture<Tokenizer>> tokenizer;
+  private final List<Runnable> users = new ArrayList<>();
+  private final AtomicBoolean closed = new AtomicBoolean();
+  private volatile String owner = "A model";
 
   private Resources(
       ComputeSettings compute,
@@ -112,12 +122,40 @@ final class Resources implements AutoCloseable {
     }
   }
 
-  /** Frees everything. No resource may be in use. */
+  /**
+   * Adds something that works with these resources, while the model is loaded.
+   *
+   * @param close refuses further work, waits for work in progress and frees what it owns. Called
+   *     before anything here is freed, in the order of the calls of this method.
+   */
+  void usedBy(Runnable close) {
+    users.add(close);
+  }
+
+  /** Names the owner for the warning that it was never closed. */
+  void ownedBy(String description) {
+    owner = description;
+  }
+
+  @Override
+  public String owner() {
+    return owner;
+  }
+
+  @Override
+  public boolean isClosed() {
+    return closed.get();
+  }
+
+  /** Ends all work and frees everything. Closing again has no effect. */
   @Override
   public void close() {
-    memory.close();
-    kernels.close();
-    await(tokenizer);
+    if (closed.compareAndSet(false, true)) {
+      users.forEach(Runnable::run);
+      memory.close();
+      kernels.close();
+      await(tokenizer);
+    }
   }
 
   /** Waits for the thread that loads the tokenizer, which holds nothing that is to be freed. */

@@ -9,6 +9,7 @@ import dev.panaformer.model.text.BertTask;
 import dev.panaformer.model.text.EncoderConfig;
 import dev.panaformer.model.text.TextEncoder;
 import dev.panaformer.nn.weights.Weights;
+import dev.panaformer.threads.ComputeThreads;
 import dev.panaformer.tokenizer.ControlTokens;
 import dev.panaformer.tokenizer.Encoding;
 import java.nio.file.Path;
@@ -45,9 +46,11 @@ public final class TextRuntime<M extends TextEncoder> extends ModelRuntime<M> {
    */
   public static TextRuntime<TextEncoder> load(
       Path path, ComputeSettings compute, TextLimits limits) {
-    ModelFolder folder = ModelFolder.open(path);
-    EncoderConfig config = EncoderConfig.of(folder.config());
-    return load(folder, config, compute, limits, config::encoder);
+    return load(() -> {
+      ModelFolder folder = ModelFolder.open(path);
+      EncoderConfig config = EncoderConfig.of(folder.config());
+      return load(folder, config, compute, limits, config::encoder);
+    });
   }
 
   /**
@@ -62,9 +65,11 @@ public final class TextRuntime<M extends TextEncoder> extends ModelRuntime<M> {
       ComputeSettings compute,
       TextLimits limits,
       BiFunction<Weights, BertConfig, M> loader) {
-    ModelFolder folder = ModelFolder.open(path);
-    BertConfig config = BertConfig.of(folder.config());
-    return load(folder, config, compute, limits, weights -> loader.apply(weights, config));
+    return load(() -> {
+      ModelFolder folder = ModelFolder.open(path);
+      BertConfig config = BertConfig.of(folder.config());
+      return load(folder, config, compute, limits, weights -> loader.apply(weights, config));
+    });
   }
 
   private static <M extends TextEncoder> TextRuntime<M> load(
@@ -139,6 +144,11 @@ public final class TextRuntime<M extends TextEncoder> extends ModelRuntime<M> {
    * @throws NullPointerException if a text is null
    */
   public static <T, E> List<E> encodeAll(List<T> texts, Function<T, E> encode) {
+    if (ComputeThreads.needed()) {
+      // All texts at once, instead of one after the other.
+      List<T> given = new ArrayList<>(texts);
+      return ComputeThreads.shared().run(() -> encodeAll(given, encode));
+    }
     List<E> encoded = new ArrayList<>(texts.size());
     for (T text : texts) {
       int index = encoded.size();

@@ -1,14 +1,15 @@
 package dev.panaformer.generate.schedule;
 
-import dev.panaformer.generate.Prefix;
+import dev.panaformer.threads.Unclosed;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
 
-/** A prefix and its sequence in the key-value cache. */
-final class CachedPrefix implements Prefix {
+/** A prefix and its sequence in the key-value cache. Its owner is a {@link PrefixHandle}. */
+final class CachedPrefix implements Unclosed.Held {
   private final int[] ids;
   private final Scheduler scheduler;
   private final CompletableFuture<Void> computed = new CompletableFuture<>();
-  private volatile boolean closed;
+  private final AtomicBoolean closed = new AtomicBoolean();
 
   // Used by the scheduler's thread only.
   private Decoder.Sequence sequence;
@@ -19,8 +20,7 @@ final class CachedPrefix implements Prefix {
     this.scheduler = scheduler;
   }
 
-  @Override
-  public int length() {
+  int length() {
     return ids.length;
   }
 
@@ -70,18 +70,21 @@ final class CachedPrefix implements Prefix {
     return users == 1;
   }
 
-  boolean isClosed() {
-    return closed;
+  /** Whether the owner can no longer use the prefix, because it or its scheduler is closed. */
+  @Override
+  public boolean isClosed() {
+    return closed.get() || scheduler.isClosed();
+  }
+
+  @Override
+  public String owner() {
+    return "A prefix of " + length() + " tokens of " + scheduler.name();
   }
 
   @Override
   public void close() {
-    synchronized (this) {
-      if (closed) {
-        return;
-      }
-      closed = true;
+    if (closed.compareAndSet(false, true)) {
+      scheduler.leave(this);
     }
-    scheduler.leave(this);
   }
 }

@@ -42,22 +42,28 @@ final class RunningGeneration implements Generation {
   private RuntimeException failure;
   private volatile boolean cancelled;
 
+  /** Kept reachable until the end, and never read. */
+  private Object owner;
+
   /**
    * @param prompt the input that the text continues
    * @param promptTokens {@link GenerationResult#promptTokens}
    * @param decode decodes ids to text; null to produce no text
+   * @param owner what this generation keeps reachable until it ends: the model
    */
   RunningGeneration(
       int[] prompt,
       int promptTokens,
       GenerationOptions options,
       long seed,
-      Function<int[], String> decode) {
+      Function<int[], String> decode,
+      Object owner) {
     this.options = options;
     this.promptTokens = promptTokens;
     this.seed = seed;
     this.detokenizer = decode == null ? null : new Detokenizer(decode, tokens(prompt));
     this.stops = new StopStrings(options.stopStrings());
+    this.owner = owner;
   }
 
   /** The prompt without rows of embeddings, which have no text. */
@@ -198,6 +204,7 @@ final class RunningGeneration implements Generation {
               Duration.ofNanos((tokens.isEmpty() ? System.nanoTime() : firstToken) - requested),
               Duration.ofNanos(System.nanoTime() - requested));
       ended = true;
+      owner = null;
       // Must come before readers are notified of the end, because result() reads it.
       end.complete(result);
       progress.signalAll();
@@ -211,6 +218,7 @@ final class RunningGeneration implements Generation {
     try {
       failure = cause;
       ended = true;
+      owner = null;
       end.completeExceptionally(cause);
       progress.signalAll();
     } finally {

@@ -7,6 +7,8 @@ import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.Prefix;
 import java.lang.System.Logger.Level;
+import java.lang.ref.Reference;
+import java.lang.ref.WeakReference;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -20,6 +22,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 
 /**
@@ -50,11 +53,12 @@ public final class Scheduler implements AutoCloseable {
   private final int maxSequences;
   private final int stepTokens;
 
-  private final Object submission = new Object();
+  private final ReentrantLock submission = new ReentrantLock();
   private final LinkedBlockingQueue<Runnable> arrivals = new LinkedBlockingQueue<>();
   private final Thread thread;
-  private boolean closed;
+  private boolean closed; // guarded by submission
   private volatile boolean abandoned;
+  private volatile WeakReference<Object> owner = new WeakReference<>(null);
 
   // The following fields are used by the scheduler's thread only.
   private final Selection selection;
@@ -95,6 +99,14 @@ public final class Scheduler implements AutoCloseable {
     this.thread = new Thread(this::run, "panaformer-scheduler");
     thread.setDaemon(true);
     thread.start();
+  }
+
+  /**
+   * Sets the object that generations keep reachable until they end: the model that they use. The
+   * scheduler itself does not, because its thread would keep a model that nobody uses forever.
+   */
+  public void keepsWhileGenerating(Object owner) {
+    this.owner = new WeakReference<>(owner);
   }
 
   /**
@@ -179,9 +191,17 @@ public final class Scheduler implements AutoCloseable {
    * @throws IllegalStateException if the prefix or the scheduler is closed
    */
   public Generation generate(Prefix given, int[] rest, GenerationOptions options) {
-    if (!(given instanceof CachedPrefix prefix && prefix.belongsTo(this))) {
+    if (!(given instanceof PrefixHandle handle && handle.prefix().belongsTo(this))) {
       throw new IllegalArgumentException("the prefix was read by another model than " + name);
     }
+    try {
+      return generate(handle.prefix(), rest, options);
+    } finally {
+      Reference.reachabilityFence(given);
+    }
+  }
+
+  private Generation generate(CachedPrefix prefix, int[] rest, GenerationOptions options) {
     int[] prompt = Arrays.copyOf(prefix.ids(), prefix.length() + rest.length);
     System.arraycopy(rest, 0, prompt, prefix.length(), rest.length);
     // A prompt whose oldest tokens are dropped no longer begins with the prefix.
@@ -212,7 +232,8 @@ public final class Scheduler implements AutoCloseable {
     int[] read = fit(prompt.ids(), options.contextOverflow());
     long seed = options.seed().orElseGet(ThreadLocalRandom.current()::nextLong);
     int promptTokens = source == null ? read.length : source.length();
-    RunningGeneration generation = new RunningGeneration(read, promptTokens, options, seed, decode);
+    RunningGeneration generation =
+        new RunningGeneration(read, promptTokens, options, seed, decode, owner.get());
     Set<Integer> ends = new HashSet<>(options.stopIds());
     if (options.stopAtEndToken()) {
       ends.addAll(endTokens);
@@ -238,14 +259,30 @@ public final class Scheduler implements AutoCloseable {
     PrefixTask task = new PrefixTask(prefix, decoder);
     submit(task);
     await(prefix.computed(), task);
-    return prefix;
+    return new PrefixHandle(prefix);
+  }
+
+  String name() {
+    return name;
+  }
+
+  boolean isClosed() {
+    submission.lock();
+    try {
+      return closed;
+    } finally {
+      submission.unlock();
+    }
   }
 
   void leave(CachedPrefix prefix) {
-    synchronized (submission) {
+    submission.lock();
+    try {
       if (!closed) {
         arrivals.add(() -> release(prefix));
       }
+    } finally {
+      submission.unlock();
     }
   }
 
@@ -350,7 +387,8 @@ public final class Scheduler implements AutoCloseable {
     if (blocks > decoder.blocks()) {
       throw new CacheExhaustedException(blocks, decoder.blocks(), decoder.blocks());
     }
-    synchronized (submission) {
+    submission.lock();
+    try {
       if (closed) {
         throw new IllegalStateException(name + " is closed");
       }
@@ -363,6 +401,8 @@ public final class Scheduler implements AutoCloseable {
         }
         waiting.add(task);
       });
+    } finally {
+      submission.unlock();
     }
   }
 
@@ -545,12 +585,15 @@ public final class Scheduler implements AutoCloseable {
    */
   @Override
   public void close() {
-    synchronized (submission) {
+    submission.lock();
+    try {
       if (closed) {
         return;
       }
       closed = true;
       arrivals.add(() -> ending = true);
+    } finally {
+      submission.unlock();
     }
     boolean interrupted = false;
     while (true) {

@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -20,6 +22,7 @@ import dev.panaformer.generate.NonFiniteLogitsException;
 import dev.panaformer.generate.Prefix;
 import dev.panaformer.generate.sampling.CounterRandom;
 import dev.panaformer.generate.sampling.Rows;
+import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -521,6 +524,48 @@ class SchedulerTest {
             scheduler.generate(prefix, prompt(rest, 7), slides).result().ids());
         computed.set(0);
       }
+    }
+  }
+
+  @Test
+  void aPrefixThatNobodyClosesGivesItsBlocksBack() throws InterruptedException {
+    assertEquals(30, scheduler.prefix(prompt(30, 1)).length());
+    for (int look = 0; decoder.free.get() < BLOCKS && look < 500; look++) {
+      System.gc();
+      Thread.sleep(10);
+    }
+    assertEquals(BLOCKS, decoder.free.get());
+  }
+
+  @Test
+  void aGenerationKeepsItsModelUntilItEnds() throws InterruptedException {
+    Object model = new Object();
+    WeakReference<Object> seen = new WeakReference<>(model);
+    scheduler.keepsWhileGenerating(model);
+    model = null;
+    CountDownLatch collected = new CountDownLatch(1);
+    decoder.onForward = tokens -> await(collected);
+    Generation generation = scheduler.generate(prompt(5, 1), tokens(3).build());
+    for (int i = 0; i < 10; i++) {
+      System.gc();
+      Thread.sleep(5);
+    }
+    assertNotNull(seen.get());
+    collected.countDown();
+    assertEquals(3, generation.result().ids().length);
+    for (int look = 0; seen.get() != null && look < 500; look++) {
+      System.gc();
+      Thread.sleep(10);
+    }
+    assertNull(seen.get(), "a generation that has ended, and an idle scheduler, keep nothing");
+    assertTrue(generation.isDone());
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
     }
   }
 
