@@ -120,7 +120,7 @@ class LoadTest {
   @Test
   void noTokenizer() throws IOException {
     Files.delete(new TinyModel("BertModel").write(folder).resolve("vocab.txt"));
-    assertFailsWithoutTrace("holds neither tokenizer.json nor vocab.txt");
+    assertFailsWithoutTrace("no tokenizer, expected one of tokenizer.json, vocab.txt");
   }
 
   @Test

@@ -71,9 +71,8 @@ final class TokenizerFiles {
       }
     }
     StringJoiner tokens = new StringJoiner(",", "{", "}");
-    vocabulary.forEach(
-        (token, id) ->
-            tokens.add("\"" + token.replace("\\", "\\\\").replace("\"", "\\\"") + "\":" + id));
+    vocabulary.forEach((token, id) ->
+        tokens.add("\"" + token.replace("\\", "\\\\").replace("\"", "\\\"") + "\":" + id));
     return "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":[],"
         + "\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,"
         + "\"trim_offsets\":true,\"use_regex\":true},\"post_processor\":null,\"decoder\":null,"

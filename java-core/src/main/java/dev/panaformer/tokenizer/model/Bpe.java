@@ -3,6 +3,7 @@ package dev.panaformer.tokenizer.model;
 import dev.panaformer.tokenizer.text.Chars;
 import dev.panaformer.tokenizer.text.Text;
 import dev.panaformer.tokenizer.vocabulary.TokenTable;
+import java.nio.charset.StandardCharsets;
 
 /**
  * Byte-pair encoding (Sennrich et al. 2016): the characters of a piece are merged pair by pair, the
@@ -47,8 +48,7 @@ public final class Bpe implements TokenModel {
    * @param crossesWordStarts whether a merge makes a token in which {@code ▁} follows another
    *     character
    */
-  public Bpe(
-      TokenTable vocabulary, MergeTable merges, boolean crossesWordStarts, Options options) {
+  public Bpe(TokenTable vocabulary, MergeTable merges, boolean crossesWordStarts, Options options) {
     this.vocabulary = vocabulary;
     this.merges = merges;
     this.options = options;
@@ -181,7 +181,7 @@ public final class Bpe implements TokenModel {
     if (!options.byteFallback) {
       return false;
     }
-    byte[] utf8 = symbol.getBytes(java.nio.charset.StandardCharsets.UTF_8);
+    byte[] utf8 = symbol.getBytes(StandardCharsets.UTF_8);
     for (byte b : utf8) {
       if (byteIds[b & 0xFF] < 0) {
         return false;

@@ -8,6 +8,7 @@ import dev.panaformer.tokenizer.text.Draft;
 import dev.panaformer.tokenizer.text.Text;
 import java.nio.charset.CharacterCodingException;
 import java.util.Base64;
+import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -36,7 +37,7 @@ final class CharacterMap implements Normalizer {
   /** A map without rules, or null in its place, changes nothing. */
   static Normalizer read(ConfigJson json) {
     if (!json.has(FIELD) || json.requireString(FIELD).isEmpty()) {
-      return new NormalizerSequence(java.util.List.of());
+      return new NormalizerSequence(List.of());
     }
     try {
       return of(Base64.getDecoder().decode(json.requireString(FIELD)));
@@ -59,7 +60,7 @@ final class CharacterMap implements Normalizer {
    */
   public static Normalizer read(byte[] map, String source) {
     if (map.length == 0) {
-      return new NormalizerSequence(java.util.List.of());
+      return new NormalizerSequence(List.of());
     }
     try {
       return of(map);

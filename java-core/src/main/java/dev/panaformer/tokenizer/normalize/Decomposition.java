@@ -3,6 +3,9 @@ package dev.panaformer.tokenizer.normalize;
 import dev.panaformer.tokenizer.text.Changes;
 import java.text.Normalizer;
 import java.text.Normalizer.Form;
+import java.util.ArrayDeque;
+import java.util.HashMap;
+import java.util.Map;
 
 /**
  * The decomposed code points of a segment, each with its change as {@link Changes} describes it, in
@@ -66,9 +69,9 @@ final class Decomposition {
     if (sorted.length != end - start) {
       return;
     }
-    java.util.Map<Integer, java.util.ArrayDeque<Integer>> changesOf = new java.util.HashMap<>();
+    Map<Integer, ArrayDeque<Integer>> changesOf = new HashMap<>();
     for (int i = start; i < end; i++) {
-      changesOf.computeIfAbsent(codePoints[i], c -> new java.util.ArrayDeque<>()).add(changes[i]);
+      changesOf.computeIfAbsent(codePoints[i], c -> new ArrayDeque<>()).add(changes[i]);
     }
     for (int i = 0; i < sorted.length; i++) {
       codePoints[start + i] = sorted[i];
@@ -115,8 +118,7 @@ final class Decomposition {
     for (int i = 0; i < count; i++) {
       int c = codePoints[i];
       boolean isStarter = isStarter(c);
-      boolean blocked =
-          lastMark >= 0 && (isStarter || sameClass(lastMark, c));
+      boolean blocked = lastMark >= 0 && (isStarter || sameClass(lastMark, c));
       if (starter >= 0 && !blocked) {
         int composite = composite(codePoints[starter], c);
         if (composite >= 0) {

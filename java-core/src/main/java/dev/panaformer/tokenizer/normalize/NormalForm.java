@@ -16,6 +16,8 @@ enum NormalForm implements Normalizer {
   /** Code points below this one never combine with the one before them. */
   private static final int FIRST_COMBINING = 0x300;
 
+  private static final int FIRST_NOT_ASCII = 0x80;
+
   private final Form form;
   private final Form decomposition;
   private final boolean composes;
@@ -29,16 +31,44 @@ enum NormalForm implements Normalizer {
   @Override
   public void normalize(Draft draft) {
     Text text = draft.text();
-    if (text.isAscii() || java.text.Normalizer.isNormalized(text, form)) {
+    if (text.isAscii()) {
       return;
     }
     Text next = draft.begin();
     if (text.isAligned()) {
       align(text, next);
     } else {
-      next.append(java.text.Normalizer.normalize(text, form));
+      normalizeRuns(text, next);
     }
     draft.commit();
+  }
+
+  /**
+   * Normalizes each run of characters that are not ASCII, with the one before it, which they may
+   * combine with. No character combines with an ASCII character that follows it.
+   */
+  private void normalizeRuns(Text text, Text next) {
+    int done = 0;
+    int i = 0;
+    while (i < text.length()) {
+      if (text.charAt(i) < FIRST_NOT_ASCII) {
+        i++;
+        continue;
+      }
+      int start = Math.max(done, i - 1);
+      while (i < text.length() && text.charAt(i) >= FIRST_NOT_ASCII) {
+        i++;
+      }
+      next.append(text, done, start);
+      String run = text.substring(start, i);
+      if (java.text.Normalizer.isNormalized(run, form)) {
+        next.append(text, start, i);
+      } else {
+        next.append(java.text.Normalizer.normalize(run, form));
+      }
+      done = i;
+    }
+    next.append(text, done, text.length());
   }
 
   /** Normalizes segment by segment, where characters of different segments do not interact. */

@@ -1,6 +1,8 @@
 package dev.panaformer.tokenizer.template;
 
 import dev.panaformer.checkpoint.ConfigJson;
+import dev.panaformer.tokenizer.text.Chars;
+import java.util.List;
 
 /**
  * Takes white space at the beginning and the end of a token out of its range of the text.
@@ -11,10 +13,10 @@ public record OffsetTrim(boolean prefixSpace) {
   /** The char that stands for a space in the alphabet of bytes. */
   private static final char BYTE_SPACE = '\u0120';
 
-  static java.util.List<OffsetTrim> read(ConfigJson json) {
+  static List<OffsetTrim> read(ConfigJson json) {
     return json.optionalBoolean("trim_offsets", true)
-        ? java.util.List.of(new OffsetTrim(json.optionalBoolean("add_prefix_space", true)))
-        : java.util.List.of();
+        ? List.of(new OffsetTrim(json.optionalBoolean("add_prefix_space", true)))
+        : List.of();
   }
 
   /**
@@ -56,6 +58,6 @@ public record OffsetTrim(boolean prefixSpace) {
   }
 
   private static boolean isSpace(char c) {
-    return c == BYTE_SPACE || dev.panaformer.tokenizer.text.Chars.isWhitespace(c);
+    return c == BYTE_SPACE || Chars.isWhitespace(c);
   }
 }

@@ -1,5 +1,7 @@
 package dev.panaformer.tokenizer.text;
 
+import java.util.Arrays;
+
 /**
  * GPT-2's alphabet: a printable char for each byte. Bytes that are printable in Latin-1 stand for
  * themselves, the others for the chars from U+0100 on, in order.
@@ -9,7 +11,7 @@ public final class ByteAlphabet {
   private static final short[] BYTES = new short[0x144];
 
   static {
-    java.util.Arrays.fill(BYTES, (short) -1);
+    Arrays.fill(BYTES, (short) -1);
     int next = 0x100;
     for (int b = 0; b < 256; b++) {
       boolean printable = b >= '!' && b <= '~' || b >= 0xA1 && b <= 0xAC || b >= 0xAE;
