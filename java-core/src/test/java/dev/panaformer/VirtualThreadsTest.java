@@ -143,7 +143,18 @@ class VirtualThreadsTest {
                 return loaded.dimension();
               }
             }));
+    tasks.put("quantize", new Task<>(() -> text("BertModel"), VirtualThreadsTest::quantize));
     return tasks;
+  }
+
+  private static Object quantize(Path source) {
+    Path target = folder.resolve("quantized-" + System.nanoTime());
+    try {
+      Quantization.write(source, target, Precision.INT8);
+      return Files.readAllBytes(target.resolve("model.safetensors"));
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
   }
 
   private static final GenerationOptions GREEDY =

@@ -5,7 +5,8 @@ package dev.panaformer.generate;
  * key-value cache. Texts that continue it share its blocks until they write into them. Their
  * results are the same, to the last bit, as without the prefix.
  *
- * <p>Thread-safe. Closing the prefix does not affect generations that already use its blocks.
+ * <p>Thread-safe. Closing the prefix does not affect generations that already use its blocks. If it
+ * becomes unreachable before it is closed, its blocks are released, and a warning is logged.
  */
 public interface Prefix extends AutoCloseable {
 
