@@ -29,7 +29,7 @@ final class CheckpointFile implements AutoCloseable {
       return new CheckpointFile(path, channel, channel.size());
     } catch (IOException e) {
       closeQuietly(channel);
-      throw unreadable(path, e);
+      throw CheckpointException.unreadable(path, e);
     }
   }
 
@@ -54,7 +54,7 @@ final class CheckpointFile implements AutoCloseable {
     } catch (ClosedChannelException e) {
       throw new IllegalStateException(path + " is closed", e);
     } catch (IOException e) {
-      throw unreadable(path, e);
+      throw CheckpointException.unreadable(path, e);
     }
     return bytes.flip();
   }
@@ -66,12 +66,8 @@ final class CheckpointFile implements AutoCloseable {
     } catch (ClosedChannelException e) {
       throw new IllegalStateException(path + " is closed", e);
     } catch (IOException e) {
-      throw unreadable(path, e);
+      throw CheckpointException.unreadable(path, e);
     }
-  }
-
-  private static CheckpointException unreadable(Path path, IOException e) {
-    return new CheckpointException(path + ": cannot be read: " + e, e);
   }
 
   @Override

@@ -57,7 +57,7 @@ public final class StrictJson {
       }
       return Files.readAllBytes(file);
     } catch (IOException e) {
-      throw new CheckpointException(file + ": cannot be read: " + e, e);
+      throw CheckpointException.unreadable(file, e);
     }
   }
 
