@@ -48,7 +48,7 @@ public final class JsonStream implements AutoCloseable {
       InputStream bytes = new BufferedInputStream(Files.newInputStream(file), BUFFER_BYTES);
       return new JsonStream(file.toString(), new Bounded(file, bytes));
     } catch (IOException e) {
-      throw new CheckpointException(file + ": cannot be read: " + e, e);
+      throw CheckpointException.unreadable(file, e);
     }
   }
 
