@@ -176,8 +176,18 @@ public final class ModelFolder {
   public ConfigJson config() {
     Path config = transformer.resolve("config.json");
     Optional<Path> onnx = onnx();
-    if (Files.exists(config) || onnx.isEmpty()) {
-      return ConfigJson.read(config);
+    if (Files.exists(config)) {
+      ConfigJson json = ConfigJson.read(config);
+      ForeignFolder.requireTransformers(json);
+      return json;
+    }
+    if (onnx.isEmpty()) {
+      try {
+        throw ForeignFolder.withoutConfig(transformer)
+            .orElseThrow(() -> new CheckpointException(config + ": no such file"));
+      } catch (IOException e) {
+        throw CheckpointException.unreadable(transformer, e);
+      }
     }
     try (OnnxCheckpoint checkpoint = OnnxCheckpoint.open(onnx.get())) {
       return checkpoint.config();
