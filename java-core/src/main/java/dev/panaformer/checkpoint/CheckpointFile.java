@@ -30,7 +30,8 @@ final class CheckpointFile implements AutoCloseable {
     try {
       channel = FileChannel.open(path, StandardOpenOption.READ);
       CheckpointFile file = new CheckpointFile(path, channel, channel.size());
-      ForeignFolder.requireContent(path, file.read(0, (int) Math.min(BEGINNING, file.size)).array());
+      ForeignFolder.requireContent(
+          path, file.read(0, (int) Math.min(BEGINNING, file.size)).array());
       return file;
     } catch (IOException e) {
       closeQuietly(channel);

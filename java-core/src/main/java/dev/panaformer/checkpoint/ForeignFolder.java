@@ -23,8 +23,7 @@ final class ForeignFolder {
    */
   static void requireContent(Path file, byte[] beginning) {
     if (beginning.length >= LFS_POINTER.length
-        && Arrays.equals(
-            beginning, 0, LFS_POINTER.length, LFS_POINTER, 0, LFS_POINTER.length)) {
+        && Arrays.equals(beginning, 0, LFS_POINTER.length, LFS_POINTER, 0, LFS_POINTER.length)) {
       throw new CheckpointException(
           file + ": a pointer of Git LFS instead of the file; git lfs pull fetches the file");
     }

@@ -25,6 +25,7 @@ import java.util.Map;
  */
 public final class JsonStream implements AutoCloseable {
   private static final int MAX_DEPTH = 64;
+
   /** Bytes by which a file is recognised. */
   private static final int BEGINNING = 64;
 

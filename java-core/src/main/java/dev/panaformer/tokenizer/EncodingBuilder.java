@@ -16,14 +16,24 @@ final class EncodingBuilder {
 
   void add(Template.Special special) {
     for (int i = 0; i < special.ids().size(); i++) {
-      add(special.ids().get(i), special.tokens().get(i), special.typeId(), 0, 0,
+      add(
+          special.ids().get(i),
+          special.tokens().get(i),
+          special.typeId(),
+          0,
+          0,
           Encoding.NO_SEQUENCE);
     }
   }
 
   void add(Segment text, Template.Sequence sequence) {
     for (int i = 0; i < text.length(); i++) {
-      add(text.ids()[i], text.tokens()[i], sequence.typeId(), text.starts()[i], text.ends()[i],
+      add(
+          text.ids()[i],
+          text.tokens()[i],
+          sequence.typeId(),
+          text.starts()[i],
+          text.ends()[i],
           sequence.index());
     }
   }

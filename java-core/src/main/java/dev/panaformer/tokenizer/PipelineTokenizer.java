@@ -5,7 +5,6 @@ import dev.panaformer.tokenizer.file.TokenizerParts;
 import dev.panaformer.tokenizer.model.Tokens;
 import dev.panaformer.tokenizer.normalize.Normalizer;
 import dev.panaformer.tokenizer.split.PreTokenizer;
-import dev.panaformer.tokenizer.template.PostProcessor;
 import dev.panaformer.tokenizer.template.Template;
 import dev.panaformer.tokenizer.template.Template.Part;
 import dev.panaformer.tokenizer.template.Template.Special;
@@ -19,8 +18,8 @@ import java.util.List;
 import java.util.OptionalInt;
 
 /**
- * A tokenizer that is a sequence of components: added tokens are taken out of the text, what is left
- * is normalized, added tokens are taken out of the normalized text, what is left is split into
+ * A tokenizer that is a sequence of components: added tokens are taken out of the text, what is
+ * left is normalized, added tokens are taken out of the normalized text, what is left is split into
  * pieces, the model turns each piece into tokens, and a template puts control tokens around them.
  */
 final class PipelineTokenizer implements Tokenizer {
@@ -228,8 +227,7 @@ final class PipelineTokenizer implements Tokenizer {
       }
       boolean partOfWord =
           token.singleWord()
-              && (match.start() > 0
-                      && Chars.isWord(Character.codePointBefore(text, match.start()))
+              && (match.start() > 0 && Chars.isWord(Character.codePointBefore(text, match.start()))
                   || match.end() < to && Chars.isWord(Character.codePointAt(text, match.end())));
       return partOfWord ? null : token;
     }
@@ -279,9 +277,7 @@ final class PipelineTokenizer implements Tokenizer {
       if (from >= to || hasEnough()) {
         return;
       }
-      pad.draft
-          .clear(tokens.isDetailed() || needsAlignment)
-          .appendOriginal(text, from, to);
+      pad.draft.clear(tokens.isDetailed() || needsAlignment).appendOriginal(text, from, to);
       if (parts.normalizer().isPresent()) {
         parts.normalizer().get().normalize(pad.draft);
       }
@@ -316,8 +312,7 @@ final class PipelineTokenizer implements Tokenizer {
       for (int piece = 0; piece < count && !hasEnough(); piece++) {
         parts
             .model()
-            .tokenize(
-                text, pad.pieces.start(piece), pad.pieces.end(piece), pad.scratch, tokens);
+            .tokenize(text, pad.pieces.start(piece), pad.pieces.end(piece), pad.scratch, tokens);
       }
     }
   }

@@ -16,8 +16,8 @@ import java.util.OptionalInt;
 public interface Tokenizer {
 
   /**
-   * Loads the tokenizer of a model's folder: {@code tokenizer.json} or, if that is absent, the files
-   * of the tokenizer's class, with the settings of {@code tokenizer_config.json}.
+   * Loads the tokenizer of a model's folder: {@code tokenizer.json} or, if that is absent, the
+   * files of the tokenizer's class, with the settings of {@code tokenizer_config.json}.
    *
    * @throws CheckpointException if there is none, or it cannot be used
    */

@@ -43,22 +43,24 @@ final class Charsmaps {
   static String build(Map<String, String> rules) {
     Node root = new Node();
     ByteArrayOutputStream replacements = new ByteArrayOutputStream();
-    new TreeMap<>(rules).forEach((from, to) -> {
-      Node node = root;
-      for (byte b : from.getBytes(StandardCharsets.UTF_8)) {
-        if (b == 0) {
-          return;
-        }
-        node = node.children.computeIfAbsent(b & 0xFF, key -> new Node());
-      }
-      node.value = replacements.size();
-      replacements.writeBytes(to.getBytes(StandardCharsets.UTF_8));
-      replacements.write(0);
-    });
+    new TreeMap<>(rules)
+        .forEach((from, to) -> {
+          Node node = root;
+          for (byte b : from.getBytes(StandardCharsets.UTF_8)) {
+            if (b == 0) {
+              return;
+            }
+            node = node.children.computeIfAbsent(b & 0xFF, key -> new Node());
+          }
+          node.value = replacements.size();
+          replacements.writeBytes(to.getBytes(StandardCharsets.UTF_8));
+          replacements.write(0);
+        });
     Units units = new Units();
     units.set(0, root.place(units) << 10);
     ByteBuffer bytes =
-        ByteBuffer.allocate(4 + 4 * units.count + replacements.size()).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer.allocate(4 + 4 * units.count + replacements.size())
+            .order(ByteOrder.LITTLE_ENDIAN);
     bytes.putInt(4 * units.count);
     for (int i = 0; i < units.count; i++) {
       bytes.putInt(units.array[i]);

@@ -25,13 +25,39 @@ import java.util.TreeSet;
  */
 final class DrawnTokenizers {
   private static final String[] CONTROL = {
-    "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<s>", "</s>", "<unk>", "<|im_end|>", "<extra_id_0>"
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    "<s>",
+    "</s>",
+    "<unk>",
+    "<|im_end|>",
+    "<extra_id_0>"
   };
 
   /** Regular expressions without a scanner. */
   private static final String[] REGEXES = {
-    "[aeiou]+", "\\p{Lu}", "\\s+$", "(?i:the|LOVE)", "[^\\w\\s]+", "\\w+|\\W", "a|e", "[[:punct:]]", "\\p{Han}",
-    "(?<=a)b", "[\\p{L}&&[^a-f]]+", "x{2,}", "^.", "\\h+", "[!-/:-~]", "(?:ab)+", "[a-c]{1,2}", "\\n$", "\\p{^L}+"
+    "[aeiou]+",
+    "\\p{Lu}",
+    "\\s+$",
+    "(?i:the|LOVE)",
+    "[^\\w\\s]+",
+    "\\w+|\\W",
+    "a|e",
+    "[[:punct:]]",
+    "\\p{Han}",
+    "(?<=a)b",
+    "[\\p{L}&&[^a-f]]+",
+    "x{2,}",
+    "^.",
+    "\\h+",
+    "[!-/:-~]",
+    "(?:ab)+",
+    "[a-c]{1,2}",
+    "\\n$",
+    "\\p{^L}+"
   };
 
   private final Random random;
@@ -152,7 +178,8 @@ final class DrawnTokenizers {
     if (chance(3)) {
       return texts.pick(REGEXES);
     }
-    List<String> published = new ArrayList<>(new TreeSet<>(list(PublishedPatterns.regularExpressions())));
+    List<String> published =
+        new ArrayList<>(new TreeSet<>(list(PublishedPatterns.regularExpressions())));
     return published.get(random.nextInt(published.size()));
   }
 
@@ -197,8 +224,7 @@ final class DrawnTokenizers {
       case 10:
         return component("FixedLength", "length", 1 + random.nextInt(6));
       case 11, 12:
-        return component(
-            "Split", "pattern", pattern(), "behavior", behavior(), "invert", flag());
+        return component("Split", "pattern", pattern(), "behavior", behavior(), "invert", flag());
       default:
         JsonArray parts = new JsonArray();
         for (int i = random.nextInt(4); i > 0; i--) {
@@ -212,7 +238,8 @@ final class DrawnTokenizers {
     Set<String> pieces = new LinkedHashSet<>();
     int count = 20 + random.nextInt(300);
     for (int i = 0; i < count; i++) {
-      String word = RustTokenizer.clean(chance(3) ? texts.letters(4) : texts.pick(DrawnTexts.words()));
+      String word =
+          RustTokenizer.clean(chance(3) ? texts.letters(4) : texts.pick(DrawnTexts.words()));
       int[] c = word.codePoints().toArray();
       int from = random.nextInt(c.length);
       int to = from + 1 + random.nextInt(Math.min(4, c.length - from));
@@ -230,8 +257,7 @@ final class DrawnTokenizers {
     if (bytes) {
       for (int b = 0; b < 256; b++) {
         if (!chance(40)) {
-          pieces.add(
-              Character.toString(dev.panaformer.tokenizer.text.ByteAlphabet.charOf(b)));
+          pieces.add(Character.toString(dev.panaformer.tokenizer.text.ByteAlphabet.charOf(b)));
         }
       }
     }
@@ -311,11 +337,13 @@ final class DrawnTokenizers {
         vocab.putIfAbsent(piece, vocab.size());
         continue;
       }
-      piece.codePoints().forEach(c -> {
-        if (!chance(30)) {
-          symbols.add(Character.toString(c));
-        }
-      });
+      piece
+          .codePoints()
+          .forEach(c -> {
+            if (!chance(30)) {
+              symbols.add(Character.toString(c));
+            }
+          });
     }
     List<String> tokens = new ArrayList<>();
     for (String symbol : symbols) {
@@ -390,7 +418,9 @@ final class DrawnTokenizers {
     }
     int id = vocab.size();
     for (String content :
-        new String[] {"YYY", "[NEW]", "new word", "the", "日本", "Straße", "<0x41>", "a a", "'s", "[E1]"}) {
+        new String[] {
+          "YYY", "[NEW]", "new word", "the", "日本", "Straße", "<0x41>", "a a", "'s", "[E1]"
+        }) {
       if (chance(4)) {
         added.add(added(content, id++, flag(), chance(4), normalizer));
       }
@@ -517,8 +547,7 @@ final class DrawnTokenizers {
         return component(
             "ByteLevel", "add_prefix_space", flag(), "trim_offsets", flag(), "use_regex", flag());
       case 3:
-        return component(
-            "CTC", "pad_token", "a", "word_delimiter_token", "▁", "cleanup", flag());
+        return component("CTC", "pad_token", "a", "word_delimiter_token", "▁", "cleanup", flag());
       case 4:
         return component("Fuse");
       case 5:
@@ -533,7 +562,8 @@ final class DrawnTokenizers {
       case 6:
         return component("Replace", "pattern", pattern(), "content", texts.pick(" ", "", "xy"));
       case 7:
-        return component("Strip", "content", texts.pick(" ", "▁", "a"), "start", random.nextInt(3), "stop", 0);
+        return component(
+            "Strip", "content", texts.pick(" ", "▁", "a"), "start", random.nextInt(3), "stop", 0);
       case 8:
         return component("WordPiece", "prefix", "##", "cleanup", flag());
       default:

@@ -80,8 +80,7 @@ class OracleTest {
     assertSame(
         reference.encode(text, pair), ours.encode(text, pair), name + ", pair " + escaped(pair));
     for (boolean skip : new boolean[] {true, false}) {
-      assertEquals(
-          reference.decode(expected.ids(), skip), ours.decode(expected.ids(), skip), name);
+      assertEquals(reference.decode(expected.ids(), skip), ours.decode(expected.ids(), skip), name);
     }
   }
 
@@ -108,11 +107,13 @@ class OracleTest {
       JsonObject drawn = new DrawnTokenizers(random).next();
       // Only the control tokens are added, so that no other token can overlap them.
       com.google.gson.JsonArray control = new com.google.gson.JsonArray();
-      drawn.getAsJsonArray("added_tokens").forEach(token -> {
-        if (token.getAsJsonObject().get("special").getAsBoolean()) {
-          control.add(token);
-        }
-      });
+      drawn
+          .getAsJsonArray("added_tokens")
+          .forEach(token -> {
+            if (token.getAsJsonObject().get("special").getAsBoolean()) {
+              control.add(token);
+            }
+          });
       drawn.add("added_tokens", control);
       Tokenizer ours = load(GSON.toJson(drawn));
       drawn.add("added_tokens", new com.google.gson.JsonArray());
@@ -123,8 +124,7 @@ class OracleTest {
           String name = "file " + (SEED + file) + ", text " + escaped(text);
           assertSame(reference.encode(text, true), ours.encode(text, ControlTokens.TEXT), name);
           assertArrayEquals(reference.ids(text), ours.ids(text, ControlTokens.TEXT), name);
-          different +=
-              Arrays.equals(ours.ids(text), ours.ids(text, ControlTokens.TEXT)) ? 0 : 1;
+          different += Arrays.equals(ours.ids(text), ours.ids(text, ControlTokens.TEXT)) ? 0 : 1;
         }
       }
     }

@@ -32,7 +32,8 @@ final class RustTokenizer implements AutoCloseable {
 
   int[] ids(String text) {
     return with(
-        () -> NATIVE.encode(handle, clean(text), true), encoding -> ints(NATIVE.getTokenIds(encoding)));
+        () -> NATIVE.encode(handle, clean(text), true),
+        encoding -> ints(NATIVE.getTokenIds(encoding)));
   }
 
   Encoding encode(String text, boolean special) {
@@ -78,7 +79,12 @@ final class RustTokenizer implements AutoCloseable {
       }
     }
     return new Encoding(
-        ids, ints(NATIVE.getTypeIds(encoding)), NATIVE.getTokens(encoding), starts, ends, sequences);
+        ids,
+        ints(NATIVE.getTypeIds(encoding)),
+        NATIVE.getTokens(encoding),
+        starts,
+        ends,
+        sequences);
   }
 
   /** The library counts code points. */

@@ -51,7 +51,8 @@ class TokenizerFilesTest {
     for (String line : Files.readAllLines(path.resolve("expected.jsonl"))) {
       JsonObject json = JsonParser.parseString(line).getAsJsonObject();
       String text = json.get("text").getAsString();
-      assertArrayEquals(new Gson().fromJson(json.get("ids"), int[].class), tokenizer.ids(text), text);
+      assertArrayEquals(
+          new Gson().fromJson(json.get("ids"), int[].class), tokenizer.ids(text), text);
     }
   }
 
@@ -159,7 +160,10 @@ class TokenizerFilesTest {
   void sentencePieceOfT5() throws IOException {
     Files.write(
         folder.resolve("spiece.model"),
-        model(1, pieces("<pad>", 0, "</s>", 0, "<unk>", 0, "▁", -2, "▁the", -3, "▁fox", -4, "es", -5))
+        model(
+                1,
+                pieces(
+                    "<pad>", 0, "</s>", 0, "<unk>", 0, "▁", -2, "▁the", -3, "▁fox", -4, "es", -5))
             .toByteArray());
     write("tokenizer_config.json", "{\"tokenizer_class\": \"T5Tokenizer\", \"extra_ids\": 2}");
     Tokenizer tokenizer = Tokenizer.load(folder);
@@ -188,8 +192,8 @@ class TokenizerFilesTest {
         model(
                 2,
                 pieces(
-                    "<unk>", 0, "<s>", 0, "</s>", 0, "▁t", -1, "he", -2, "▁the", -3, "▁", -4, "t", -5,
-                    "h", -6, "e", -7))
+                    "<unk>", 0, "<s>", 0, "</s>", 0, "▁t", -1, "he", -2, "▁the", -3, "▁", -4, "t",
+                    -5, "h", -6, "e", -7))
             .toByteArray());
     write("tokenizer_config.json", "{\"tokenizer_class\": \"LlamaTokenizer\"}");
     Tokenizer tokenizer = Tokenizer.load(folder);
@@ -203,8 +207,10 @@ class TokenizerFilesTest {
         folder.resolve("source.spm"),
         model(1, pieces("<unk>", 0, "<s>", 0, "</s>", 0, "▁the", -3, "▁f", -4, "ox", -4))
             .toByteArray());
-    write("vocab.json", "{\"</s>\": 0, \"<unk>\": 1, \"ox\": 2, \"▁the\": 3, \"▁fox\": 4, \"▁f\": 5,"
-        + " \"<pad>\": 6}");
+    write(
+        "vocab.json",
+        "{\"</s>\": 0, \"<unk>\": 1, \"ox\": 2, \"▁the\": 3, \"▁fox\": 4, \"▁f\": 5,"
+            + " \"<pad>\": 6}");
     write("tokenizer_config.json", "{\"tokenizer_class\": \"MarianTokenizer\"}");
     Tokenizer tokenizer = Tokenizer.load(folder);
     // The target's ▁fox is no piece of the source.
@@ -255,7 +261,9 @@ class TokenizerFilesTest {
   void damagedComponentsAreRefused(String section) throws IOException {
     write(
         "tokenizer.json",
-        "{" + section + ", \"model\": {\"type\": \"WordLevel\", \"vocab\": {\"a\": 0},"
+        "{"
+            + section
+            + ", \"model\": {\"type\": \"WordLevel\", \"vocab\": {\"a\": 0},"
             + " \"unk_token\": \"a\"}}");
     Exception e = assertThrows(CheckpointException.class, () -> Tokenizer.load(folder));
     assertTrue(e.getMessage().contains("tokenizer.json"), e.getMessage());

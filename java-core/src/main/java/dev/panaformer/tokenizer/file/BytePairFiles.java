@@ -20,8 +20,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Reads {@code vocab.json} and {@code merges.txt}, the files of byte-level BPE before tokenizer.json.
- * They hold the model alone; the class of the tokenizer says the rest.
+ * Reads {@code vocab.json} and {@code merges.txt}, the files of byte-level BPE before
+ * tokenizer.json. They hold the model alone; the class of the tokenizer says the rest.
  */
 final class BytePairFiles {
   private static final String QWEN2_PATTERN =
@@ -88,7 +88,8 @@ final class BytePairFiles {
       String type = ConfigJson.read(modelConfig).optionalString("model_type", "");
       name = CLASS_OF_MODEL.getOrDefault(type, "");
     }
-    Family family = CLASSES.get(name.endsWith("Fast") ? name.substring(0, name.length() - 4) : name);
+    Family family =
+        CLASSES.get(name.endsWith("Fast") ? name.substring(0, name.length() - 4) : name);
     if (family == null) {
       throw config
           .json()
@@ -158,8 +159,7 @@ final class BytePairFiles {
                 "invert",
                 false);
         sections.put(
-            "pre_tokenizer",
-            Templates.sequence("pretokenizers", split, byteLevel(prefix, false)));
+            "pre_tokenizer", Templates.sequence("pretokenizers", split, byteLevel(prefix, false)));
         added.add(AddedToken.of(token("eos_token", "<|endoftext|>"), true));
       }
       case DEBERTA -> {

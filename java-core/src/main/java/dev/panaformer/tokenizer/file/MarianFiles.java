@@ -17,8 +17,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Reads the files of Marian's models: {@code source.spm} splits a text and {@code vocab.json} has the
- * ids, which the pieces of {@code target.spm} share. Pieces without an id are unknown.
+ * Reads the files of Marian's models: {@code source.spm} splits a text and {@code vocab.json} has
+ * the ids, which the pieces of {@code target.spm} share. Pieces without an id are unknown.
  */
 final class MarianFiles {
   private static final String WORD_START = "\u2581";
@@ -83,8 +83,7 @@ final class MarianFiles {
     if (model.removesExtraSpaces()) {
       normalizers.add(Templates.component("Strip", "strip_left", true, "strip_right", true));
       normalizers.add(
-          Templates.component(
-              "Replace", "pattern", Map.of("Regex", " {2,}"), "content", " "));
+          Templates.component("Replace", "pattern", Map.of("Regex", " {2,}"), "content", " "));
     }
     Map<String, Object> metaspace =
         Templates.component(
@@ -110,8 +109,7 @@ final class MarianFiles {
    * The pieces of the source with the ids of the vocabulary. Tokens that only the target has can
    * never be chosen, since their score is the lowest there is.
    */
-  private static Unigram unigram(
-      SentencePieceModel model, TokenTable.Builder tokens, int unknown) {
+  private static Unigram unigram(SentencePieceModel model, TokenTable.Builder tokens, int unknown) {
     TokenTable table = tokens.build();
     double[] scores = new double[table.size()];
     Arrays.fill(scores, Double.NEGATIVE_INFINITY);

@@ -143,7 +143,8 @@ final class ModelJson {
     }
     if ((scores != null) != type.equals("Unigram")) {
       throw json.wrong(
-          "type", scores != null ? "Unigram, as vocab is an array" : "no Unigram, as vocab has ids");
+          "type",
+          scores != null ? "Unigram, as vocab is an array" : "no Unigram, as vocab has ids");
     }
     return switch (type) {
       case "BPE" -> bpe(json, tokens);
@@ -188,8 +189,8 @@ final class ModelJson {
   }
 
   /**
-   * The id of the unknown token. A file without it is refused, since the error would appear with the
-   * first text that needs it.
+   * The id of the unknown token. A file without it is refused, since the error would appear with
+   * the first text that needs it.
    */
   private static int unknown(ConfigJson json, TokenTable tokens, String absent) {
     String unknown = json.optionalString("unk_token", absent);
@@ -199,5 +200,4 @@ final class ModelJson {
     }
     return id;
   }
-
 }

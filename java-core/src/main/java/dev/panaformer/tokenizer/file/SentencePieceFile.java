@@ -87,7 +87,8 @@ final class SentencePieceFile {
       String type = ConfigJson.read(modelConfig).optionalString("model_type", "");
       name = CLASS_OF_MODEL.getOrDefault(type, "");
     }
-    Family family = CLASSES.get(name.endsWith("Fast") ? name.substring(0, name.length() - 4) : name);
+    Family family =
+        CLASSES.get(name.endsWith("Fast") ? name.substring(0, name.length() - 4) : name);
     if (family == null) {
       throw config
           .json()
@@ -250,8 +251,7 @@ final class SentencePieceFile {
   }
 
   private void putMetaspace(List<Object> normalizers) {
-    sections.put(
-        "normalizer", Templates.component("Sequence", "normalizers", normalizers));
+    sections.put("normalizer", Templates.component("Sequence", "normalizers", normalizers));
     Map<String, Object> metaspace =
         Templates.component(
             "Metaspace",
@@ -281,8 +281,7 @@ final class SentencePieceFile {
     }
     TokenTable table = tokens.build();
     double[] used = Arrays.copyOf(scores, table.size());
-    return file(
-        new Unigram(model.file().toString(), table, used, unknown, model.byteFallback()));
+    return file(new Unigram(model.file().toString(), table, used, unknown, model.byteFallback()));
   }
 
   private TokenizerFile file(TokenModel tokenModel) {

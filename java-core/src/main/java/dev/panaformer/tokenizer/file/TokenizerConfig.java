@@ -17,13 +17,20 @@ import java.util.function.UnaryOperator;
 
 /**
  * The settings beside a tokenizer's file: {@code tokenizer_config.json} and, for folders without an
- * {@code added_tokens_decoder} in it, {@code added_tokens.json} and {@code special_tokens_map.json}.
- * They are applied over the file as the transformers library does. Immutable.
+ * {@code added_tokens_decoder} in it, {@code added_tokens.json} and {@code
+ * special_tokens_map.json}. They are applied over the file as the transformers library does.
+ * Immutable.
  */
 final class TokenizerConfig {
   private static final List<String> NAMED_TOKENS =
       List.of(
-          "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token");
+          "bos_token",
+          "eos_token",
+          "unk_token",
+          "sep_token",
+          "pad_token",
+          "cls_token",
+          "mask_token");
 
   /** Classes whose splitting cannot be described by the files that we read. */
   private static final Set<String> UNSUPPORTED_CLASSES =
@@ -212,15 +219,18 @@ final class TokenizerConfig {
     if (GENERIC_CLASSES.contains(className())) {
       return file;
     }
-    return changed(file, "normalizer", section -> {
-      if (!"BertNormalizer".equals(section.get("type"))) {
-        return section;
-      }
-      copy("do_lower_case", "lowercase", section);
-      copy("strip_accents", "strip_accents", section);
-      copy("tokenize_chinese_chars", "handle_chinese_chars", section);
-      return section;
-    });
+    return changed(
+        file,
+        "normalizer",
+        section -> {
+          if (!"BertNormalizer".equals(section.get("type"))) {
+            return section;
+          }
+          copy("do_lower_case", "lowercase", section);
+          copy("strip_accents", "strip_accents", section);
+          copy("tokenize_chinese_chars", "handle_chinese_chars", section);
+          return section;
+        });
   }
 
   private void copy(String from, String to, Map<String, Object> section) {
@@ -237,13 +247,17 @@ final class TokenizerConfig {
     }
     TokenizerFile result = file;
     for (String name : List.of("pre_tokenizer", "post_processor")) {
-      result = changed(result, name, section -> {
-        Object type = section.get("type");
-        if ("ByteLevel".equals(type) || "RobertaProcessing".equals(type)) {
-          section.put("add_prefix_space", json.optionalBoolean("add_prefix_space", false));
-        }
-        return section;
-      });
+      result =
+          changed(
+              result,
+              name,
+              section -> {
+                Object type = section.get("type");
+                if ("ByteLevel".equals(type) || "RobertaProcessing".equals(type)) {
+                  section.put("add_prefix_space", json.optionalBoolean("add_prefix_space", false));
+                }
+                return section;
+              });
     }
     return result;
   }
@@ -253,20 +267,25 @@ final class TokenizerConfig {
     if (!json.has("add_bos_token") && !json.has("add_eos_token")) {
       return file;
     }
-    String begin =
-        json.optionalBoolean("add_bos_token", false) ? token("bos_token", null) : null;
+    String begin = json.optionalBoolean("add_bos_token", false) ? token("bos_token", null) : null;
     String end = json.optionalBoolean("add_eos_token", false) ? token("eos_token", null) : null;
     ConfigJson sections = file.sections();
     if (sections.has("post_processor")) {
       String text = sections.object("post_processor").toString();
       for (String name : List.of("cls_token", "sep_token")) {
         String token = token(name, null);
-        if (token != null && text.contains(ConfigJson.of(json.source(), Map.of("id", token)).toString().substring(1).replace("}", ""))) {
+        if (token != null
+            && text.contains(
+                ConfigJson.of(json.source(), Map.of("id", token))
+                    .toString()
+                    .substring(1)
+                    .replace("}", ""))) {
           return file; // The template of an encoder, which these settings do not concern.
         }
       }
     }
-    Map<String, Object> template = Templates.beginAndEnd(begin, end, spelling -> id(file, spelling));
+    Map<String, Object> template =
+        Templates.beginAndEnd(begin, end, spelling -> id(file, spelling));
     if (!sections.has("post_processor")) {
       return file.with("post_processor", template);
     }

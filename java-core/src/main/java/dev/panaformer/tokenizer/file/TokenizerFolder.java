@@ -59,7 +59,8 @@ public final class TokenizerFolder {
         return parts(file, config.apply(format.getValue().apply(file, config)), config);
       }
     }
-    throw new CheckpointException(folder + ": no tokenizer, expected tokenizer.json or one of " + fileNames());
+    throw new CheckpointException(
+        folder + ": no tokenizer, expected tokenizer.json or one of " + fileNames());
   }
 
   private static TokenizerParts parts(Path source, TokenizerFile file, TokenizerConfig config) {

@@ -48,8 +48,7 @@ final class WordPieceFile {
             List.of(cls + ":0", "A:0", sep + ":0"),
             List.of(cls + ":0", "A:0", sep + ":0", "B:1", sep + ":1"),
             tokens::find));
-    sections.put(
-        "decoder", Templates.component("WordPiece", "prefix", "##", "cleanup", true));
+    sections.put("decoder", Templates.component("WordPiece", "prefix", "##", "cleanup", true));
     WordPiece model = new WordPiece(tokens, tokens.find(unknown), "##", MAX_WORD_LENGTH);
     return new TokenizerFile(ConfigJson.of(file, sections), model, added);
   }

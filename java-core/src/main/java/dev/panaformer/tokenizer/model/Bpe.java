@@ -47,8 +47,7 @@ public final class Bpe implements TokenModel {
    * @param crossesWordStarts whether a merge makes a token in which {@code ▁} follows another
    *     character
    */
-  public Bpe(
-      TokenTable vocabulary, MergeTable merges, boolean crossesWordStarts, Options options) {
+  public Bpe(TokenTable vocabulary, MergeTable merges, boolean crossesWordStarts, Options options) {
     this.vocabulary = vocabulary;
     this.merges = merges;
     this.options = options;

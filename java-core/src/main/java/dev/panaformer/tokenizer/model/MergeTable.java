@@ -3,8 +3,8 @@ package dev.panaformer.tokenizer.model;
 import java.util.Arrays;
 
 /**
- * The merges of a BPE model: for two ids the rank of their merge and the id that they become. A hash
- * table with open addressing. Thread-safe once it is built.
+ * The merges of a BPE model: for two ids the rank of their merge and the id that they become. A
+ * hash table with open addressing. Thread-safe once it is built.
  */
 public final class MergeTable {
   private static final long EMPTY = -1;

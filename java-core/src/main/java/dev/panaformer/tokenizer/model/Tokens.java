@@ -4,8 +4,8 @@ import dev.panaformer.tokenizer.text.Text;
 import java.util.Arrays;
 
 /**
- * The tokens of a text as models add them: ids and, if they are detailed, spellings and the range of
- * the original text of each. The arrays grow as needed and are used again. Not thread-safe.
+ * The tokens of a text as models add them: ids and, if they are detailed, spellings and the range
+ * of the original text of each. The arrays grow as needed and are used again. Not thread-safe.
  */
 public final class Tokens {
   /** A change of the text at its end can change the tokens of this many pieces before it. */

@@ -50,7 +50,9 @@ public final class Unigram implements TokenModel {
     this.bytes = byteFallback ? ByteTokens.of(vocabulary) : ByteTokens.NONE;
   }
 
-  /** Tokens with a score of minus infinity are in the vocabulary, but no text is split into them. */
+  /**
+   * Tokens with a score of minus infinity are in the vocabulary, but no text is split into them.
+   */
   private static double lowest(double[] scores) {
     double lowest = Double.POSITIVE_INFINITY;
     for (double score : scores) {

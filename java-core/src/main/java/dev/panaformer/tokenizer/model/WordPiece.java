@@ -20,8 +20,7 @@ public final class WordPiece implements TokenModel {
    * @param unknown the id of the unknown token
    * @param maxWordLength the number of code points from which on a word is unknown
    */
-  public WordPiece(
-      TokenTable vocabulary, int unknown, String continuingPrefix, int maxWordLength) {
+  public WordPiece(TokenTable vocabulary, int unknown, String continuingPrefix, int maxWordLength) {
     this.vocabulary = vocabulary;
     this.unknown = unknown;
     this.maxWordLength = maxWordLength;

@@ -115,8 +115,7 @@ final class Decomposition {
     for (int i = 0; i < count; i++) {
       int c = codePoints[i];
       boolean isStarter = isStarter(c);
-      boolean blocked =
-          lastMark >= 0 && (isStarter || sameClass(lastMark, c));
+      boolean blocked = lastMark >= 0 && (isStarter || sameClass(lastMark, c));
       if (starter >= 0 && !blocked) {
         int composite = composite(codePoints[starter], c);
         if (composite >= 0) {

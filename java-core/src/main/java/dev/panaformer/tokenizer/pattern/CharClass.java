@@ -38,9 +38,7 @@ final class CharClass {
       case Character.UPPERCASE_LETTER, Character.TITLECASE_LETTER -> bits = LETTER | UPPER;
       case Character.LOWERCASE_LETTER -> bits = LETTER | LOWER;
       case Character.MODIFIER_LETTER, Character.OTHER_LETTER -> bits = LETTER | UPPER | LOWER;
-      case Character.NON_SPACING_MARK,
-          Character.COMBINING_SPACING_MARK,
-          Character.ENCLOSING_MARK ->
+      case Character.NON_SPACING_MARK, Character.COMBINING_SPACING_MARK, Character.ENCLOSING_MARK ->
           bits = MARK | UPPER | LOWER;
       case Character.DECIMAL_DIGIT_NUMBER, Character.LETTER_NUMBER, Character.OTHER_NUMBER ->
           bits = NUMBER;

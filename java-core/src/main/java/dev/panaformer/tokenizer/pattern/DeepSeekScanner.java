@@ -26,8 +26,7 @@ final class DeepSeekScanner extends Scanner {
         return end;
       }
     }
-    boolean prefix =
-        c != '\r' && c != '\n' && (classes & (LETTER | PUNCTUATION_OR_SYMBOL)) == 0;
+    boolean prefix = c != '\r' && c != '\n' && (classes & (LETTER | PUNCTUATION_OR_SYMBOL)) == 0;
     if (prefix) {
       int end = run(text, next, to, LETTER | MARK);
       if (end > next) {

@@ -36,11 +36,9 @@ public final class PublishedPatterns {
 
   private static final Map<String, Scanner> SCANNERS =
       Map.ofEntries(
-          Map.entry(
-              LOWER_CASE + "| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+" + ALL_BUT_LAST, GPT2),
+          Map.entry(LOWER_CASE + "| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+" + ALL_BUT_LAST, GPT2),
           // Llama 3, and cl100k as it is usually converted.
-          Map.entry(
-              ANY_CASE + "|" + PREFIX + "\\p{L}+|\\p{N}{1,3}" + OTHERS + NEWLINES, LLAMA3),
+          Map.entry(ANY_CASE + "|" + PREFIX + "\\p{L}+|\\p{N}{1,3}" + OTHERS + NEWLINES, LLAMA3),
           // cl100k as its authors write it, with possessive quantifiers.
           Map.entry(
               "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}{1,3}"

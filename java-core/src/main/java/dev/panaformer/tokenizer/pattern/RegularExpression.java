@@ -45,8 +45,8 @@ final class RegularExpression implements TextPattern {
           e);
     } catch (StackOverflowError e) {
       throw new CheckpointException(
-          String.format("%s: a regular expression of %d chars is nested too deep", source,
-              regex.length()));
+          String.format(
+              "%s: a regular expression of %d chars is nested too deep", source, regex.length()));
     }
   }
 
@@ -72,7 +72,8 @@ final class RegularExpression implements TextPattern {
       int end = matcher.end();
       if (start == end && end == lastEnd) {
         // An empty match directly after a match does not count.
-        next = end < length ? end + Character.charCount(Character.codePointAt(chars, end)) : end + 1;
+        next =
+            end < length ? end + Character.charCount(Character.codePointAt(chars, end)) : end + 1;
         continue;
       }
       parts.match(shift + done, shift + start, shift + end);

@@ -3,7 +3,7 @@ package dev.panaformer.tokenizer.pattern;
 import dev.panaformer.tokenizer.text.Text;
 
 /** A pattern that is written in Java. Its matches are not empty. */
-public non-sealed abstract class Scanner implements TextPattern {
+public abstract non-sealed class Scanner implements TextPattern {
   /**
    * The end of the match that starts at an index.
    *

@@ -28,7 +28,7 @@ final class WordScanner extends Scanner {
   enum Words {
     /** {@code \p{L}+}. */
     LETTERS,
-    /** {@code  ?\p{L}+}: with a space before them. */
+    /** {@code ?\p{L}+}: with a space before them. */
     SPACE_AND_LETTERS,
     /** {@code [^\r\n\p{L}\p{N}]?\p{L}+}: with any character before them. */
     PREFIX_AND_LETTERS,
@@ -43,20 +43,20 @@ final class WordScanner extends Scanner {
     SINGLE,
     /** {@code \p{N}{1,3}}. */
     UP_TO_THREE,
-    /** {@code  ?\p{N}+}. */
+    /** {@code ?\p{N}+}. */
     SPACE_AND_ANY
   }
 
   enum Others {
     /** {@code [^\s\p{L}\p{N}]+}. */
     PLAIN,
-    /** {@code  ?[^\s\p{L}\p{N}]+}. */
+    /** {@code ?[^\s\p{L}\p{N}]+}. */
     SPACE,
-    /** {@code  ?[^\s\p{L}\p{N}]+[\r\n]*}. */
+    /** {@code ?[^\s\p{L}\p{N}]+[\r\n]*}. */
     SPACE_AND_NEWLINES,
-    /** {@code  ?[^\s\p{L}\p{N}]+[\r\n/]*}. */
+    /** {@code ?[^\s\p{L}\p{N}]+[\r\n/]*}. */
     SPACE_AND_NEWLINES_OR_SLASHES,
-    /** {@code  ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*}. */
+    /** {@code ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*}. */
     SPACE_AND_NEWLINES_NO_MARKS
   }
 
@@ -127,7 +127,8 @@ final class WordScanner extends Scanner {
       return -1;
     }
     char second = fold(text.charAt(at + 2), anyCase);
-    boolean matches = (first == 'r' || first == 'v') && second == 'e' || first == 'l' && second == 'l';
+    boolean matches =
+        (first == 'r' || first == 'v') && second == 'e' || first == 'l' && second == 'l';
     return matches ? at + 3 : -1;
   }
 

@@ -57,8 +57,7 @@ record ByteLevel(boolean addPrefixSpace, boolean splits) implements PreTokenizer
     pieces.begin();
     for (int piece = 0; piece < pieces.count(); piece++) {
       parts.clear();
-      PublishedPatterns.GPT2.find(
-          pieces.text(), pieces.start(piece), pieces.end(piece), parts);
+      PublishedPatterns.GPT2.find(pieces.text(), pieces.start(piece), pieces.end(piece), parts);
       Behavior.ISOLATED.add(parts, false, pieces);
     }
     pieces.commit();

@@ -13,7 +13,9 @@ final class TemplateProcessing {
 
   static PostProcessor read(ConfigJson json) {
     return new PostProcessor(
-        List.of(), template(json, "single", List.of("A")), template(json, "pair", List.of("A", "B")));
+        List.of(),
+        template(json, "single", List.of("A")),
+        template(json, "pair", List.of("A", "B")));
   }
 
   private static Template template(ConfigJson json, String field, List<String> sequences) {

@@ -1,7 +1,8 @@
 package dev.panaformer.tokenizer.text;
 
 /**
- * Properties of code points, by the Unicode version of the JDK. Property names are those of Unicode.
+ * Properties of code points, by the Unicode version of the JDK. Property names are those of
+ * Unicode.
  */
 public final class Chars {
   private Chars() {}
@@ -44,9 +45,7 @@ public final class Chars {
       return false;
     }
     return switch (Character.getType(c)) {
-      case Character.NON_SPACING_MARK,
-          Character.COMBINING_SPACING_MARK,
-          Character.ENCLOSING_MARK ->
+      case Character.NON_SPACING_MARK, Character.COMBINING_SPACING_MARK, Character.ENCLOSING_MARK ->
           true;
       default -> false;
     };

@@ -35,8 +35,8 @@ public final class AddedTokens {
    * Gives ids to tokens. A token that the model has keeps its id; the others follow the largest id
    * in their order.
    *
-   * @param normalize the form in which normalized tokens are looked for; a token whose form is empty
-   *     is never found
+   * @param normalize the form in which normalized tokens are looked for; a token whose form is
+   *     empty is never found
    */
   public static AddedTokens of(
       List<AddedToken> added, TokenTable model, UnaryOperator<String> normalize) {

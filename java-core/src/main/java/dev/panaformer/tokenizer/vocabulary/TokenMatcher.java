@@ -1,8 +1,8 @@
 package dev.panaformer.tokenizer.vocabulary;
 
 /**
- * Finds strings in a text: the leftmost first, and the longest of those that begin there. Thread-safe
- * once it is filled.
+ * Finds strings in a text: the leftmost first, and the longest of those that begin there.
+ * Thread-safe once it is filled.
  */
 public final class TokenMatcher {
   private final TokenTrie trie = new TokenTrie();

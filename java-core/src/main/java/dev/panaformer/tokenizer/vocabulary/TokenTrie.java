@@ -3,8 +3,9 @@ package dev.panaformer.tokenizer.vocabulary;
 import java.util.Arrays;
 
 /**
- * A map of strings to ids that is walked char by char. All edges are in one hash table: a slot holds
- * the parent node, the char and the child node in 24, 16 and 24 bits. Thread-safe once it is built.
+ * A map of strings to ids that is walked char by char. All edges are in one hash table: a slot
+ * holds the parent node, the char and the child node in 24, 16 and 24 bits. Thread-safe once it is
+ * built.
  */
 public final class TokenTrie {
   /** The node of the empty string. */
