@@ -11,6 +11,7 @@ import dev.panaformer.tokenizer.ControlTokens;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Set;
+import java.util.function.IntConsumer;
 
 /**
  * Continues texts: GPT-2, Llama and other decoders of their architecture.
@@ -157,6 +158,15 @@ public final class CausalLM implements Model {
    * @throws IndexOutOfBoundsException if an id is outside the vocabulary
    */
   public TextScore score(int[] ids, int stride) {
+    return score(ids, stride, scored -> {});
+  }
+
+  /**
+   * Like {@link #score(int[], int)}, telling how far it is.
+   *
+   * @param progress is given the number of ids that have been scored, after each window
+   */
+  public TextScore score(int[] ids, int stride, IntConsumer progress) {
     if (ids.length < 2) {
       throw new IllegalArgumentException(
           "a text of " + ids.length + " tokens, at least 2 are needed to score one");
@@ -177,6 +187,7 @@ public final class CausalLM implements Model {
       System.arraycopy(window.logProbabilities(), 0, scores, end - count, count);
       System.arraycopy(window.best(), 0, best, end - count, count);
       scored = end;
+      progress.accept(scored);
     }
     return new TextScore(ids.clone(), scores, best);
   }

@@ -4,6 +4,7 @@ import dev.panaformer.checkpoint.Checkpoint;
 import dev.panaformer.checkpoint.CheckpointException;
 import dev.panaformer.checkpoint.ConfigJson;
 import dev.panaformer.checkpoint.ModelFolder;
+import dev.panaformer.checkpoint.PartialFolder;
 import dev.panaformer.checkpoint.SafetensorsWriter;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.linear.PackedWeight;
@@ -20,8 +21,6 @@ import java.lang.foreign.Arena;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -63,6 +62,22 @@ public final class Quantization {
    * @throws IOException if the target cannot be written; nothing is left behind
    */
   public static void write(Path source, Path target, Precision precision) throws IOException {
+    write(source, target, precision, (step, done, total) -> {});
+  }
+
+  /** Is told how far the work is. */
+  public interface Progress {
+    /**
+     * @param step what is done at the moment: one of "Checking", "Packing" and "Writing"
+     * @param done how much of it, in bytes
+     * @param total when it is finished; known when it begins
+     */
+    void at(String step, long done, long total);
+  }
+
+  /** Like {@link #write(Path, Path, Precision)}, telling how far it is. */
+  public static void write(Path source, Path target, Precision precision, Progress progress)
+      throws IOException {
     if (precision == Precision.FP32) {
       throw new IllegalArgumentException(
           "precision is fp32, expected bf16, int8, int4 or int4-128");
@@ -79,18 +94,14 @@ public final class Quantization {
       throws IOException {
     ModelFolder folder = ModelFolder.open(source);
     requireAbsent(target);
-    Path whole = target.toAbsolutePath().normalize();
-    Files.createDirectories(whole.getParent());
-    Path partial = Files.createTempDirectory(whole.getParent(), whole.getFileName() + ".");
-    try {
-      Path transformer = partial.resolve(source.relativize(folder.transformer()));
-      Files.createDirectories(transformer);
-      writeWeights(folder, transformer, precision);
+    try (PartialFolder partial = PartialFolder.of(target)) {
+      partial.fill(path -> {
+        Path transformer = path.resolve(source.relativize(folder.transformer()));
+        Files.createDirectories(transformer);
+        writeWeights(folder, transformer, precision, progress);
+      });
       copyOthers(source, partial);
-      Files.deleteIfExists(whole);
-      Files.move(partial, whole, StandardCopyOption.ATOMIC_MOVE);
-    } finally {
-      delete(partial);
+      partial.move();
     }
   }
 
@@ -107,8 +118,8 @@ public final class Quantization {
     }
   }
 
-  private static void writeWeights(ModelFolder folder, Path to, Precision precision)
-      throws IOException {
+  private static void writeWeights(
+      ModelFolder folder, Path to, Precision precision, Progress progress) throws IOException {
     ConfigJson json = folder.config();
     ModelConfig config = ModelConfig.of(json);
     if (!Files.exists(folder.transformer().resolve("config.json"))) {
@@ -118,10 +129,13 @@ public final class Quantization {
         NativeMemory memory = new NativeMemory();
         Checkpoint checkpoint = folder.openWeights();
         Arena mapped = Arena.ofConfined()) {
-      requirePackable(checkpoint);
+      long total = byteSize(checkpoint);
+      requirePackable(
+          new CountedCheckpoint(checkpoint, bytes -> progress.at("Checking", bytes, total)));
+      Checkpoint packing =
+          new CountedCheckpoint(checkpoint, bytes -> progress.at("Packing", bytes, total));
       try (Weights weights =
-          new Weights(
-              checkpoint, kernels, memory, config.weightNames(), precision.weightFormat())) {
+          new Weights(packing, kernels, memory, config.weightNames(), precision.weightFormat())) {
         config.load(weights.forStorage());
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         for (Map.Entry<String, PackedWeight> entry : weights.packedRead().entrySet()) {
@@ -131,12 +145,25 @@ public final class Quantization {
         for (String name : weights.tensorsRead()) {
           tensors.put(name, checkpoint.tensor(name, mapped));
         }
+        long packed = tensors.values().stream().mapToLong(Tensor::byteSize).sum();
+        long[] written = {0};
         SafetensorsWriter.write(
             to.resolve("model.safetensors"),
             tensors,
-            QuantizedWeights.metadata(precision.weightFormat()));
+            QuantizedWeights.metadata(precision.weightFormat()),
+            bytes -> progress.at("Writing", written[0] += bytes, packed));
       }
     }
+  }
+
+  private static long byteSize(Checkpoint checkpoint) {
+    long bytes = 0;
+    for (String name : checkpoint.names()) {
+      try (Arena arena = Arena.ofConfined()) {
+        bytes += checkpoint.tensor(name, arena).byteSize();
+      }
+    }
+    return bytes;
   }
 
   private static void requirePackable(Checkpoint checkpoint) {
@@ -157,7 +184,7 @@ public final class Quantization {
   }
 
   /** Copies configurations and tokenizers, including those in subfolders, but no hidden files. */
-  private static void copyOthers(Path source, Path target) throws IOException {
+  private static void copyOthers(Path source, PartialFolder target) throws IOException {
     List<Path> files;
     try (Stream<Path> entries = Files.walk(source, 2)) {
       files = entries.filter(Files::isRegularFile).map(source::relativize).sorted().toList();
@@ -166,25 +193,12 @@ public final class Quantization {
       boolean hidden =
           Stream.iterate(file, p -> p != null, Path::getParent).anyMatch(Quantization::isHidden);
       if (!hidden && WEIGHTS.stream().noneMatch(file.toString()::endsWith)) {
-        Files.createDirectories(target.resolve(file).getParent());
-        Files.copy(source.resolve(file), target.resolve(file));
+        target.copy(source.resolve(file), file);
       }
     }
   }
 
   private static boolean isHidden(Path path) {
     return path.getFileName().toString().startsWith(".");
-  }
-
-  private static void delete(Path folder) throws IOException {
-    if (Files.exists(folder)) {
-      List<Path> deepestFirst;
-      try (Stream<Path> entries = Files.walk(folder)) {
-        deepestFirst = entries.sorted(Comparator.reverseOrder()).toList();
-      }
-      for (Path entry : deepestFirst) {
-        Files.deleteIfExists(entry);
-      }
-    }
   }
 }

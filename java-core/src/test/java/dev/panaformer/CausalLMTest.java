@@ -161,6 +161,10 @@ class CausalLMTest {
         assertEquals(expected, score.logProbabilities()[i], "token " + i);
       }
       assertEquals(Math.exp(score.loss()), score.perplexity());
+      List<Integer> progress = new ArrayList<>();
+      lm.score(ids, context / 2, progress::add);
+      assertEquals(context, progress.getFirst());
+      assertEquals(context + 50, progress.getLast());
       assertThrows(IllegalArgumentException.class, () -> lm.score(new int[] {5}, 1));
       assertThrows(IllegalArgumentException.class, () -> lm.score(ids, context + 1));
     }

@@ -178,6 +178,41 @@ class QuantizationTest {
     }
   }
 
+  @Test
+  void foldersHaveTheUsualPermissions() throws IOException {
+    Path target = quantized(Precision.INT8);
+    Path usual = Files.createDirectory(folder.resolve("usual"));
+    assertEquals(Files.getPosixFilePermissions(usual), Files.getPosixFilePermissions(target));
+    Path file = Files.createFile(usual.resolve("file"));
+    try (Stream<Path> files = Files.list(target)) {
+      for (Path written : files.toList()) {
+        assertEquals(
+            Files.getPosixFilePermissions(file),
+            Files.getPosixFilePermissions(written),
+            written::toString);
+      }
+    }
+  }
+
+  @Test
+  void tellsHowFarItIs() throws IOException {
+    Map<String, Long> done = new LinkedHashMap<>();
+    Map<String, Long> totals = new LinkedHashMap<>();
+    Quantization.write(
+        tiny(),
+        folder.resolve("quantized"),
+        Precision.INT8,
+        (step, bytes, total) -> {
+          assertTrue(bytes >= done.getOrDefault(step, 0L) && bytes <= total, step);
+          done.put(step, bytes);
+          totals.put(step, total);
+        });
+    assertEquals(List.of("Checking", "Packing", "Writing"), List.copyOf(done.keySet()));
+    assertEquals(totals.get("Checking"), done.get("Checking"));
+    assertEquals(totals.get("Writing"), done.get("Writing"));
+    assertTrue(done.get("Packing") > 0.5 * totals.get("Packing"), done::toString);
+  }
+
   private static Tensor toBf16(Tensor tensor) {
     float[] values = tensor.toFloats();
     ByteBuffer bytes = ByteBuffer.allocate(2 * values.length).order(ByteOrder.LITTLE_ENDIAN);

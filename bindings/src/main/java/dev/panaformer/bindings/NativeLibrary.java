@@ -15,6 +15,7 @@ import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -147,12 +148,26 @@ public final class NativeLibrary {
     Path file = folder.resolve(fileName);
     try {
       if (!Files.isRegularFile(file) || !isCopy(resource, file)) {
-        Files.createDirectories(folder);
+        Files.createDirectories(cache);
+        createPrivate(folder);
         copy(resource, sha256, file);
       }
       return file;
     } catch (IOException cacheUnusable) {
       return extractTemporarily(resource, fileName, sha256, cacheUnusable);
+    }
+  }
+
+  /**
+   * Creates a folder that only its owner may enter, whatever the umask is: code is loaded from it.
+   */
+  private static void createPrivate(Path folder) throws IOException {
+    if (folder.getFileSystem().supportedFileAttributeViews().contains("posix")) {
+      Files.createDirectories(
+          folder,
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    } else {
+      Files.createDirectories(folder);
     }
   }
 

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.Collections;
 import java.util.HashSet;
@@ -103,6 +104,16 @@ class NativeLibraryTest {
 
     assertFalse(file.startsWith(folder));
     assertArrayEquals(Files.readAllBytes(NativeLibrary.extract(folder)), Files.readAllBytes(file));
+  }
+
+  /** Code is loaded from it, so nobody else may write there, whatever the umask is. */
+  @Test
+  void theCacheIsPrivateToItsOwner() throws IOException {
+    Path file = NativeLibrary.extract(folder);
+    for (Path part = file.getParent(); !part.equals(folder); part = part.getParent()) {
+      String permissions = PosixFilePermissions.toString(Files.getPosixFilePermissions(part));
+      assertTrue(permissions.endsWith("------"), part + " " + permissions);
+    }
   }
 
   @Test

@@ -2,9 +2,11 @@ package dev.panaformer.cli;
 
 import dev.panaformer.cli.command.AnswerCommand;
 import dev.panaformer.cli.command.AttentionCommand;
+import dev.panaformer.cli.command.BenchCommand;
 import dev.panaformer.cli.command.ClassifyCommand;
 import dev.panaformer.cli.command.ClassifyImageCommand;
 import dev.panaformer.cli.command.CompareCommand;
+import dev.panaformer.cli.command.CompletionCommand;
 import dev.panaformer.cli.command.ConvertCommand;
 import dev.panaformer.cli.command.DetectCommand;
 import dev.panaformer.cli.command.EmbedCommand;
@@ -14,25 +16,32 @@ import dev.panaformer.cli.command.InfoCommand;
 import dev.panaformer.cli.command.PerplexityCommand;
 import dev.panaformer.cli.command.QuantizeCommand;
 import dev.panaformer.cli.command.SegmentCommand;
+import dev.panaformer.cli.command.TestCommand;
 import dev.panaformer.cli.command.VerifyCommand;
 import dev.panaformer.cli.terminal.Failure;
 import dev.panaformer.cli.terminal.PipeWriter;
+import dev.panaformer.cli.terminal.UsageException;
 import java.io.BufferedOutputStream;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.OutputStream;
 import java.io.PrintWriter;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
+import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
- * The command line. Exit status: 0 done, 1 failed (one sentence on stderr says why), 2 wrong usage.
+ * The command line. Exit status: 0 done, 1 failed, 2 wrong usage; one sentence on stderr says why.
  */
 @Command(
     name = "panaformer",
@@ -55,9 +64,19 @@ import picocli.CommandLine.Spec;
       VerifyCommand.class,
       ConvertCommand.class,
       QuantizeCommand.class,
-      CompareCommand.class
+      CompareCommand.class,
+      BenchCommand.class,
+      TestCommand.class,
+      CompletionCommand.class,
+      HelpCommand.class
+    },
+    exitCodeListHeading = "%nExit status:%n",
+    exitCodeList = {
+      "0:Done.",
+      "1:It failed: a file is missing or damaged, or there is not enough of something.",
+      "2:Wrong usage: an argument is missing, unknown or has a wrong value."
     })
-public final class Main implements Runnable {
+public final class Main implements Callable<Integer> {
   private static final String LOG_FORMAT = "java.util.logging.SimpleFormatter.format";
 
   @Spec private CommandSpec spec;
@@ -82,7 +101,21 @@ public final class Main implements Runnable {
     if (System.getProperty(LOG_FORMAT) == null) {
       System.setProperty(LOG_FORMAT, "panaformer: %5$s%6$s%n");
     }
-    System.exit(run(out, err, args));
+    System.exit(isDecoded(args) ? run(out, err, args) : refuseEncoding(err));
+  }
+
+  /** Where the locale is not one of UTF-8, the JVM loses what its encoding does not know. */
+  private static boolean isDecoded(String[] args) {
+    return Charset.forName(System.getProperty("sun.jnu.encoding")).equals(StandardCharsets.UTF_8)
+        || String.join("", args).chars().allMatch(c -> c < 0x80);
+  }
+
+  private static int refuseEncoding(PrintWriter err) {
+    err.println(
+        "panaformer: the arguments have characters beyond ASCII, and the locale's encoding is "
+            + System.getProperty("sun.jnu.encoding")
+            + ", expected UTF-8: set LC_ALL=C.UTF-8");
+    return ExitCode.USAGE;
   }
 
   /**
@@ -100,7 +133,11 @@ public final class Main implements Runnable {
               failure.setVerbose(main.verbose);
               return new CommandLine.RunLast().execute(parsed);
             })
-            .setExecutionExceptionHandler((e, command, parsed) -> failure.report(e));
+            .setParameterExceptionHandler((e, arguments) -> wrongUsage(e))
+            .setExecutionExceptionHandler((e, command, parsed) ->
+                e instanceof UsageException
+                    ? wrongUsage(new ParameterException(command, e.getMessage(), e))
+                    : failure.report(e));
     try {
       int status = commandLine.execute(args);
       out.flush();
@@ -110,8 +147,20 @@ public final class Main implements Runnable {
     }
   }
 
+  private static int wrongUsage(ParameterException e) {
+    CommandLine command = e.getCommandLine();
+    PrintWriter err = command.getErr();
+    err.println("panaformer: " + e.getMessage().strip().replaceAll("\\s*\\R\\s*", " "));
+    UnmatchedArgumentException.printSuggestions(e, err);
+    err.println("'" + command.getCommandSpec().qualifiedName() + " --help' tells more.");
+    err.flush();
+    return ExitCode.USAGE;
+  }
+
+  /** Without a command. */
   @Override
-  public void run() {
-    throw new ParameterException(spec.commandLine(), "Missing command");
+  public Integer call() {
+    spec.commandLine().usage(spec.commandLine().getErr());
+    return ExitCode.USAGE;
   }
 }

@@ -59,7 +59,8 @@ class CommandsTest {
         Files.write(folder.resolve("latin"), "caf\u00e9".getBytes(StandardCharsets.ISO_8859_1));
     Outcome outcome = Outcome.of("embed", "--file", latin.toString());
     assertEquals(1, outcome.status());
-    assertTrue(outcome.err().contains("latin: not UTF-8"), outcome.err());
+    assertTrue(
+        outcome.err().contains("latin: not UTF-8 in line 1: its byte 4 is 0xE9"), outcome.err());
   }
 
   @Test
@@ -212,7 +213,7 @@ class CommandsTest {
     }
   }
 
-  private static void copyResource(String name, Path file) throws IOException {
+  static void copyResource(String name, Path file) throws IOException {
     try (InputStream in = CommandsTest.class.getResourceAsStream(name)) {
       Files.copy(in, file);
     }
@@ -233,6 +234,27 @@ class CommandsTest {
     try (Stream<Path> siblings = Files.list(model.getParent())) {
       assertEquals(List.of(model), siblings.filter(Files::isDirectory).toList());
     }
+  }
+
+  /** The published model reads 256 tokens; the export alone would read 512. */
+  @Test
+  void theDefaultModelReadsAsManyTokensAsThePublishedOne() throws IOException {
+    Path model = DefaultModel.folder();
+    JsonObject info = json(Outcome.of("info", "--json").out());
+    assertEquals(256, info.get("max_tokens").getAsInt());
+    assertEquals("mean, normalised", info.get("pooling").getAsString());
+    String beginning = "word ".repeat(254);
+    Outcome outcome =
+        Outcome.of("embed", "--similarity", beginning, beginning + "other ".repeat(99));
+    assertTrue(outcome.lines().get(0).contains("1.0000   1.0000"), outcome::toString);
+    // A folder as an earlier version left it: sound, but without these settings.
+    Path settings = model.resolve("sentence_bert_config.json");
+    Path checksums = model.resolve("checksums");
+    Files.delete(settings);
+    List<String> lines = Files.readAllLines(checksums);
+    Files.write(checksums, lines.stream().filter(line -> !line.contains("sentence_bert")).toList());
+    assertEquals(model, DefaultModel.folder());
+    assertTrue(Files.exists(settings));
   }
 
   @Test

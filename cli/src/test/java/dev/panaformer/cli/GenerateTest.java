@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -90,6 +92,12 @@ class GenerateTest {
     assertEquals(0, outcome.status(), outcome::toString);
     assertTrue(outcome.out().contains("\"source\":[\"[CLS]\",\"a\","), outcome.out());
     assertTrue(ImageIO.read(image.toFile()).getWidth() > 6 * 24);
+    // What is there is written to, not deleted: it may be a link or a device.
+    Path link = Files.createSymbolicLink(temporary.resolve("link.png"), image);
+    Files.write(image, new byte[0]);
+    Outcome.of(
+        "attention", "--model", t5, "--source", "a", "--target", "b", "--output", link.toString());
+    assertTrue(Files.isSymbolicLink(link) && Files.size(image) > 0);
     Outcome layer =
         Outcome.of(
             "attention",
@@ -148,9 +156,31 @@ class GenerateTest {
   }
 
   @Test
+  void tellsProgramsWhatItDid() {
+    String text = text("--prompt", PROMPT);
+    JsonObject json = JsonParser.parseString(text("-p", PROMPT, "--json")).getAsJsonObject();
+    assertEquals(text, json.get("text").getAsString() + System.lineSeparator());
+    assertEquals(12, json.getAsJsonArray("ids").size());
+    assertEquals("length", json.get("finish_reason").getAsString());
+    assertEquals(false, json.has("ranking"));
+    JsonObject best =
+        JsonParser.parseString(text("-p", PROMPT, "--json", "--beams", "3", "--n-best", "2"))
+            .getAsJsonObject();
+    assertEquals(2, best.getAsJsonArray("ranking").size());
+  }
+
+  @Test
+  void saysThatTheContextIsFull() {
+    Outcome outcome = generate("-p", "a ".repeat(120));
+    assertEquals(0, outcome.status(), outcome::toString);
+    assertTrue(outcome.err().contains("its context of 128 tokens is full"), outcome.err());
+    assertEquals("", generate("-p", "a ".repeat(120), "--slide").err());
+  }
+
+  @Test
   void saysWhatIsWrong() {
-    assertFails("temperature is -1.0, expected 0", generate("-p", PROMPT, "--temperature", "-1"));
-    assertFails("topP is 0.0, expected above 0", generate("-p", PROMPT, "--top-p", "0"));
+    assertMisused("--temperature is -1.0, expected", generate("-p", PROMPT, "--temperature", "-1"));
+    assertMisused("--top-p is 0.0, expected above 0", generate("-p", PROMPT, "--top-p", "0"));
     assertFails("at most 128 are allowed", generate("-p", "a ".repeat(200)));
     assertEquals(0, generate("-p", "a ".repeat(200), "--slide").status());
     assertEquals(2, Outcome.of("generate", "--prompt", PROMPT).status());
@@ -163,6 +193,11 @@ class GenerateTest {
     assertTrue(
         outcome.out().contains("2 layers, 64 hidden, 4 heads, 128 intermediate, 200 words, 128"),
         outcome.out());
+  }
+
+  private static void assertMisused(String expected, Outcome outcome) {
+    assertEquals(2, outcome.status(), outcome::toString);
+    assertTrue(outcome.err().contains(expected), outcome.err());
   }
 
   private static void assertFails(String expected, Outcome outcome) {
@@ -182,9 +217,16 @@ class GenerateTest {
     assertTrue(
         outcome.out().matches("perplexity \\d+\\.\\d{4}  loss \\d+\\.\\d{6}  tokens \\d+\\s+"),
         outcome.out());
+    Outcome json =
+        Outcome.of("perplexity", "--model", model, "--json", "--stride", "40", file + "");
+    JsonObject score = JsonParser.parseString(json.out()).getAsJsonObject();
+    assertEquals(Math.exp(score.get("loss").getAsDouble()), score.get("perplexity").getAsDouble());
+    assertMisused(
+        "--stride", Outcome.of("perplexity", "--model", model, "--stride", "0", file + ""));
+    assertMisused("128", Outcome.of("perplexity", "--model", model, "--stride", "129", file + ""));
     Files.write(file, new byte[] {(byte) 0xFF, (byte) 0xFE});
     Outcome binary = Outcome.of("perplexity", "--model", model, file.toString());
-    assertFails("not UTF-8", binary);
+    assertFails("not UTF-8 in line 1: its byte 1 is 0xFF", binary);
     assertFails("no such file", Outcome.of("perplexity", "--model", model, file + ".none"));
   }
 }

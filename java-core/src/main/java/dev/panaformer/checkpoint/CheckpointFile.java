@@ -12,6 +12,9 @@ import java.nio.file.StandardOpenOption;
 
 /** An open file whose ranges are read or mapped. Exceptions name the file. */
 final class CheckpointFile implements AutoCloseable {
+  /** Bytes by which a file is recognised. */
+  private static final int BEGINNING = 64;
+
   private final Path path;
   private final FileChannel channel;
   private final long size;
@@ -26,10 +29,16 @@ final class CheckpointFile implements AutoCloseable {
     FileChannel channel = null;
     try {
       channel = FileChannel.open(path, StandardOpenOption.READ);
-      return new CheckpointFile(path, channel, channel.size());
+      CheckpointFile file = new CheckpointFile(path, channel, channel.size());
+      ForeignFolder.requireContent(
+          path, file.read(0, (int) Math.min(BEGINNING, file.size)).array());
+      return file;
     } catch (IOException e) {
       closeQuietly(channel);
-      throw unreadable(path, e);
+      throw CheckpointException.unreadable(path, e);
+    } catch (CheckpointException e) {
+      closeQuietly(channel);
+      throw e;
     }
   }
 
@@ -54,7 +63,7 @@ final class CheckpointFile implements AutoCloseable {
     } catch (ClosedChannelException e) {
       throw new IllegalStateException(path + " is closed", e);
     } catch (IOException e) {
-      throw unreadable(path, e);
+      throw CheckpointException.unreadable(path, e);
     }
     return bytes.flip();
   }
@@ -66,12 +75,8 @@ final class CheckpointFile implements AutoCloseable {
     } catch (ClosedChannelException e) {
       throw new IllegalStateException(path + " is closed", e);
     } catch (IOException e) {
-      throw unreadable(path, e);
+      throw CheckpointException.unreadable(path, e);
     }
-  }
-
-  private static CheckpointException unreadable(Path path, IOException e) {
-    return new CheckpointException(path + ": cannot be read: " + e, e);
   }
 
   @Override

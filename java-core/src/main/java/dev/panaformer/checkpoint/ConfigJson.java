@@ -1,8 +1,10 @@
 package dev.panaformer.checkpoint;
 
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -29,11 +31,15 @@ public final class ConfigJson {
   /**
    * Reads a file.
    *
-   * @throws CheckpointException if the file is absent or holds no JSON object
+   * @throws CheckpointException if the file is absent, cannot be read, or holds no JSON object
    */
   public static ConfigJson read(Path file) {
-    if (!Files.isRegularFile(file)) {
-      throw new CheckpointException(file + ": no such file");
+    try {
+      if (!Files.readAttributes(file, BasicFileAttributes.class).isRegularFile()) {
+        throw new CheckpointException(file + ": not a file");
+      }
+    } catch (IOException e) {
+      throw CheckpointException.unreadable(file, e);
     }
     return new ConfigJson(file, "", StrictJson.readObject(file));
   }

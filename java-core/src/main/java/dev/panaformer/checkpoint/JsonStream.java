@@ -25,6 +25,10 @@ import java.util.Map;
  */
 public final class JsonStream implements AutoCloseable {
   private static final int MAX_DEPTH = 64;
+
+  /** Bytes by which a file is recognised. */
+  private static final int BEGINNING = 64;
+
   private static final int BUFFER_BYTES = 1 << 16;
 
   private final String name;
@@ -46,9 +50,17 @@ public final class JsonStream implements AutoCloseable {
   public static JsonStream open(Path file) {
     try {
       InputStream bytes = new BufferedInputStream(Files.newInputStream(file), BUFFER_BYTES);
+      try {
+        bytes.mark(BEGINNING);
+        ForeignFolder.requireContent(file, bytes.readNBytes(BEGINNING));
+        bytes.reset();
+      } catch (IOException | CheckpointException e) {
+        bytes.close();
+        throw e;
+      }
       return new JsonStream(file.toString(), new Bounded(file, bytes));
     } catch (IOException e) {
-      throw new CheckpointException(file + ": cannot be read: " + e, e);
+      throw CheckpointException.unreadable(file, e);
     }
   }
 

@@ -1,8 +1,11 @@
 package dev.panaformer.checkpoint;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -41,16 +44,29 @@ public final class ModelFolder {
   /**
    * Reads {@code modules.json}, if it exists, and the files that it names.
    *
-   * @throws CheckpointException if there is no such folder, or its modules are not supported
+   * @throws CheckpointException if there is no such folder, it may not be read, or its modules are
+   *     not supported
    */
   public static ModelFolder open(Path path) {
-    if (!Files.isDirectory(path)) {
-      throw new CheckpointException(path + ": no such folder");
-    }
+    requireFolder(path);
     Path modules = path.resolve("modules.json");
     return Files.exists(modules)
         ? withModules(path, modules)
         : new ModelFolder(path, path, Optional.empty());
+  }
+
+  /** Without permission to search a folder, its files would seem to be absent. */
+  private static void requireFolder(Path path) {
+    try {
+      if (!Files.readAttributes(path, BasicFileAttributes.class).isDirectory()) {
+        throw new CheckpointException(path + ": a file, expected a model's folder");
+      }
+      Files.readAttributes(path.resolve("."), BasicFileAttributes.class);
+    } catch (NoSuchFileException e) {
+      throw new CheckpointException(path + ": no such folder", e);
+    } catch (IOException e) {
+      throw CheckpointException.unreadable(path, e);
+    }
   }
 
   private static ModelFolder withModules(Path path, Path file) {
@@ -71,7 +87,10 @@ public final class ModelFolder {
       String type = module.requireString("type");
       Path folder = inside(file, module.optionalString("path", ""));
       switch (type.substring(type.lastIndexOf('.') + 1)) {
-        case "Transformer" -> transformer = folder;
+        case "Transformer" -> {
+          requireFolder(folder);
+          transformer = folder;
+        }
         case "Pooling" -> pooling = pooling(ConfigJson.read(folder.resolve("config.json")));
         case "Normalize" -> normalize = true;
         default -> throw module.wrong("type", "Transformer, Pooling or Normalize");
@@ -157,8 +176,18 @@ public final class ModelFolder {
   public ConfigJson config() {
     Path config = transformer.resolve("config.json");
     Optional<Path> onnx = onnx();
-    if (Files.exists(config) || onnx.isEmpty()) {
-      return ConfigJson.read(config);
+    if (Files.exists(config)) {
+      ConfigJson json = ConfigJson.read(config);
+      ForeignFolder.requireTransformers(json);
+      return json;
+    }
+    if (onnx.isEmpty()) {
+      try {
+        throw ForeignFolder.withoutConfig(transformer)
+            .orElseThrow(() -> new CheckpointException(config + ": no such file"));
+      } catch (IOException e) {
+        throw CheckpointException.unreadable(transformer, e);
+      }
     }
     try (OnnxCheckpoint checkpoint = OnnxCheckpoint.open(onnx.get())) {
       return checkpoint.config();

@@ -13,6 +13,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -20,6 +21,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongConsumer;
 
 /** Writes safetensors files. */
 public final class SafetensorsWriter {
@@ -38,9 +40,20 @@ public final class SafetensorsWriter {
    * under its name only when it is complete, and then replaces an existing file.
    *
    * @param metadata strings to store with the tensors; may be empty
-   * @throws IOException if the file cannot be written; no partial file is left then
+   * @throws IOException if the file cannot be written, naming it; no partial file is left then
    */
   public static void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata)
+      throws IOException {
+    write(file, tensors, metadata, bytes -> {});
+  }
+
+  /**
+   * Like {@link #write(Path, Map, Map)}, telling how far it is.
+   *
+   * @param written is given the size of each tensor in bytes when it has been written
+   */
+  public static void write(
+      Path file, Map<String, Tensor> tensors, Map<String, String> metadata, LongConsumer written)
       throws IOException {
     // Tensors with the largest alignment come first, so that every tensor is aligned without gaps.
     List<Map.Entry<String, Tensor>> order =
@@ -48,16 +61,23 @@ public final class SafetensorsWriter {
             .sorted(Comparator.comparing(entry -> -alignment(entry.getValue())))
             .toList();
     Path target = file.toAbsolutePath();
-    Path partial = Files.createTempFile(target.getParent(), target.getFileName() + ".", ".part");
+    // A temporary file of the JDK would be private to its owner, and stay so under its new name.
+    Path partial = PartialFolder.unused(target, ".part");
     try {
-      try (FileChannel channel = FileChannel.open(partial, StandardOpenOption.WRITE)) {
+      try (FileChannel channel =
+          FileChannel.open(partial, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
         writeFully(channel, header(order, metadata));
         for (Map.Entry<String, Tensor> entry : order) {
           writeTensor(channel, entry.getValue());
+          written.accept(entry.getValue().byteSize());
         }
         channel.force(true);
       }
       Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
+    } catch (FileSystemException e) {
+      throw FileProblem.renamed(e, partial, file);
+    } catch (IOException e) {
+      throw FileProblem.in(file, e);
     } finally {
       Files.deleteIfExists(partial);
     }

@@ -55,9 +55,11 @@ public final class StrictJson {
         throw new CheckpointException(
             String.format("%s: %d bytes of JSON, expected at most %d", file, size, MAX_BYTES));
       }
-      return Files.readAllBytes(file);
+      byte[] bytes = Files.readAllBytes(file);
+      ForeignFolder.requireContent(file, bytes);
+      return bytes;
     } catch (IOException e) {
-      throw new CheckpointException(file + ": cannot be read: " + e, e);
+      throw CheckpointException.unreadable(file, e);
     }
   }
 

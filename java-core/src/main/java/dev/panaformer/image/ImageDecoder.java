@@ -143,7 +143,7 @@ final class ImageDecoder {
     } catch (NoSuchFileException e) {
       throw new ImageException(file + ": no such file", e);
     } catch (AccessDeniedException e) {
-      throw new ImageException(file + ": cannot be read: access denied", e);
+      throw new ImageException(file + ": permission denied", e);
     } catch (IOException e) {
       throw new ImageException(file + ": cannot be read: " + reason(e), e);
     }

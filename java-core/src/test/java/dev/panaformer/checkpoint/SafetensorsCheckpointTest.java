@@ -16,6 +16,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -133,11 +134,25 @@ class SafetensorsCheckpointTest {
     }
   }
 
+  /** A temporary file of the JDK is private to its owner, and stays so when it is renamed. */
+  @Test
+  void writtenFilesHaveTheUsualPermissions() throws IOException {
+    SafetensorsWriter.write(file, Map.of("a", tensor(1)), Map.of());
+    Path usual = Files.createFile(folder.resolve("usual"));
+    assertEquals(Files.getPosixFilePermissions(usual), Files.getPosixFilePermissions(file));
+  }
+
+  @Test
+  void tellsHowMuchIsWritten() throws IOException {
+    List<Long> written = new ArrayList<>();
+    SafetensorsWriter.write(file, Map.of("a", tensor(1), "b", tensor(1)), Map.of(), written::add);
+    assertEquals(List.of(tensor(1).byteSize(), tensor(1).byteSize()), written);
+  }
+
   @Test
   void namesAFileThatIsNotThere() {
     Exception e = assertThrows(CheckpointException.class, () -> SafetensorsCheckpoint.open(file));
-    assertEquals(
-        file + ": cannot be read: java.nio.file.NoSuchFileException: " + file, e.getMessage());
+    assertEquals(file + ": no such file", e.getMessage());
   }
 
   @Test

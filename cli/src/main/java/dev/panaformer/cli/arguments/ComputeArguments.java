@@ -5,6 +5,7 @@ import dev.panaformer.ComputeOptions;
 import dev.panaformer.Device;
 import dev.panaformer.ModelOptions;
 import dev.panaformer.Precision;
+import dev.panaformer.cli.terminal.UsageException;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -64,11 +65,16 @@ public final class ComputeArguments {
     return Optional.ofNullable(precision);
   }
 
-  /** The library's defaults with these arguments. */
+  /**
+   * The library's defaults with these arguments.
+   *
+   * @throws UsageException if one is out of range
+   */
   public ModelOptions options() {
-    return ModelOptions.DEFAULT
-        .withDevice(new Device(backend, device))
-        .withThreads(threads)
-        .withPrecision(precision().orElse(Precision.FP32));
+    return UsageException.unlessRefused(() ->
+        ModelOptions.DEFAULT
+            .withDevice(new Device(backend, device))
+            .withThreads(threads)
+            .withPrecision(precision().orElse(Precision.FP32)));
   }
 }

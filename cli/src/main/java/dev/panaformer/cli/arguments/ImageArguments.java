@@ -1,12 +1,11 @@
 package dev.panaformer.cli.arguments;
 
 import dev.panaformer.ImageOptions;
+import dev.panaformer.cli.terminal.UsageException;
 import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 
 /** The model and the images of a command that reads images. */
@@ -41,21 +40,18 @@ public final class ImageArguments {
     return model;
   }
 
-  /** The files, in their order. */
+  /** The files, in their order. The command opens them itself. */
   public InputSource<Path> images() {
-    return new FileList(images);
+    return new GivenInputs<>(images);
   }
 
   /**
    * The library's defaults with these arguments.
    *
-   * @throws ParameterException if no image were small enough, which is wrong usage
+   * @throws UsageException if no image were small enough
    */
-  public ImageOptions options(CommandSpec spec) {
-    if (maxPixels < 1) {
-      throw new ParameterException(
-          spec.commandLine(), "--max-pixels is " + maxPixels + ", expected at least 1");
-    }
+  public ImageOptions options() {
+    UsageException.requirePositive("--max-pixels", maxPixels);
     return ImageOptions.DEFAULT
         .withCompute(compute.options().compute())
         .withMaxPixels(maxPixels)
@@ -65,20 +61,17 @@ public final class ImageArguments {
   /**
    * Checks an option that takes the file of a picture to write.
    *
-   * @throws ParameterException if it is no PNG, or there are several images to draw on it, which is
-   *     wrong usage
+   * @throws UsageException if it is no PNG, or there are several images to draw on it
    */
-  public void requireOnePicture(CommandSpec spec, String option, Path file) {
+  public void requireOnePicture(String option, Path file) {
     if (file == null) {
       return;
     }
     if (!file.toString().toLowerCase().endsWith(".png")) {
-      throw new ParameterException(
-          spec.commandLine(), option + " is " + file + ", expected a name that ends in .png");
+      throw new UsageException(option + " is " + file + ", expected a name that ends in .png");
     }
     if (images.size() > 1) {
-      throw new ParameterException(
-          spec.commandLine(), option + " is for one image, given " + images.size());
+      throw new UsageException(option + " is for one image, given " + images.size());
     }
   }
 }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -24,11 +25,20 @@ public final class TextArguments {
   private List<String> files = new ArrayList<>();
 
   /** The texts as they come. Files are opened here, so that a wrong name is known at once. */
-  public TextReader open() throws IOException {
+  public TextReader<String> open() throws IOException {
+    return open(Function.identity());
+  }
+
+  /**
+   * The inputs as they come. Files are opened here, so that a wrong name is known at once.
+   *
+   * @param parser what a line means; see {@link TextReader}
+   */
+  public <T> TextReader<T> open(Function<String, T> parser) throws IOException {
     List<String> given = new ArrayList<>(texts);
     boolean stdin = given.removeIf(STDIN::equals);
     stdin |= given.isEmpty() && files.isEmpty();
-    TextReader reader = new TextReader(given);
+    TextReader<T> reader = new TextReader<>(given, parser);
     try {
       for (String file : files) {
         if (file.equals(STDIN)) {

@@ -2,8 +2,6 @@ package dev.panaformer.cli.arguments;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -22,11 +20,8 @@ public final class TextFile {
     if (file.equals(STDIN)) {
       return stdin();
     }
-    try {
-      return Files.readString(file);
-    } catch (CharacterCodingException e) {
-      throw new IOException(file + ": not UTF-8", e);
-    }
+    Lines.requireFile(file);
+    return Utf8.decode(file.toString(), ByteBuffer.wrap(Files.readAllBytes(file)), 1);
   }
 
   /**
@@ -35,13 +30,6 @@ public final class TextFile {
    * @throws IOException if it cannot be read or is not UTF-8
    */
   public static String stdin() throws IOException {
-    try {
-      return StandardCharsets.UTF_8
-          .newDecoder()
-          .decode(ByteBuffer.wrap(System.in.readAllBytes()))
-          .toString();
-    } catch (CharacterCodingException e) {
-      throw new IOException("stdin: not UTF-8", e);
-    }
+    return Utf8.decode("stdin", ByteBuffer.wrap(System.in.readAllBytes()), 1);
   }
 }

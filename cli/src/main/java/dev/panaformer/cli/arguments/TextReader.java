@@ -1,11 +1,7 @@
 package dev.panaformer.cli.arguments;
 
-import java.io.BufferedReader;
-import java.io.Closeable;
+import dev.panaformer.cli.terminal.Progress;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,29 +9,60 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.function.Function;
 
-/** Texts from arguments and then from the lines of UTF-8 files, however long those are. */
-public final class TextReader implements InputSource<String> {
-  private static final char BYTE_ORDER_MARK = '\uFEFF';
-
+/**
+ * Inputs that are a line each, from arguments and then from UTF-8 files, however long those are.
+ *
+ * @param <T> what a line means
+ */
+public final class TextReader<T> implements InputSource<T> {
+  private final Function<String, T> parser;
   private final Deque<String> arguments;
   private final Deque<Lines> sources = new ArrayDeque<>();
+  private IOException failure;
+  private int argument;
+  private long size;
+  private long finished;
 
-  public TextReader(List<String> arguments) {
+  /**
+   * @param parser makes an input of a line. An {@link IllegalArgumentException} says what is wrong
+   *     with the line; the reader adds where it is.
+   */
+  public TextReader(List<String> arguments, Function<String, T> parser) {
+    this.parser = parser;
     this.arguments = new ArrayDeque<>(arguments);
+    arguments.forEach(text -> size += bytes(text));
+  }
+
+  private static int bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8).length;
   }
 
   public void addFile(Path file) throws IOException {
-    sources.add(new Lines(file.toString(), Files.newInputStream(file)));
+    sources.add(Lines.of(file));
+    boolean known = size >= 0 && Files.isRegularFile(file);
+    size = known ? size + Files.size(file) : Progress.UNKNOWN;
   }
 
   public void addStdin() {
     sources.add(new Lines("stdin", System.in));
+    size = Progress.UNKNOWN;
   }
 
   @Override
-  public long remaining() {
-    return sources.isEmpty() ? arguments.size() : -1;
+  public Progress.Unit unit() {
+    return Progress.Unit.BYTES;
+  }
+
+  @Override
+  public long size() {
+    return size;
+  }
+
+  @Override
+  public long position() {
+    return finished + (sources.isEmpty() ? 0 : sources.element().bytes());
   }
 
   /**
@@ -45,67 +72,64 @@ public final class TextReader implements InputSource<String> {
    * types a line or pipes it in gets its result at once.
    */
   @Override
-  public List<String> next(int limit) throws IOException {
-    List<String> texts = new ArrayList<>();
-    while (texts.size() < limit && !arguments.isEmpty()) {
-      texts.add(arguments.remove());
+  public List<T> next(int limit) throws IOException {
+    if (failure != null) {
+      throw failure;
     }
-    while (texts.size() < limit && !sources.isEmpty()) {
+    List<T> inputs = new ArrayList<>();
+    try {
+      read(inputs, limit);
+    } catch (IOException e) {
+      if (inputs.isEmpty()) {
+        throw e;
+      }
+      failure = e; // those before it are handed out first
+    }
+    return inputs;
+  }
+
+  private void read(List<T> inputs, int limit) throws IOException {
+    while (inputs.size() < limit && !arguments.isEmpty()) {
+      String text = arguments.remove();
+      finished += bytes(text);
+      inputs.add(parse("text " + ++argument, text));
+    }
+    while (inputs.size() < limit && !sources.isEmpty()) {
       Lines source = sources.element();
-      if (!texts.isEmpty() && !source.isReady()) {
+      if (!inputs.isEmpty() && !source.isReady()) {
         break;
       }
       String line = source.next();
       if (line != null) {
-        texts.add(line);
+        inputs.add(parse(source.place(), line));
       } else {
         sources.remove().close();
+        finished += source.bytes();
       }
     }
-    return texts;
+  }
+
+  /** All inputs that are left. */
+  public List<T> all() throws IOException {
+    List<T> all = new ArrayList<>();
+    for (List<T> next = next(Integer.MAX_VALUE); !next.isEmpty(); next = next(Integer.MAX_VALUE)) {
+      all.addAll(next);
+    }
+    return all;
+  }
+
+  private T parse(String place, String line) throws IOException {
+    try {
+      return parser.apply(line);
+    } catch (IllegalArgumentException e) {
+      throw new IOException(place + ": " + e.getMessage(), e);
+    }
   }
 
   @Override
   public void close() throws IOException {
     for (Lines source : sources) {
       source.close();
-    }
-  }
-
-  private static final class Lines implements Closeable {
-    private final String name;
-    private final BufferedReader reader;
-    private long line;
-
-    Lines(String name, InputStream stream) {
-      this.name = name;
-      // The decoder of newDecoder() reports malformed bytes; that of a charset replaces them.
-      this.reader =
-          new BufferedReader(new InputStreamReader(stream, StandardCharsets.UTF_8.newDecoder()));
-    }
-
-    boolean isReady() throws IOException {
-      return reader.ready();
-    }
-
-    String next() throws IOException {
-      String text;
-      try {
-        text = reader.readLine();
-      } catch (CharacterCodingException e) {
-        throw new IOException(name + ": not UTF-8 soon after line " + line, e);
-      } catch (IOException e) {
-        throw new IOException(name + ": " + e.getMessage(), e);
-      }
-      line++;
-      boolean marked =
-          line == 1 && text != null && !text.isEmpty() && text.charAt(0) == BYTE_ORDER_MARK;
-      return marked ? text.substring(1) : text;
-    }
-
-    @Override
-    public void close() throws IOException {
-      reader.close();
     }
   }
 }

@@ -5,7 +5,10 @@ import dev.panaformer.CausalLMOptions;
 import dev.panaformer.Seq2Seq;
 import dev.panaformer.cli.arguments.ComputeArguments;
 import dev.panaformer.cli.drawing.AttentionImage;
-import dev.panaformer.cli.terminal.Json;
+import dev.panaformer.cli.drawing.Drawing;
+import dev.panaformer.cli.terminal.Output;
+import dev.panaformer.cli.terminal.Result;
+import dev.panaformer.cli.terminal.UsageException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -13,13 +16,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import javax.imageio.ImageIO;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** Draws cross-attention: which tokens of the source each token of the target attends to. */
 @Command(
@@ -28,7 +27,7 @@ import picocli.CommandLine.Spec;
     description =
         "Draw an encoder-decoder's cross-attention: the target's tokens down, the source's across.")
 public final class AttentionCommand implements Callable<Integer> {
-  @Spec private CommandSpec spec;
+  @Mixin private Output output;
   @Mixin private ComputeArguments compute;
 
   @Option(
@@ -62,13 +61,16 @@ public final class AttentionCommand implements Callable<Integer> {
       required = true,
       paramLabel = "FILE",
       description = "The PNG file to write.")
-  private Path output;
+  private Path file;
 
-  @Option(names = "--json", description = "Print tokens and weights as one JSON line as well.")
-  private boolean json;
-
-  /** What {@code --json} prints: the tokens, and a row of weights for each of the target's. */
-  private record Weights(List<String> source, List<String> target, float[][] weights) {}
+  /** The tokens, a row of weights for each of the target's, and the file of the drawing. */
+  private record DrawnAttention(
+      List<String> source, List<String> target, float[][] weights, String file) implements Result {
+    @Override
+    public void print(PrintWriter out) {
+      out.printf(Locale.ROOT, "%s: %d by %d tokens%n", file, target.size(), source.size());
+    }
+  }
 
   @Override
   public Integer call() throws IOException {
@@ -77,8 +79,7 @@ public final class AttentionCommand implements Callable<Integer> {
         Seq2Seq.load(model, CausalLMOptions.DEFAULT.withCompute(compute.options().compute()))) {
       int layers = seq2seq.numLayers();
       if (layer != null && (layer < 0 || layer >= layers)) {
-        throw new ParameterException(
-            spec.commandLine(), "--layer is " + layer + ", expected 0 to " + (layers - 1));
+        throw new UsageException("--layer is " + layer + ", expected 0 to " + (layers - 1));
       }
       int[] read = seq2seq.tokenize(source);
       int[] said =
@@ -90,16 +91,8 @@ public final class AttentionCommand implements Callable<Integer> {
       // A row is labelled by the token that is said there, not by the one before it.
       List<String> rows = tokens(seq2seq, said);
       List<String> columns = tokens(seq2seq, read);
-      if (!ImageIO.write(AttentionImage.draw(weights, rows, columns), "png", output.toFile())) {
-        throw new IOException(output + ": cannot be written as PNG");
-      }
-      PrintWriter out = spec.commandLine().getOut();
-      if (json) {
-        out.println(Json.line(new Weights(columns, rows, weights)));
-      } else {
-        out.printf(Locale.ROOT, "%s: %d by %d tokens%n", output, rows.size(), columns.size());
-      }
-      out.flush();
+      Drawing.write(AttentionImage.draw(weights, rows, columns), file);
+      output.print(new DrawnAttention(columns, rows, weights, file.toString()));
     }
     return 0;
   }

@@ -3,8 +3,9 @@ package dev.panaformer.cli.command;
 import dev.panaformer.ImageClassifier;
 import dev.panaformer.ImageOptions;
 import dev.panaformer.Label;
-import dev.panaformer.cli.arguments.Counts;
 import dev.panaformer.cli.drawing.Drawing;
+import dev.panaformer.cli.terminal.Result;
+import dev.panaformer.cli.terminal.UsageException;
 import dev.panaformer.image.RgbImage;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -46,7 +47,7 @@ public final class ClassifyImageCommand extends ImageCommand<ImageClassifier> {
 
   @Override
   void checkArguments() {
-    Counts.requirePositive(spec(), "--top", top);
+    UsageException.requirePositive("--top", top);
     requireOnePicture("--attention", attention);
   }
 
@@ -58,7 +59,7 @@ public final class ClassifyImageCommand extends ImageCommand<ImageClassifier> {
   @Override
   void evaluate(ImageClassifier classifier, Path file) throws IOException {
     RgbImage image = classifier.read(file);
-    print(new LabelledImage(file.toString(), classifier.classify(image, top)));
+    output().print(new LabelledImage(file.toString(), classifier.classify(image, top)));
     if (attention != null) {
       Drawing.write(Drawing.attention(image, classifier.attention(image)), attention);
     }

@@ -13,8 +13,10 @@ import dev.panaformer.cli.arguments.ComputeArguments;
 import dev.panaformer.cli.arguments.TextArguments;
 import dev.panaformer.cli.arguments.TextReader;
 import dev.panaformer.cli.conversion.DefaultModel;
-import dev.panaformer.cli.terminal.Json;
+import dev.panaformer.cli.terminal.Output;
 import dev.panaformer.cli.terminal.Progress;
+import dev.panaformer.cli.terminal.Result;
+import dev.panaformer.cli.terminal.UsageException;
 import dev.panaformer.cli.verify.Cosine;
 import dev.panaformer.model.ModelKind;
 import dev.panaformer.nn.weights.QuantizedWeights;
@@ -27,10 +29,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** Compares a model in low precision with itself in float32, over the user's texts. */
 @Command(
@@ -46,7 +45,7 @@ public final class CompareCommand implements Callable<Integer> {
   /** How many nearest neighbours of a text are compared. */
   private static final int NEIGHBOURS = 10;
 
-  @Spec private CommandSpec spec;
+  @Mixin private Output output;
   @Mixin private TextArguments texts;
   @Mixin private ComputeArguments compute;
 
@@ -55,9 +54,6 @@ public final class CompareCommand implements Callable<Integer> {
       paramLabel = "DIR",
       description = "A folder with config.json, weights and tokenizer. Default: all-MiniLM-L6-v2.")
   private Path model;
-
-  @Option(names = "--json", description = "Print one JSON line.")
-  private boolean json;
 
   /**
    * @param minCosine of a text's two vectors, with that of {@code worst}
@@ -74,7 +70,25 @@ public final class CompareCommand implements Callable<Integer> {
       String worst,
       double largestDifference,
       Double sameNearest,
-      Double sameNeighbours) {}
+      Double sameNeighbours)
+      implements Result {
+    @Override
+    public void print(PrintWriter out) {
+      row(out, "texts", "%d, %s against fp32", texts, precision);
+      row(out, "cosine", "min %.6f, mean %.6f", minCosine, meanCosine);
+      row(out, "worst", "%s", worst);
+      row(out, "difference", "%.6f at most", largestDifference);
+      if (sameNearest != null) {
+        row(
+            out,
+            "neighbours",
+            "the nearest is the same for %.2f %%, of the nearest %d are %.2f %%",
+            100 * sameNearest,
+            Math.min(NEIGHBOURS, texts - 1),
+            100 * sameNeighbours);
+      }
+    }
+  }
 
   /**
    * @param tokens that were predicted
@@ -89,33 +103,38 @@ public final class CompareCommand implements Callable<Integer> {
       double perplexityFp32,
       double perplexity,
       double sameBest,
-      double largestDifference) {}
+      double largestDifference)
+      implements Result {
+    @Override
+    public void print(PrintWriter out) {
+      row(out, "texts", "%d of %d tokens, %s against fp32", texts, tokens, precision);
+      row(out, "perplexity", "%.4f, in fp32 %.4f", perplexity, perplexityFp32);
+      row(out, "likeliest", "the same token in %.2f %% of places", 100 * sameBest);
+      row(out, "difference", "%.6f of a log-probability at most", largestDifference);
+    }
+  }
 
   @Override
   public Integer call() throws IOException {
     Precision precision = compute.precision().orElse(Precision.FP32);
     if (precision == Precision.FP32) {
-      throw new ParameterException(
-          spec.commandLine(), "--precision is needed: bf16, int8, int4 or int4-128");
+      throw new UsageException("--precision is needed: bf16, int8, int4 or int4-128");
     }
     Path path = model == null ? DefaultModel.folder() : model;
     ModelFolder folder = ModelFolder.open(path);
     requireComparable(folder);
-    List<String> all = new ArrayList<>();
-    try (TextReader reader = texts.open()) {
-      for (List<String> next = reader.next(TEXTS_AT_ONCE);
-          !next.isEmpty();
-          next = reader.next(TEXTS_AT_ONCE)) {
-        all.addAll(next);
-      }
+    compute.options(); // refuses wrong values before texts are read
+    List<String> all;
+    try (TextReader<String> reader = texts.open()) {
+      all = reader.all();
     }
     if (all.isEmpty()) {
       throw new IllegalArgumentException("no texts to compare over");
     }
     if (ModelKind.DECODER.includes(folder.config())) {
-      print(predictions(path, precision, all));
+      output.print(predictions(path, precision, all));
     } else {
-      print(vectors(path, precision, all));
+      output.print(vectors(path, precision, all));
     }
     return 0;
   }
@@ -275,39 +294,6 @@ public final class CompareCommand implements Callable<Integer> {
       }
     }
     return scores;
-  }
-
-  private void print(Vectors v) {
-    PrintWriter out = spec.commandLine().getOut();
-    if (json) {
-      out.println(Json.line(v));
-      return;
-    }
-    row(out, "texts", "%d, %s against fp32", v.texts, v.precision);
-    row(out, "cosine", "min %.6f, mean %.6f", v.minCosine, v.meanCosine);
-    row(out, "worst", "%s", v.worst);
-    row(out, "difference", "%.6f at most", v.largestDifference);
-    if (v.sameNearest != null) {
-      row(
-          out,
-          "neighbours",
-          "the nearest is the same for %.2f %%, of the nearest %d are %.2f %%",
-          100 * v.sameNearest,
-          Math.min(NEIGHBOURS, v.texts - 1),
-          100 * v.sameNeighbours);
-    }
-  }
-
-  private void print(Predictions f) {
-    PrintWriter out = spec.commandLine().getOut();
-    if (json) {
-      out.println(Json.line(f));
-      return;
-    }
-    row(out, "texts", "%d of %d tokens, %s against fp32", f.texts, f.tokens, f.precision);
-    row(out, "perplexity", "%.4f, in fp32 %.4f", f.perplexity, f.perplexityFp32);
-    row(out, "likeliest", "the same token in %.2f %% of places", 100 * f.sameBest);
-    row(out, "difference", "%.6f of a log-probability at most", f.largestDifference);
   }
 
   private static void row(PrintWriter out, String name, String format, Object... values) {

@@ -1,16 +1,21 @@
 package dev.panaformer.cli.command;
 
+import dev.panaformer.checkpoint.PartialFolder;
 import dev.panaformer.cli.conversion.Conversion;
-import dev.panaformer.cli.conversion.Folders;
+import dev.panaformer.cli.conversion.ConvertedFolder;
+import dev.panaformer.cli.terminal.Output;
+import dev.panaformer.cli.terminal.Progress;
+import dev.panaformer.cli.terminal.Result;
 import java.io.IOException;
-import java.nio.file.FileAlreadyExistsException;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -18,17 +23,12 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "convert",
     description = {
-      "Write the weights of an ONNX export as a folder in Hugging Face's layout,",
-      "with the tokenizer that lies beside it. Nothing is written unless all can be."
+      "Write an ONNX export as a folder in Hugging Face's layout.",
+      "The configuration and the tokenizer beside it, or beside its folder 'onnx', are copied.",
+      "Nothing is written unless all can be."
     })
 public final class ConvertCommand implements Callable<Integer> {
-  private static final List<String> TOKENIZER_FILES =
-      List.of(
-          "tokenizer.json",
-          "tokenizer_config.json",
-          "special_tokens_map.json",
-          "added_tokens.json",
-          "vocab.txt");
+  @Mixin private Output output;
 
   @Parameters(index = "0", paramLabel = "MODEL.ONNX", description = "The export.")
   private Path onnx;
@@ -45,61 +45,37 @@ public final class ConvertCommand implements Callable<Integer> {
   @Option(names = "--force", description = "Replace files that are there.")
   private boolean force;
 
+  private record ConvertedModel(String folder, long bytes) implements Result {
+    @Override
+    public void print(PrintWriter out) {
+      out.printf(Locale.ROOT, "%s: %,d bytes of weights%n", folder, bytes);
+    }
+  }
+
   @Override
   public Integer call() throws IOException {
     for (Path input : tokenizer == null ? List.of(onnx) : List.of(onnx, tokenizer)) {
-      if (!Files.exists(input)) {
+      if (Files.notExists(input)) {
         throw new NoSuchFileException(input.toString());
       }
     }
-    for (String file : List.of("config.json", "model.safetensors")) {
-      requireAbsent(file);
+    ConvertedFolder converted = new ConvertedFolder(folder, force);
+    converted.requireAbsent(Path.of("config.json"));
+    converted.requireAbsent(Path.of("model.safetensors"));
+    long[] bytes = {0};
+    try (PartialFolder partial = PartialFolder.of(folder);
+        Progress progress = Progress.ofBytes("Converting")) {
+      Conversion.write(
+          onnx,
+          tokenizer,
+          partial,
+          (done, total) -> {
+            bytes[0] = total;
+            progress.at(done, total);
+          });
+      converted.take(partial);
     }
-    Path target = folder.toAbsolutePath().normalize();
-    Files.createDirectories(target.getParent());
-    Path partial = Files.createTempDirectory(target.getParent(), target.getFileName() + ".");
-    try {
-      Conversion.write(onnx, partial);
-      copyTokenizer(partial);
-      move(partial);
-    } finally {
-      Folders.delete(partial);
-    }
+    output.print(new ConvertedModel(folder.toString(), bytes[0]));
     return 0;
-  }
-
-  /** A new folder appears whole; into one that is there, files go one by one. */
-  private void move(Path partial) throws IOException {
-    if (!Files.exists(folder)) {
-      Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
-      return;
-    }
-    List<Path> files = Folders.files(partial);
-    for (Path file : files) {
-      requireAbsent(file.getFileName().toString());
-    }
-    for (Path file : files) {
-      Files.move(file, folder.resolve(file.getFileName()), StandardCopyOption.REPLACE_EXISTING);
-    }
-  }
-
-  private void requireAbsent(String name) throws IOException {
-    Path file = folder.resolve(name);
-    if (!force && Files.exists(file)) {
-      throw new FileAlreadyExistsException(file.toString());
-    }
-  }
-
-  private void copyTokenizer(Path target) throws IOException {
-    if (tokenizer != null) {
-      Files.copy(tokenizer, target.resolve("tokenizer.json"));
-      return;
-    }
-    for (String name : TOKENIZER_FILES) {
-      Path file = onnx.toAbsolutePath().resolveSibling(name);
-      if (Files.exists(file)) {
-        Files.copy(file, target.resolve(name));
-      }
-    }
   }
 }

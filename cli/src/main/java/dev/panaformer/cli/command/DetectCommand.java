@@ -4,6 +4,8 @@ import dev.panaformer.Detection;
 import dev.panaformer.ImageOptions;
 import dev.panaformer.ObjectDetector;
 import dev.panaformer.cli.drawing.Drawing;
+import dev.panaformer.cli.terminal.Result;
+import dev.panaformer.cli.terminal.UsageException;
 import dev.panaformer.image.RgbImage;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -12,7 +14,6 @@ import java.util.List;
 import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 
 /** Finds objects in images. */
 @Command(
@@ -54,8 +55,7 @@ public final class DetectCommand extends ImageCommand<ObjectDetector> {
   @Override
   void checkArguments() {
     if (!(threshold >= 0 && threshold <= 1)) {
-      throw new ParameterException(
-          spec().commandLine(), "--threshold is " + threshold + ", expected 0 to 1");
+      throw new UsageException("--threshold is " + threshold + ", expected 0 to 1");
     }
     requireOnePicture("--output", output);
   }
@@ -69,7 +69,7 @@ public final class DetectCommand extends ImageCommand<ObjectDetector> {
   void evaluate(ObjectDetector detector, Path file) throws IOException {
     RgbImage image = detector.read(file);
     List<Detection> objects = detector.detect(image, threshold);
-    print(new DetectedObjects(file.toString(), objects));
+    output().print(new DetectedObjects(file.toString(), objects));
     if (output != null) {
       Drawing.write(Drawing.boxes(image, objects, detector.labels()), output);
     }

@@ -1,8 +1,10 @@
 package dev.panaformer.cli.command;
 
 import dev.panaformer.TextEmbedder;
+import dev.panaformer.TextPair;
+import dev.panaformer.cli.arguments.PairArguments;
 import dev.panaformer.cli.conversion.DefaultModel;
-import dev.panaformer.cli.terminal.Json;
+import dev.panaformer.cli.terminal.Result;
 import dev.panaformer.cli.verify.Cosine;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -10,24 +12,50 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Embeds texts: prints one JSON line each, or a table of their similarities. */
+/** Embeds texts: prints one JSON line each, or how similar they are. */
 @Command(
     name = "embed",
-    description = "Print one JSON line a text: {\"text\": …, \"tokens\": n, \"embedding\": […]}.")
+    description = {
+      "Print one JSON line a text: {\"text\": …, \"tokens\": n, \"embedding\": […]}.",
+      "With --similarity, print a table of cosine similarities; with --json too, its rows.",
+      "With --pairs, print the cosine similarity of the two texts of each pair."
+    })
 public final class EmbedCommand extends TextCommand<TextEmbedder> {
+  @Mixin private PairArguments pairs;
+
   @Option(
       names = "--model",
       paramLabel = "DIR",
       description = "A folder with config.json, weights and tokenizer. Default: all-MiniLM-L6-v2.")
   private Path model;
 
-  @Option(names = "--similarity", description = "Print the cosine similarities as a table instead.")
+  @Option(names = "--similarity", description = "Print the cosine similarities instead.")
   private boolean similarity;
 
   private record EmbeddedText(String text, int tokens, float[] embedding) {}
+
+  /** A row of the table. */
+  private record Similarities(int number, String text, List<Double> similarities)
+      implements Result {
+    @Override
+    public void print(PrintWriter out) {
+      out.printf(Locale.ROOT, "%4d", number);
+      similarities.forEach(cosine -> out.printf(Locale.ROOT, "  %7.4f", cosine));
+      out.println("  " + text);
+    }
+  }
+
+  private record SimilarPair(String text, String pair, double similarity) implements Result {
+    @Override
+    public void print(PrintWriter out) {
+      out.printf(Locale.ROOT, "%7.4f  %s\t%s%n", similarity, text, pair);
+    }
+  }
 
   /** For the table. */
   private final List<String> texts = new ArrayList<>();
@@ -36,6 +64,11 @@ public final class EmbedCommand extends TextCommand<TextEmbedder> {
 
   public EmbedCommand() {
     super("Embedding");
+  }
+
+  @Override
+  boolean arePairs() {
+    return pairs.arePairs();
   }
 
   @Override
@@ -49,7 +82,7 @@ public final class EmbedCommand extends TextCommand<TextEmbedder> {
   }
 
   @Override
-  void evaluate(TextEmbedder embedder, List<String> next) {
+  void evaluateTexts(TextEmbedder embedder, List<String> next) {
     float[][] embedded = embedder.embedAll(next);
     for (int i = 0; i < embedded.length; i++) {
       if (similarity) {
@@ -57,26 +90,29 @@ public final class EmbedCommand extends TextCommand<TextEmbedder> {
         vectors.add(embedded[i]);
       } else {
         int tokens = embedder.tokenize(next.get(i)).length;
-        out().println(Json.line(new EmbeddedText(next.get(i), tokens, embedded[i])));
+        output().json(new EmbeddedText(next.get(i), tokens, embedded[i]));
       }
     }
   }
 
   @Override
-  void finish() {
-    if (similarity) {
-      table(out(), texts, vectors);
+  void evaluatePairs(TextEmbedder embedder, List<TextPair> pairs) {
+    List<String> both =
+        Stream.concat(pairs.stream().map(TextPair::first), pairs.stream().map(TextPair::second))
+            .toList();
+    float[][] embedded = embedder.embedAll(both);
+    for (int i = 0; i < pairs.size(); i++) {
+      double cosine = Cosine.of(embedded[i], embedded[i + pairs.size()]);
+      output().print(new SimilarPair(pairs.get(i).first(), pairs.get(i).second(), cosine));
     }
   }
 
-  private static void table(PrintWriter out, List<String> texts, List<float[]> vectors) {
+  @Override
+  void finish() {
     for (int i = 0; i < texts.size(); i++) {
-      StringBuilder row = new StringBuilder(String.format("%4d", i + 1));
-      for (float[] other : vectors) {
-        row.append(String.format(Locale.ROOT, "  %7.4f", Cosine.of(vectors.get(i), other)));
-      }
-      out.println(row.append("  ").append(texts.get(i)));
+      float[] vector = vectors.get(i);
+      List<Double> cosines = vectors.stream().map(other -> Cosine.of(vector, other)).toList();
+      output().print(new Similarities(i + 1, texts.get(i), cosines));
     }
-    out.flush();
   }
 }

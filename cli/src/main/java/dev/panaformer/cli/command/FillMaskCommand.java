@@ -2,7 +2,8 @@ package dev.panaformer.cli.command;
 
 import dev.panaformer.FillMask;
 import dev.panaformer.FillMask.Guess;
-import dev.panaformer.cli.arguments.Counts;
+import dev.panaformer.cli.terminal.Result;
+import dev.panaformer.cli.terminal.UsageException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -31,9 +32,6 @@ public final class FillMaskCommand extends TextCommand<FillMask> {
       description = "Guesses for each mask. Default: ${DEFAULT-VALUE}.")
   private int top = DEFAULT_GUESSES;
 
-  @Option(names = "--json", description = "Print one JSON line for each text.")
-  private boolean json;
-
   private record FilledText(String text, List<List<Guess>> masks) implements Result {
     @Override
     public void print(PrintWriter out) {
@@ -52,7 +50,7 @@ public final class FillMaskCommand extends TextCommand<FillMask> {
 
   @Override
   void checkArguments() {
-    Counts.requirePositive(spec(), "--top", top);
+    UsageException.requirePositive("--top", top);
   }
 
   @Override
@@ -61,9 +59,9 @@ public final class FillMaskCommand extends TextCommand<FillMask> {
   }
 
   @Override
-  void evaluate(FillMask fillMask, List<String> texts) {
+  void evaluateTexts(FillMask fillMask, List<String> texts) {
     for (String text : texts) {
-      print(new FilledText(text, fillMask.fill(text, top)), json);
+      output().print(new FilledText(text, fillMask.fill(text, top)));
     }
   }
 }

@@ -6,8 +6,11 @@ import dev.panaformer.Seq2Seq;
 import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.cli.arguments.ComputeArguments;
 import dev.panaformer.cli.arguments.TextFile;
+import dev.panaformer.cli.terminal.Output;
+import dev.panaformer.cli.terminal.UsageException;
 import dev.panaformer.generate.ContextOverflow;
 import dev.panaformer.generate.EarlyStopping;
+import dev.panaformer.generate.FinishReason;
 import dev.panaformer.generate.Generation;
 import dev.panaformer.generate.GenerationOptions;
 import dev.panaformer.generate.GenerationResult;
@@ -25,7 +28,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Continues a prompt, or answers to a source, and prints the text piece by piece. */
@@ -39,6 +41,7 @@ import picocli.CommandLine.Spec;
     })
 public final class GenerateCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
+  @Mixin private Output output;
   @Mixin private ComputeArguments compute;
 
   @Option(
@@ -171,20 +174,37 @@ public final class GenerateCommand implements Callable<Integer> {
           "Print to stderr the time to the first token and the tokens per second after it.")
   private boolean stats;
 
+  /**
+   * What {@code --json} prints.
+   *
+   * @param ranking the texts of a beam search, the best first; null unless {@code --n-best}
+   * @param secondsToFirstToken from the request, with what the prompt takes
+   */
+  private record GeneratedText(
+      String text,
+      int[] ids,
+      String finishReason,
+      int promptTokens,
+      long seed,
+      List<RankedText> ranking,
+      double secondsToFirstToken,
+      double tokensPerSecond,
+      String computes) {}
+
   @Override
   public Integer call() throws IOException {
-    String text = prompt.equals("-") ? TextFile.stdin() : prompt;
     CausalLMOptions computed = CausalLMOptions.DEFAULT.withCompute(compute.options().compute());
+    String text = prompt.equals("-") ? TextFile.stdin() : prompt;
     if (ModelKind.ENCODER_DECODER.includes(ModelFolder.open(model).config())) {
       try (Seq2Seq seq2seq = Seq2Seq.load(model, computed);
           Generation generation = seq2seq.stream(text, options(seq2seq.options()))) {
-        print(generation, seq2seq.description());
+        print(generation, seq2seq.description(), "its context is full");
       }
     } else {
       try (CausalLM lm = CausalLM.load(model, computed);
           Generation generation =
               lm.generate(prompt(lm, text), options(GenerationOptions.DEFAULT))) {
-        print(generation, lm.description());
+        print(generation, lm.description(), fullContext(lm));
       }
     }
     return 0;
@@ -194,10 +214,16 @@ public final class GenerateCommand implements Callable<Integer> {
     return specialTokens ? lm.tokenizeWithControlTokens(text) : lm.tokenize(text);
   }
 
-  private void print(Generation generation, String description) {
-    PrintWriter out = spec.commandLine().getOut();
-    if (nBest > 0) {
-      for (RankedText text : generation.result().ranking().stream().limit(nBest).toList()) {
+  private static String fullContext(CausalLM lm) {
+    return "its context of " + lm.contextLength() + " tokens is full; --slide goes on";
+  }
+
+  private void print(Generation generation, String description, String fullContext) {
+    PrintWriter out = output.out();
+    if (output.isJson()) {
+      output.json(json(generation.result(), description));
+    } else if (nBest > 0) {
+      for (RankedText text : ranking(generation.result())) {
         out.printf(Locale.ROOT, "%.4f  %s%n", text.score(), text.text());
       }
     } else {
@@ -208,11 +234,32 @@ public final class GenerateCommand implements Callable<Integer> {
       out.println();
     }
     out.flush();
-    if (stats) {
-      PrintWriter err = spec.commandLine().getErr();
-      err.println(stats(generation.result(), description));
-      err.flush();
+    PrintWriter err = output.err();
+    if (generation.result().finishReason() == FinishReason.CONTEXT) {
+      int generated = generation.result().ids().length;
+      err.println("panaformer: the text ends after " + generated + " tokens: " + fullContext);
     }
+    if (stats) {
+      err.println(stats(generation.result(), description));
+    }
+    err.flush();
+  }
+
+  private List<RankedText> ranking(GenerationResult result) {
+    return result.ranking().stream().limit(nBest).toList();
+  }
+
+  private GeneratedText json(GenerationResult result, String description) {
+    return new GeneratedText(
+        result.text(),
+        result.ids(),
+        result.finishReason().name().toLowerCase(Locale.ROOT),
+        result.promptTokens(),
+        result.seed(),
+        nBest > 0 ? ranking(result) : null,
+        result.timeToFirstToken().toNanos() * 1e-9,
+        result.tokensPerSecond(),
+        description);
   }
 
   private boolean given(String option) {
@@ -241,8 +288,7 @@ public final class GenerateCommand implements Callable<Integer> {
             .contextOverflow(slide ? ContextOverflow.SLIDE : ContextOverflow.REFUSE);
     int width = given("--beams") ? beams : base.beams();
     if (given("--n-best") && (nBest < 1 || nBest > width)) {
-      throw new ParameterException(
-          spec.commandLine(), "--n-best is " + nBest + ", expected 1 to the number of beams");
+      throw new UsageException("--n-best is " + nBest + ", expected 1 to the number of beams");
     }
     if (given("--max-new-tokens") && !given("--min-new-tokens")) {
       options.minNewTokens(Math.min(base.minNewTokens(), maxNewTokens));
@@ -251,9 +297,13 @@ public final class GenerateCommand implements Callable<Integer> {
       options.seed(seed);
     }
     if (timeLimit != null) {
+      if (!(timeLimit > 0 && timeLimit <= 365 * 24 * 3600)) {
+        throw new UsageException(
+            "--time-limit is " + timeLimit + ", expected above 0 and at most a year");
+      }
       options.timeLimit(Duration.ofNanos((long) (timeLimit * 1e9)));
     }
-    return options.build();
+    return UsageException.unlessRefused(options::build);
   }
 
   private static String stats(GenerationResult result, String description) {

@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 /**
  * A command that evaluates a model on images, one file after the other.
@@ -16,9 +15,6 @@ import picocli.CommandLine.Option;
  */
 abstract class ImageCommand<M extends AutoCloseable> extends ModelCommand<M, Path> {
   @Mixin private ImageArguments arguments;
-
-  @Option(names = "--json", description = "Print one JSON line for each image.")
-  private boolean json;
 
   ImageCommand(String task) {
     super(task);
@@ -31,7 +27,7 @@ abstract class ImageCommand<M extends AutoCloseable> extends ModelCommand<M, Pat
 
   @Override
   final M load() throws IOException {
-    return load(arguments.model(), arguments.options(spec()));
+    return load(arguments.model(), arguments.options());
   }
 
   abstract M load(Path model, ImageOptions options) throws IOException;
@@ -46,17 +42,13 @@ abstract class ImageCommand<M extends AutoCloseable> extends ModelCommand<M, Pat
   /** Evaluates the model on one image, prints the result, and draws it if that is asked for. */
   abstract void evaluate(M model, Path file) throws IOException;
 
-  final <R extends Record & Result> void print(R result) {
-    print(result, json);
-  }
-
   /**
    * Checks an option that takes the file of a picture to write.
    *
-   * @throws picocli.CommandLine.ParameterException if it is no PNG, or if there are several images
-   *     to draw on it, which is wrong usage
+   * @throws dev.panaformer.cli.terminal.UsageException if it is no PNG, or if there are several
+   *     images to draw on it
    */
   final void requireOnePicture(String option, Path file) {
-    arguments.requireOnePicture(spec(), option, file);
+    arguments.requireOnePicture(option, file);
   }
 }

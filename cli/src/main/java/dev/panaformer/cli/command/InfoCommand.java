@@ -10,8 +10,9 @@ import dev.panaformer.checkpoint.UnsupportedModelException;
 import dev.panaformer.cli.arguments.ComputeArguments;
 import dev.panaformer.cli.conversion.DefaultModel;
 import dev.panaformer.cli.terminal.Failure;
-import dev.panaformer.cli.terminal.Json;
+import dev.panaformer.cli.terminal.Output;
 import dev.panaformer.cli.terminal.Progress;
+import dev.panaformer.cli.terminal.Result;
 import dev.panaformer.kernel.Kernels;
 import dev.panaformer.kernel.memory.NativeMemory;
 import dev.panaformer.model.ModelConfig;
@@ -34,9 +35,7 @@ import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** Describes a checkpoint and what would evaluate it on this machine. */
 @Command(
@@ -45,13 +44,14 @@ import picocli.CommandLine.Spec;
     exitCodeListHeading = "%nExit status:%n",
     exitCodeList = {
       "0:The model can be run, and with --check all of its weights are finite.",
-      "1:It cannot, or a weight is NaN or infinite."
+      "1:It cannot, or a weight is NaN or infinite.",
+      "2:Wrong usage."
     })
 public final class InfoCommand implements Callable<Integer> {
   private static final int RUNS = 0;
   private static final int DOES_NOT_RUN = 1;
 
-  @Spec private CommandSpec spec;
+  @Mixin private Output output;
   @Mixin private ComputeArguments compute;
 
   @Option(
@@ -71,9 +71,6 @@ public final class InfoCommand implements Callable<Integer> {
    * @param ofFp32 their share of what all parameters take in float32
    */
   private record Resident(String precision, long bytes, double ofFp32) {}
-
-  @Option(names = "--json", description = "Print one JSON line.")
-  private boolean json;
 
   /**
    * @param parameters elements of all floating-point tensors
@@ -106,19 +103,82 @@ public final class InfoCommand implements Callable<Integer> {
       String computes,
       List<String> devices,
       String problem,
-      List<NonFiniteWeights> nonFinite) {}
+      List<NonFiniteWeights> nonFinite)
+      implements Result {
+    @Override
+    public void print(PrintWriter out) {
+      row(out, "model", model);
+      row(out, "architecture", architecture);
+      if (problem != null) {
+        row(out, "cannot be run", problem);
+      } else if (layers != null) {
+        row(
+            out,
+            "shape",
+            String.format(
+                "%d layers, %d hidden, %d heads, %d intermediate, %d words, %d tokens at most",
+                layers, hidden, heads, intermediate, vocabulary, maxTokens));
+      }
+      row(out, "parameters", String.format(Locale.ROOT, "%,d", parameters));
+      row(
+          out,
+          "weights",
+          String.format(
+              Locale.ROOT,
+              "%,d bytes in %d tensors of %s",
+              bytes,
+              tensors,
+              String.join(", ", dtypes)));
+      if (sharing != null) {
+        row(
+            out,
+            "memory",
+            String.format(
+                Locale.ROOT,
+                "%,d bytes packed: %d layers share the weights of %d, apart they would make it %,d",
+                sharing.memory,
+                sharing.layers,
+                sharing.own,
+                sharing.apart));
+      }
+      if (resident != null) {
+        row(
+            out,
+            "resident",
+            String.format(
+                Locale.ROOT,
+                "%,d bytes in %s, %.3f of all parameters in fp32",
+                resident.bytes,
+                resident.precision,
+                resident.ofFp32));
+      }
+      if (tokenizer != null) {
+        row(out, "tokenizer", tokenizer);
+      }
+      if (pooling != null) {
+        row(out, "pooling", pooling);
+      }
+      row(out, "computes", computes);
+      devices.forEach(device -> row(out, "devices", device));
+      if (nonFinite != null) {
+        row(out, "check", nonFinite.isEmpty() ? "all weights are finite" : "failed");
+        for (NonFiniteWeights tensor : nonFinite) {
+          row(
+              out,
+              "",
+              String.format(
+                  "%s: %d of %d elements are NaN or infinite",
+                  tensor.tensor(), tensor.count(), tensor.elements()));
+        }
+      }
+    }
+  }
 
   @Override
   public Integer call() throws IOException {
     ModelFolder folder = ModelFolder.open(model == null ? DefaultModel.folder() : model);
     Info info = info(folder);
-    PrintWriter out = spec.commandLine().getOut();
-    if (json) {
-      out.println(Json.line(info));
-    } else {
-      print(info, out);
-    }
-    out.flush();
+    output.print(info);
     boolean sound = info.nonFinite == null || info.nonFinite.isEmpty();
     return info.problem == null && sound ? RUNS : DOES_NOT_RUN;
   }
@@ -269,78 +329,6 @@ public final class InfoCommand implements Callable<Integer> {
 
   private Kernels open() {
     return compute.options().compute().openKernels();
-  }
-
-  private static void print(Info info, PrintWriter out) {
-    row(out, "model", info.model);
-    row(out, "architecture", info.architecture);
-    if (info.problem != null) {
-      row(out, "cannot be run", info.problem);
-    } else if (info.layers != null) {
-      row(
-          out,
-          "shape",
-          String.format(
-              "%d layers, %d hidden, %d heads, %d intermediate, %d words, %d tokens at most",
-              info.layers,
-              info.hidden,
-              info.heads,
-              info.intermediate,
-              info.vocabulary,
-              info.maxTokens));
-    }
-    row(out, "parameters", String.format(Locale.ROOT, "%,d", info.parameters));
-    row(
-        out,
-        "weights",
-        String.format(
-            Locale.ROOT,
-            "%,d bytes in %d tensors of %s",
-            info.bytes,
-            info.tensors,
-            String.join(", ", info.dtypes)));
-    if (info.sharing != null) {
-      row(
-          out,
-          "memory",
-          String.format(
-              Locale.ROOT,
-              "%,d bytes packed: %d layers share the weights of %d, apart they would make it %,d",
-              info.sharing.memory,
-              info.sharing.layers,
-              info.sharing.own,
-              info.sharing.apart));
-    }
-    if (info.resident != null) {
-      row(
-          out,
-          "resident",
-          String.format(
-              Locale.ROOT,
-              "%,d bytes in %s, %.3f of all parameters in fp32",
-              info.resident.bytes,
-              info.resident.precision,
-              info.resident.ofFp32));
-    }
-    if (info.tokenizer != null) {
-      row(out, "tokenizer", info.tokenizer);
-    }
-    if (info.pooling != null) {
-      row(out, "pooling", info.pooling);
-    }
-    row(out, "computes", info.computes);
-    info.devices.forEach(device -> row(out, "devices", device));
-    if (info.nonFinite != null) {
-      row(out, "check", info.nonFinite.isEmpty() ? "all weights are finite" : "failed");
-      for (NonFiniteWeights tensor : info.nonFinite) {
-        row(
-            out,
-            "",
-            String.format(
-                "%s: %d of %d elements are NaN or infinite",
-                tensor.tensor(), tensor.count(), tensor.elements()));
-      }
-    }
   }
 
   private static void row(PrintWriter out, String name, String value) {

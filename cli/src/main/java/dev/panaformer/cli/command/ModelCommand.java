@@ -1,15 +1,13 @@
 package dev.panaformer.cli.command;
 
 import dev.panaformer.cli.arguments.InputSource;
-import dev.panaformer.cli.terminal.Json;
+import dev.panaformer.cli.terminal.Output;
 import dev.panaformer.cli.terminal.Progress;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ExitCode;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Spec;
+import picocli.CommandLine.Mixin;
 
 /**
  * A command that loads a model and evaluates it on many inputs, one group after the other. Results
@@ -21,7 +19,7 @@ import picocli.CommandLine.Spec;
  */
 abstract class ModelCommand<M extends AutoCloseable, I> implements Callable<Integer> {
   private final String task;
-  @Spec private CommandSpec spec;
+  @Mixin private Output output;
 
   /**
    * @param task what the progress bar calls the work
@@ -33,7 +31,7 @@ abstract class ModelCommand<M extends AutoCloseable, I> implements Callable<Inte
   /**
    * Checks the values of arguments before anything is loaded.
    *
-   * @throws picocli.CommandLine.ParameterException if one is out of range, which is wrong usage
+   * @throws dev.panaformer.cli.terminal.UsageException if one is out of range
    */
   void checkArguments() {}
 
@@ -59,34 +57,20 @@ abstract class ModelCommand<M extends AutoCloseable, I> implements Callable<Inte
     checkArguments();
     try (InputSource<I> inputs = inputs();
         M model = load();
-        Progress progress = Progress.printing(task, inputs.remaining())) {
+        Progress progress = Progress.printing(task, inputs.unit(), inputs.size())) {
       int limit = atOnce(model);
       for (List<I> next = inputs.next(limit); !next.isEmpty(); next = inputs.next(limit)) {
         evaluate(model, next);
-        out().flush();
-        progress.advance(next.size());
+        output.out().flush();
+        progress.at(inputs.position(), inputs.size());
       }
       finish();
     }
     return ExitCode.OK;
   }
 
-  /** For messages about arguments. */
-  final CommandSpec spec() {
-    return spec;
-  }
-
   /** Where results go. */
-  final PrintWriter out() {
-    return spec.commandLine().getOut();
-  }
-
-  /** Prints a result as one JSON line or as text. */
-  final <R extends Record & Result> void print(R result, boolean json) {
-    if (json) {
-      out().println(Json.line(result));
-    } else {
-      result.print(out());
-    }
+  final Output output() {
+    return output;
   }
 }

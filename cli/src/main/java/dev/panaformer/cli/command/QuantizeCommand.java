@@ -3,6 +3,10 @@ package dev.panaformer.cli.command;
 import dev.panaformer.Precision;
 import dev.panaformer.Quantization;
 import dev.panaformer.cli.arguments.ComputeArguments;
+import dev.panaformer.cli.terminal.Output;
+import dev.panaformer.cli.terminal.Progress;
+import dev.panaformer.cli.terminal.Result;
+import dev.panaformer.cli.terminal.UsageException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -10,11 +14,9 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Writes a model's folder with its weights packed, so that loading need not pack them. */
 @Command(
@@ -24,7 +26,7 @@ import picocli.CommandLine.Spec;
       "Nothing is written unless all can be."
     })
 public final class QuantizeCommand implements Callable<Integer> {
-  @Spec private CommandSpec spec;
+  @Mixin private Output output;
 
   @Parameters(index = "0", paramLabel = "DIR", description = "The model's folder.")
   private Path source;
@@ -40,15 +42,22 @@ public final class QuantizeCommand implements Callable<Integer> {
       description = "bf16, int8, int4 or int4-128.")
   private Precision precision;
 
+  private record QuantizedModel(String folder, String precision, long bytes) implements Result {
+    @Override
+    public void print(PrintWriter out) {
+      out.printf(Locale.ROOT, "%s: %,d bytes of weights in %s%n", folder, bytes, precision);
+    }
+  }
+
   @Override
   public Integer call() throws IOException {
     if (precision == Precision.FP32) {
-      throw new ParameterException(
-          spec.commandLine(), "--precision is fp32, expected bf16, int8, int4 or int4-128");
+      throw new UsageException("--precision is fp32, expected bf16, int8, int4 or int4-128");
     }
-    Quantization.write(source, target, precision);
-    PrintWriter out = spec.commandLine().getOut();
-    out.printf(Locale.ROOT, "%s: %,d bytes of weights in %s%n", target, weights(target), precision);
+    try (Progress progress = Progress.ofBytes("Quantizing")) {
+      Quantization.write(source, target, precision, progress::at);
+    }
+    output.print(new QuantizedModel(target.toString(), precision.toString(), weights(target)));
     return 0;
   }
 

@@ -4,6 +4,7 @@ import dev.panaformer.ImageOptions;
 import dev.panaformer.ImageSegmenter;
 import dev.panaformer.Segmentation;
 import dev.panaformer.cli.drawing.Drawing;
+import dev.panaformer.cli.terminal.Result;
 import dev.panaformer.image.RgbImage;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -62,8 +63,10 @@ public final class SegmentCommand extends ImageCommand<ImageSegmenter> {
   void evaluate(ImageSegmenter segmenter, Path file) throws IOException {
     RgbImage image = segmenter.read(file);
     Segmentation segmentation = segmenter.segment(image);
-    print(
-        new SegmentedImage(file.toString(), image.width(), image.height(), segments(segmentation)));
+    output()
+        .print(
+            new SegmentedImage(
+                file.toString(), image.width(), image.height(), segments(segmentation)));
     if (output != null) {
       Drawing.write(Drawing.labels(image, segmentation), output);
     }

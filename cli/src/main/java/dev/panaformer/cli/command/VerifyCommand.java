@@ -1,13 +1,13 @@
 package dev.panaformer.cli.command;
 
 import dev.panaformer.cli.arguments.ComputeArguments;
+import dev.panaformer.cli.terminal.Output;
 import dev.panaformer.cli.terminal.Progress;
 import dev.panaformer.cli.verify.Backends;
 import dev.panaformer.cli.verify.CaseFinder;
 import dev.panaformer.cli.verify.CaseResult;
 import dev.panaformer.cli.verify.GoldenCase;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -16,10 +16,8 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Runs cases and compares with what the reference computed. */
 @Command(
@@ -39,7 +37,7 @@ public final class VerifyCommand implements Callable<Integer> {
   private static final int FAILED = 1;
   private static final int UNSUPPORTED = 2;
 
-  @Spec private CommandSpec spec;
+  @Mixin private Output output;
   @Mixin private ComputeArguments compute;
 
   @Parameters(
@@ -57,10 +55,6 @@ public final class VerifyCommand implements Callable<Integer> {
       })
   private Path outputs;
 
-  private int passed;
-  private int failed;
-  private int unsupported;
-
   @Override
   public Integer call() throws IOException {
     List<GoldenCase> cases = new ArrayList<>();
@@ -71,19 +65,17 @@ public final class VerifyCommand implements Callable<Integer> {
       requireDifferentNames(cases);
     }
     int width = cases.stream().mapToInt(golden -> golden.name().length()).max().getAsInt();
-    PrintWriter out = spec.commandLine().getOut();
+    VerifyReport report = new VerifyReport(output, width);
     try (Backends backends = Backends.open(compute.options());
-        Progress progress = Progress.printing("Verifying", cases.size())) {
-      spec.commandLine().getErr().println("panaformer: computing with " + backends.description());
+        Progress progress = Progress.printing("Verifying", Progress.Unit.ITEMS, cases.size())) {
+      output.err().println("panaformer: computing with " + backends.description());
       for (GoldenCase golden : cases) {
-        run(golden, backends, out, width);
-        out.flush();
+        run(golden, backends, report);
         progress.advance(1);
       }
     }
-    out.printf("%d passed, %d failed", passed, failed);
-    out.println(unsupported > 0 ? ", " + unsupported + " unsupported" : "");
-    return failed > 0 ? FAILED : unsupported > 0 ? UNSUPPORTED : PASSED;
+    report.finish();
+    return report.failed() > 0 ? FAILED : report.unsupported() > 0 ? UNSUPPORTED : PASSED;
   }
 
   /** Every case has a file of its own. */
@@ -96,21 +88,10 @@ public final class VerifyCommand implements Callable<Integer> {
     }
   }
 
-  private void run(GoldenCase golden, Backends backends, PrintWriter out, int width)
-      throws IOException {
+  private void run(GoldenCase golden, Backends backends, VerifyReport report) throws IOException {
     CaseResult result =
-        CaseResult.of(
-            golden, backends, comparison -> out.println(comparison.line(golden.name(), width)));
-    String label = String.format("%-" + width + "s", golden.name());
-    switch (result.status()) {
-      case PASSED -> passed++;
-      case FAILED -> failed++;
-      case UNSUPPORTED -> unsupported++;
-    }
-    if (!result.reason().isEmpty()) {
-      boolean wrong = result.status() == CaseResult.Status.FAILED;
-      out.println(label + (wrong ? "  FAIL: " : "  unsupported: ") + result.reason());
-    }
+        CaseResult.of(golden, backends, comparison -> report.add(golden.name(), comparison));
+    report.add(result);
     if (outputs != null) {
       result.writeOutputs(outputs);
     }

@@ -12,9 +12,10 @@ import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.geom.Rectangle2D;
 import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -129,14 +130,23 @@ public final class Drawing {
     return mixed;
   }
 
-  /** Writes a PNG. */
+  /**
+   * Writes a PNG. A file that is there is overwritten, as every program does.
+   *
+   * @throws IOException if it cannot be written, naming the file and the reason
+   */
   public static void write(BufferedImage picture, Path file) throws IOException {
-    Path parent = file.toAbsolutePath().getParent();
-    if (!Files.isDirectory(parent)) {
-      throw new NoSuchFileException(parent.toString());
-    }
-    if (!ImageIO.write(picture, "png", file.toFile())) {
+    // ImageIO would delete what is there, a device too, and say nothing of why it cannot write.
+    ByteArrayOutputStream png = new ByteArrayOutputStream();
+    if (!ImageIO.write(picture, "png", png)) {
       throw new IOException(file + ": no writer of PNG files");
+    }
+    try {
+      Files.write(file, png.toByteArray());
+    } catch (FileSystemException e) {
+      throw e;
+    } catch (IOException e) {
+      throw new FileSystemException(file.toString(), null, e.getMessage());
     }
   }
 }

@@ -4,10 +4,12 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
+import java.util.Locale;
 import picocli.CommandLine.ExitCode;
 
 /** Reports an exception as one sentence on stderr, and as an exit status. */
@@ -24,8 +26,8 @@ public final class Failure {
   }
 
   /**
-   * Prints the sentence and returns the exit status. It is no failure if the reader of the output
-   * closed the pipe.
+   * Prints the sentence and returns the exit status: 2 for wrong usage, otherwise 1. It is no
+   * failure if the reader of the output closed the pipe.
    */
   public int report(Throwable e) {
     if (PipeWriter.isBroken(e)) {
@@ -36,7 +38,7 @@ public final class Failure {
       e.printStackTrace(err);
     }
     err.flush();
-    return ExitCode.SOFTWARE;
+    return e instanceof UsageException ? ExitCode.USAGE : ExitCode.SOFTWARE;
   }
 
   /** A description of {@code e} in one line. */
@@ -73,14 +75,32 @@ public final class Failure {
       return e.getFile() + ": no such file or folder";
     }
     if (e instanceof AccessDeniedException) {
-      return e.getFile() + ": access denied";
+      return e.getFile() + ": permission denied";
     }
     if (e instanceof FileAlreadyExistsException) {
       return e.getFile() + ": exists already";
     }
+    if (e instanceof DirectoryNotEmptyException) {
+      return e.getFile() + ": a folder that is not empty";
+    }
     if (e instanceof NotDirectoryException) {
       return e.getFile() + ": not a folder";
     }
-    return e.getReason() == null ? e.getMessage() : e.getFile() + ": " + e.getReason();
+    // What the operating system says, such as "Read-only file system".
+    return e.getFile() + ": " + (e.getReason() == null ? name(e) : lowerCase(e.getReason()));
+  }
+
+  /** {@code file system loop} of FileSystemLoopException. */
+  private static String name(Throwable e) {
+    return e.getClass()
+        .getSimpleName()
+        .replaceFirst("Exception$", "")
+        .replaceAll("(?<=[a-z])(?=[A-Z])", " ")
+        .toLowerCase(Locale.ROOT);
+  }
+
+  private static String lowerCase(String reason) {
+    boolean acronym = reason.length() > 1 && Character.isUpperCase(reason.charAt(1));
+    return acronym ? reason : Character.toLowerCase(reason.charAt(0)) + reason.substring(1);
   }
 }

@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
  */
 public final class PipeWriter extends Writer {
   private final Writer writer;
+  private boolean failed;
 
   public PipeWriter(OutputStream stream) {
     this.writer = new OutputStreamWriter(stream, StandardCharsets.UTF_8);
@@ -39,10 +40,15 @@ public final class PipeWriter extends Writer {
     attempt(writer::close);
   }
 
-  private static void attempt(Output output) {
+  /** After a failure, which was reported, nothing more is written. */
+  private void attempt(Output output) {
+    if (failed) {
+      return;
+    }
     try {
       output.run();
     } catch (IOException e) {
+      failed = true;
       throw new OutputException(e);
     }
   }

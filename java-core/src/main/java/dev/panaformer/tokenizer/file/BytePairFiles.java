@@ -211,7 +211,7 @@ final class BytePairFiles {
     } catch (CharacterCodingException e) {
       throw new CheckpointException(file + ": not UTF-8", e);
     } catch (IOException e) {
-      throw new CheckpointException(file + ": cannot be read: " + e, e);
+      throw CheckpointException.unreadable(file, e);
     }
     return merges;
   }

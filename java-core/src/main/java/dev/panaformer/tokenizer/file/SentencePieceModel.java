@@ -53,7 +53,7 @@ record SentencePieceModel(
       }
       return new Parser(file, MemorySegment.ofArray(Files.readAllBytes(file))).parse();
     } catch (IOException e) {
-      throw new CheckpointException(file + ": cannot be read: " + e, e);
+      throw CheckpointException.unreadable(file, e);
     }
   }
 

@@ -63,7 +63,7 @@ final class WordPieceFile {
     } catch (CharacterCodingException e) {
       throw new CheckpointException(file + ": not UTF-8", e);
     } catch (IOException e) {
-      throw new CheckpointException(file + ": cannot be read: " + e, e);
+      throw CheckpointException.unreadable(file, e);
     }
     return tokens.build();
   }

@@ -1,4 +1,4 @@
-package dev.panaformer.cli.command;
+package dev.panaformer.cli.terminal;
 
 import java.io.PrintWriter;
 
@@ -6,7 +6,7 @@ import java.io.PrintWriter;
  * What a command has to say about one input. Implementations are records: {@code --json} prints
  * their components as one line.
  */
-interface Result {
+public interface Result {
   /** Prints it as text for people, in one or more lines. */
   void print(PrintWriter out);
 }
