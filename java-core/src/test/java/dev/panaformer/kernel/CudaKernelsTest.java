@@ -9,9 +9,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.panaformer.Backend;
+import dev.panaformer.BackendException;
 import dev.panaformer.ComputeOptions;
 import dev.panaformer.Device;
-import dev.panaformer.bindings.NativeLibraryException;
 import dev.panaformer.kernel.attention.Attention;
 import dev.panaformer.kernel.engine.CudaEngine;
 import dev.panaformer.kernel.linear.Activation;
@@ -43,7 +43,7 @@ class CudaKernelsTest {
   private static Kernels open(Backend backend) {
     try {
       return ComputeOptions.DEFAULT.withBackend(backend).withThreads(1).openKernels();
-    } catch (NativeLibraryException | UnsupportedOperationException e) {
+    } catch (BackendException | UnsupportedOperationException e) {
       return abort(e.getMessage());
     }
   }
@@ -290,7 +290,7 @@ class CudaKernelsTest {
     try {
       assertEquals(new Device(Backend.CUDA, 0), Device.cuda(0));
       assertEquals(Backend.CUDA, Device.best().backend());
-    } catch (NativeLibraryException e) {
+    } catch (BackendException e) {
       assertTrue(e.getMessage().contains("libpanaformer_cuda.so"), e.getMessage());
       assertEquals(Device.cpu(), Device.best());
     } catch (UnsupportedOperationException e) {
