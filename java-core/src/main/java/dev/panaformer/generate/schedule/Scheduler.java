@@ -48,6 +48,7 @@ public final class Scheduler implements AutoCloseable {
 
   private final String name;
   private final Decoder decoder;
+  private final Inputs inputs;
   private final Set<Integer> endTokens;
   private final Function<int[], String> decode;
   private final int maxSequences;
@@ -91,6 +92,7 @@ public final class Scheduler implements AutoCloseable {
     }
     this.name = name;
     this.decoder = decoder;
+    this.inputs = new Inputs(name, decoder);
     this.endTokens = Set.copyOf(endTokens);
     this.decode = decode;
     this.maxSequences = maxSequences;
@@ -120,7 +122,7 @@ public final class Scheduler implements AutoCloseable {
    * @throws IllegalStateException if the scheduler is closed
    */
   public Generation generate(int[] prompt, GenerationOptions options) {
-    return generate(null, ids(prompt), null, options);
+    return generate(null, inputs.prompt(prompt), null, options);
   }
 
   /**
@@ -133,12 +135,6 @@ public final class Scheduler implements AutoCloseable {
     return generate(null, prompt, null, options);
   }
 
-  /** Wraps ids in a prompt. Negative ids are refused, like all ids outside the vocabulary. */
-  private Prompt ids(int[] ids) {
-    requireIds(ids);
-    return Prompt.of(ids);
-  }
-
   /**
    * Starts to generate a text from a source, which the encoder reads.
    *
@@ -148,8 +144,8 @@ public final class Scheduler implements AutoCloseable {
    * @throws IndexOutOfBoundsException if an id of the prompt is outside the vocabulary
    */
   public Generation generate(int[] source, int[] prompt, GenerationOptions options) {
-    Source read = requireSource(Source.of(source));
-    return generate(read, ids(prompt), null, options);
+    Source read = inputs.requireSource(Source.of(source));
+    return generate(read, inputs.prompt(prompt), null, options);
   }
 
   /**
@@ -159,28 +155,7 @@ public final class Scheduler implements AutoCloseable {
    *     of the model
    */
   public Generation generate(Source source, Prompt prompt, GenerationOptions options) {
-    return generate(requireSource(source), prompt, null, options);
-  }
-
-  private Source requireSource(Source source) {
-    if (source.length() == 0) {
-      throw new IllegalArgumentException(name + ": a source without tokens");
-    }
-    if (source.length() > decoder.sourceLength()) {
-      throw tooLong("source", source.length(), decoder.sourceLength());
-    }
-    if (source.states().length > 0) {
-      requireWidth("states", source.states().length / source.length());
-    }
-    return source;
-  }
-
-  private void requireWidth(String what, int width) {
-    if (width != decoder.width()) {
-      throw new IllegalArgumentException(
-          String.format(
-              "%s: %s of %d features, the model's have %d", name, what, width, decoder.width()));
-    }
+    return generate(inputs.requireSource(source), prompt, null, options);
   }
 
   /**
@@ -206,30 +181,17 @@ public final class Scheduler implements AutoCloseable {
     System.arraycopy(rest, 0, prompt, prefix.length(), rest.length);
     // A prompt whose oldest tokens are dropped no longer begins with the prefix.
     return generate(
-        null, ids(prompt), prompt.length > decoder.contextLength() ? null : prefix, options);
+        null,
+        inputs.prompt(prompt),
+        prompt.length > decoder.contextLength() ? null : prefix,
+        options);
   }
 
   private Generation generate(
       Source source, Prompt prompt, CachedPrefix prefix, GenerationOptions options) {
-    if (options.beams() > maxSequences) {
-      throw new IllegalArgumentException(
-          options.beams() + " beams, " + name + " runs at most " + maxSequences + " sequences");
-    }
-    if (!options.stopStrings().isEmpty() && decode == null) {
-      throw new IllegalArgumentException("stopStrings for " + name + ", which has no tokenizer");
-    }
-    for (int id : options.stopIds()) {
-      requireId("a stop id", id);
-    }
-    for (int id : options.suppressedIds()) {
-      requireId("a suppressed token", id);
-    }
-    options.forcedStart().ifPresent(id -> requireId("forcedStart", id));
-    options.forcedEnd().ifPresent(id -> requireId("forcedEnd", id));
-    if (prompt.rows().length > 0) {
-      requireWidth("rows of embeddings", prompt.width());
-    }
-    int[] read = fit(prompt.ids(), options.contextOverflow());
+    inputs.requireOptions(options, maxSequences, decode != null);
+    inputs.requireRows(prompt);
+    int[] read = inputs.fit(prompt.ids(), options.contextOverflow());
     long seed = options.seed().orElseGet(ThreadLocalRandom.current()::nextLong);
     int promptTokens = source == null ? read.length : source.length();
     RunningGeneration generation =
@@ -255,7 +217,8 @@ public final class Scheduler implements AutoCloseable {
    * @throws CancellationException if the thread is interrupted
    */
   public Prefix prefix(int[] ids) {
-    CachedPrefix prefix = new CachedPrefix(fit(ids(ids).ids(), ContextOverflow.REFUSE), this);
+    CachedPrefix prefix =
+        new CachedPrefix(inputs.fit(inputs.prompt(ids).ids(), ContextOverflow.REFUSE), this);
     PrefixTask task = new PrefixTask(prefix, decoder);
     submit(task);
     await(prefix.computed(), task);
@@ -310,18 +273,11 @@ public final class Scheduler implements AutoCloseable {
 
   /** Computes the token scores of a target text, given a source. */
   public TokenScores tokenScores(int[] source, int[] ids, int first) {
-    return scoreTask(requireSource(Source.of(source)), ids, first);
+    return scoreTask(inputs.requireSource(Source.of(source)), ids, first);
   }
 
   private TokenScores scoreTask(Source source, int[] ids, int first) {
-    if (first < 1 || first >= ids.length) {
-      throw new IllegalArgumentException(
-          "the first token to score is " + first + ", expected 1 to " + (ids.length - 1));
-    }
-    if (ids.length - 1 > decoder.contextLength()) {
-      throw tooLong("text", ids.length, decoder.contextLength() + 1);
-    }
-    requireIds(ids);
+    inputs.requireScored(ids, first);
     ScoreTask task = new ScoreTask(source, ids.clone(), first, decoder);
     submit(task);
     return await(task.end(), task);
@@ -336,48 +292,6 @@ public final class Scheduler implements AutoCloseable {
       throw new CancellationException("interrupted while waiting for a text to be read");
     } catch (ExecutionException e) {
       throw e.getCause() instanceof RuntimeException cause ? cause : new CompletionException(e);
-    }
-  }
-
-  /**
-   * @param prompt token ids, and negative ids for rows of embeddings
-   */
-  private int[] fit(int[] prompt, ContextOverflow overflow) {
-    if (prompt.length == 0) {
-      throw new IllegalArgumentException("a prompt without tokens");
-    }
-    for (int i = 0; i < prompt.length; i++) {
-      if (prompt[i] >= decoder.vocabulary()) {
-        requireId("token " + i, prompt[i]);
-      }
-    }
-    int context = decoder.contextLength();
-    if (prompt.length <= context) {
-      return prompt.clone();
-    }
-    if (overflow == ContextOverflow.REFUSE) {
-      throw tooLong("prompt", prompt.length, context);
-    }
-    return Arrays.copyOfRange(prompt, prompt.length - context, prompt.length);
-  }
-
-  private IllegalArgumentException tooLong(String what, int tokens, int most) {
-    return new IllegalArgumentException(
-        name + ": a " + what + " of " + tokens + " tokens, at most " + most + " are allowed");
-  }
-
-  private void requireIds(int[] ids) {
-    for (int i = 0; i < ids.length; i++) {
-      if (ids[i] < 0 || ids[i] >= decoder.vocabulary()) {
-        requireId("token " + i, ids[i]);
-      }
-    }
-  }
-
-  private void requireId(String what, int id) {
-    if (id < 0 || id >= decoder.vocabulary()) {
-      throw new IndexOutOfBoundsException(
-          what + " has id " + id + ", the model has " + decoder.vocabulary());
     }
   }
 
