@@ -65,7 +65,7 @@ public final class Quantization {
     write(source, target, precision, (step, done, total) -> {});
   }
 
-  /** Is told how far the work is. */
+  /** Is told how far the work is, on the thread that does it. */
   public interface Progress {
     /**
      * @param step what is done at the moment: one of "Checking", "Packing" and "Writing"
@@ -85,13 +85,13 @@ public final class Quantization {
     ComputeThreads.<Void, IOException>runAlone(
         "panaformer-quantization",
         () -> {
-          writeFolder(source, target, precision);
+          writeFolder(source, target, precision, progress);
           return null;
         });
   }
 
-  private static void writeFolder(Path source, Path target, Precision precision)
-      throws IOException {
+  private static void writeFolder(
+      Path source, Path target, Precision precision, Progress progress) throws IOException {
     ModelFolder folder = ModelFolder.open(source);
     requireAbsent(target);
     try (PartialFolder partial = PartialFolder.of(target)) {
