@@ -6,8 +6,10 @@ import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import dev.panaformer.TextEmbedder;
 import dev.panaformer.checkpoint.CheckpointException;
+import dev.panaformer.checkpoint.ModelFolder;
 import dev.panaformer.checkpoint.SafetensorsCheckpoint;
 import dev.panaformer.cli.conversion.DefaultModel;
+import dev.panaformer.model.text.EncoderConfig;
 import dev.panaformer.tensor.Tensor;
 import dev.panaformer.tokenizer.ControlTokens;
 import dev.panaformer.tokenizer.Tokenizer;
@@ -19,6 +21,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.OptionalInt;
 
 /**
  * A case of sentence embeddings. It compares the embeddings of sentences, and the token ids of
@@ -38,15 +41,11 @@ record SentenceCase(String name, Path folder) implements GoldenCase {
       new TokenizerCase(name, model, ids).run(backends, report);
     }
     if (Files.exists(folder.resolve("embeddings.safetensors"))) {
-      report.add(embeddings(backends, model, own));
+      report.add(embeddings(backends, model));
     }
   }
 
-  /**
-   * @param own whether the reference obeys the folder's limit of tokens. The reference of the
-   *     published model is its export, which has none.
-   */
-  private Comparison embeddings(Backends backends, Path model, boolean own) throws IOException {
+  private Comparison embeddings(Backends backends, Path model) throws IOException {
     List<String> sentences = sentences();
     try (TextEmbedder embedder = TextEmbedder.load(model, backends.options());
         SafetensorsCheckpoint file =
@@ -58,16 +57,24 @@ record SentenceCase(String name, Path folder) implements GoldenCase {
       if (!reference.shapeString().equals(shape)) {
         return Comparison.missing("embeddings", reference.shapeString(), "ours is " + shape);
       }
-      float[][] vectors =
-          own ? embedder.embedAll(sentences) : embedder.embedAll(wholeTexts(model, sentences));
-      return compare(vectors, reference, dimension);
+      return compare(embedder.embedAll(ids(model, sentences)), reference, dimension);
     }
   }
 
-  private static int[][] wholeTexts(Path model, List<String> sentences) {
-    Tokenizer tokenizer = Tokenizer.load(model);
+  /**
+   * Token ids as the reference makes them, which recognises control tokens in every text. {@link
+   * TextEmbedder} reads them as text, since its texts come from users.
+   */
+  private static int[][] ids(Path model, List<String> sentences) {
+    ModelFolder folder = ModelFolder.open(model);
+    Tokenizer tokenizer = Tokenizer.load(folder.transformer());
+    OptionalInt limit = folder.maxSequenceLength();
+    int maxTokens =
+        Math.min(
+            EncoderConfig.of(folder.config()).maxTokens(),
+            (limit.isPresent() ? limit : tokenizer.maxLength()).orElse(Integer.MAX_VALUE));
     return sentences.stream()
-        .map(text -> tokenizer.ids(text.strip(), Integer.MAX_VALUE, ControlTokens.TEXT))
+        .map(text -> tokenizer.ids(text.strip(), maxTokens, ControlTokens.PARSE))
         .toArray(int[][]::new);
   }
 
