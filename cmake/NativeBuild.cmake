@@ -26,6 +26,7 @@ if(NOT TEST)
   return()
 endif()
 
+message(STATUS "${PRESET}: running the tests")
 execute_process(COMMAND ${CMAKE_CTEST_COMMAND} --test-dir ${build} --output-on-failure --no-tests=error --parallel ${jobs}
                 OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE status)
 if(NOT status EQUAL 0)

@@ -155,6 +155,16 @@ class GenerateTest {
         outcome.err());
   }
 
+  /** A prompt comes from whoever starts the command, and may be a rendered template. */
+  @Test
+  void readsControlTokensUnlessToldNotTo() {
+    assertTrue(generate("-p", "a [SEP] b", "--stats").err().startsWith("5 tokens read"));
+    assertTrue(
+        generate("-p", "a [SEP] b", "--stats", "--no-control-tokens")
+            .err()
+            .startsWith("7 tokens read"));
+  }
+
   @Test
   void tellsProgramsWhatItDid() {
     String text = text("--prompt", PROMPT);

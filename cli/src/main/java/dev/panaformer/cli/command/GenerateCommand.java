@@ -162,11 +162,11 @@ public final class GenerateCommand implements Callable<Integer> {
   private boolean slide;
 
   @Option(
-      names = "--special-tokens",
+      names = "--no-control-tokens",
       description =
-          "Recognise control tokens such as <|im_end|> in the prompt of a decoder. Without it, they"
-              + " are text like any other.")
-  private boolean specialTokens;
+          "Read control tokens such as <|im_end|> in the prompt of a decoder as text like any other,"
+              + " for prompts with words of strangers.")
+  private boolean noControlTokens;
 
   @Option(
       names = "--stats",
@@ -211,7 +211,7 @@ public final class GenerateCommand implements Callable<Integer> {
   }
 
   private int[] prompt(CausalLM lm, String text) {
-    return specialTokens ? lm.tokenizeWithControlTokens(text) : lm.tokenize(text);
+    return noControlTokens ? lm.tokenize(text) : lm.tokenizeWithControlTokens(text);
   }
 
   private static String fullContext(CausalLM lm) {

@@ -65,7 +65,7 @@ public final class PerplexityCommand implements Callable<Integer> {
         throw new UsageException(
             "--stride is " + window + ", expected at most the context, " + lm.contextLength());
       }
-      int[] ids = lm.tokenize(text);
+      int[] ids = lm.tokenizeWithControlTokens(text); // as the reference reads a corpus
       try (Progress progress = Progress.of("Reading tokens", ids.length)) {
         TextScore score = lm.score(ids, window, read -> progress.at(read, ids.length));
         output.print(new ScoredFile(file.toString(), score.perplexity(), score.loss(), ids.length));
