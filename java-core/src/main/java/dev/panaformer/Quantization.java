@@ -90,8 +90,8 @@ public final class Quantization {
         });
   }
 
-  private static void writeFolder(
-      Path source, Path target, Precision precision, Progress progress) throws IOException {
+  private static void writeFolder(Path source, Path target, Precision precision, Progress progress)
+      throws IOException {
     ModelFolder folder = ModelFolder.open(source);
     requireAbsent(target);
     try (PartialFolder partial = PartialFolder.of(target)) {
